@@ -1,0 +1,165 @@
+"""The protocol every charge backend implements, and how a backend is found by its name.
+
+A backend is one module ``polcouple/backends/NAME.py`` with two classes: ``Options``, a
+:class:`BackendOptions` with the settings a user may write under ``backends: NAME:`` in system.yaml, and
+``Backend``, which implements :class:`ChargeBackend`. Nothing needs to be registered.
+
+The electrode's electronic energy E(phi; Q) is a function of the site potentials phi (the electrostatic
+potential of all electrolyte charges at the electrode atoms) and of the electrode's total charge Q, and
+
+    dE/dphi_i = q_i
+
+so that the classical Coulomb force exerted by the charges q is the exact force on the electrolyte.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import polcouple.backends
+from polcouple.electrode import Electrode, Electrolyte
+from polcouple.errors import InputError, nearest
+
+
+class Environment:
+    """What the electrode sees at one instant: the electrolyte's point charges and their site potentials.
+
+    Args:
+        electrolyte: composition, m atoms.
+        positions: (m, 3) in bohr.
+        site_potentials: (n_electrode,) in Hartree/e, or a function that computes them from ``positions``;
+            it is called once, on first use.
+    """
+
+    def __init__(
+        self,
+        electrolyte: Electrolyte,
+        positions: np.ndarray,
+        site_potentials: np.ndarray | Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self.electrolyte = electrolyte
+        self.positions = positions
+        self._site_potentials = site_potentials
+
+    @cached_property
+    def site_potentials(self) -> np.ndarray:
+        """(n_electrode,) potential of the electrolyte at the electrode atoms in Hartree/e."""
+        source = self._site_potentials
+        return source(self.positions) if callable(source) else source
+
+
+@dataclass(frozen=True, eq=False)
+class ChargeResult:
+    """The answer of a backend.
+
+    Attributes:
+        charges: (n_electrode,) in e.
+        site_potentials: (n_electrode,) in Hartree/e at which the charges were computed, or None for a
+            backend that does not look at them.
+        energy: E(phi; Q) in Hartree with dE/dphi = charges, or None where the backend has no energy.
+        fermi_level: in Hartree, or None.
+        converged: False when the requested accuracy was not reached; the charges must then not be used.
+        iterations: self-consistency cycles (0 for closed forms).
+        residual: estimated largest error of a charge in e (0 for closed forms).
+        warnings: one line each, for the log.
+    """
+
+    charges: np.ndarray
+    site_potentials: np.ndarray | None = None
+    energy: float | None = None
+    fermi_level: float | None = None
+    converged: bool = True
+    iterations: int = 0
+    residual: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+class BackendOptions(BaseModel):
+    """Base of a backend's settings: unknown keys are refused, values are not changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChargeBackend(Protocol):
+    """A source of electrode charges.
+
+    The constructor does all work that needs only the geometry. ``conservative`` tells whether the
+    results carry an energy of which the charges are the exact derivative.
+
+    Raises:
+        PolcoupleError: from the constructor when options, files or electrode do not fit.
+    """
+
+    conservative: bool
+
+    def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Any) -> None: ...
+
+    def solve(
+        self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
+    ) -> ChargeResult:
+        """Charges of the electrode in ``environment`` at ``total_charge`` (e).
+
+        ``guess`` is the previous result of the same replica. Non-convergence is a status of the result,
+        not an exception; the caller decides.
+        """
+        ...
+
+
+def backend_names() -> list[str]:
+    """Names of all backends, sorted."""
+    return sorted(m.name for m in pkgutil.iter_modules(polcouple.backends.__path__) if m.name != "base")
+
+
+def parse_options(
+    options_class: type[BackendOptions], settings: Mapping[str, Any], where: str
+) -> BackendOptions:
+    """Validate ``settings``; the InputError names ``where``, the key, and the nearest known key."""
+    try:
+        return options_class.model_validate(dict(settings))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            hint = nearest(key, options_class.model_fields) or (
+                f"; known: {', '.join(options_class.model_fields) or 'none'}"
+            )
+            raise InputError(f"{where}: unknown key '{key}'{hint}") from None
+        raise InputError(f"{where}: {key}: {first['msg']} (got {first['input']!r})") from None
+
+
+def create_backend(
+    name: str,
+    electrode: Electrode,
+    electrolyte: Electrolyte,
+    settings: Mapping[str, Any] | None = None,
+    case_directory: Path = Path(),
+) -> ChargeBackend:
+    """Create the backend ``name`` with its validated settings.
+
+    Relative paths in the settings (options typed as :class:`pathlib.Path`) are taken from
+    ``case_directory``.
+
+    Raises:
+        InputError: unknown backend, unknown or invalid setting.
+    """
+    known = backend_names()
+    if name not in known:
+        raise InputError(f"no backend '{name}'{nearest(name, known)}; known: {', '.join(known)}")
+    module = importlib.import_module(f"polcouple.backends.{name}")
+    options = parse_options(module.Options, settings or {}, f"settings of backend '{name}'")
+    updates = {
+        field: case_directory / value
+        for field, value in options
+        if isinstance(value, Path) and not value.is_absolute()
+    }
+    backend: ChargeBackend = module.Backend(electrode, electrolyte, options.model_copy(update=updates))
+    return backend

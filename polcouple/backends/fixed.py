@@ -1,0 +1,29 @@
+"""`fixed`: the same charge on every electrode atom; standard MD and the null baseline of every comparison."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from polcouple.backends.base import BackendOptions, ChargeResult, Environment
+from polcouple.electrode import Electrode, Electrolyte
+
+
+class Options(BackendOptions):
+    """No settings."""
+
+
+class Backend:
+    """q_i = Q/N. Its energy is sum_i q_i phi_i."""
+
+    conservative = True
+
+    def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
+        self._n = len(electrode)
+
+    def solve(
+        self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
+    ) -> ChargeResult:
+        """See :class:`polcouple.backends.base.ChargeBackend`."""
+        charges = np.full(self._n, total_charge / self._n)
+        potentials = environment.site_potentials
+        return ChargeResult(charges, potentials, energy=float(charges @ potentials))

@@ -1,0 +1,36 @@
+"""Errors a user can mend: each message says in one line what is wrong, where, and the cure.
+
+The command line prints the message of a :class:`PolcoupleError` without a traceback and exits with status 2.
+Anything else that is raised is a defect of the program and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PolcoupleError(Exception):
+    """Base of all errors caused by input or environment rather than by a defect."""
+
+
+class InputError(PolcoupleError):
+    """A file, key or value the user gave is missing, malformed or inconsistent."""
+
+
+class ModelMismatchError(PolcoupleError):
+    """A trained model or cached result belongs to another electrode or electrolyte."""
+
+
+class ConvergenceError(PolcoupleError):
+    """A backend did not reach its accuracy; its charges must not be used."""
+
+
+class ProtocolError(PolcoupleError):
+    """The i-PI side of the socket sent something the protocol does not allow."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean 'x'?)"`` for the known word nearest to ``word``, or an empty string."""
+    matches = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean '{matches[0]}'?)" if matches else ""
