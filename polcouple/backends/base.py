@@ -65,7 +65,8 @@ class ChargeResult:
         charges: (n_electrode,) in e.
         site_potentials: (n_electrode,) in Hartree/e at which the charges were computed, or None for a
             backend that does not look at them.
-        energy: E(phi; Q) in Hartree with dE/dphi = charges, or None where the backend has no energy.
+        energy: E(phi; Q) in Hartree with dE/dphi = charges, or None for charges without an internal energy;
+            E = sum_i q_i phi_i is then what the electrolyte feels.
         fermi_level: in Hartree, or None.
         converged: False when the requested accuracy was not reached; the charges must then not be used.
         iterations: self-consistency cycles (0 for closed forms).
@@ -92,8 +93,9 @@ class BackendOptions(BaseModel):
 class ChargeBackend(Protocol):
     """A source of electrode charges.
 
-    The constructor does all work that needs only the geometry. ``conservative`` tells whether the
-    results carry an energy of which the charges are the exact derivative.
+    The constructor does all work that needs only the geometry. ``conservative`` tells whether the energy of
+    the results is a function of which the charges are the exact derivative, so that refreshing the charges
+    in every step conserves the total energy.
 
     Raises:
         PolcoupleError: from the constructor when options, files or electrode do not fit.

@@ -13,7 +13,7 @@ class Options(BackendOptions):
 
 
 class Backend:
-    """q_i = Q/N. Its energy is sum_i q_i phi_i."""
+    """q_i = Q/N, whatever the electrolyte does; the site potentials are never computed."""
 
     conservative = True
 
@@ -24,6 +24,4 @@ class Backend:
         self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
     ) -> ChargeResult:
         """See :class:`polcouple.backends.base.ChargeBackend`."""
-        charges = np.full(self._n, total_charge / self._n)
-        potentials = environment.site_potentials
-        return ChargeResult(charges, potentials, energy=float(charges @ potentials))
+        return ChargeResult(np.full(self._n, total_charge / self._n))

@@ -1,0 +1,354 @@
+"""A case directory: system.yaml (validated), init.xyz and i-PI's input.xml.
+
+system.yaml describes what i-PI does not know: which atoms of init.xyz are electrode, water and ions, the
+force field, the electrodes' charges, how often the charges are refreshed, and the backends' settings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from polcouple.electrode import Electrode, Electrolyte
+from polcouple.errors import InputError, nearest
+from polcouple.units import ANGSTROM_TO_BOHR
+
+#: a cell whose total charge exceeds this is refused (e)
+NEUTRALITY_TOLERANCE = 1e-9
+
+_Positive = Annotated[float, Field(gt=0)]
+_NotNegative = Annotated[float, Field(ge=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Water(_Section):
+    """Flexible three-site water, energy = k/2 (x - x0)^2."""
+
+    bond_kcal_per_mol_angstrom2: _Positive
+    bond_length_angstrom: _Positive
+    angle_kcal_per_mol_rad2: _Positive
+    angle_degree: Annotated[float, Field(gt=0, lt=180)]
+    oxygen_charge_e: float
+
+
+class LennardJones(_Section):
+    """Parameters of one element; Lorentz-Berthelot mixing."""
+
+    sigma_angstrom: _NotNegative
+    epsilon_kcal_per_mol: _NotNegative
+
+
+class Walls(_Section):
+    """Harmonic walls k/2 dz^2 for oxygens and ions below ``lower`` and above ``upper`` (z of the cell)."""
+
+    lower_angstrom: float
+    upper_angstrom: float
+    spring_kcal_per_mol_angstrom2: _NotNegative
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Walls:
+        if self.lower_angstrom >= self.upper_angstrom:
+            raise ValueError(
+                f"lower_angstrom {self.lower_angstrom} must be below upper_angstrom {self.upper_angstrom}"
+            )
+        return self
+
+
+class ForceField(_Section):
+    """Classical interactions; the electrode's own pairs carry no Lennard-Jones (they never move)."""
+
+    cutoff_angstrom: _Positive
+    ewald_tolerance: Annotated[float, Field(gt=0, lt=1e-2)]
+    water: Water
+    ion_charges_e: dict[str, float] = {}
+    lennard_jones: dict[str, LennardJones]
+    walls: Walls | None = None
+
+
+class Block(_Section):
+    """Consecutive atoms of init.xyz: an electrode's, waters (O H H each) or ions (one atom each)."""
+
+    species: str
+    count: Annotated[int, Field(ge=0)]
+
+
+class ElectrodeSection(_Section):
+    """One frozen electrode: atoms ``first_atom`` to ``last_atom`` of init.xyz, both counted from 0."""
+
+    name: str
+    first_atom: Annotated[int, Field(ge=0)]
+    last_atom: Annotated[int, Field(ge=0)]
+    total_charge_e: float
+
+
+class Refresh(_Section):
+    """When the electrode charges are computed anew: every ``interval`` force evaluations of a replica."""
+
+    interval: Annotated[int, Field(ge=1)] = 1
+
+
+class SystemSection(_Section):
+    """The whole of system.yaml."""
+
+    format: Literal["polcouple-case-1"]
+    topology: list[Block]
+    force_field: ForceField
+    electrodes: Annotated[list[ElectrodeSection], Field(min_length=1)]
+    refresh: Refresh = Refresh()
+    backends: dict[str, dict[str, Any]] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A validated case.
+
+    Attributes:
+        directory: where it was read from.
+        system: the content of system.yaml.
+        symbols: chemical symbol of each of the N atoms, in i-PI's order.
+        positions: (N, 3) initial positions in bohr.
+        cell: (3, 3) lattice vectors in bohr, one per row.
+    """
+
+    directory: Path
+    system: SystemSection
+    symbols: tuple[str, ...]
+    positions: np.ndarray
+    cell: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    @cached_property
+    def electrode_indices(self) -> np.ndarray:
+        """Indices of the electrode's atoms."""
+        section = self.system.electrodes[0]
+        return np.arange(section.first_atom, section.last_atom + 1)
+
+    @cached_property
+    def electrolyte_indices(self) -> np.ndarray:
+        """Indices of all other atoms, ascending."""
+        return np.setdiff1d(np.arange(len(self)), self.electrode_indices)
+
+    @cached_property
+    def water_oxygens(self) -> np.ndarray:
+        """Index of the oxygen of each water; its hydrogens follow it."""
+        return np.concatenate(
+            [np.arange(start, stop, 3) for species, start, stop in self._blocks() if species == "water"]
+            or [np.empty(0, int)]
+        )
+
+    @cached_property
+    def ion_indices(self) -> np.ndarray:
+        """Indices of the monatomic ions."""
+        ions = self.system.force_field.ion_charges_e
+        return np.concatenate(
+            [np.arange(start, stop) for species, start, stop in self._blocks() if species in ions]
+            or [np.empty(0, int)]
+        )
+
+    @cached_property
+    def charges(self) -> np.ndarray:
+        """(N,) fixed charges in e; zero on the electrode."""
+        force_field = self.system.force_field
+        charges = np.zeros(len(self))
+        oxygen_charge = force_field.water.oxygen_charge_e
+        charges[self.water_oxygens] = oxygen_charge
+        for hydrogen in (1, 2):
+            charges[self.water_oxygens + hydrogen] = -0.5 * oxygen_charge
+        for index in self.ion_indices:
+            charges[index] = force_field.ion_charges_e[self.symbols[index]]
+        return charges
+
+    @cached_property
+    def electrode(self) -> Electrode:
+        """The frozen electrode at its initial positions."""
+        indices = self.electrode_indices
+        return Electrode(tuple(self.symbols[i] for i in indices), self.positions[indices], self.cell)
+
+    @cached_property
+    def electrolyte(self) -> Electrolyte:
+        """Everything that moves."""
+        indices = self.electrolyte_indices
+        return Electrolyte(
+            tuple(self.symbols[i] for i in indices),
+            self.charges[indices],
+            np.searchsorted(indices, self.ion_indices),
+        )
+
+    @property
+    def total_charge(self) -> float:
+        """Charge of the electrode in e."""
+        return self.system.electrodes[0].total_charge_e
+
+    def _blocks(self) -> list[tuple[str, int, int]]:
+        """(species, first atom, one past the last atom) of each topology block."""
+        blocks, start = [], 0
+        for block in self.system.topology:
+            stop = start + block.count * (3 if block.species == "water" else 1)
+            blocks.append((block.species, start, stop))
+            start = stop
+        return blocks
+
+
+def read_case(directory: Path | str, init_file: str = "init.xyz") -> Case:
+    """Read and validate a case directory.
+
+    Raises:
+        InputError: a file is missing or malformed, atoms and topology disagree, the cell is not neutral.
+    """
+    directory = Path(directory)
+    path = directory / "system.yaml"
+    system = _parse_system(_load_yaml(path), path)
+    symbols, positions, cell = read_init_xyz(directory / init_file)
+    case = Case(directory, system, symbols, positions, cell)
+    _check_topology(case, path)
+    _check_charges(case, path)
+    _check_cutoff(case, path)
+    return case
+
+
+def read_init_xyz(path: Path) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Symbols, (N, 3) positions and (3, 3) cell rows in bohr of an i-PI xyz file, read by i-PI itself.
+
+    Raises:
+        InputError: the file is missing, truncated, without a cell or holds a number that is not finite.
+    """
+    from ipi.utils.io import read_file_raw
+    from ipi.utils.io.io_units import process_units
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a case needs the initial structure in i-PI's xyz format")
+    try:
+        with path.open() as stream:
+            raw = read_file_raw("xyz", stream)
+            frame = process_units(**raw, mode="xyz")
+    except Exception as error:  # i-PI's reader raises bare exceptions of any kind
+        raise InputError(f"{path}: not a complete i-PI xyz file ({error or type(error).__name__})") from None
+    positions = np.array(frame["atoms"].q).reshape(-1, 3)
+    cell = np.array(frame["cell"].h).T
+    if cell[0, 0] <= 0:
+        raise InputError(
+            f"{path}: line 2 has no cell; write"
+            " '# CELL(abcABC): a b c 90 90 90 positions{angstrom} cell{angstrom}'"
+        )
+    if not np.isfinite(positions).all():
+        atom = int(np.argwhere(~np.isfinite(positions))[0, 0])
+        raise InputError(f"{path}: atom {atom} (line {atom + 3}) has a position that is not a finite number")
+    return tuple(str(name) for name in frame["atoms"].names), positions, cell
+
+
+def write_init_xyz(path: Path, symbols: tuple[str, ...], positions: np.ndarray, cell: np.ndarray) -> None:
+    """Write an i-PI xyz file in Angstrom with ten decimals; arguments in bohr, orthorhombic cell."""
+    lengths = np.diag(cell) / ANGSTROM_TO_BOHR
+    abc = " ".join(f"{length:.10f}" for length in lengths)
+    lines = [
+        str(len(symbols)),
+        f"# CELL(abcABC): {abc} 90.0 90.0 90.0 positions{{angstrom}} cell{{angstrom}}",
+    ]
+    lines += [
+        "{:<2s} {:17.10f} {:17.10f} {:17.10f}".format(symbol, *position)
+        for symbol, position in zip(symbols, positions / ANGSTROM_TO_BOHR, strict=True)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _load_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; `polcouple build` writes a case directory") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _parse_system(content: Any, path: Path) -> SystemSection:
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected the keys {', '.join(SystemSection.model_fields)}")
+    try:
+        return SystemSection.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise InputError(
+                f"{path}: unknown key '{key}'{nearest(str(first['loc'][-1]), _all_keys())}"
+            ) from None
+        shown = "" if first["type"] == "missing" else f" (got {str(first['input'])[:60]!r})"
+        raise InputError(f"{path}: {key}: {first['msg']}{shown}") from None
+
+
+def _all_keys() -> set[str]:
+    sections = [SystemSection, ForceField, Water, LennardJones, Walls, Block, ElectrodeSection, Refresh]
+    return {key for section in sections for key in section.model_fields}
+
+
+def _check_topology(case: Case, path: Path) -> None:
+    """Every atom of init.xyz is the one that topology, electrodes and force field expect."""
+    force_field = case.system.force_field
+    n_topology = case._blocks()[-1][2] if case.system.topology else 0
+    if n_topology != len(case):
+        raise InputError(
+            f"{path}: topology describes {n_topology} atoms, init.xyz holds {len(case)}; correct the counts"
+        )
+    if len(case.system.electrodes) != 1:
+        raise InputError(
+            f"{path}: {len(case.system.electrodes)} electrodes; this version propagates exactly one"
+        )
+    for species, start, stop in case._blocks():
+        if species == "electrode":
+            continue
+        if species == "water":
+            expected = ("O", "H", "H") * ((stop - start) // 3)
+        elif species in force_field.ion_charges_e:
+            expected = (species,) * (stop - start)
+        else:
+            known = ["electrode", "water", *force_field.ion_charges_e]
+            raise InputError(
+                f"{path}: topology: unknown species '{species}'{nearest(species, known)};"
+                f" known: {', '.join(known)}"
+            )
+        for offset, symbol in enumerate(expected):
+            if case.symbols[start + offset] != symbol:
+                raise InputError(
+                    f"{path}: atom {start + offset} of init.xyz is {case.symbols[start + offset]},"
+                    f" the topology expects {symbol} ({species}); bring init.xyz into the topology's order"
+                )
+    section = case.system.electrodes[0]
+    blocks = [(start, stop - 1) for species, start, stop in case._blocks() if species == "electrode"]
+    if (section.first_atom, section.last_atom) not in blocks:
+        raise InputError(
+            f"{path}: electrode '{section.name}' spans atoms {section.first_atom} to {section.last_atom},"
+            f" but the topology's electrode blocks are {blocks}"
+        )
+    for symbol in sorted(set(case.symbols)):
+        if symbol not in force_field.lennard_jones:
+            raise InputError(f"{path}: force_field.lennard_jones has no entry for {symbol}")
+
+
+def _check_charges(case: Case, path: Path) -> None:
+    total = float(case.charges.sum()) + case.total_charge
+    if abs(total) > NEUTRALITY_TOLERANCE:
+        raise InputError(
+            f"{path}: the cell is not neutral: electrode {case.total_charge:+g} e, electrolyte"
+            f" {case.charges.sum():+g} e, sum {total:+g} e; change total_charge_e or the number of ions"
+        )
+
+
+def _check_cutoff(case: Case, path: Path) -> None:
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(case.cell), axis=0) / ANGSTROM_TO_BOHR
+    cutoff = case.system.force_field.cutoff_angstrom
+    if 2 * cutoff > heights.min():
+        raise InputError(
+            f"{path}: force_field.cutoff_angstrom {cutoff:g} exceeds half the smallest height of the cell,"
+            f" {heights.min() / 2:.3f}"
+        )

@@ -1,0 +1,220 @@
+"""The classical engine: OpenMM energies and forces for given electrode charges.
+
+Particle-mesh Ewald Coulomb, Lennard-Jones, flexible water and walls. Water's bonded terms and everything
+else are separate parts, so that i-PI's multiple time stepping can ask for either.
+
+The energy returned is that of the electrolyte in the field of the electrode,
+
+    E = E_electrolyte + sum_i q_i phi_i,
+
+without the interaction of the electrode's charges with one another: that belongs to the electrode's
+electronic energy (:mod:`polcouple.forces`). OpenMM's energy contains it as 1/2 q^T B q with a constant
+matrix B (the periodic Ewald kernel less the pairs that are excluded), which is subtracted here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import openmm
+import openmm.app
+
+from polcouple.case import Case
+from polcouple.electrostatics.ewald import ewald_matrix
+from polcouple.errors import InputError, nearest
+from polcouple.units import (
+    ANGSTROM_TO_BOHR,
+    BOHR_TO_NM,
+    KCAL_TO_KJ,
+    KJ_PER_MOL_NM_TO_HARTREE_PER_BOHR,
+    KJ_PER_MOL_TO_HARTREE,
+)
+
+Part = Literal["all", "bonded", "nonbonded"]
+
+_ANGSTROM_TO_NM = 0.1
+_PER_A2_TO_PER_NM2 = 100.0
+#: sites this much beyond the cut-off are excluded too, lest rounding decides
+_EXCLUSION_MARGIN_BOHR = 0.1
+
+
+class ClassicalEngine:
+    """Energies and forces of one case.
+
+    Args:
+        case: the system.
+        part: ``bonded`` (inside water molecules), ``nonbonded`` (all the rest) or ``all``.
+        platform: OpenMM platform by name (CPU, CUDA, OpenCL, Reference).
+        threads: of the CPU platform; None leaves the choice to OpenMM.
+
+    Raises:
+        InputError: the platform is not available here.
+    """
+
+    def __init__(
+        self, case: Case, part: Part = "all", platform: str = "CPU", threads: int | None = None
+    ) -> None:
+        self._electrode = case.electrode_indices
+        self._system, self._nonbonded = build_system(case, part)
+        self._context = _create_context(self._system, platform, threads)
+        self._charges = np.zeros(len(self._electrode))
+        self._self_energy = 0.0
+        if self._nonbonded is not None:
+            self._self_matrix = _openmm_self_interaction(case)
+
+    def set_charges(self, charges: np.ndarray) -> None:
+        """Replace the electrode's charges, (n_electrode,) in e, in place."""
+        if self._nonbonded is None or np.array_equal(charges, self._charges):
+            return
+        set_electrode_charges(self._nonbonded, self._electrode, charges)
+        self._nonbonded.updateParametersInContext(self._context)
+        self._charges = charges.copy()
+        self._self_energy = 0.5 * float(charges @ self._self_matrix @ charges)
+
+    def evaluate(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
+        """Energy in Hartree and forces (N, 3) in Hartree/bohr at ``positions`` (N, 3) in bohr.
+
+        Positions may be any periodic image of the atoms; molecules may be split. Forces on the frozen
+        electrode are zero.
+        """
+        self._context.setPositions(positions * BOHR_TO_NM)
+        state = self._context.getState(getEnergy=True, getForces=True)
+        energy = state.getPotentialEnergy()._value * KJ_PER_MOL_TO_HARTREE - self._self_energy
+        forces = state.getForces(asNumpy=True)._value * KJ_PER_MOL_NM_TO_HARTREE_PER_BOHR
+        forces[self._electrode] = 0.0
+        return energy, forces
+
+
+def build_system(case: Case, part: Part = "all") -> tuple[openmm.System, openmm.NonbondedForce | None]:
+    """OpenMM system of a case (the electrode has no mass) and its nonbonded force, if the part has one."""
+    system = openmm.System()
+    system.setDefaultPeriodicBoxVectors(*(case.cell * BOHR_TO_NM))
+    electrode = set(case.electrode_indices.tolist())
+    for index, symbol in enumerate(case.symbols):
+        mass = openmm.app.Element.getBySymbol(symbol).mass
+        system.addParticle(0.0 if index in electrode else mass)
+    nonbonded = None
+    if part != "bonded":
+        nonbonded = _nonbonded_force(case)
+        system.addForce(nonbonded)
+        if case.system.force_field.walls is not None:
+            system.addForce(_wall_force(case))
+    if part != "nonbonded":
+        for force in _water_forces(case):
+            system.addForce(force)
+    return system, nonbonded
+
+
+def set_electrode_charges(
+    force: openmm.NonbondedForce, electrode_indices: np.ndarray, charges: np.ndarray
+) -> None:
+    """Write charges in e into the force; a context sees them after ``updateParametersInContext``."""
+    # the frozen electrode is of one or a few elements: reading sigma and epsilon back is cheaper than storing
+    for index, charge in zip(electrode_indices.tolist(), charges.tolist(), strict=True):
+        _, sigma, epsilon = force.getParticleParameters(index)
+        force.setParticleParameters(index, charge, sigma, epsilon)
+
+
+def _nonbonded_force(case: Case) -> openmm.NonbondedForce:
+    parameters = case.system.force_field
+    force = openmm.NonbondedForce()
+    force.setNonbondedMethod(openmm.NonbondedForce.PME)
+    force.setCutoffDistance(parameters.cutoff_angstrom * _ANGSTROM_TO_NM)
+    force.setEwaldErrorTolerance(parameters.ewald_tolerance)
+    force.setUseDispersionCorrection(False)
+    force.setExceptionsUsePeriodicBoundaryConditions(True)
+    for symbol, charge in zip(case.symbols, case.charges.tolist(), strict=True):
+        lj = parameters.lennard_jones[symbol]
+        force.addParticle(charge, lj.sigma_angstrom * _ANGSTROM_TO_NM, lj.epsilon_kcal_per_mol * KCAL_TO_KJ)
+    for oxygen in case.water_oxygens.tolist():
+        for i, j in ((0, 1), (0, 2), (1, 2)):
+            force.addException(oxygen + i, oxygen + j, 0.0, 1.0, 0.0)
+    first, second, _ = _excluded_electrode_pairs(case)
+    indices = case.electrode_indices
+    for i, j in zip(indices[first].tolist(), indices[second].tolist(), strict=True):
+        force.addException(i, j, 0.0, 1.0, 0.0)
+    return force
+
+
+def _wall_force(case: Case) -> openmm.CustomExternalForce:
+    """Harmonic walls seen from the slab's middle, so that periodic images of an atom feel the same force."""
+    walls = case.system.force_field.walls
+    assert walls is not None
+    force = openmm.CustomExternalForce(
+        "0.5*k*max(0, distance-half_width)^2; distance=periodicdistance(x, y, z, x, y, middle)"
+    )
+    force.addGlobalParameter("k", walls.spring_kcal_per_mol_angstrom2 * KCAL_TO_KJ * _PER_A2_TO_PER_NM2)
+    middle = 0.5 * (walls.lower_angstrom + walls.upper_angstrom)
+    force.addGlobalParameter("middle", middle * _ANGSTROM_TO_NM)
+    force.addGlobalParameter("half_width", (walls.upper_angstrom - middle) * _ANGSTROM_TO_NM)
+    for index in np.concatenate([case.water_oxygens, case.ion_indices]).tolist():
+        force.addParticle(index)
+    return force
+
+
+def _water_forces(case: Case) -> tuple[openmm.HarmonicBondForce, openmm.HarmonicAngleForce]:
+    water = case.system.force_field.water
+    bond_length = water.bond_length_angstrom * _ANGSTROM_TO_NM
+    bond_k = water.bond_kcal_per_mol_angstrom2 * KCAL_TO_KJ * _PER_A2_TO_PER_NM2
+    angle_k = water.angle_kcal_per_mol_rad2 * KCAL_TO_KJ
+    bonds, angles = openmm.HarmonicBondForce(), openmm.HarmonicAngleForce()
+    for force in (bonds, angles):
+        force.setUsesPeriodicBoundaryConditions(True)
+    for oxygen in case.water_oxygens.tolist():
+        bonds.addBond(oxygen, oxygen + 1, bond_length, bond_k)
+        bonds.addBond(oxygen, oxygen + 2, bond_length, bond_k)
+        angles.addAngle(oxygen + 1, oxygen, oxygen + 2, np.deg2rad(water.angle_degree), angle_k)
+    return bonds, angles
+
+
+def _create_context(system: openmm.System, platform: str, threads: int | None) -> openmm.Context:
+    available = [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]
+    if platform not in available:
+        raise InputError(
+            f"OpenMM has no platform '{platform}' here{nearest(platform, available)};"
+            f" available: {', '.join(available)}"
+        )
+    chosen = openmm.Platform.getPlatformByName(platform)
+    properties: dict[str, str] = {}
+    if platform != "Reference":
+        properties["DeterministicForces"] = "true"
+    if platform in ("CUDA", "OpenCL"):
+        properties["Precision"] = "mixed"
+    if platform == "CPU" and threads is not None:
+        properties["Threads"] = str(threads)
+    # the integrator is never stepped: i-PI moves the atoms
+    return openmm.Context(system, openmm.VerletIntegrator(0.001), chosen, properties)
+
+
+def _excluded_electrode_pairs(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Electrode pairs (i < j, within the electrode) closer than the cut-off, and their distance in bohr.
+
+    Only these would interact in real space; distances are of the minimum image.
+    """
+    positions = case.positions[case.electrode_indices]
+    cutoff = case.system.force_field.cutoff_angstrom * ANGSTROM_TO_BOHR + _EXCLUSION_MARGIN_BOHR
+    inverse = np.linalg.inv(case.cell)
+    firsts, seconds, distances = [], [], []
+    for i in range(len(positions) - 1):
+        offsets = (positions[i + 1 :] - positions[i]) @ inverse
+        offsets -= np.round(offsets)
+        distance = np.linalg.norm(offsets @ case.cell, axis=1)
+        near = np.flatnonzero(distance < cutoff)
+        firsts.append(np.full(len(near), i))
+        seconds.append(i + 1 + near)
+        distances.append(distance[near])
+    return (
+        np.concatenate(firsts or [np.empty(0, int)]),
+        np.concatenate(seconds or [np.empty(0, int)]),
+        np.concatenate(distances or [np.empty(0)]),
+    )
+
+
+def _openmm_self_interaction(case: Case) -> np.ndarray:
+    """B in Hartree/e^2: OpenMM's energy of the electrode's charges among themselves is 1/2 q^T B q."""
+    matrix = ewald_matrix(case.positions[case.electrode_indices], case.cell)
+    first, second, distance = _excluded_electrode_pairs(case)
+    matrix[first, second] -= 1.0 / distance
+    matrix[second, first] -= 1.0 / distance
+    return matrix
