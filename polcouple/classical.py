@@ -55,6 +55,7 @@ class ClassicalEngine:
     def __init__(
         self, case: Case, part: Part = "all", platform: str = "CPU", threads: int | None = None
     ) -> None:
+        self._case = case
         self._electrode = case.electrode_indices
         self._system, self._nonbonded = build_system(case, part)
         self._context = _create_context(self._system, platform, threads)
@@ -67,7 +68,7 @@ class ClassicalEngine:
         """Replace the electrode's charges, (n_electrode,) in e, in place."""
         if self._nonbonded is None or np.array_equal(charges, self._charges):
             return
-        set_electrode_charges(self._nonbonded, self._electrode, charges)
+        set_electrode_charges(self._nonbonded, self._case, charges)
         self._nonbonded.updateParametersInContext(self._context)
         self._charges = charges.copy()
         self._self_energy = 0.5 * float(charges @ self._self_matrix @ charges)
@@ -106,14 +107,19 @@ def build_system(case: Case, part: Part = "all") -> tuple[openmm.System, openmm.
     return system, nonbonded
 
 
-def set_electrode_charges(
-    force: openmm.NonbondedForce, electrode_indices: np.ndarray, charges: np.ndarray
-) -> None:
+def set_electrode_charges(force: openmm.NonbondedForce, case: Case, charges: np.ndarray) -> None:
     """Write charges in e into the force; a context sees them after ``updateParametersInContext``."""
-    # the frozen electrode is of one or a few elements: reading sigma and epsilon back is cheaper than storing
-    for index, charge in zip(electrode_indices.tolist(), charges.tolist(), strict=True):
-        _, sigma, epsilon = force.getParticleParameters(index)
-        force.setParticleParameters(index, charge, sigma, epsilon)
+    lj = _lennard_jones(case)
+    for index, charge in zip(case.electrode_indices.tolist(), charges.tolist(), strict=True):
+        force.setParticleParameters(index, charge, *lj[case.symbols[index]])
+
+
+def _lennard_jones(case: Case) -> dict[str, tuple[float, float]]:
+    """(sigma in nm, epsilon in kJ/mol) of each element."""
+    return {
+        symbol: (lj.sigma_angstrom * _ANGSTROM_TO_NM, lj.epsilon_kcal_per_mol * KCAL_TO_KJ)
+        for symbol, lj in case.system.force_field.lennard_jones.items()
+    }
 
 
 def _nonbonded_force(case: Case) -> openmm.NonbondedForce:
@@ -124,9 +130,9 @@ def _nonbonded_force(case: Case) -> openmm.NonbondedForce:
     force.setEwaldErrorTolerance(parameters.ewald_tolerance)
     force.setUseDispersionCorrection(False)
     force.setExceptionsUsePeriodicBoundaryConditions(True)
+    lj = _lennard_jones(case)
     for symbol, charge in zip(case.symbols, case.charges.tolist(), strict=True):
-        lj = parameters.lennard_jones[symbol]
-        force.addParticle(charge, lj.sigma_angstrom * _ANGSTROM_TO_NM, lj.epsilon_kcal_per_mol * KCAL_TO_KJ)
+        force.addParticle(charge, *lj[symbol])
     for oxygen in case.water_oxygens.tolist():
         for i, j in ((0, 1), (0, 2), (1, 2)):
             force.addException(oxygen + i, oxygen + j, 0.0, 1.0, 0.0)
