@@ -288,7 +288,16 @@ def _parse_system(content: Any, path: Path) -> SystemSection:
 
 
 def _all_keys() -> set[str]:
-    sections = [SystemSection, ForceField, Water, LennardJones, Walls, Block, ElectrodeSection, Refresh]
+    sections: list[type[BaseModel]] = [
+        SystemSection,
+        ForceField,
+        Water,
+        LennardJones,
+        Walls,
+        Block,
+        ElectrodeSection,
+        Refresh,
+    ]
     return {key for section in sections for key in section.model_fields}
 
 

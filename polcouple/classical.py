@@ -14,8 +14,6 @@ matrix B (the periodic Ewald kernel less the pairs that are excluded), which is 
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import openmm
 import openmm.app
@@ -23,6 +21,7 @@ import openmm.app
 from polcouple.case import Case
 from polcouple.electrostatics.ewald import ewald_matrix
 from polcouple.errors import InputError, nearest
+from polcouple.force_field import Part
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
     BOHR_TO_NM,
@@ -30,8 +29,6 @@ from polcouple.units import (
     KJ_PER_MOL_NM_TO_HARTREE_PER_BOHR,
     KJ_PER_MOL_TO_HARTREE,
 )
-
-Part = Literal["all", "bonded", "nonbonded"]
 
 _ANGSTROM_TO_NM = 0.1
 _PER_A2_TO_PER_NM2 = 100.0

@@ -7,7 +7,10 @@ Lennard-Jones cross terms by Lorentz-Berthelot.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
+
+#: forces that multiple time stepping can ask for separately: inside water molecules, and all the rest
+Part = Literal["all", "bonded", "nonbonded"]
 
 #: flexible water; energy = k/2 (x - x0)^2
 SPC_FW = {

@@ -1,0 +1,47 @@
+"""``polcouple``: one subcommand a module, each with ``add_arguments`` and ``run``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from polcouple import __version__
+from polcouple.command import guarded
+from polcouple.errors import nearest
+
+#: subcommand -> (module, one line of help); modules are imported when their command is given
+COMMANDS = {
+    "build": ("polcouple.build", "write a case directory: structure, force field, i-PI inputs"),
+    "check": ("polcouple.check", "look for what would spoil a run before it starts"),
+    "run": ("polcouple.run", "run i-PI and the driver together"),
+    "charges": ("polcouple.charges", "evaluate a backend on the frames of a trajectory"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of the command."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="polcouple",
+        description="Molecular dynamics of liquids at polarizable electrodes.",
+        epilog="The i-PI driver is a command of its own: polcouple-driver.",
+    )
+    parser.add_argument("--version", action="version", version=f"polcouple {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    chosen = words[0] if words else ""
+    if chosen and not chosen.startswith("-") and chosen not in COMMANDS:
+        parser.error(f"no command '{chosen}'{nearest(chosen, COMMANDS)}; known: {', '.join(COMMANDS)}")
+    for name, (module, help_line) in COMMANDS.items():
+        command = commands.add_parser(name, help=help_line, description=help_line)
+        if name == chosen:
+            loaded = importlib.import_module(module)
+            loaded.add_arguments(command)
+            command.set_defaults(run=loaded.run)
+    args = parser.parse_args(words)
+    sys.exit(guarded(args.run, args, "polcouple"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""``polcouple-driver``: serve a case's forces to i-PI."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polcouple.case import read_case
+from polcouple.command import guarded, log
+from polcouple.errors import PolcoupleError, ProtocolError
+from polcouple.ipi_input import SocketAddress, init_file, read_xml, socket_addresses
+from polcouple.options import add_backend_arguments, add_engine_arguments, backend_from_arguments
+
+if TYPE_CHECKING:
+    from polcouple.driver import DriverReport
+    from polcouple.forces import ForceProvider
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the driver."""
+    parser.add_argument("--case", type=Path, default=Path(), metavar="DIR", help="case directory (here)")
+    parser.add_argument("--input", default="input.xml", help="i-PI's input in that directory, or RESTART")
+    add_backend_arguments(parser)
+    add_engine_arguments(parser)
+    parser.add_argument("--unix", metavar="NAME", help="unix socket instead of the input's")
+    parser.add_argument("--host", help="inet socket instead of the input's (with --port)")
+    parser.add_argument("--port", type=int, default=31415, help="port of --host (31415)")
+    parser.add_argument(
+        "--part", choices=("all", "bonded", "nonbonded"), default="all", help="forces for --unix or --host"
+    )
+    parser.add_argument(
+        "--wait", type=float, default=60.0, metavar="SECONDS", help="how long to wait for i-PI to appear (60)"
+    )
+    parser.add_argument(
+        "--report", type=float, default=10.0, metavar="SECONDS", help="time between progress lines (10)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until i-PI says EXIT. Input that must not be computed with stops i-PI, too."""
+    addresses, init_name = _addresses(args)
+    case = read_case(args.case, init_name)
+    # OpenMM and ASE are imported only now, when the input is known to be good
+    from polcouple.driver import connect, serve, stop_ipi
+    from polcouple.forces import ForceProvider
+
+    interval = args.refresh or case.system.refresh.interval
+    backend = backend_from_arguments(args, case)
+    providers = {
+        part: ForceProvider(case, backend, part, args.platform, args.threads, interval)
+        for part in {address.part for address in addresses}
+    }
+    log(
+        f"{len(case)} atoms, {case.total_charge:+g} e on {len(case.electrode)} electrode atoms,"
+        f" backend {args.backend}, charges every {interval} evaluation(s)"
+    )
+    streams = connect(addresses, args.wait, log)
+    log(f"connected to {', '.join(str(address) for address in addresses)}")
+    reporter = Reporter(list(providers.values()), args.report)
+    try:
+        report = serve(
+            addresses, streams, [providers[a.part] for a in addresses], len(case), reporter.progress
+        )
+    except ProtocolError:
+        raise
+    except PolcoupleError:
+        stop_ipi(args.case, streams)
+        raise
+    finally:
+        for stream in streams:
+            stream.close()
+    log("i-PI said EXIT; " + reporter.summary(report))
+    return 0
+
+
+class Reporter:
+    """Prints steps per second and the split of time, at most every ``period`` seconds."""
+
+    def __init__(self, providers: list[ForceProvider], period: float) -> None:
+        self._providers = providers
+        self._period = period
+        self._last = time.perf_counter()
+        self._warned: set[str] = set()
+
+    def progress(self, report: DriverReport) -> None:
+        """Called after every answer."""
+        for provider in self._providers:
+            for warning in provider.warnings - self._warned:
+                log(f"warning: {warning}")
+            self._warned |= provider.warnings
+        if time.perf_counter() - self._last >= self._period:
+            self._last = time.perf_counter()
+            log(self.summary(report))
+
+    def summary(self, report: DriverReport) -> str:
+        """One line: evaluations, rate and where the time went."""
+        count = max(report.evaluations, 1)
+        split = {"i-PI and socket": report.waited}
+        for provider in self._providers:
+            for name, seconds in provider.timings.seconds.items():
+                split[name] = split.get(name, 0.0) + seconds
+        parts = ", ".join(f"{name} {1e3 * seconds / count:.2f} ms" for name, seconds in split.items())
+        rate = report.evaluations / report.seconds if report.seconds else 0.0
+        return f"{report.evaluations} steps, {rate:.1f} steps/s; per step: {parts}"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of the command."""
+    parser = argparse.ArgumentParser(
+        prog="polcouple-driver", description="Serve a case's energy and forces to i-PI over its socket."
+    )
+    add_arguments(parser)
+    sys.exit(guarded(run, parser.parse_args(argv), "polcouple-driver"))
+
+
+def _addresses(args: argparse.Namespace) -> tuple[list[SocketAddress], str]:
+    """Where to connect, and the initial structure's file name."""
+    if args.unix:
+        return [SocketAddress("unix", args.unix, part=args.part)], "init.xyz"
+    if args.host:
+        return [SocketAddress("inet", args.host, args.port, args.part)], "init.xyz"
+    path = args.case / args.input
+    root = read_xml(path)
+    return socket_addresses(root, path), init_file(root)
+
+
+if __name__ == "__main__":
+    main()

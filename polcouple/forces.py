@@ -1,0 +1,221 @@
+"""Positions in, energy, forces and extras out: what i-PI asks for, whichever way it asks.
+
+The energy i-PI sees is
+
+    E = E_electrolyte + E_surface,    E_surface = E(phi; Q) at a refresh of the charges,
+
+where phi are the site potentials and E(phi; Q) is the electronic energy of the charge backend, with
+dE/dphi = q. Between refreshes the charges are held and the energy follows their fixed field,
+
+    E_surface = U + sum_i q_i phi_i,    U = E(phi_r; Q) - sum_i q_i phi_r,i  of the last refresh r,
+
+so each refresh lifts the energy at unchanged positions by the work
+
+    W = [U_new + q_new . phi] - [U_old + q_old . phi]
+
+done on the system from outside. The accumulated work is reported with every evaluation; i-PI's conserved
+quantity less this work is conserved by the integrator. A conservative backend refreshed at every evaluation
+does no such work: its energy is a function of the positions alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from polcouple.backends.base import ChargeBackend, ChargeResult, Environment
+from polcouple.case import Case
+from polcouple.classical import ClassicalEngine
+from polcouple.electrostatics.site_potential import SitePotential
+from polcouple.errors import ConvergenceError, InputError
+from polcouple.force_field import Part
+from polcouple.structure_guard import StructureGuard
+from polcouple.units import HARTREE_TO_EV
+
+#: a backend whose charges miss the total charge by more than this is at fault (e)
+_SUM_TOLERANCE = 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Answer to one set of positions.
+
+    Attributes:
+        energy: in Hartree.
+        forces: (N, 3) in Hartree/bohr, zero on the electrode.
+        extras: what i-PI can write along: ``charges`` (n_electrode,) in e, ``total_charge`` in e,
+            ``refresh_work`` accumulated in Hartree, ``refreshes`` counted, and ``fermi_level`` in eV where
+            the backend has one. Empty for the bonded part.
+    """
+
+    energy: float
+    forces: np.ndarray
+    extras: dict[str, object]
+
+    def extras_json(self) -> str:
+        """The extras as i-PI reads them: one JSON object."""
+        return json.dumps(
+            {
+                key: value.tolist() if isinstance(value, np.ndarray) else value
+                for key, value in self.extras.items()
+            }
+        )
+
+
+@dataclass
+class ReplicaState:
+    """What is remembered of one replica between evaluations."""
+
+    evaluations: int = 0
+    refreshes: int = 0
+    result: ChargeResult | None = None
+    internal_energy: float = 0.0
+    work: float = 0.0
+
+
+@dataclass
+class Timings:
+    """Wall time in seconds spent in each kind of work."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, name: str, start: float) -> None:
+        """Add the time since ``start`` (``time.perf_counter``) to ``name``."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+class ForceProvider:
+    """Energy and forces of a case with charges from a backend.
+
+    Args:
+        case: the system.
+        backend: source of the electrode charges; None for the bonded part, which needs none.
+        part: which forces; charges matter to ``all`` and ``nonbonded`` only.
+        platform: OpenMM platform.
+        threads: threads of OpenMM's CPU platform; None for OpenMM's choice.
+        interval: evaluations of a replica between refreshes of its charges.
+
+    Attributes:
+        timings: where the time went.
+        warnings: what the backend warned of, each line once.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        backend: ChargeBackend | None,
+        part: Part = "all",
+        platform: str = "CPU",
+        threads: int | None = None,
+        interval: int = 1,
+    ) -> None:
+        self._case = case
+        self._backend = backend if part != "bonded" else None
+        self._interval = interval
+        self._engine = ClassicalEngine(case, part, platform, threads)
+        self._site_potential = SitePotential(case.electrode.positions, case.cell, case.electrode.pbc)
+        self._guard = StructureGuard(case)
+        self._replicas: dict[int, ReplicaState] = {}
+        self.timings = Timings()
+        self.warnings: set[str] = set()
+
+    def evaluate(self, positions: np.ndarray, cell: np.ndarray, replica: int = 0) -> Evaluation:
+        """Energy, forces and extras at ``positions`` (N, 3) in ``cell`` (rows), both in bohr.
+
+        Raises:
+            InputError: positions or cell do not belong to the case.
+            ConvergenceError: the backend did not reach its accuracy or returned unusable charges.
+        """
+        self._guard.check(positions, cell)
+        state = self._replicas.get(replica)
+        if state is None:
+            self._guard.check_order(positions)
+            state = self._replicas[replica] = ReplicaState()
+        surface_energy = 0.0
+        extras: dict[str, object] = {}
+        if self._backend is not None:
+            start = time.perf_counter()
+            if state.evaluations % self._interval == 0:
+                self._refresh(self._backend, state, positions, replica)
+            self.timings.add("charges", start)
+            state.evaluations += 1
+            surface_energy = state.internal_energy
+            extras = _extras(state)
+        start = time.perf_counter()
+        if state.result is not None:
+            self._engine.set_charges(state.result.charges)
+        energy, forces = self._engine.evaluate(positions)
+        self.timings.add("forces", start)
+        if not (np.isfinite(energy) and np.isfinite(forces).all()):
+            raise InputError(
+                f"the classical energy of replica {replica} is {energy}: atoms overlap or the time step is"
+                " too long; minimise the structure or shorten the step"
+            )
+        return Evaluation(energy + surface_energy, forces, extras)
+
+    def _refresh(
+        self, backend: ChargeBackend, state: ReplicaState, positions: np.ndarray, replica: int
+    ) -> None:
+        """Compute new charges and account for the work of exchanging them."""
+        electrolyte = self._case.electrolyte
+        environment = Environment(
+            electrolyte,
+            positions[self._case.electrolyte_indices],
+            lambda moved: self._site_potential(moved, electrolyte.charges),
+        )
+        old = state.result
+        new = checked_solve(backend, environment, self._case.total_charge, old, f"replica {replica}")
+        internal_energy = 0.0
+        if new.energy is not None:
+            internal_energy = new.energy - float(new.charges @ environment.site_potentials)
+        energy_is_state_function = backend.conservative and self._interval == 1
+        if old is not None and not energy_is_state_function and not np.array_equal(old.charges, new.charges):
+            state.work += internal_energy - state.internal_energy
+            state.work += float((new.charges - old.charges) @ environment.site_potentials)
+        self.warnings.update(new.warnings)
+        state.result = new
+        state.internal_energy = internal_energy
+        state.refreshes += 1
+
+
+def checked_solve(
+    backend: ChargeBackend,
+    environment: Environment,
+    total_charge: float,
+    guess: ChargeResult | None,
+    where: str,
+) -> ChargeResult:
+    """Charges that may be used: converged, finite, of the right number and with the right sum.
+
+    Raises:
+        ConvergenceError: naming ``where``.
+    """
+    result = backend.solve(environment, total_charge, guess)
+    if not result.converged:
+        raise ConvergenceError(
+            f"{where}: the backend did not converge in {result.iterations} cycles (residual"
+            f" {result.residual:.1e} e); loosen its accuracy or look at the structure"
+        )
+    if not np.isfinite(result.charges).all():
+        raise ConvergenceError(f"{where}: the backend returned charges that are not finite")
+    excess = float(result.charges.sum()) - total_charge
+    if abs(excess) > _SUM_TOLERANCE:
+        raise ConvergenceError(f"{where}: the backend's charges miss the total charge by {excess:.2e} e")
+    return result
+
+
+def _extras(state: ReplicaState) -> dict[str, object]:
+    assert state.result is not None
+    charges = state.result.charges
+    extras: dict[str, object] = {
+        "charges": charges,
+        "total_charge": float(charges.sum()),
+        "refresh_work": state.work,
+        "refreshes": state.refreshes,
+    }
+    if state.result.fermi_level is not None:
+        extras["fermi_level"] = state.result.fermi_level * HARTREE_TO_EV
+    return extras

@@ -1,0 +1,126 @@
+"""What polcouple needs to know of an i-PI input (or RESTART) file: sockets, initial structure, steps."""
+
+from __future__ import annotations
+
+import os
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast, get_args
+
+from polcouple.errors import InputError, nearest
+from polcouple.force_field import Part
+
+#: i-PI puts its unix sockets here
+UNIX_SOCKET_PREFIX = "/tmp/ipi_"
+
+
+@dataclass(frozen=True)
+class SocketAddress:
+    """Where i-PI listens and which forces it expects there.
+
+    Attributes:
+        mode: ``unix`` or ``inet``.
+        address: name of the unix socket, or host.
+        port: of an inet socket.
+        part: ``all``, ``bonded`` or ``nonbonded``; the parameter ``part`` of the <ffsocket>.
+    """
+
+    mode: str
+    address: str
+    port: int = 0
+    part: Part = "all"
+
+    def __str__(self) -> str:
+        if self.mode == "unix":
+            return f"unix socket {UNIX_SOCKET_PREFIX}{self.address}"
+        return f"{self.address}:{self.port}"
+
+
+def read_xml(path: Path) -> ElementTree.Element:
+    """Root of an i-PI input file.
+
+    Raises:
+        InputError: the file is missing or is not XML.
+    """
+    try:
+        parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True))
+        return ElementTree.parse(path, parser).getroot()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; name i-PI's input with --input") from None
+    except (ElementTree.ParseError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid XML: {error}") from None
+
+
+def socket_addresses(root: ElementTree.Element, path: Path) -> list[SocketAddress]:
+    """All sockets of an input file.
+
+    Raises:
+        InputError: there is none, or one has a mode, port or part that the driver cannot serve.
+    """
+    addresses = []
+    for element in root.iter("ffsocket"):
+        name = element.get("name", "?").strip()
+        where = f"{path}: <ffsocket name='{name}'>"
+        mode = element.get("mode", "inet").strip()
+        if mode not in ("unix", "inet"):
+            raise InputError(f"{where}: mode '{mode}' is not served by polcouple-driver; use unix or inet")
+        port = (element.findtext("port") or "65535").strip()
+        if not port.isdigit():
+            raise InputError(f"{where}: port '{port}' is not a number")
+        part = _parameter(element.findtext("parameters") or "", "part") or "all"
+        if part not in get_args(Part):
+            raise InputError(f"{where}: part '{part}' is unknown{nearest(part, get_args(Part))}")
+        host = (element.findtext("address") or "localhost").strip()
+        addresses.append(SocketAddress(mode, host, int(port), cast(Part, part)))
+    if not addresses:
+        raise InputError(f"{path}: no <ffsocket>; the driver needs one to connect to")
+    return addresses
+
+
+def init_file(root: ElementTree.Element) -> str:
+    """Name of the xyz file that the input starts from; a RESTART names none, and init.xyz is meant."""
+    element = root.find(".//initialize/file")
+    return (element.text or "").strip() if element is not None else "init.xyz"
+
+
+def output_file(root: ElementTree.Element) -> str:
+    """Name of the file that holds step, time and temperature: i-PI's first <properties> output."""
+    output = root.find("output")
+    prefix = output.get("prefix", "i-pi").strip() if output is not None else "i-pi"
+    properties = output.find("properties") if output is not None else None
+    name = properties.get("filename", "out").strip() if properties is not None else "out"
+    return f"{prefix}.{name}"
+
+
+def step_of(root: ElementTree.Element) -> int:
+    """Step at which a RESTART was written; 0 for a fresh input."""
+    return int((root.findtext("step") or "0").strip())
+
+
+def set_run(root: ElementTree.Element, total_steps: int, address_suffix: str) -> None:
+    """Set the number of steps and make the unix socket names unique by a suffix, in place."""
+    element = root.find("total_steps")
+    if element is None:
+        element = ElementTree.SubElement(root, "total_steps")
+    element.text = str(total_steps)
+    for socket in root.iter("ffsocket"):
+        address = socket.find("address")
+        if socket.get("mode", "inet").strip() == "unix" and address is not None and address.text:
+            address.text = address.text.strip() + address_suffix
+
+
+def write_xml(root: ElementTree.Element, path: Path) -> None:
+    """Write an input file; an existing one is replaced only when the new one is complete."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(ElementTree.tostring(root, encoding="unicode") + "\n")
+    os.replace(temporary, path)
+
+
+def _parameter(text: str, key: str) -> str | None:
+    """Value of ``key`` in i-PI's dictionary notation ``{key: value, ...}``."""
+    for item in text.strip().strip("{}").split(","):
+        name, _, value = item.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return None

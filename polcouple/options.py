@@ -1,0 +1,87 @@
+"""Command-line options that several commands share, and what is made of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from polcouple.backends.base import ChargeBackend, backend_names, create_backend
+from polcouple.case import Case
+from polcouple.errors import InputError
+
+
+def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--backend NAME``, ``--set KEY=VALUE`` and ``--slako DIR``."""
+    parser.add_argument(
+        "--backend",
+        required=True,
+        metavar="NAME",
+        help=f"where the electrode charges come from: {', '.join(backend_names())}",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="a setting of the backend, over the one in system.yaml; may be repeated",
+    )
+    parser.add_argument(
+        "--slako", metavar="DIR", help="directory of .skf files for the dftb, response and dftbplus backends"
+    )
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--platform``, ``--threads`` and ``--refresh``."""
+    parser.add_argument("--platform", default="CPU", help="OpenMM platform: CPU, CUDA, OpenCL or Reference")
+    parser.add_argument("--threads", type=_positive, help="threads of OpenMM's CPU platform")
+    parser.add_argument(
+        "--refresh", type=_positive, metavar="N", help="evaluations between refreshes, over system.yaml's"
+    )
+
+
+def backend_from_arguments(args: argparse.Namespace, case: Case) -> ChargeBackend:
+    """The backend that ``args`` asks for, with system.yaml's settings for it.
+
+    Raises:
+        InputError: unknown backend or setting.
+    """
+    settings = dict(case.system.backends.get(args.backend, {}))
+    settings.update(_parse_settings(args.settings))
+    if args.slako:
+        settings["slako"] = str(Path(args.slako).resolve())
+    return create_backend(args.backend, case.electrode, case.electrolyte, settings, case.directory)
+
+
+def forwarded_arguments(args: argparse.Namespace) -> list[str]:
+    """The shared options again as words of a command line, for a process started on the user's behalf."""
+    words = ["--backend", args.backend, "--platform", args.platform]
+    for setting in args.settings:
+        words += ["--set", setting]
+    for option, value in (("--slako", args.slako), ("--threads", args.threads), ("--refresh", args.refresh)):
+        if value is not None:
+            words += [option, str(Path(value).resolve() if option == "--slako" else value)]
+    return words
+
+
+def _parse_settings(settings: list[str]) -> dict[str, Any]:
+    parsed = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise InputError(f"--set {setting}: write KEY=VALUE, for example --set accuracy=1e-7")
+        try:
+            parsed[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise InputError(f"--set {setting}: the value is not valid YAML") from None
+    return parsed
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not a positive number")
+    return value

@@ -1,0 +1,56 @@
+"""The force provider as an i-PI potential: for ``i-pi-driver-py -m custom -P`` and for <ffdirect>.
+
+i-PI calls it without a replica number, so charges held between refreshes would be mixed between beads: with
+more than one bead, use polcouple-driver or refresh the charges at every evaluation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from ipi.pes.dummy import Dummy_driver
+
+from polcouple.backends.base import create_backend
+from polcouple.case import read_case
+from polcouple.force_field import Part
+from polcouple.forces import ForceProvider
+
+__DRIVER_NAME__ = "polcouple"
+__DRIVER_CLASS__ = "PolcouplePES"
+
+
+class PolcouplePES(Dummy_driver):
+    """Potential of a case.
+
+    Args:
+        case: case directory.
+        backend: name of the charge backend.
+        part: ``all``, ``bonded`` or ``nonbonded``.
+        platform: OpenMM platform.
+        refresh: evaluations between refreshes of the charges; system.yaml's when None.
+    """
+
+    def __init__(
+        self,
+        case: str = ".",
+        backend: str = "fixed",
+        part: str = "all",
+        platform: str = "CPU",
+        refresh: int | None = None,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        system = read_case(Path(case))
+        settings = system.system.backends.get(backend, {})
+        charges = create_backend(backend, system.electrode, system.electrolyte, settings, system.directory)
+        interval = int(refresh or system.system.refresh.interval)
+        self._provider = ForceProvider(system, charges, cast(Part, part), platform, interval=interval)
+
+    def compute_structure(
+        self, cell: np.ndarray, pos: np.ndarray
+    ) -> tuple[float, np.ndarray, np.ndarray, str]:
+        """Energy, forces, virial (zero: the cell is constant) and extras, all in atomic units."""
+        evaluation = self._provider.evaluate(np.array(pos), np.array(cell).T)
+        return evaluation.energy, evaluation.forces, np.zeros((3, 3)), evaluation.extras_json()

@@ -1,0 +1,226 @@
+"""``polcouple run``: i-PI and the driver together, in a directory of the run's own.
+
+The run directory is a case directory itself: `i-pi input.xml` and `polcouple-driver --backend NAME` in it do
+the same by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from polcouple.case import read_case
+from polcouple.command import log
+from polcouple.errors import InputError, PolcoupleError
+from polcouple.ipi_input import init_file, output_file, read_xml, set_run, step_of, write_xml
+from polcouple.options import add_backend_arguments, add_engine_arguments, forwarded_arguments
+
+#: i-PI gets this long to write its RESTART after being asked to stop (s)
+_PATIENCE = 60.0
+_POLL = 0.2
+
+
+class RunFailedError(PolcoupleError):
+    """i-PI or the driver stopped before the last step."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``polcouple run``."""
+    parser.add_argument("case", type=Path, metavar="CASE", help="case directory")
+    parser.add_argument("--steps", type=int, required=True, metavar="N", help="steps of i-PI to do")
+    parser.add_argument("--input", default="input.xml", help="which of the case's i-PI inputs (input.xml)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="run directory (CASE/run_BACKEND)")
+    parser.add_argument("--restart", action="store_true", help="go on from the RESTART in the run directory")
+    add_backend_arguments(parser)
+    add_engine_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prepare the run directory, start both programs, and follow them to the end."""
+    directory: Path = args.output or args.case / f"run_{args.backend}"
+    if args.steps < 1:
+        raise InputError(f"--steps {args.steps}: ask for at least one step")
+    if args.restart:
+        first, input_name = _prepare_restart(directory, args.steps), "restart.xml"
+    else:
+        read_case(args.case, init_file(read_xml(args.case / args.input)))
+        _prepare(args.case, args.input, directory, args.steps)
+        first, input_name = 0, "input.xml"
+    log(f"running in {directory}; what i-PI and the driver say is in i-pi.log and driver.log there")
+    programs = _start(directory, input_name, args)
+    try:
+        _follow(programs, directory, first, args.steps)
+    finally:
+        programs.stop()
+    log(_last_line(directory / "driver.log"))
+    log(f"done; go on with `polcouple run {args.case} --backend {args.backend} --steps N --restart`")
+    return 0
+
+
+@dataclass
+class _Programs:
+    """The two processes of a run."""
+
+    ipi: subprocess.Popen[bytes]
+    driver: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """Ask i-PI to stop, so that it writes RESTART, then end both."""
+        if self.ipi.poll() is None:
+            self.ipi.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.ipi.wait(_PATIENCE)
+        for process in (self.driver, self.ipi):
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(5.0)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """Last line of i-PI's property output."""
+
+    step: int
+    time_ps: float
+    temperature_kelvin: float
+
+
+def _prepare(case: Path, input_name: str, directory: Path, steps: int) -> None:
+    """Copy the case into a new run directory, with the number of steps and a socket of its own."""
+    if directory.exists() and any(directory.iterdir()):
+        raise InputError(
+            f"{directory} holds a run already; go on with --restart or choose another directory with --output"
+        )
+    root = read_xml(case / input_name)
+    set_run(root, steps, f"-{uuid.uuid4().hex[:8]}")
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in ("system.yaml", init_file(root), "polcouple_pes.py"):
+        if (case / name).exists():
+            shutil.copy(case / name, directory / Path(name).name)
+    write_xml(root, directory / "input.xml")
+
+
+def _prepare_restart(directory: Path, steps: int) -> int:
+    """Write restart.xml from RESTART; returns the step it starts from."""
+    root = read_xml(directory / "RESTART")
+    first = step_of(root)
+    set_run(root, first + steps, "")
+    write_xml(root, directory / "restart.xml")
+    (directory / "EXIT").unlink(missing_ok=True)
+    return first
+
+
+def _start(directory: Path, input_name: str, args: argparse.Namespace) -> _Programs:
+    """Start i-PI and the driver."""
+    ipi = shutil.which("i-pi", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if ipi is None:
+        raise InputError("i-pi is not installed in this environment; `pip install ipi`")
+    driver = [sys.executable, "-m", "polcouple.driver_cli", "--input", input_name, *forwarded_arguments(args)]
+    return _Programs(
+        _spawn([ipi, input_name], directory, "i-pi.log"), _spawn(driver, directory, "driver.log")
+    )
+
+
+def _spawn(command: list[str], directory: Path, log_name: str) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own (Ctrl-C is ours to act on), its output appended to a log."""
+    with (directory / log_name).open("ab") as stream:
+        return subprocess.Popen(
+            command,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _follow(programs: _Programs, directory: Path, first: int, steps: int) -> None:
+    """Show progress until i-PI ends.
+
+    Raises:
+        RunFailedError: one of the two ended early, with its last words.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    output = directory / output_file(read_xml(directory / "input.xml"))
+    columns = (
+        "{task.description}",
+        BarColumn(),
+        "{task.completed}/{task.total} steps",
+        "{task.fields[rate]}",
+    )
+    with Progress(
+        *[TextColumn(c) if isinstance(c, str) else c for c in columns], TimeRemainingColumn()
+    ) as bar:
+        task = bar.add_task("starting", total=steps, rate="")
+        began: tuple[float, _Progress] | None = None
+        while programs.ipi.poll() is None:
+            time.sleep(_POLL)
+            if programs.driver.poll() not in (None, 0):
+                programs.stop()
+                raise RunFailedError(f"the driver stopped: {_last_line(directory / 'driver.log')}")
+            latest = _latest_progress(output)
+            if latest is None or latest.step < first:
+                continue
+            if began is None:
+                began = (time.perf_counter(), latest)
+            elapsed = time.perf_counter() - began[0]
+            rate = ""
+            if elapsed > 0 and latest.step > began[1].step:
+                per_day = 86400e-3 * (latest.time_ps - began[1].time_ps) / elapsed
+                rate = f"{latest.temperature_kelvin:.0f} K, {per_day:.3f} ns/day"
+            bar.update(task, completed=latest.step - first, description="running", rate=rate)
+        if programs.ipi.returncode == 0:
+            bar.update(task, completed=steps)
+    if programs.ipi.returncode != 0:
+        raise RunFailedError(
+            f"i-PI stopped with status {programs.ipi.returncode}: {_last_line(directory / 'i-pi.log')};"
+            f" see {directory / 'i-pi.log'}"
+        )
+
+
+def _latest_progress(output: Path) -> _Progress | None:
+    """Last complete line of i-PI's property output, by the names in its header."""
+    try:
+        with output.open() as stream:
+            names = list(_column_names(stream))
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - 4096))
+            lines = [line for line in stream.read().split("\n")[:-1] if line and not line.startswith("#")]
+        row = dict(zip(names, map(float, lines[-1].split()), strict=True))
+        return _Progress(int(row["step"]), row["time"], row["temperature"])
+    except (FileNotFoundError, IndexError, KeyError, ValueError):
+        return None
+
+
+def _column_names(stream: Iterable[str]) -> Iterator[str]:
+    """Names in header lines of the form ``# column   1     --> step : ...`` or ``# cols. ...``."""
+    for line in stream:
+        if not line.startswith("#"):
+            return
+        name = line.partition("-->")[2].partition(":")[0].partition("{")[0].strip()
+        if name:
+            yield name
+
+
+def _last_line(path: Path) -> str:
+    """Last line of a log that says something."""
+    try:
+        lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    except FileNotFoundError:
+        return "(no output)"
+    return lines[-1] if lines else "(no output)"
