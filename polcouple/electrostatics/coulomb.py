@@ -26,7 +26,9 @@ def coulomb_matrix(positions: np.ndarray) -> np.ndarray:
 
 
 def coulomb_potential(sites: np.ndarray, positions: np.ndarray, charges: np.ndarray) -> np.ndarray:
-    """Potential (n,) in Hartree/e at ``sites`` (n, 3) in bohr of ``charges`` (m,) in e at ``positions`` (m, 3).
+    """Potential (n,) in Hartree/e at ``sites`` (n, 3) of ``charges`` (m,) in e at ``positions`` (m, 3).
+
+    Lengths are in bohr.
 
     Raises:
         InputError: a charge at a site.

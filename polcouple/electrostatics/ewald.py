@@ -67,11 +67,11 @@ def ewald_matrix(
     positions, cell = _checked(positions, cell)
     n = len(positions)
     split = _split(cell, n * n, n * n / 20.0, accuracy, alpha)
-    matrix = np.zeros(n * n)
+    pairs = np.zeros(n * n)
     for i, j, displacements in _close_pairs(positions, positions, cell, split.r_cut, same=True):
         r = np.sqrt(np.einsum("px,px->p", displacements, displacements))
-        matrix += np.bincount(i * n + j, erfc(split.alpha * r) / r, minlength=n * n)
-    matrix = matrix.reshape(n, n)
+        pairs += np.bincount(i * n + j, erfc(split.alpha * r) / r, minlength=n * n)
+    matrix = pairs.reshape(n, n)
     for k_vectors, weights in _reciprocal(cell, split, n):
         phases = positions @ k_vectors.T
         for wave in (np.cos(phases), np.sin(phases)):
