@@ -1,0 +1,33 @@
+"""Fixtures shared by all tests."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+# before anything starts TensorFlow or OpenMP: the tests share two cores
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+ROOT = Path(__file__).parent.parent
+SMALL = ROOT / "ipi_inputs" / "graphene_nacl_small"
+REFERENCE = ROOT / "ipi_inputs" / "graphene_nacl"
+
+
+@pytest.fixture(scope="session")
+def small_case():
+    """The case of about 600 atoms."""
+    from polcouple.case import read_case
+
+    return read_case(SMALL)
+
+
+@pytest.fixture
+def small_directory(tmp_path):
+    """A copy of the small case's files that a test may change."""
+    directory = tmp_path / "case"
+    directory.mkdir()
+    for path in SMALL.iterdir():
+        if path.is_file():
+            shutil.copy(path, directory)
+    return directory
