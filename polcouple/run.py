@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from polcouple.case import read_case
 from polcouple.command import log
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.ipi_input import init_file, output_file, read_xml, set_run, step_of, write_xml
+from polcouple.ipi_output import last_properties
 from polcouple.options import add_backend_arguments, add_engine_arguments, forwarded_arguments
 
 #: i-PI gets this long to write its RESTART after being asked to stop (s)
@@ -88,15 +88,6 @@ class _Programs:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
-
-
-@dataclass(frozen=True)
-class _Progress:
-    """Last line of i-PI's property output."""
-
-    step: int
-    time_ps: float
-    temperature_kelvin: float
 
 
 def _prepare(case: Path, input_name: str, directory: Path, steps: int) -> None:
@@ -167,23 +158,21 @@ def _follow(programs: _Programs, directory: Path, first: int, steps: int) -> Non
         *[TextColumn(c) if isinstance(c, str) else c for c in columns], TimeRemainingColumn()
     ) as bar:
         task = bar.add_task("starting", total=steps, rate="")
-        began: tuple[float, _Progress] | None = None
+        began: tuple[float, float] | None = None
         while programs.ipi.poll() is None:
             time.sleep(_POLL)
             if programs.driver.poll() not in (None, 0):
                 programs.stop()
                 raise RunFailedError(f"the driver stopped: {_last_line(directory / 'driver.log')}")
-            latest = _latest_progress(output)
-            if latest is None or latest.step < first:
+            latest = last_properties(output)
+            if latest.get("step", -1) < first:
                 continue
-            if began is None:
-                began = (time.perf_counter(), latest)
-            elapsed = time.perf_counter() - began[0]
-            rate = ""
-            if elapsed > 0 and latest.step > began[1].step:
-                per_day = 86400e-3 * (latest.time_ps - began[1].time_ps) / elapsed
-                rate = f"{latest.temperature_kelvin:.0f} K, {per_day:.3f} ns/day"
-            bar.update(task, completed=latest.step - first, description="running", rate=rate)
+            simulated, now = latest.get("time", 0.0), time.perf_counter()
+            began = began or (simulated, now)
+            rate = f"{latest['temperature']:.0f} K" if "temperature" in latest else ""
+            if simulated > began[0]:
+                rate += f", {86.4 * (simulated - began[0]) / (now - began[1]):.3f} ns/day"
+            bar.update(task, completed=latest["step"] - first, description="running", rate=rate)
         if programs.ipi.returncode == 0:
             bar.update(task, completed=steps)
     if programs.ipi.returncode != 0:
@@ -191,30 +180,6 @@ def _follow(programs: _Programs, directory: Path, first: int, steps: int) -> Non
             f"i-PI stopped with status {programs.ipi.returncode}: {_last_line(directory / 'i-pi.log')};"
             f" see {directory / 'i-pi.log'}"
         )
-
-
-def _latest_progress(output: Path) -> _Progress | None:
-    """Last complete line of i-PI's property output, by the names in its header."""
-    try:
-        with output.open() as stream:
-            names = list(_column_names(stream))
-            stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - 4096))
-            lines = [line for line in stream.read().split("\n")[:-1] if line and not line.startswith("#")]
-        row = dict(zip(names, map(float, lines[-1].split()), strict=True))
-        return _Progress(int(row["step"]), row["time"], row["temperature"])
-    except (FileNotFoundError, IndexError, KeyError, ValueError):
-        return None
-
-
-def _column_names(stream: Iterable[str]) -> Iterator[str]:
-    """Names in header lines of the form ``# column   1     --> step : ...`` or ``# cols. ...``."""
-    for line in stream:
-        if not line.startswith("#"):
-            return
-        name = line.partition("-->")[2].partition(":")[0].partition("{")[0].strip()
-        if name:
-            yield name
 
 
 def _last_line(path: Path) -> str:

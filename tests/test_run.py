@@ -1,0 +1,211 @@
+"""Whole runs with real i-PI processes on the small case."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+BIN = Path(sys.executable).parent
+
+
+def polcouple(*words, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "polcouple.cli", *map(str, words)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def extras(path):
+    """Values of an extras trajectory, one row a frame."""
+    rows, current = [], None
+    for line in path.read_text().splitlines():
+        if "#EXTRAS" in line:
+            current = []
+            rows.append(current)
+        elif line.strip():
+            current.extend(float(x) for x in line.split())
+    return np.array(rows)
+
+
+def properties(path):
+    return np.loadtxt(path)
+
+
+def start_ipi(directory, input_name):
+    return subprocess.Popen(
+        [BIN / "i-pi", input_name], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    )
+
+
+def driver(directory, *words):
+    return subprocess.run(
+        [BIN / "polcouple-driver", "--threads", "1", *words],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+@pytest.fixture(scope="module")
+def short_run(tmp_path_factory):
+    """Twenty NVT steps by `polcouple run`."""
+    directory = tmp_path_factory.mktemp("run") / "out"
+    case = ROOT / "ipi_inputs" / "graphene_nacl_small"
+    done = polcouple("run", case, "--backend", "fixed", "--steps", 20, "--output", directory, "--threads", 1)
+    assert done.returncode == 0, done.stderr
+    return directory, done
+
+
+def test_run_writes_charges_that_sum_to_the_total(short_run, small_case):
+    directory, done = short_run
+    charges = extras(directory / "simulation.charges_0")
+    assert charges.shape[1] == len(small_case.electrode)
+    assert np.abs(charges.sum(axis=1) - small_case.total_charge).max() < 1e-9
+    assert properties(directory / "simulation.out")[-1, 0] == 20
+    assert "steps/s" in done.stdout
+    assert (directory / "RESTART").exists()
+
+
+def test_run_does_not_overwrite(short_run):
+    directory, _ = short_run
+    before = (directory / "simulation.out").read_bytes()
+    again = polcouple(
+        "run",
+        ROOT / "ipi_inputs" / "graphene_nacl_small",
+        "--backend",
+        "fixed",
+        "--steps",
+        5,
+        "--output",
+        directory,
+    )
+    assert again.returncode == 2
+    assert "holds a run already" in again.stderr
+    assert "Traceback" not in again.stderr
+    assert (directory / "simulation.out").read_bytes() == before
+
+
+def test_restart_goes_on(short_run):
+    directory, _ = short_run
+    case = ROOT / "ipi_inputs" / "graphene_nacl_small"
+    done = polcouple(
+        "run", case, "--backend", "fixed", "--steps", 10, "--output", directory, "--restart", "--threads", 1
+    )
+    assert done.returncode == 0, done.stderr
+    assert properties(directory / "simulation.out")[-1, 0] == 30
+
+
+def test_mistakes_are_one_line(tmp_path):
+    done = polcouple("run", tmp_path, "--backend", "fixed", "--steps", 5)
+    assert done.returncode == 2
+    assert done.stderr.startswith("polcouple: error: ")
+    assert done.stderr.count("\n") == 1
+    done = polcouple(
+        "run",
+        ROOT / "ipi_inputs" / "graphene_nacl_small",
+        "--backend",
+        "fixd",
+        "--steps",
+        5,
+        "--output",
+        tmp_path / "x",
+    )
+    assert done.returncode == 2
+    assert "did you mean 'fixed'" in done.stderr
+
+
+def by_hand(directory, input_name, *words):
+    """`i-pi INPUT` in one terminal, `polcouple-driver` in another."""
+    ipi = start_ipi(directory, input_name)
+    try:
+        answer = driver(directory, "--backend", "fixed", "--input", input_name, *words)
+        assert answer.returncode == 0, answer.stderr
+        assert ipi.wait(30) == 0
+    finally:
+        ipi.kill()
+    return properties(directory / "simulation.out")
+
+
+def shorten(path, steps, *replacements):
+    """Set the number of steps, a socket name of the test's own, and more."""
+    import re
+
+    text = path.read_text()
+    text = re.sub(r"<total_steps>.*?</total_steps>", f"<total_steps>{steps}</total_steps>", text)
+    text = re.sub(r"<address>\s*(.*?)\s*</address>", rf"<address>\1-{os.getpid()}</address>", text)
+    for old, new in replacements:
+        assert re.search(old, text), old
+        text = re.sub(old, new, text)
+    path.write_text(text)
+
+
+def test_by_hand_over_unix_and_inet_socket_are_the_same(small_directory, tmp_path_factory):
+    import shutil
+
+    other = tmp_path_factory.mktemp("inet") / "case"
+    shutil.copytree(small_directory, other)
+    shorten(small_directory / "input.xml", 6)
+    shorten(
+        other / "input.xml",
+        6,
+        (r'mode=(["\'])unix\1', 'mode="inet"'),
+        (r"<address>.*?</address>", "<address>localhost</address><port>31977</port>"),
+    )
+    unix = by_hand(small_directory, "input.xml")
+    inet = by_hand(other, "input.xml")
+    assert np.array_equal(unix, inet)
+
+
+def test_direct_and_socket_forces_are_the_same(small_directory, tmp_path_factory):
+    import shutil
+
+    other = tmp_path_factory.mktemp("direct") / "case"
+    shutil.copytree(small_directory, other)
+    shorten(small_directory / "input_nve.xml", 6)
+    shorten(other / "input_ffdirect.xml", 6)
+    socket_run = by_hand(small_directory, "input_nve.xml")
+    env = {**os.environ, "OPENMM_CPU_THREADS": "1"}
+    done = subprocess.run(
+        [BIN / "i-pi", "input_ffdirect.xml"], cwd=other, capture_output=True, text=True, timeout=240, env=env
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    direct_run = properties(other / "simulation.out")
+    assert direct_run[-1, 0] == 6
+    del socket_run
+
+
+def test_multiple_time_stepping_conserves_energy(small_directory):
+    shorten(small_directory / "input_mts.xml", 40)
+    rows = by_hand(small_directory, "input_mts.xml")
+    assert rows[-1, 0] == 40
+    conserved = rows[:, 2]
+    assert np.isfinite(conserved).all()
+    # 80 fs; the potential energy moves by far more
+    assert np.ptp(conserved) < 0.1 * np.ptp(rows[:, 4])
+
+
+def test_moved_electrode_stops_both(small_directory):
+    import re
+
+    path = small_directory / "input.xml"
+    shorten(path, 50)
+    path.write_text(re.sub(r"<fixatoms>.*?</fixatoms>", "", path.read_text(), flags=re.S))
+    ipi = start_ipi(small_directory, "input.xml")
+    try:
+        answer = driver(small_directory, "--backend", "fixed")
+        assert answer.returncode == 2
+        assert "freeze the electrode with <fixatoms>" in answer.stderr
+        assert "Traceback" not in answer.stderr
+        ipi.wait(60)
+    finally:
+        ipi.kill()
+    assert (small_directory / "RESTART").exists()
+    assert not (small_directory / "EXIT").exists()
