@@ -1,0 +1,161 @@
+"""Everything about a frozen electrode that does not depend on its charges or its environment, and its cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.dftb.blocks import Block, find_blocks, monkhorst_pack, planar_frame, reference_block
+from polcouple.dftb.gamma import gamma_matrix
+from polcouple.dftb.hamiltonian import Orbitals, build_orbitals, find_pairs, hamiltonian_overlap
+from polcouple.dftb.skf import Parameters
+from polcouple.electrode import Electrode
+from polcouple.errors import InputError
+
+#: part of the name of cache files: raise it when their content changes
+_FORMAT = 1
+_BLOCK_ARRAYS = ("orbitals", "sites", "energies", "vectors", "duals")
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Geometry-only data of a frozen electrode.
+
+    Attributes:
+        site_atom: (n_sites,) atom of each charge site (the atoms, or all their shells).
+        neutral: (n_sites,) electrons of the neutral atoms.
+        capacity: electrons the basis can hold.
+        gamma: (n_sites, n_sites) in Hartree/e^2.
+        blocks: symmetry blocks of all k-points in the eigenbasis of H0.
+    """
+
+    site_atom: np.ndarray
+    neutral: np.ndarray
+    capacity: float
+    gamma: np.ndarray
+    blocks: tuple[Block, ...]
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return int(self.site_atom[-1]) + 1
+
+
+def default_cache_directory() -> Path:
+    """$POLCOUPLE_CACHE, else polcouple/ in $XDG_CACHE_HOME, else ~/.cache/polcouple."""
+    if "POLCOUPLE_CACHE" in os.environ:
+        return Path(os.environ["POLCOUPLE_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "polcouple"
+
+
+def prepare(
+    electrode: Electrode,
+    parameters: Parameters,
+    k_points: tuple[int, int, int] = (1, 1, 1),
+    shell_resolved: bool = False,
+    cache_directory: Path | None = None,
+) -> Prepared:
+    """Build H0, S and gamma and reduce them to blocks, or read them from ``cache_directory``.
+
+    A cached file is used only if coordinates, parameters and settings are the same to the last bit; it is written
+    under a temporary name first, so that an interrupted run leaves no half file. None: no cache.
+
+    Raises:
+        InputError: duplicate atoms, partial periodicity, or k-points for a flake.
+    """
+    if any(electrode.pbc) != all(electrode.pbc):
+        raise InputError(f"pbc = {electrode.pbc}: an electrode is periodic in all directions or in none")
+    if min(k_points) < 1 or (not any(electrode.pbc) and max(k_points) > 1):
+        raise InputError(f"k_points = {k_points}: needs three positive numbers, and (1, 1, 1) for a flake")
+    orbitals = build_orbitals(electrode.symbols, parameters)
+    by_shell = shell_resolved
+    site_atom = orbitals.shell_atom if by_shell else np.arange(len(electrode))
+    neutral = np.bincount(
+        np.arange(len(orbitals.shell_atom)) if by_shell else orbitals.shell_atom, orbitals.occupation
+    )
+    path = None
+    if cache_directory is not None:
+        path = cache_directory / f"dftb-{_key(electrode, parameters, k_points, shell_resolved)}.npz"
+        cached = _read(path)
+        if cached is not None:
+            return Prepared(site_atom, neutral, 2.0 * len(orbitals), *cached)
+    hubbard = orbitals.hubbard if by_shell else orbitals.hubbard[orbitals.shell_l == 0]
+    orbital_site = orbitals.shell if by_shell else orbitals.atom
+    gamma = gamma_matrix(electrode, site_atom, hubbard)
+    blocks = _build_blocks(electrode, orbitals, orbital_site, parameters, k_points)
+    if path is not None:
+        _write(path, gamma, blocks)
+    return Prepared(site_atom, neutral, 2.0 * len(orbitals), gamma, blocks)
+
+
+def _build_blocks(
+    electrode: Electrode,
+    orbitals: Orbitals,
+    orbital_site: np.ndarray,
+    parameters: Parameters,
+    k_points: tuple[int, int, int],
+) -> tuple[Block, ...]:
+    frame = planar_frame(electrode.positions)
+    laid_flat = Electrode(
+        electrode.symbols, electrode.positions @ frame.T, electrode.cell @ frame.T, electrode.pbc
+    )
+    pairs = find_pairs(laid_flat, parameters.cutoff)
+    mesh, weights = monkhorst_pack(k_points)
+    matrices = [hamiltonian_overlap(orbitals, electrode.symbols, pairs, parameters, k) for k in mesh]
+    subsets = find_blocks(matrices)
+    return tuple(
+        reference_block(h0, overlap, subset, orbital_site, float(weight))
+        for (h0, overlap), weight in zip(matrices, weights, strict=True)
+        for subset in subsets
+    )
+
+
+def _key(
+    electrode: Electrode, parameters: Parameters, k_points: tuple[int, int, int], shell_resolved: bool
+) -> str:
+    digest = hashlib.sha256(
+        repr((_FORMAT, electrode.symbols, electrode.pbc, k_points, shell_resolved)).encode()
+    )
+    digest.update(np.ascontiguousarray(electrode.positions, dtype=float).tobytes())
+    if any(electrode.pbc):
+        digest.update(np.ascontiguousarray(electrode.cell, dtype=float).tobytes())
+    for name, kind in sorted(parameters.atoms.items()):
+        digest.update(repr((name, kind.onsite, kind.hubbard, kind.occupation)).encode())
+    for names, table in sorted(parameters.pairs.items()):
+        digest.update(repr((names, table.step)).encode() + table.values.tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _read(path: Path) -> tuple[np.ndarray, tuple[Block, ...]] | None:
+    """Content of a cache file, or None when there is none or it cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            gamma, weights = data["gamma"], data["weights"]
+            reference = np.zeros(len(gamma))
+            blocks = []
+            for k, weight in enumerate(weights):
+                arrays = {name: data[f"{name}_{k}"] for name in _BLOCK_ARRAYS}
+                blocks.append(Block(weight=float(weight), potential=reference, **arrays))
+            return gamma, tuple(blocks)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _write(path: Path, gamma: np.ndarray, blocks: tuple[Block, ...]) -> None:
+    """Write a cache file; a directory that cannot be written to costs time in the next run, nothing else."""
+    arrays = {"gamma": gamma, "weights": np.array([block.weight for block in blocks])}
+    for k, block in enumerate(blocks):
+        arrays |= {f"{name}_{k}": getattr(block, name) for name in _BLOCK_ARRAYS}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            np.savez(file, **arrays)
+        os.replace(file.name, path)
+    except OSError:
+        return

@@ -1,0 +1,315 @@
+"""Self-consistent-charge DFTB (DFTB2) of an electrode whose atoms never move.
+
+    H = H0 + S/2 (V_A + V_B),   V_A = sum_B gamma_AB dn_B - phi_A,   charges q_A = -dn_A
+
+with dn the Mulliken electrons minus those of the neutral atom (M. Elstner et al., Phys. Rev. B 58, 7260 (1998)).
+Only the site potentials phi change from call to call, so everything else is prepared once.
+
+The fixed point of dn -> n(V(dn)) is found by Newton's method with the Jacobian 1 - chi gamma of a reference state,
+the anchor, improved by Broyden's updates. The start is the previous solution plus its linear response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.dftb.blocks import Block
+from polcouple.dftb.filling import Filling, fermi_filling
+from polcouple.dftb.preparation import Prepared, prepare
+from polcouple.dftb.response import BareResponse, LinearResponse, bare_response, self_consistent_response
+from polcouple.dftb.skf import Parameters
+from polcouple.electrode import Electrode
+from polcouple.errors import InputError
+
+#: largest change of a population in one cycle, e
+_LONGEST_STEP = 0.3
+#: the error left after a step is estimated as this times the ratio of successive steps times the last step
+_SAFETY = 3.0
+#: solutions that took more cycles than this become the new anchor
+_STALE_CYCLES = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Self-consistent state of the electrode at given site potentials and total charge.
+
+    Attributes:
+        site_potentials: (n_atoms,) in Hartree/e.
+        total_charge: in e.
+        charges: (n_atoms,) Mulliken charges in e; their sum is the total charge.
+        populations: (n_sites,) electrons minus those of the neutral atom, by charge site.
+        energy: Mermin free energy with the interaction with phi, without repulsion, Hartree.
+        fermi_level: in Hartree.
+        entropy_energy: T S in Hartree.
+        converged: whether ``residual`` is below the accuracy asked for.
+        cycles: evaluations of the output populations.
+        residual: estimated largest error of a population in e.
+    """
+
+    site_potentials: np.ndarray
+    total_charge: float
+    charges: np.ndarray
+    populations: np.ndarray
+    energy: float
+    fermi_level: float
+    entropy_energy: float
+    converged: bool
+    cycles: int
+    residual: float
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """One-electron levels of a solution, sorted by block and energy.
+
+    Attributes:
+        energies: (n_levels,) in Hartree.
+        occupations: (n_levels,) between 0 and 1, per spin.
+        degeneracies: (n_levels,) electrons a level can hold.
+        fermi_level: in Hartree.
+    """
+
+    energies: np.ndarray
+    occupations: np.ndarray
+    degeneracies: np.ndarray
+    fermi_level: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Output:
+    """What one evaluation at a potential V gives: populations minus neutral ones, free energy, filling."""
+
+    populations: np.ndarray
+    band_free_energy: float
+    filling: Filling
+
+
+@dataclass(frozen=True, eq=False)
+class _Anchor:
+    """A reference state: its levels, populations, and the Jacobian of the self-consistency about it."""
+
+    blocks: Sequence[Block]
+    potential: np.ndarray
+    populations: np.ndarray
+    bare: BareResponse
+    newton: np.ndarray
+    total_charge: float
+
+
+class FrozenElectrode:
+    """SCC-DFTB of one electrode geometry for any site potentials and total charge.
+
+    Args:
+        electrode: frozen geometry.
+        parameters: Slater-Koster parameters of its elements.
+        temperature: k_B T of the electrons in Hartree.
+        k_points: Monkhorst-Pack mesh.
+        shell_resolved: one charge fluctuation per shell with its own U, instead of one per atom with U_s.
+        cache_directory: where geometry-only data are kept between runs; None keeps nothing.
+
+    Raises:
+        InputError: duplicate atoms, or settings that do not fit the geometry.
+    """
+
+    def __init__(
+        self,
+        electrode: Electrode,
+        parameters: Parameters,
+        temperature: float,
+        k_points: tuple[int, int, int] = (1, 1, 1),
+        shell_resolved: bool = False,
+        cache_directory: Path | None = None,
+    ) -> None:
+        self.prepared: Prepared = prepare(electrode, parameters, k_points, shell_resolved, cache_directory)
+        self.temperature = temperature
+        self._anchor: _Anchor | None = None
+
+    def solve(
+        self,
+        site_potentials: np.ndarray,
+        total_charge: float,
+        guess: Solution | None = None,
+        accuracy: float = 1e-6,
+        max_cycles: int = 100,
+    ) -> Solution:
+        """Self-consistent charges at ``site_potentials`` (n_atoms,) in Hartree/e.
+
+        Args:
+            site_potentials: electrostatic potential of the surroundings at the atoms.
+            total_charge: of the electrode in e, any real number that the valence allows.
+            guess: a solution of the same electrode for similar potentials.
+            accuracy: largest error of a charge in e, against the full, converged problem.
+            max_cycles: evaluations after which the solution is returned with ``converged`` False.
+
+        Raises:
+            InputError: a charge that the valence does not allow, potentials of the wrong shape or not finite.
+        """
+        electrons = self._electrons(total_charge)
+        external = self._external(site_potentials)
+        gamma, neutral = self.prepared.gamma, self.prepared.neutral
+        anchor = self._anchor_for(total_charge)
+        populations, previous_step = self._start(anchor, external, total_charge, guess)
+        broyden = _Broyden(anchor.newton)
+        for cycle in range(1, max_cycles + 1):
+            potential = gamma @ populations - external
+            output = self._evaluate(anchor.blocks, potential, electrons)
+            residual = output.populations - populations
+            step = broyden.step(residual)
+            length = float(np.abs(step).max())
+            error = min(1.0, _SAFETY * length / previous_step) * length
+            if error <= accuracy or cycle == max_cycles:
+                break
+            if length > _LONGEST_STEP:
+                step *= _LONGEST_STEP / length
+            populations = populations + step
+            broyden.remember(step, residual)
+            previous_step = length
+        electrostatic = 0.5 * float(populations @ gamma @ populations)
+        energy = output.band_free_energy - float(neutral @ potential) - electrostatic
+        energy += 0.5 * float(residual @ gamma @ step)
+        populations = populations + step
+        populations -= (populations.sum() + total_charge) / len(populations)
+        solution = Solution(
+            site_potentials=np.array(site_potentials, dtype=float),
+            total_charge=float(total_charge),
+            charges=-np.bincount(self.prepared.site_atom, populations),
+            populations=populations,
+            energy=energy,
+            fermi_level=output.filling.fermi_level + float(anchor.bare.fukui @ gamma @ step),
+            entropy_energy=output.filling.entropy_energy,
+            converged=error <= accuracy,
+            cycles=cycle,
+            residual=error,
+        )
+        if solution.converged and cycle > _STALE_CYCLES:
+            self._anchor = self._anchored(solution)
+        return solution
+
+    def levels(self, solution: Solution) -> Levels:
+        """One-electron energies and occupations of ``solution``."""
+        blocks, filling = self._states(self._potential(solution), solution.total_charge)
+        energies = np.concatenate([block.energies for block in blocks])
+        return Levels(energies, filling.occupations, _degeneracies(blocks), filling.fermi_level)
+
+    def linear_response(self, solution: Solution) -> LinearResponse:
+        """K = dq/dphi, the Fukui function and the hardness at ``solution``."""
+        blocks, filling = self._states(self._potential(solution), solution.total_charge)
+        bare = bare_response(blocks, filling, self.temperature, len(self.prepared.neutral))
+        return self_consistent_response(
+            bare, self.prepared.gamma, self.prepared.site_atom, self.prepared.n_atoms
+        )
+
+    def _electrons(self, total_charge: float) -> float:
+        electrons = float(self.prepared.neutral.sum()) - total_charge
+        if not 0.0 < electrons < self.prepared.capacity:
+            raise InputError(
+                f"total charge {total_charge:g} e leaves {electrons:g} electrons in an electrode that holds "
+                f"between 0 and {self.prepared.capacity:g}: the valence does not allow it"
+            )
+        return electrons
+
+    def _external(self, site_potentials: np.ndarray) -> np.ndarray:
+        potentials = np.asarray(site_potentials, dtype=float)
+        if potentials.shape != (self.prepared.n_atoms,):
+            raise InputError(
+                f"site potentials have shape {potentials.shape}, the electrode {self.prepared.n_atoms} atoms"
+            )
+        if not np.isfinite(potentials).all():
+            atom = int(np.argmin(np.isfinite(potentials)))
+            raise InputError(f"site potential of electrode atom {atom} (from 0) is {potentials[atom]}")
+        return potentials[self.prepared.site_atom]
+
+    def _potential(self, solution: Solution) -> np.ndarray:
+        return self.prepared.gamma @ solution.populations - self._external(solution.site_potentials)
+
+    def _states(self, potential: np.ndarray, total_charge: float) -> tuple[list[Block], Filling]:
+        """All levels at ``potential`` as the reference states of new blocks."""
+        blocks = [block.rotated(potential) for block in self.prepared.blocks]
+        energies = np.concatenate([block.energies for block in blocks])
+        filling = fermi_filling(
+            energies, _degeneracies(blocks), self._electrons(total_charge), self.temperature
+        )
+        return blocks, filling
+
+    def _anchor_for(self, total_charge: float) -> _Anchor:
+        if self._anchor is None or self._anchor.total_charge != total_charge:
+            self._anchor = self._anchor_at(np.zeros_like(self.prepared.neutral), total_charge)
+        return self._anchor
+
+    def _anchored(self, solution: Solution) -> _Anchor:
+        return self._anchor_at(self._potential(solution), solution.total_charge)
+
+    def _anchor_at(self, potential: np.ndarray, total_charge: float) -> _Anchor:
+        blocks, filling = self._states(potential, total_charge)
+        bare = bare_response(blocks, filling, self.temperature, len(potential))
+        newton = np.linalg.inv(np.eye(len(potential)) - bare.chi @ self.prepared.gamma)
+        output = self._evaluate(blocks, potential, self._electrons(total_charge))
+        return _Anchor(blocks, potential, output.populations, bare, newton, total_charge)
+
+    def _start(
+        self, anchor: _Anchor, external: np.ndarray, total_charge: float, guess: Solution | None
+    ) -> tuple[np.ndarray, float]:
+        """First populations by linear response, and the largest change that linear response made."""
+        if guess is None or len(guess.populations) != len(external):
+            source = anchor.populations - anchor.bare.chi @ (external + anchor.potential)
+            return anchor.newton @ source, 1e-300
+        source = anchor.bare.chi @ (self._external(guess.site_potentials) - external)
+        source += anchor.bare.fukui * (guess.total_charge - total_charge)
+        step = anchor.newton @ source
+        return guess.populations + step, max(float(np.abs(step).max()), 1e-300)
+
+    def _evaluate(self, blocks: Sequence[Block], potential: np.ndarray, electrons: float) -> _Output:
+        """Output populations of non-interacting electrons in ``potential``."""
+        states = [block.diagonalise(potential) for block in blocks]
+        energies = np.concatenate([e for e, _ in states])
+        degeneracies = _degeneracies(blocks)
+        filling = fermi_filling(energies, degeneracies, electrons, self.temperature)
+        populations = -self.prepared.neutral
+        start = 0
+        for block, (_, rotation) in zip(blocks, states, strict=True):
+            own = filling.occupations[start : start + len(block)]
+            start += len(block)
+            populations = populations + block.populations(rotation, own * block.degeneracy, len(populations))
+        band = float((degeneracies * filling.occupations) @ energies) - filling.entropy_energy
+        return _Output(populations, band, filling)
+
+
+class _Broyden:
+    """Quasi-Newton steps: an inverse Jacobian with rank-one updates (C. G. Broyden, Math. Comput. 19, 577 (1965)).
+
+    Args:
+        inverse: (n, n) inverse of the Jacobian of input minus output populations.
+    """
+
+    def __init__(self, inverse: np.ndarray) -> None:
+        self._inverse = inverse
+        self._updates: list[tuple[np.ndarray, np.ndarray]] = []
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
+
+    def step(self, residual: np.ndarray) -> np.ndarray:
+        """Change of the input populations that should remove ``residual`` = output - input."""
+        if self._last is not None:
+            taken, before = self._last
+            predicted = self._apply(before - residual)
+            overlap = float(taken @ predicted)
+            if abs(overlap) > 1e-12 * float(taken @ taken):
+                self._updates.append(((taken - predicted) / overlap, taken))
+        return self._apply(residual)
+
+    def remember(self, step: np.ndarray, residual: np.ndarray) -> None:
+        """Record the step taken from the point where ``residual`` was found."""
+        self._last = (step, residual)
+
+    def _apply(self, vector: np.ndarray) -> np.ndarray:
+        result = self._inverse @ vector
+        for left, right in self._updates:
+            result = result + left * float(right @ result)
+        return result
+
+
+def _degeneracies(blocks: Sequence[Block]) -> np.ndarray:
+    return np.concatenate([np.full(len(block), block.degeneracy) for block in blocks])

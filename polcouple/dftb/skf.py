@@ -1,0 +1,219 @@
+"""Slater-Koster files (.skf): atomic parameters and two-centre integrals.
+
+The format is that of DFTB+ (https://dftb.org/fileadmin/DFTB/public/misc/slakoformat.pdf), shells s, p and d.
+Between grid points the integrals are those of the 8-point Lagrange polynomial, and beyond the last point a
+fifth-order polynomial takes value, slope and curvature to zero within 1 bohr, as in DFTB+.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.errors import InputError
+
+#: directory of the parameters that come with the package
+DEFAULT_SLAKO = Path(__file__).parent / "slako" / "mio-1-1"
+
+#: distance over which an integral goes to zero beyond its last grid point, bohr
+_TAIL = 1.0
+_POINTS = 8
+_SHELL_NAMES = "spd"
+
+#: columns of (l1, l2, |m|) in the ten columns of H and the ten of S; l1 <= l2
+_COLUMNS = {(0, 0): [9], (0, 1): [8], (0, 2): [7], (1, 1): [5, 6], (1, 2): [3, 4], (2, 2): [0, 1, 2]}
+
+
+@dataclass(frozen=True, eq=False)
+class AtomType:
+    """Free-atom parameters of one element.
+
+    Attributes:
+        onsite: on-site energy of each shell s, p, (d) in Hartree.
+        hubbard: Hubbard U of each shell in Hartree.
+        occupation: electrons in each shell of the neutral atom.
+    """
+
+    onsite: tuple[float, ...]
+    hubbard: tuple[float, ...]
+    occupation: tuple[float, ...]
+
+    @property
+    def n_shells(self) -> int:
+        """Number of shells: s, p, d in this order."""
+        return len(self.onsite)
+
+    @property
+    def valence(self) -> float:
+        """Valence electrons of the neutral atom."""
+        return sum(self.occupation)
+
+    @property
+    def capacity(self) -> float:
+        """Electrons that the shells can hold."""
+        return 2.0 * self.n_shells**2
+
+
+@dataclass(frozen=True, eq=False)
+class PairTable:
+    """Two-centre integrals of an ordered pair of elements on an equidistant grid.
+
+    Attributes:
+        step: grid spacing in bohr; the first row belongs to ``step``.
+        values: (n_grid, 2, 10), Hamiltonian (Hartree) and overlap in the file's column order.
+    """
+
+    step: float
+    values: np.ndarray
+
+    @property
+    def cutoff(self) -> float:
+        """Distance in bohr beyond which all integrals vanish."""
+        return len(self.values) * self.step + _TAIL
+
+    def integrals(self, l1: int, l2: int, distances: np.ndarray) -> np.ndarray:
+        """Integrals <l1 m| . |l2 m>, l1 <= l2, at ``distances`` (p,) in bohr.
+
+        The second atom lies on the positive z axis of the first. Returns (p, 2, l1 + 1): Hamiltonian and
+        overlap for |m| = 0 .. l1.
+        """
+        columns = self.values[:, :, _COLUMNS[l1, l2]]
+        n_grid = len(columns)
+        last = np.clip(np.floor(distances / self.step).astype(int) + _POINTS // 2, _POINTS, n_grid)
+        window = last[:, None] + np.arange(-_POINTS, 0)
+        weights = _lagrange(distances / self.step - last + _POINTS - 1)
+        result = np.einsum("pw,pwhm->phm", weights, columns[window])
+        beyond = distances >= n_grid * self.step
+        result[beyond] = self._tail(columns, distances[beyond] - n_grid * self.step)
+        return result
+
+    def _tail(self, columns: np.ndarray, excess: np.ndarray) -> np.ndarray:
+        """Fifth-order polynomial with the table's value, slope and curvature at its end, zero after _TAIL."""
+        fit = np.polynomial.polynomial.polyfit(np.arange(-_POINTS + 1, 1), np.eye(_POINTS), _POINTS - 1)
+        value, slope, curvature = (
+            np.einsum("w,whm->hm", fit[order] * factor, columns[-_POINTS:])
+            for order, factor in ((0, 1.0), (1, _TAIL / self.step), (2, 2.0 * (_TAIL / self.step) ** 2))
+        )
+        x = 1.0 - excess / _TAIL
+        x = np.where(x > 0.0, x, 0.0)[:, None, None]
+        quintic = 10.0 * value + 4.0 * slope + 0.5 * curvature
+        quartic = -15.0 * value - 7.0 * slope - curvature
+        sextic = 6.0 * value + 3.0 * slope + 0.5 * curvature
+        return x**3 * (quintic + quartic * x + sextic * x**2)
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """Atom types and pair tables of a set of elements."""
+
+    atoms: dict[str, AtomType]
+    pairs: dict[tuple[str, str], PairTable]
+
+    @property
+    def cutoff(self) -> float:
+        """Longest range of all pairs in bohr."""
+        return max(table.cutoff for table in self.pairs.values())
+
+
+def load_parameters(directory: Path, elements: Iterable[str]) -> Parameters:
+    """Read the files ``A-B.skf`` of all ordered pairs of ``elements``.
+
+    Raises:
+        InputError: a directory or file is missing, truncated or malformed.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise InputError(f"no directory of Slater-Koster files at {directory}: set the option 'slako'")
+    names = sorted(set(elements))
+    atoms, pairs = {}, {}
+    for first in names:
+        for second in names:
+            path = directory / f"{first}-{second}.skf"
+            if not path.is_file():
+                raise InputError(
+                    f"no Slater-Koster parameters for {first}-{second}: {path} does not exist; "
+                    "set the option 'slako' to a directory that has it"
+                )
+            atom, table = read_skf(path, homonuclear=first == second)
+            pairs[first, second] = table
+            if atom is not None:
+                atoms[first] = atom
+    return Parameters(atoms, pairs)
+
+
+def read_skf(path: Path, homonuclear: bool) -> tuple[AtomType | None, PairTable]:
+    """Read one .skf file; the atom's parameters are in homonuclear files only.
+
+    A shell counts as part of the basis when its overlap with itself on another atom is in the table.
+
+    Raises:
+        InputError: truncated or malformed file, with the line number.
+    """
+    try:
+        lines = path.read_text(encoding="latin-1").splitlines()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    if lines and lines[0].lstrip().startswith("@"):
+        raise InputError(f"{path}: the extended format with f shells is not supported, only s, p and d")
+    step, n_rows = _grid(path, lines)
+    first_row = 3 if homonuclear else 2
+    rows = np.empty((n_rows, 20))
+    for i in range(n_rows):
+        rows[i] = _numbers(path, lines, first_row + i, 20)[:20]
+    table = PairTable(step, rows.reshape(n_rows, 2, 10))
+    if not homonuclear:
+        return None, table
+    present = [bool(np.any(table.values[_first_real_row(rows) :, 1, _COLUMNS[l, l]])) for l in range(3)]
+    n_shells = 3 if present[2] else 2 if present[1] else 1
+    header = _numbers(path, lines, 1, 10)
+    onsite, hubbard, occupation = (tuple(header[k : k - 3 if k > 2 else None : -1]) for k in (2, 6, 9))
+    for l in range(n_shells):
+        if hubbard[l] <= 0.0:
+            raise InputError(f"{path}: line 2: the Hubbard U of shell {_SHELL_NAMES[l]} is {hubbard[l]:g}")
+    if any(occupation[n_shells:]):
+        raise InputError(f"{path}: line 2: electrons in a shell that the table has no integrals for")
+    return AtomType(onsite[:n_shells], hubbard[:n_shells], occupation[:n_shells]), table
+
+
+def _grid(path: Path, lines: list[str]) -> tuple[float, int]:
+    """Grid spacing and number of rows; the count in the file is one more than the rows it has."""
+    fields = _numbers(path, lines, 0, 2)
+    step, n_rows = fields[0], int(fields[1]) - 1
+    if step <= 0.0 or n_rows <= _POINTS:
+        raise InputError(f"{path}: line 1: grid spacing {step:g} and {n_rows} rows make no table")
+    return step, n_rows
+
+
+def _first_real_row(rows: np.ndarray) -> int:
+    """Index of the first row that is not the filler 1.0 that files have at short distance."""
+    real = np.flatnonzero((rows != 1.0).any(axis=1))
+    return int(real[0]) if len(real) else len(rows)
+
+
+def _numbers(path: Path, lines: list[str], index: int, at_least: int) -> list[float]:
+    """Numbers of one line, with Fortran's repeat counts (``20*1.0``), commas and d exponents."""
+    if index >= len(lines):
+        raise InputError(f"{path} is truncated: it ends after line {len(lines)}; get the file again")
+    values: list[float] = []
+    for field in lines[index].replace(",", " ").split():
+        count, star, value = field.rpartition("*")
+        try:
+            values += [float(value.lower().replace("d", "e"))] * (int(count) if star else 1)
+        except ValueError:
+            break
+    if len(values) < at_least or not np.isfinite(values).all():
+        raise InputError(f"{path}: line {index + 1}: expected {at_least} numbers, found {len(values)}")
+    return values
+
+
+def _lagrange(x: np.ndarray) -> np.ndarray:
+    """Weights (p, 8) of the Lagrange polynomial through the nodes 0 .. 7 at ``x`` (p,)."""
+    nodes = np.arange(_POINTS)
+    weights = np.ones((len(x), _POINTS))
+    for k in nodes:
+        others = nodes[nodes != k]
+        weights[:, k] = np.prod((x[:, None] - others) / (k - others), axis=1)
+    return weights
