@@ -1,4 +1,4 @@
-"""i-PI finds the potential through this file: pes_path of <ffdirect>, or ``i-pi-driver-py -m custom -P``."""
+"""Where i-PI finds the potential: as <ffdirect>'s pes_path, or by ``i-pi-driver-py -m custom -P``."""
 
 from polcouple.pes import PolcouplePES
 

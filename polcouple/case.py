@@ -6,6 +6,7 @@ force field, the electrodes' charges, how often the charges are refreshed, and t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -218,24 +219,24 @@ def read_case(directory: Path | str, init_file: str = "init.xyz") -> Case:
 
 
 def read_init_xyz(path: Path) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Symbols, (N, 3) positions and (3, 3) cell rows in bohr of an i-PI xyz file, read by i-PI itself.
+    """Symbols, (N, 3) positions and (3, 3) cell rows in bohr of an i-PI xyz file.
+
+    i-PI's own reader parses it; the units it names are converted here, with this project's constants.
 
     Raises:
         InputError: the file is missing, truncated, without a cell or holds a number that is not finite.
     """
     from ipi.utils.io import read_file_raw
-    from ipi.utils.io.io_units import process_units
 
     if not path.is_file():
         raise InputError(f"{path}: no such file; a case needs the initial structure in i-PI's xyz format")
     try:
         with path.open() as stream:
-            raw = read_file_raw("xyz", stream)
-            frame = process_units(**raw, mode="xyz")
+            frame = read_file_raw("xyz", stream)
     except Exception as error:  # i-PI's reader raises bare exceptions of any kind
         raise InputError(f"{path}: not a complete i-PI xyz file ({error or type(error).__name__})") from None
-    positions = np.array(frame["atoms"].q).reshape(-1, 3)
-    cell = np.array(frame["cell"].h).T
+    positions = frame["data"].reshape(-1, 3) * _unit_in_bohr(path, frame["comment"], "positions")
+    cell = frame["cell"].T * _unit_in_bohr(path, frame["comment"], "cell")
     if cell[0, 0] <= 0:
         raise InputError(
             f"{path}: line 2 has no cell; write"
@@ -244,7 +245,17 @@ def read_init_xyz(path: Path) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     if not np.isfinite(positions).all():
         atom = int(np.argwhere(~np.isfinite(positions))[0, 0])
         raise InputError(f"{path}: atom {atom} (line {atom + 3}) has a position that is not a finite number")
-    return tuple(str(name) for name in frame["atoms"].names), positions, cell
+    return tuple(str(name) for name in frame["names"]), positions, cell
+
+
+def _unit_in_bohr(path: Path, comment: str, quantity: str) -> float:
+    """The unit of ``positions`` or ``cell`` named in the comment line; i-PI's default is atomic units."""
+    match = re.search(rf"\b{quantity}\{{\s*(\w+)\s*\}}", comment)
+    unit = match.group(1).lower() if match else "atomic_unit"
+    units = {"angstrom": ANGSTROM_TO_BOHR, "atomic_unit": 1.0, "bohr": 1.0}
+    if unit not in units:
+        raise InputError(f"{path}: line 2: {quantity} in '{unit}'{nearest(unit, units)}; use angstrom")
+    return units[unit]
 
 
 def write_init_xyz(path: Path, symbols: tuple[str, ...], positions: np.ndarray, cell: np.ndarray) -> None:

@@ -55,7 +55,8 @@ class ClassicalEngine:
         self._case = case
         self._electrode = case.electrode_indices
         self._system, self._nonbonded = build_system(case, part)
-        self._context = _create_context(self._system, platform, threads)
+        # the integrator is never stepped: i-PI moves the atoms
+        self._context = create_context(self._system, openmm.VerletIntegrator(0.001), platform, threads)
         self._charges = np.zeros(len(self._electrode))
         self._self_energy = 0.0
         if self._nonbonded is not None:
@@ -109,6 +110,30 @@ def set_electrode_charges(force: openmm.NonbondedForce, case: Case, charges: np.
     lj = _lennard_jones(case)
     for index, charge in zip(case.electrode_indices.tolist(), charges.tolist(), strict=True):
         force.setParticleParameters(index, charge, *lj[case.symbols[index]])
+
+
+def create_context(
+    system: openmm.System, integrator: openmm.Integrator, platform: str, threads: int | None
+) -> openmm.Context:
+    """A context with reproducible forces; see :class:`ClassicalEngine` for the arguments.
+
+    Raises:
+        InputError: the platform is not available here.
+    """
+    available = [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]
+    if platform not in available:
+        raise InputError(
+            f"OpenMM has no platform '{platform}' here{nearest(platform, available)};"
+            f" available: {', '.join(available)}"
+        )
+    properties: dict[str, str] = {}
+    if platform != "Reference":
+        properties["DeterministicForces"] = "true"
+    if platform in ("CUDA", "OpenCL"):
+        properties["Precision"] = "mixed"
+    if platform == "CPU" and threads is not None:
+        properties["Threads"] = str(threads)
+    return openmm.Context(system, integrator, openmm.Platform.getPlatformByName(platform), properties)
 
 
 def _lennard_jones(case: Case) -> dict[str, tuple[float, float]]:
@@ -169,25 +194,6 @@ def _water_forces(case: Case) -> tuple[openmm.HarmonicBondForce, openmm.Harmonic
         bonds.addBond(oxygen, oxygen + 2, bond_length, bond_k)
         angles.addAngle(oxygen + 1, oxygen, oxygen + 2, np.deg2rad(water.angle_degree), angle_k)
     return bonds, angles
-
-
-def _create_context(system: openmm.System, platform: str, threads: int | None) -> openmm.Context:
-    available = [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]
-    if platform not in available:
-        raise InputError(
-            f"OpenMM has no platform '{platform}' here{nearest(platform, available)};"
-            f" available: {', '.join(available)}"
-        )
-    chosen = openmm.Platform.getPlatformByName(platform)
-    properties: dict[str, str] = {}
-    if platform != "Reference":
-        properties["DeterministicForces"] = "true"
-    if platform in ("CUDA", "OpenCL"):
-        properties["Precision"] = "mixed"
-    if platform == "CPU" and threads is not None:
-        properties["Threads"] = str(threads)
-    # the integrator is never stepped: i-PI moves the atoms
-    return openmm.Context(system, openmm.VerletIntegrator(0.001), chosen, properties)
 
 
 def _excluded_electrode_pairs(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

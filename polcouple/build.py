@@ -1,0 +1,230 @@
+"""``polcouple build``: a graphene sheet under an aqueous electrolyte, equilibrated, ready for i-PI."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from polcouple.case import Case, read_case, write_init_xyz
+from polcouple.command import log
+from polcouple.errors import InputError
+from polcouple.force_field import ION_CHARGES, SPC_FW, default_force_field
+from polcouple.ipi_templates import write_inputs
+from polcouple.packing import GRAPHENE_CELL, graphene_sheet, pack_liquid
+from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_NM, NM_TO_BOHR
+
+#: heights in Angstrom of the lower wall, and of the upper wall above the electrolyte's nominal top
+_LOWER_WALL, _UPPER_WALL_CLEARANCE = 1.0, 5.0
+_LONGEST_CUTOFF = 10.0
+_FEMTOSECOND = 1e-3  # OpenMM's ps
+_STEPS_PER_PS = 2000
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What to build; the defaults are the reference system of Di Pasquale et al., JCTC 17, 4477 (2021).
+
+    Attributes:
+        sheet: orthorhombic graphene cells along x and y, four atoms each.
+        n_water: number of water molecules.
+        ions: number of each ion by its symbol (Li, Na, K, Cl).
+        total_charge: of the electrode in e.
+        gap: thickness of the electrolyte in Angstrom.
+        vacuum: empty space above it in Angstrom; the cell's height is the sum of both.
+        temperature: in kelvin.
+        equilibration: in ps.
+        seed: of all random numbers.
+        platform: of OpenMM, for the equilibration.
+    """
+
+    sheet: tuple[int, int] = (12, 7)
+    n_water: int = 2065
+    ions: dict[str, int] = field(default_factory=lambda: {"Na": 90, "Cl": 86})
+    total_charge: float = -4.0
+    gap: float = 80.0
+    vacuum: float = 80.0
+    temperature: float = 300.0
+    equilibration: float = 2.0
+    seed: int = 1
+    platform: str = "CPU"
+
+    def check(self) -> None:
+        """Refuse what cannot be built.
+
+        Raises:
+            InputError: with the numbers and what would mend them.
+        """
+        for name in ("gap", "vacuum", "temperature"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} {getattr(self, name)} must be positive")
+        if min(self.sheet) < 1 or self.n_water < 0 or min(self.ions.values(), default=0) < 0:
+            raise InputError("the sheet needs at least one cell each way, and no number may be negative")
+        if self.equilibration < 0:
+            raise InputError(f"equilibration {self.equilibration} must not be negative")
+        if self.n_water + sum(self.ions.values()) == 0:
+            raise InputError("nothing to pack: give a number of waters or ions")
+        ion_charge = sum(ION_CHARGES[ion] * count for ion, count in self.ions.items())
+        excess = ion_charge + self.total_charge
+        if abs(excess) > 1e-9:
+            raise InputError(
+                f"the cell is not neutral: ions {ion_charge:+g} e, electrode {self.total_charge:+g} e, sum"
+                f" {excess:+g} e; give the electrode {-ion_charge:+g} e or change the number of ions by"
+                f" {abs(excess):g} charges"
+            )
+
+
+def build_case(directory: Path, options: BuildOptions, report: Callable[[str], None]) -> Case:
+    """Pack, relax and equilibrate a case and write its directory, which must not hold anything yet.
+
+    Raises:
+        InputError: impossible options, or the directory is in use.
+    """
+    options.check()
+    if directory.exists() and any(directory.iterdir()):
+        raise InputError(f"{directory} is not empty; choose another directory")
+    sheet, sides = graphene_sheet(*options.sheet)
+    rng = np.random.default_rng(options.seed)
+    shape = (SPC_FW["bond_length_angstrom"], SPC_FW["angle_degree"])
+    waters, ions = pack_liquid(sides, options.gap, options.n_water, sum(options.ions.values()), shape, rng)
+    positions = np.concatenate([sheet, waters.reshape(-1, 3), ions]) * ANGSTROM_TO_BOHR
+    symbols = ("C",) * len(sheet) + ("O", "H", "H") * options.n_water
+    symbols += tuple(ion for ion, count in options.ions.items() for _ in range(count))
+    cell = np.diag([*sides, options.gap + options.vacuum]) * ANGSTROM_TO_BOHR
+
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as name:
+        draft = Path(name)
+        _write_system(draft / "system.yaml", options, len(sheet), sides)
+        write_init_xyz(draft / "init.xyz", symbols, positions, cell)
+        case = read_case(draft)
+        height = options.gap + options.vacuum
+        report(f"{len(case)} atoms in {sides[0]:.2f} x {sides[1]:.2f} x {height:g} Angstrom")
+        positions = equilibrate(case, options, report)
+        write_init_xyz(draft / "init.xyz", symbols, whole_molecules(case, positions), cell)
+        write_inputs(draft, len(sheet), options.temperature, options.seed)
+        if directory.exists():
+            directory.rmdir()
+        shutil.copytree(draft, directory)
+    return read_case(directory)
+
+
+def equilibrate(case: Case, options: BuildOptions, report: Callable[[str], None]) -> np.ndarray:
+    """Minimise and run Langevin dynamics with uniform electrode charges; positions (N, 3) in bohr."""
+    import openmm
+
+    from polcouple.classical import build_system, create_context, set_electrode_charges
+
+    system, nonbonded = build_system(case)
+    n = len(case.electrode)
+    set_electrode_charges(nonbonded, case, np.full(n, case.total_charge / n))
+    integrator = openmm.LangevinMiddleIntegrator(options.temperature, 5.0, 0.5 * _FEMTOSECOND)
+    integrator.setRandomNumberSeed(options.seed)
+    context = create_context(system, integrator, options.platform, None)
+    context.setPositions(case.positions * BOHR_TO_NM)
+    report("minimising")
+    openmm.LocalEnergyMinimizer.minimize(context, tolerance=100.0, maxIterations=500)
+    context.setVelocitiesToTemperature(options.temperature, options.seed)
+    steps = round(options.equilibration * _STEPS_PER_PS)
+    for done in range(0, steps, _STEPS_PER_PS // 4):
+        integrator.step(min(_STEPS_PER_PS // 4, steps - done))
+        kinetic = context.getState(getEnergy=True).getKineticEnergy()._value
+        kelvin = 2 * kinetic / (3 * len(case.electrolyte) * 8.31446e-3)
+        report(f"equilibrated {context.getTime()._value:.2f} of {options.equilibration:g} ps, {kelvin:.0f} K")
+    return np.array(context.getState(getPositions=True).getPositions(asNumpy=True)._value) * NM_TO_BOHR
+
+
+def whole_molecules(case: Case, positions: np.ndarray) -> np.ndarray:
+    """Move each molecule as a whole into the cell, by its oxygen or ion; the electrode stays in place."""
+    inverse = np.linalg.inv(case.cell)
+    wrapped = positions.copy()
+    for heads, size in ((case.water_oxygens, 3), (case.ion_indices, 1)):
+        for member in range(size):
+            # the image of each member next to its head, then both moved alike
+            offset = (positions[heads + member] - positions[heads]) @ inverse
+            offset -= np.round(offset)
+            head = positions[heads] @ inverse
+            wrapped[heads + member] = (head - np.floor(head) + offset) @ case.cell
+    wrapped[case.electrode_indices] = case.positions[case.electrode_indices]
+    return wrapped
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``polcouple build``."""
+    default = BuildOptions()
+    parser.add_argument("directory", type=Path, metavar="CASE", help="directory to write; must not exist yet")
+    parser.add_argument(
+        "--sheet", type=int, nargs=2, default=default.sheet, metavar=("NX", "NY"),
+        help="graphene cells of {:.2f} x {:.2f} Angstrom with four atoms each (12 7)".format(*GRAPHENE_CELL),
+    )  # fmt: skip
+    parser.add_argument("--water", type=int, default=default.n_water, help="number of waters (2065)")
+    for ion in ION_CHARGES:
+        parser.add_argument(
+            f"--{ion.lower()}", type=int, default=default.ions.get(ion, 0), metavar="N",
+            help=f"number of {ion} ions ({default.ions.get(ion, 0)})",
+        )  # fmt: skip
+    for name, text in (
+        ("total_charge", "charge of the electrode in e"),
+        ("gap", "thickness of the electrolyte in Angstrom"),
+        ("vacuum", "empty space above it in Angstrom"),
+        ("temperature", "in kelvin"),
+        ("equilibration", "in ps"),
+    ):
+        value = getattr(default, name)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=float, default=value, help=f"{text} ({value:g})"
+        )
+    parser.add_argument("--seed", type=int, default=default.seed, help="of all random numbers (1)")
+    parser.add_argument("--platform", default=default.platform, help="OpenMM platform (CPU)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build and say what to do next."""
+    options = BuildOptions(
+        sheet=tuple(args.sheet),
+        n_water=args.water,
+        ions={ion: getattr(args, ion.lower()) for ion in ION_CHARGES if getattr(args, ion.lower())},
+        total_charge=args.total_charge,
+        gap=args.gap,
+        vacuum=args.vacuum,
+        temperature=args.temperature,
+        equilibration=args.equilibration,
+        seed=args.seed,
+        platform=args.platform,
+    )
+    build_case(args.directory, options, log)
+    log(f"written; try `polcouple run {args.directory} --backend response --steps 100`")
+    return 0
+
+
+def _write_system(path: Path, options: BuildOptions, n_carbon: int, sides: np.ndarray) -> None:
+    """system.yaml of the case; the cut-off is 10 Angstrom, or what fits the sheet."""
+    cutoff = min(_LONGEST_CUTOFF, np.floor(sides.min() / 2 * 10) / 10)
+    walls = (_LOWER_WALL, options.gap + _UPPER_WALL_CLEARANCE)
+    topology = [{"species": "electrode", "count": n_carbon}]
+    if options.n_water:
+        topology.append({"species": "water", "count": options.n_water})
+    topology += [{"species": ion, "count": count} for ion, count in options.ions.items()]
+    content: dict[str, Any] = {
+        "format": "polcouple-case-1",
+        "topology": topology,
+        "force_field": default_force_field(tuple(options.ions), float(cutoff), walls),
+        "electrodes": [
+            {
+                "name": "sheet",
+                "first_atom": 0,
+                "last_atom": n_carbon - 1,
+                "total_charge_e": options.total_charge,
+            }
+        ],
+        "refresh": {"interval": 1},
+        "backends": {},
+    }
+    path.write_text(yaml.safe_dump(content, sort_keys=False))

@@ -1,0 +1,119 @@
+"""i-PI inputs for a case: NVT, NVE, multiple time stepping, and the potential inside i-PI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+
+#: text of the file through which i-PI finds the potential
+PES_SHIM = '''\
+"""Where i-PI finds the potential: as <ffdirect>'s pes_path, or by ``i-pi-driver-py -m custom -P``."""
+
+from polcouple.pes import PolcouplePES
+
+__DRIVER_NAME__ = "polcouple"
+__DRIVER_CLASS__ = "PolcouplePES"
+__all__ = ["PolcouplePES"]
+'''
+
+# twelve decimals: the charges written must sum to the total charge to 1e-9 e
+_SIMULATION = Template("""\
+<simulation verbosity="low" floatformat="%20.12e">
+  <output prefix="simulation">
+    <properties stride="10" filename="out">
+      [ step, time{picosecond}, conserved, temperature{kelvin}, potential, kinetic_md ]
+    </properties>
+    <trajectory filename="refresh_work" stride="10" extra_type="refresh_work"> extras </trajectory>
+    <trajectory filename="charges" stride="100" extra_type="charges"> extras </trajectory>
+    <trajectory filename="positions" stride="1000" format="xyz" cell_units="angstrom">
+      positions{angstrom}
+    </trajectory>
+    <checkpoint filename="checkpoint" stride="1000" overwrite="True"/>
+  </output>
+  <total_steps> 1000 </total_steps>
+  <prng><seed> $seed </seed></prng>
+$force_fields
+  <system>
+    <initialize nbeads="1">
+      <file mode="xyz"> init.xyz </file>
+      <velocities mode="thermal" units="kelvin"> $temperature </velocities>
+    </initialize>
+    <forces>
+$forces
+    </forces>
+    <ensemble>
+      <temperature units="kelvin"> $temperature </temperature>
+    </ensemble>
+    <motion mode="dynamics">
+      <fixcom> False </fixcom>
+      <fixatoms>
+        $fixed_atoms
+      </fixatoms>
+      <dynamics mode="$ensemble">
+$integrator
+      </dynamics>
+    </motion>
+  </system>
+</simulation>
+""")
+
+_SOCKET = Template("""\
+  <ffsocket name="$name" mode="unix" pbc="False">
+    <address> $name </address>
+    <latency> 1e-4 </latency>
+    <timeout> 600 </timeout>
+    <parameters> {part: $part} </parameters>
+  </ffsocket>""")
+
+_DIRECT = """\
+  <ffdirect name="polcouple">
+    <pes> custom </pes>
+    <pes_path> polcouple_pes.py </pes_path>
+    <parameters> {case: ., backend: fixed} </parameters>
+  </ffdirect>"""
+
+_SINGLE_STEP = '        <timestep units="femtosecond"> 0.5 </timestep>'
+
+_THERMOSTAT = """\
+        <thermostat mode="langevin">
+          <tau units="femtosecond"> 1000 </tau>
+        </thermostat>"""
+
+_MULTIPLE_STEPS = """\
+        <timestep units="femtosecond"> 2.0 </timestep>
+        <nmts> [ 1, 4 ] </nmts>"""
+
+_FORCE = '      <force forcefield="polcouple"/>'
+
+_MULTIPLE_FORCES = """\
+      <force forcefield="polcouple-nonbonded" mts_weights="[ 1, 0 ]"/>
+      <force forcefield="polcouple-bonded" mts_weights="[ 0, 1 ]"/>"""
+
+
+def write_inputs(directory: Path, n_electrode: int, temperature_kelvin: float, seed: int) -> None:
+    """Write input.xml (NVT), input_nve.xml, input_mts.xml, input_ffdirect.xml and polcouple_pes.py.
+
+    The first ``n_electrode`` atoms are frozen.
+    """
+    socket = _SOCKET.substitute(name="polcouple", part="all")
+    sockets = "\n".join(
+        _SOCKET.substitute(name=f"polcouple-{part}", part=part) for part in ("nonbonded", "bonded")
+    )
+    inputs = {
+        "input.xml": (socket, _FORCE, "nvt", f"{_SINGLE_STEP}\n{_THERMOSTAT}"),
+        "input_nve.xml": (socket, _FORCE, "nve", _SINGLE_STEP),
+        "input_mts.xml": (sockets, _MULTIPLE_FORCES, "nvt", f"{_MULTIPLE_STEPS}\n{_THERMOSTAT}"),
+        "input_ffdirect.xml": (_DIRECT, _FORCE, "nve", _SINGLE_STEP),
+    }
+    for name, (force_fields, forces, ensemble, integrator) in inputs.items():
+        text = _SIMULATION.substitute(
+            seed=seed,
+            force_fields=force_fields,
+            temperature=f"{temperature_kelvin:g}",
+            forces=forces,
+            fixed_atoms=f"[ {', '.join(map(str, range(n_electrode)))} ]",
+            ensemble=ensemble,
+            integrator=integrator,
+        )
+        (directory / name).write_text(text)
+    (directory / "polcouple_pes.py").write_text(PES_SHIM)
