@@ -26,6 +26,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import erfc
 
+from polcouple.electrostatics.lattice import check_cell, lattice_images
 from polcouple.errors import InputError
 
 #: array elements worked on at once; bounds the memory to some 100 MB
@@ -175,20 +176,6 @@ def _checked(positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.nd
     return positions, cell
 
 
-def check_cell(cell: np.ndarray) -> None:
-    """Refuse a (3, 3) cell whose lattice vectors are not finite or do not span a volume.
-
-    Raises:
-        InputError: naming the offending cell.
-    """
-    rows = "; ".join(" ".join(f"{x:g}" for x in row) for row in cell)
-    if cell.shape != (3, 3) or not np.isfinite(cell).all():
-        raise InputError(f"cell must be three finite lattice vectors in bohr, got [{rows}]")
-    edges = np.linalg.norm(cell, axis=1)
-    if abs(np.linalg.det(cell)) <= 1e-6 * edges.prod() or edges.min() < 1e-3:
-        raise InputError(f"the lattice vectors [{rows}] bohr span no volume: mend the cell, or pbc = False")
-
-
 def _split(cell: np.ndarray, n_pairs: float, n_phases: float, accuracy: float, alpha: float | None) -> _Split:
     """Cut both sums where their Gaussians have fallen to ``accuracy``; balance the work of the two.
 
@@ -236,7 +223,7 @@ def _close_pairs(
     sites_fractional, sources_fractional = sites @ inverse, sources @ inverse
     sites_fractional = sites_fractional - np.floor(sites_fractional)
     sources_fractional = sources_fractional - np.floor(sources_fractional)
-    ghosts, origin = _images(sources_fractional, r_cut * np.linalg.norm(inverse, axis=0))
+    ghosts, origin = lattice_images(sources_fractional, r_cut * np.linalg.norm(inverse, axis=0))
     ghosts = ghosts @ cell
     wrapped = sites_fractional @ cell
     tree = cKDTree(ghosts)
@@ -255,20 +242,3 @@ def _close_pairs(
             raise InputError(f"{names[0]} {i[pair]} {names[1]} {j[pair]} (from 0) lie at the same place")
         keep = r >= 1e-8
         yield i[keep], j[keep], block[found.row[keep]] - ghosts[found.col[keep]]
-
-
-def _images(fractional: np.ndarray, padding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Images (fractional) that lie in the unit cell padded by ``padding`` on each side, and their origins."""
-    images, origin = fractional, np.arange(len(fractional))
-    for axis in range(3):
-        reach = int(np.ceil(padding[axis]))
-        shifted, indices = [], []
-        for shift in range(-reach, reach + 1):
-            x = images[:, axis] + shift
-            inside = (x >= -padding[axis]) & (x <= 1.0 + padding[axis])
-            copy = images[inside].copy()
-            copy[:, axis] += shift
-            shifted.append(copy)
-            indices.append(origin[inside])
-        images, origin = np.concatenate(shifted), np.concatenate(indices)
-    return images, origin

@@ -1,0 +1,46 @@
+"""The periodic cell: its check, and the images of points around it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from polcouple.errors import InputError
+
+
+def check_cell(cell: np.ndarray) -> None:
+    """Refuse a (3, 3) cell whose lattice vectors are not finite or do not span a volume.
+
+    Raises:
+        InputError: naming the offending cell.
+    """
+    rows = "; ".join(" ".join(f"{x:g}" for x in row) for row in cell)
+    if cell.shape != (3, 3) or not np.isfinite(cell).all():
+        raise InputError(f"cell must be three finite lattice vectors in bohr, got [{rows}]")
+    edges = np.linalg.norm(cell, axis=1)
+    if abs(np.linalg.det(cell)) <= 1e-6 * edges.prod() or edges.min() < 1e-3:
+        raise InputError(f"the lattice vectors [{rows}] bohr span no volume: mend the cell, or pbc = False")
+
+
+def lattice_images(fractional: np.ndarray, padding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Images that lie in the unit cell padded by ``padding`` on each side.
+
+    Args:
+        fractional: (n, 3) coordinates in [0, 1).
+        padding: (3,) in units of the lattice vectors.
+
+    Returns:
+        Fractional coordinates (g, 3) of the images, and the point each is an image of (g,).
+    """
+    images, origin = fractional, np.arange(len(fractional))
+    for axis in range(3):
+        reach = int(np.ceil(padding[axis]))
+        shifted, indices = [], []
+        for shift in range(-reach, reach + 1):
+            x = images[:, axis] + shift
+            inside = (x >= -padding[axis]) & (x <= 1.0 + padding[axis])
+            copy = images[inside].copy()
+            copy[:, axis] += shift
+            shifted.append(copy)
+            indices.append(origin[inside])
+        images, origin = np.concatenate(shifted), np.concatenate(indices)
+    return images, origin
