@@ -209,5 +209,7 @@ def test_works_where_no_compilation_cache_can_be_written(tmp_path):
         "p = SitePotential(np.zeros((1, 3)), 0 * np.eye(3), (False,) * 3)\n"
         "print(p(np.array([[4.0, 0, 0]]), np.ones(1))[0])\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.stdout.strip() == "0.25", done.stderr
