@@ -65,14 +65,28 @@ class Walls(_Section):
 
 
 class ForceField(_Section):
-    """Classical interactions; the electrode's own pairs carry no Lennard-Jones (they never move)."""
+    """Classical interactions; the electrode's own pairs carry no Lennard-Jones (they never move).
+
+    Lennard-Jones energies go smoothly to zero between ``switch_angstrom`` and ``cutoff_angstrom``; without a
+    switch they are truncated, and each pair that crosses the cut-off makes the energy jump.
+    """
 
     cutoff_angstrom: _Positive
+    switch_angstrom: _Positive | None = None
     ewald_tolerance: Annotated[float, Field(gt=0, lt=1e-2)]
     water: Water
     ion_charges_e: dict[str, float] = {}
     lennard_jones: dict[str, LennardJones]
     walls: Walls | None = None
+
+    @model_validator(mode="after")
+    def _switch_below_cutoff(self) -> ForceField:
+        if self.switch_angstrom is not None and self.switch_angstrom >= self.cutoff_angstrom:
+            raise ValueError(
+                f"switch_angstrom {self.switch_angstrom:g} must be below cutoff_angstrom"
+                f" {self.cutoff_angstrom:g}"
+            )
+        return self
 
 
 class Block(_Section):
@@ -235,6 +249,12 @@ def read_init_xyz(path: Path) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
             frame = read_file_raw("xyz", stream)
     except Exception as error:  # i-PI's reader raises bare exceptions of any kind
         raise InputError(f"{path}: not a complete i-PI xyz file ({error or type(error).__name__})") from None
+    # i-PI leaves atoms that are missing at the end nameless, at the origin
+    present = sum(bool(name) for name in frame["names"])
+    if present < frame["natoms"]:
+        raise InputError(
+            f"{path}: line 1 announces {frame['natoms']} atoms, {present} are there; the file is truncated"
+        )
     positions = frame["data"].reshape(-1, 3) * _unit_in_bohr(path, frame["comment"], "positions")
     cell = frame["cell"].T * _unit_in_bohr(path, frame["comment"], "cell")
     if cell[0, 0] <= 0:
@@ -315,6 +335,13 @@ def _all_keys() -> set[str]:
 def _check_topology(case: Case, path: Path) -> None:
     """Every atom of init.xyz is the one that topology, electrodes and force field expect."""
     force_field = case.system.force_field
+    known = ["electrode", "water", *force_field.ion_charges_e]
+    for block in case.system.topology:
+        if block.species not in known:
+            raise InputError(
+                f"{path}: topology: unknown species '{block.species}'{nearest(block.species, known)};"
+                f" known: {', '.join(known)}"
+            )
     n_topology = case._blocks()[-1][2] if case.system.topology else 0
     if n_topology != len(case):
         raise InputError(
@@ -327,21 +354,13 @@ def _check_topology(case: Case, path: Path) -> None:
     for species, start, stop in case._blocks():
         if species == "electrode":
             continue
-        if species == "water":
-            expected = ("O", "H", "H") * ((stop - start) // 3)
-        elif species in force_field.ion_charges_e:
-            expected = (species,) * (stop - start)
-        else:
-            known = ["electrode", "water", *force_field.ion_charges_e]
-            raise InputError(
-                f"{path}: topology: unknown species '{species}'{nearest(species, known)};"
-                f" known: {', '.join(known)}"
-            )
-        for offset, symbol in enumerate(expected):
-            if case.symbols[start + offset] != symbol:
+        expected = ("O", "H", "H") if species == "water" else (species,)
+        for atom in range(start, stop):
+            symbol = expected[(atom - start) % len(expected)]
+            if case.symbols[atom] != symbol:
                 raise InputError(
-                    f"{path}: atom {start + offset} of init.xyz is {case.symbols[start + offset]},"
-                    f" the topology expects {symbol} ({species}); bring init.xyz into the topology's order"
+                    f"{path}: atom {atom} of init.xyz is {case.symbols[atom]}, the topology expects {symbol}"
+                    f" ({species}); bring init.xyz into the topology's order"
                 )
     section = case.system.electrodes[0]
     blocks = [(start, stop - 1) for species, start, stop in case._blocks() if species == "electrode"]

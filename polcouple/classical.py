@@ -149,6 +149,9 @@ def _nonbonded_force(case: Case) -> openmm.NonbondedForce:
     force = openmm.NonbondedForce()
     force.setNonbondedMethod(openmm.NonbondedForce.PME)
     force.setCutoffDistance(parameters.cutoff_angstrom * _ANGSTROM_TO_NM)
+    if parameters.switch_angstrom is not None:
+        force.setUseSwitchingFunction(True)
+        force.setSwitchingDistance(parameters.switch_angstrom * _ANGSTROM_TO_NM)
     force.setEwaldErrorTolerance(parameters.ewald_tolerance)
     force.setUseDispersionCorrection(False)
     force.setExceptionsUsePeriodicBoundaryConditions(True)

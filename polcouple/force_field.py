@@ -46,6 +46,7 @@ def default_force_field(
     species = ("C", "O", "H", *ions)
     return {
         "cutoff_angstrom": cutoff_angstrom,
+        "switch_angstrom": cutoff_angstrom - 1.0,
         "ewald_tolerance": 5e-5,
         "water": dict(SPC_FW),
         "ion_charges_e": {ion: ION_CHARGES[ion] for ion in ions},

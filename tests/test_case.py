@@ -103,11 +103,25 @@ def test_unknown_species_is_refused(small_directory):
     assert "unknown species 'watter' (did you mean 'water'?)" in refusal(small_directory)
 
 
-@pytest.mark.parametrize("keep", [0, 1, 2, 100])
-def test_truncated_init_xyz_is_refused(small_directory, keep):
+@pytest.mark.parametrize(
+    ("keep", "message"),
+    [
+        (0, "not a complete"),
+        (1, "not a complete"),
+        (2, "0 are there"),
+        (100, "98 are there; the file is truncated"),
+    ],
+)
+def test_truncated_init_xyz_is_refused(small_directory, keep, message):
     path = small_directory / "init.xyz"
     path.write_text("\n".join(path.read_text().splitlines()[:keep]))
-    assert "not a complete i-PI xyz file" in refusal(small_directory)
+    assert message in refusal(small_directory)
+
+
+def test_unknown_unit_is_refused(small_directory):
+    path = small_directory / "init.xyz"
+    path.write_text(path.read_text().replace("positions{angstrom}", "positions{angstroem}"))
+    assert "positions in 'angstroem' (did you mean 'angstrom'?)" in refusal(small_directory)
 
 
 def test_nan_in_init_xyz_is_refused(small_directory):

@@ -62,7 +62,7 @@ def test_forces_are_derivatives_of_the_energy(small_case):
     direction = np.zeros_like(small_case.positions)
     direction[small_case.electrolyte_indices] = rng.standard_normal((len(small_case.electrolyte), 3))
     forces = provider.evaluate(small_case.positions, small_case.cell).forces
-    h = 2e-4
+    h = 2e-3
     plus, minus = (
         provider.evaluate(small_case.positions + s * h * direction, small_case.cell).energy for s in (1, -1)
     )
@@ -153,7 +153,7 @@ def test_foreign_positions_are_refused(small_case):
         provider.evaluate(positions[:-1], cell)
     moved = positions.copy()
     moved[small_case.electrode_indices[3], 2] += 0.01
-    with pytest.raises(InputError, match=r"electrode atom 3 .* fixatoms"):
+    with pytest.raises(InputError, match=r"electrode atom 3 .*fixatoms"):
         provider.evaluate(moved, cell)
     swapped = positions.copy()
     first, other = small_case.water_oxygens[0], small_case.water_oxygens[60]
