@@ -13,7 +13,7 @@ from polcouple.electrostatics.coulomb import coulomb_potential
 from polcouple.electrostatics.ewald import ewald_potential
 from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.errors import InputError
-from polcouple.units import ANGSTROM_TO_BOHR
+from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_NM, KJ_PER_MOL_TO_HARTREE
 
 FRAME = Path(__file__).parent / "data" / "electrostatics" / "nacl336_frame5.npz"
 PERIODIC = (True, True, True)
@@ -213,3 +213,33 @@ def test_works_where_no_compilation_cache_can_be_written(tmp_path):
         [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True
     )
     assert done.stdout.strip() == "0.25", done.stderr
+
+
+def test_is_the_derivative_of_openmm_pme_energy_by_a_site_charge():
+    import openmm
+
+    cell = np.array([[40.0, 0.0, 0.0], [-9.0, 42.0, 0.0], [6.0, -12.0, 70.0]])
+    sites, positions, charges = liquid(cell, 4, 150)
+    potential = SitePotential(sites, cell, PERIODIC, 1e-8)(positions, charges)
+    to_nm, to_hartree = BOHR_TO_NM, KJ_PER_MOL_TO_HARTREE
+
+    def energy(site_charge):
+        system = openmm.System()
+        system.setDefaultPeriodicBoxVectors(*(cell * to_nm))
+        force = openmm.NonbondedForce()
+        force.setNonbondedMethod(openmm.NonbondedForce.PME)
+        force.setCutoffDistance(0.9)
+        force.setEwaldErrorTolerance(1e-7)
+        for charge in (site_charge, *charges):
+            system.addParticle(1.0)
+            force.addParticle(charge, 1.0, 0.0)
+        system.addForce(force)
+        platform = openmm.Platform.getPlatform("Reference")
+        context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+        context.setPositions(np.vstack([sites[1], positions]) * to_nm)
+        return context.getState(getEnergy=True).getPotentialEnergy()._value * to_hartree
+
+    # the energy is quadratic in the charge: the central difference is exact
+    slope = (energy(1.0) - energy(-1.0)) / 2.0
+    assert slope == pytest.approx(potential[1], abs=2e-7)
+    assert abs(potential[1]) > 1e-3

@@ -54,6 +54,9 @@ class SitePotential:
             charges as dense as in water; the error grows with the root of the sum of squared charges.
         threads: at most; default OMP_NUM_THREADS or else the processors available.
 
+    Attributes:
+        parameters: of the particle mesh, with the error they are estimated to give; None without periodicity.
+
     Raises:
         InputError: mixed periodicity, degenerate cell, sites that are not finite, accuracy out of range.
     """
@@ -80,6 +83,7 @@ class SitePotential:
             self._sum = _PeriodicSum(sites, np.asarray(cell, dtype=float), accuracy)
         else:
             self._sum = _OpenSum(sites)
+        self.parameters = self._sum.parameters
         self._threads = threads or _available_threads()
         self._lock = threading.Lock()
 
@@ -123,6 +127,8 @@ _Answer = tuple[np.ndarray, float, int, int]
 
 class _OpenSum:
     """Direct sum without periodicity."""
+
+    parameters = None
 
     def __init__(self, sites: np.ndarray) -> None:
         self._sites = sites
