@@ -1,0 +1,1 @@
+"""Networks that predict electrode charges: data, features, training, evaluation."""

@@ -1,0 +1,77 @@
+"""Model cards: what a model is, what it was trained on and how good it is, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from polcouple.nn.classifier import Classifier, composition
+from polcouple.nn.evaluation import Metrics, markdown_table
+from polcouple.nn.fitting import FitOptions, FitResult
+
+_INPUTS = {
+    "ions": "x, y, z and charge of every ion: {ions}, in this order (relative to the first electrode atom, "
+    "folded into\n  the cell and scaled to [-1, 1))",
+    "site_potentials": "the electrolyte's potential at every electrode atom, less its mean, whitened",
+}
+
+
+def classifier_card(
+    classifier: Classifier,
+    options: Any,
+    result: FitResult,
+    data: Mapping[str, Any],
+    rows: Mapping[str, Metrics],
+) -> str:
+    """README.md of a classifier; ``options`` are its ClassifierOptions."""
+    inputs = _INPUTS[classifier.features].format(ions=composition(classifier.ion_symbols))
+    hidden = " x ".join(str(width) for width in options.hidden_layers)
+    binning = classifier.binning
+    split = "contiguous blocks in time" if options.split == "blocks" else "random frames, as in the paper"
+    return f"""# {classifier.name}
+
+The dense classifier of the NN/MD papers: it assigns each electrode atom the label of a charge bin.
+
+- Inputs ({classifier.network.input_shape[1]} numbers): {inputs}.
+- Output: one label for each of {len(classifier.electrode)} atoms, in the case's order, regressed and rounded.
+- Network: dense {hidden}, ReLU, linear output, stored in half precision. Loss: mean absolute
+  label error + {options.sum_weight:g}/N times the absolute error of their sum.
+- Bins: {binning.n_bins} of {binning.width:g} e from {binning.q_min:.6f} e; a label stands for the median
+  charge of its bin.
+- Total charge {classifier.total_charge:g} e. After decoding, the deficit is spread evenly.
+
+## Data
+
+{data["frames"]} frames, labels `{data["labels"]}`. {data["origin"]}
+SHA-256 of charges and site potentials: `{data["sha256"]}`.
+
+Split: {options.folds} folds of {split}; tested on the last one, stopped early on the one before,
+trained on the others. {_fit_text(options, result)}
+Augmentation by the lattice's translations and mirrors: {"yes" if options.augmentation else "no"}.
+
+## Accuracy on frames unseen in training
+
+{markdown_table(rows)}
+Fractions count charges; R² is the explained part of the fluctuations about each atom's mean, so that
+constant charges score 0 at best. "uniform Q/N" and "mean of each atom" (over the training frames) use no
+model. Rows of a random split test on frames whose neighbours in time were trained on, and flatter the model.
+
+## Use
+
+`--backend nn` with `model: {classifier.name}`. It is refused for another electrode{_ion_clause(classifier)}
+and at another total charge. It has no energy: charges jump from label to label, and dynamics with it
+is not conservative.
+"""
+
+
+def _fit_text(options: FitOptions, result: FitResult) -> str:
+    return (
+        f"Adam {options.learning_rate:g}, batches of {options.batch_size}, patience {options.patience} "
+        f"epochs, weights averaged with decay {options.weight_average:g} per step, seed {options.seed}: "
+        f"{result.epochs} epochs in {result.seconds / 60:.1f} min (stopped by {result.stopped_by}), best "
+        f"after {result.best_epoch} with validation loss {result.best_loss:.4g}."
+    )
+
+
+def _ion_clause(classifier: Classifier) -> str:
+    return ", for other ions" if classifier.features == "ions" else ""

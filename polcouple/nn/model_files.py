@@ -1,0 +1,160 @@
+"""Model directories: model.yaml (what it is), weights.h5 (arrays, nothing executable), README.md (the card).
+
+The weights are plain HDF5 arrays named by :mod:`polcouple.nn.classifier` and
+:mod:`polcouple.nn.response_net`, which
+build the network in code: a model file cannot run anything. model.yaml holds the SHA-256 of weights.h5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import yaml
+
+import polcouple
+from polcouple.electrode import Electrode
+from polcouple.errors import InputError, ModelMismatchError, nearest
+
+_FORMAT = 1
+_DESCRIPTION, _WEIGHTS, _CARD = "model.yaml", "weights.h5", "README.md"
+#: largest displacement of an electrode atom or cell vector a model accepts (bohr)
+_GEOMETRY_TOLERANCE = 1e-3
+
+
+def shipped_models() -> dict[str, Path]:
+    """Directories of the models that come with the project, by name."""
+    package = Path(polcouple.__file__).parent
+    found: dict[str, Path] = {}
+    for root in (package.parent / "models", package / "_models"):
+        found.update({path.parent.name: path.parent for path in sorted(root.glob(f"*/{_DESCRIPTION}"))})
+    return found
+
+
+def find_model(model: str | Path) -> Path:
+    """Directory of a model: a :class:`~pathlib.Path` to it, or a string that is the name of a shipped one.
+
+    Raises:
+        InputError: there is none.
+    """
+    if isinstance(model, Path):
+        if not (model / _DESCRIPTION).is_file():
+            raise InputError(f"no model in {model}: {_DESCRIPTION} is not there")
+        return model
+    shipped = shipped_models()
+    if model not in shipped:
+        raise InputError(
+            f"no shipped model '{model}'{nearest(model, shipped)}; shipped: {', '.join(shipped) or 'none'} "
+            f"(a model of your own: ./{model})"
+        )
+    return shipped[model]
+
+
+def save_model(
+    directory: Path, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray], card: str
+) -> None:
+    """Write a model directory; each file appears complete or not at all, model.yaml last.
+
+    Args:
+        description: plain values for model.yaml; ``weights`` is added.
+        arrays: for weights.h5, in the precision they are to be stored with.
+        card: text of README.md.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    temporary = directory / f".{_WEIGHTS}"
+    with h5py.File(temporary, "w") as file:
+        for name, values in arrays.items():
+            file.create_dataset(name, data=values)
+    weights = {"file": _WEIGHTS, "sha256": _sha256(temporary), "bytes": temporary.stat().st_size}
+    os.replace(temporary, directory / _WEIGHTS)
+    _write_text(directory / _CARD, card)
+    document = {"format": _FORMAT, **description, "weights": weights}
+    _write_text(directory / _DESCRIPTION, yaml.safe_dump(document, sort_keys=False, width=110))
+
+
+def load_model_files(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read and verify a model directory.
+
+    Returns:
+        The contents of model.yaml and the arrays of weights.h5.
+
+    Raises:
+        InputError: a file is missing or malformed, or the weights are not those the description was written
+        for.
+    """
+    path = directory / _DESCRIPTION
+    try:
+        description = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
+    if not isinstance(description, dict) or description.get("format") != _FORMAT:
+        raise InputError(f"{path}: not a model description of format {_FORMAT}")
+    weights = directory / _WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"{weights}: missing; copy the whole model directory")
+    if _sha256(weights) != description.get("weights", {}).get("sha256"):
+        raise InputError(
+            f"{weights}: its SHA-256 is not the one in {_DESCRIPTION}; damaged, or of another model"
+        )
+    with h5py.File(weights, "r") as file:
+        arrays: dict[str, np.ndarray] = {}
+        file.visititems(
+            lambda name, item: arrays.__setitem__(name, item[...]) if isinstance(item, h5py.Dataset) else None
+        )
+    return description, arrays
+
+
+def electrode_arrays(electrode: Electrode) -> dict[str, np.ndarray]:
+    """The electrode as arrays for weights.h5 (bohr)."""
+    return {
+        "electrode/symbols": np.array(electrode.symbols, dtype="S3"),
+        "electrode/positions": electrode.positions,
+        "electrode/cell": electrode.cell,
+        "electrode/pbc": np.array(electrode.pbc),
+    }
+
+
+def require_electrode(model: str, arrays: Mapping[str, np.ndarray], electrode: Electrode) -> None:
+    """Refuse a model made for another electrode; a rigid shift and folding into the cell make no difference.
+
+    Raises:
+        ModelMismatchError: number, order, elements, geometry or cell differ.
+    """
+    symbols = tuple(arrays["electrode/symbols"].astype(str))
+    cell = arrays["electrode/cell"]
+    pbc = tuple(bool(periodic) for periodic in arrays["electrode/pbc"])
+    if symbols != electrode.symbols:
+        raise ModelMismatchError(
+            f"model {model} is for an electrode of {_formula(symbols)}, this one is "
+            f"{_formula(electrode.symbols)}; train one with `polcouple train`"
+        )
+    offset = electrode.positions - arrays["electrode/positions"]
+    offset = offset - offset[0]
+    if any(pbc):
+        fractional = offset @ np.linalg.inv(cell)
+        offset = (fractional - np.rint(fractional)) @ cell
+    cell_differs = any(pbc) and np.abs(electrode.cell - cell).max() > _GEOMETRY_TOLERANCE
+    if pbc != electrode.pbc or cell_differs or np.abs(offset).max() > _GEOMETRY_TOLERANCE:
+        what = "cell" if cell_differs else "geometry or order of atoms"
+        raise ModelMismatchError(
+            f"model {model} is for another electrode (its {what} differs); train one with `polcouple train`"
+        )
+
+
+def _formula(symbols: tuple[str, ...]) -> str:
+    return " ".join(f"{symbols.count(symbol)} {symbol}" for symbol in sorted(set(symbols)))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(text)
+    os.replace(temporary, path)
