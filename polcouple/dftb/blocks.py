@@ -1,8 +1,8 @@
 """Symmetry blocks of the one-electron problem in the eigenbasis of a reference potential.
 
-Orbitals that neither H0 nor S couples (p_z and the rest in a planar sheet lying in z = 0; two sheets far apart)
-form blocks that no site potential can couple, because the potential enters as S/2 (V_A + V_B). A block is
-kept as the eigenvectors C of a reference potential V_ref and their duals S C, in which
+Orbitals that neither H0 nor S couples (p_z and the rest in a planar sheet; two sheets far apart) form blocks
+that no site potential can couple, because the potential enters as S/2 (V_A + V_B). A block is kept as the
+eigenvectors C of a reference potential V_ref and their duals S C, in which
 
     C^T H(V) C = diag(e_ref) + 1/2 [(S C)^T diag(V - V_ref) C + its adjoint]
 

@@ -1,8 +1,8 @@
 """Coulomb interaction gamma_AB of charge fluctuations in SCC-DFTB.
 
-gamma_AB = 1/R (periodic: Ewald kernel with neutralising background) - s(R), where s makes it the interaction of
-two exponential charge clouds with decay tau = 16 U / 5, and gamma_AA = U at R = 0 (M. Elstner et al.,
-Phys. Rev. B 58, 7260 (1998), eqs. 12-18). Atom-resolved DFTB uses the U of the s shell for the whole atom.
+gamma_AB = 1/R (periodic: Ewald kernel with neutralising background) - s(R), where s makes it the interaction
+of two exponential charge clouds with decay tau = 16 U / 5, and gamma_AA = U at R = 0 (M. Elstner et al.,
+Phys. Rev. B 58, 7260 (1998)). Atom-resolved DFTB uses the U of the s shell for the whole atom.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def gamma_matrix(electrode: Electrode, site_atom: np.ndarray, hubbard: np.ndarra
                 short_range(distance, tau_a, tau_b),
                 minlength=n_atoms**2,
             ).reshape(n_atoms, n_atoms)
-            short[np.diag_indices(n_atoms)] -= on_site(tau_a, tau_b)
+            np.fill_diagonal(short, short.diagonal() - on_site(tau_a, tau_b))
             rows, columns = np.flatnonzero(kind_of_site == a), np.flatnonzero(kind_of_site == b)
             gamma[np.ix_(rows, columns)] -= short[np.ix_(site_atom[rows], site_atom[columns])]
     return 0.5 * (gamma + gamma.T)

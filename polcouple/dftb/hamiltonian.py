@@ -5,8 +5,8 @@ the bond's rotation matrix gives them in the laboratory frame,
 
     <a l m| H |b l' m'> = sum_mu D^l_{m mu} h_{l l' |mu|} D^l'_{m' mu}
 
-(J. C. Slater and G. F. Koster, Phys. Rev. 94, 1498 (1954)). D^1 is the rotation matrix itself, and D^2 follows
-from it because d functions are the symmetric traceless products of two vectors.
+(J. C. Slater and G. F. Koster, Phys. Rev. 94, 1498 (1954)). D^1 is the rotation matrix itself, and D^2
+follows from it because d functions are the symmetric traceless products of two vectors.
 """
 
 from __future__ import annotations
@@ -69,18 +69,24 @@ class Pairs:
 
 def build_orbitals(symbols: Sequence[str], parameters: Parameters) -> Orbitals:
     """Basis of the atoms ``symbols``."""
-    atom, shell, shell_atom, shell_l, onsite, occupation, hubbard = [], [], [], [], [], [], []
+    atom: list[int] = []
+    shell: list[int] = []
+    shell_atom: list[int] = []
+    shell_l: list[int] = []
+    onsite: list[float] = []
+    occupation: list[float] = []
+    hubbard: list[float] = []
     for i, symbol in enumerate(symbols):
         kind = parameters.atoms[symbol]
-        for l in range(kind.n_shells):
-            size = 2 * l + 1
+        for momentum in range(kind.n_shells):
+            size = 2 * momentum + 1
             atom += [i] * size
             shell += [len(shell_atom)] * size
-            onsite += [kind.onsite[l]] * size
+            onsite += [kind.onsite[momentum]] * size
             shell_atom.append(i)
-            shell_l.append(l)
-            occupation.append(kind.occupation[l])
-            hubbard.append(kind.hubbard[l])
+            shell_l.append(momentum)
+            occupation.append(kind.occupation[momentum])
+            hubbard.append(kind.hubbard[momentum])
     return Orbitals(*(np.array(x) for x in (atom, shell, shell_atom, shell_l, onsite, occupation, hubbard)))
 
 

@@ -1,4 +1,4 @@
-"""Everything about a frozen electrode that does not depend on its charges or its environment, and its cache."""
+"""All of a frozen electrode that depends on neither its charges nor its environment, and its cache."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def prepare(
 ) -> Prepared:
     """Build H0, S and gamma and reduce them to blocks, or read them from ``cache_directory``.
 
-    A cached file is used only if coordinates, parameters and settings are the same to the last bit; it is written
-    under a temporary name first, so that an interrupted run leaves no half file. None: no cache.
+    A cached file is used only if coordinates, parameters and settings are the same to the last bit; it is
+    written under a temporary name first, so that an interrupted run leaves no half file. None: no cache.
 
     Raises:
         InputError: duplicate atoms, partial periodicity, or k-points for a flake.
@@ -155,7 +155,7 @@ def _write(path: Path, gamma: np.ndarray, blocks: tuple[Block, ...]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            np.savez(file, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
         os.replace(file.name, path)
     except OSError:
         return

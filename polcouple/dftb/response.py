@@ -1,12 +1,12 @@
 """Linear response of the self-consistent charges to site potentials and to the number of electrons.
 
-Non-interacting electrons in the potential energy V answer with populations dn = chi dV. Mulliken transition charges
-t_ij^A of pairs of levels give (T. A. Niehaus et al., Phys. Rev. B 63, 085108 (2001), for the transition charges)
+Non-interacting electrons in the potential energy V answer with populations dn = chi dV. The Mulliken
+transition charges t_ij^A of pairs of levels (T. A. Niehaus et al., Phys. Rev. B 63, 085108 (2001)) give
 
     chi_AB = 2 sum_ij (f_i - f_j) / (e_i - e_j) t_ij^A t_ij^B + D fA fB,   fA = sum_i f'_i t_ii^A / sum_i f'_i
 
-where pairs of equal energy, and i = j, contribute f'_i, D = -2 sum f'_i, and the last term moves the Fermi level so
-that the number of electrons stays. With V = gamma dn - phi the interacting electrons answer
+where pairs of equal energy, and i = j, contribute f'_i, D = -2 sum f'_i, and the last term moves the Fermi
+level so that the number of electrons stays. With V = gamma dn - phi the interacting electrons answer
 
     d(charges)/d(phi) = K = (1 - chi gamma)^-1 chi       (symmetric, negative semi-definite, rows sum to zero)
     d(charges)/dQ     = F = (1 - chi gamma)^-1 f         (Fukui function, sums to one)

@@ -99,10 +99,10 @@ class PairTable:
         )
         x = 1.0 - excess / _TAIL
         x = np.where(x > 0.0, x, 0.0)[:, None, None]
-        quintic = 10.0 * value + 4.0 * slope + 0.5 * curvature
+        cubic = 10.0 * value + 4.0 * slope + 0.5 * curvature
         quartic = -15.0 * value - 7.0 * slope - curvature
-        sextic = 6.0 * value + 3.0 * slope + 0.5 * curvature
-        return x**3 * (quintic + quartic * x + sextic * x**2)
+        quintic = 6.0 * value + 3.0 * slope + 0.5 * curvature
+        return x**3 * (cubic + quartic * x + quintic * x**2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,13 +166,13 @@ def read_skf(path: Path, homonuclear: bool) -> tuple[AtomType | None, PairTable]
     table = PairTable(step, rows.reshape(n_rows, 2, 10))
     if not homonuclear:
         return None, table
-    present = [bool(np.any(table.values[_first_real_row(rows) :, 1, _COLUMNS[l, l]])) for l in range(3)]
-    n_shells = 3 if present[2] else 2 if present[1] else 1
+    overlaps = table.values[_first_real_row(rows) :, 1]
+    n_shells = 1 + max((k for k in (1, 2) if overlaps[:, _COLUMNS[k, k]].any()), default=0)
     header = _numbers(path, lines, 1, 10)
-    onsite, hubbard, occupation = (tuple(header[k : k - 3 if k > 2 else None : -1]) for k in (2, 6, 9))
-    for l in range(n_shells):
-        if hubbard[l] <= 0.0:
-            raise InputError(f"{path}: line 2: the Hubbard U of shell {_SHELL_NAMES[l]} is {hubbard[l]:g}")
+    onsite, hubbard, occupation = (tuple(header[k : k + 3][::-1]) for k in (0, 4, 7))
+    for shell, value in zip(_SHELL_NAMES[:n_shells], hubbard, strict=False):
+        if value <= 0.0:
+            raise InputError(f"{path}: line 2: the Hubbard U of shell {shell} is {value:g}")
     if any(occupation[n_shells:]):
         raise InputError(f"{path}: line 2: electrons in a shell that the table has no integrals for")
     return AtomType(onsite[:n_shells], hubbard[:n_shells], occupation[:n_shells]), table

@@ -1,0 +1,102 @@
+"""`dftb`: self-consistent-charge DFTB of the frozen electrode, a quantum reference without a binary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from polcouple.backends.base import BackendOptions, ChargeResult, Environment
+from polcouple.dftb.preparation import default_cache_directory
+from polcouple.dftb.scf import FrozenElectrode, Guess, Solution
+from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
+from polcouple.electrode import Electrode, Electrolyte
+from polcouple.units import KELVIN_TO_HARTREE
+
+
+class HamiltonianOptions(BackendOptions):
+    """What defines the electronic problem."""
+
+    slako: Path = Field(DEFAULT_SLAKO, description="directory of A-B.skf files; default: mio-1-1, C and H")
+    temperature_kelvin: float = Field(300.0, gt=0.0, description="electronic temperature")
+    k_points: tuple[int, int, int] = Field((1, 1, 1), description="Monkhorst-Pack mesh")
+    shell_resolved: bool = Field(False, description="a charge fluctuation and a Hubbard U for every shell")
+    cache_directory: Path | None = Field(
+        None,
+        description="for H0, S, gamma; default $POLCOUPLE_CACHE or the user's cache directory",
+    )
+
+    def frozen_electrode(self, electrode: Electrode) -> FrozenElectrode:
+        """The electronic problem of ``electrode`` with these options.
+
+        Raises:
+            InputError: parameters missing or malformed, or a geometry that does not fit.
+        """
+        return FrozenElectrode(
+            electrode,
+            load_parameters(self.slako, electrode.symbols),
+            self.temperature_kelvin * KELVIN_TO_HARTREE,
+            self.k_points,
+            self.shell_resolved,
+            self.cache_directory or default_cache_directory(),
+        )
+
+
+class Options(HamiltonianOptions):
+    """Settings of the self-consistent calculation."""
+
+    accuracy: float = Field(1e-6, ge=1e-11, le=1e-2, description="largest error of a charge, e")
+    max_cycles: int = Field(100, ge=1, description="cycles after which a calculation counts as not converged")
+
+
+@dataclass(frozen=True, eq=False)
+class DftbResult(ChargeResult):
+    """Charges with the state they come from, the best start for the next solution."""
+
+    solution: Solution | None = None
+
+
+class Backend:
+    """Mulliken charges of SCC-DFTB in the electrolyte's site potentials.
+
+    The energy is the Mermin free energy including the interaction with the electrolyte, without the constant
+    repulsion between the electrode's atoms.
+    """
+
+    conservative = True
+
+    def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
+        self._options = options
+        self.frozen_electrode = options.frozen_electrode(electrode)
+
+    def solve(
+        self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
+    ) -> ChargeResult:
+        """See :class:`polcouple.backends.base.ChargeBackend`."""
+        potentials = environment.site_potentials
+        solution = self.frozen_electrode.solve(
+            potentials, total_charge, self._start(guess), self._options.accuracy, self._options.max_cycles
+        )
+        failure = f"dftb: not converged in {solution.cycles} cycles, error about {solution.residual:.1e} e"
+        return DftbResult(
+            solution.charges if solution.converged else np.full_like(solution.charges, np.nan),
+            potentials,
+            energy=solution.energy if solution.converged else None,
+            fermi_level=solution.fermi_level if solution.converged else None,
+            converged=solution.converged,
+            iterations=solution.cycles,
+            residual=solution.residual,
+            warnings=() if solution.converged else (failure,),
+            solution=solution if solution.converged else None,
+        )
+
+    def _start(self, result: ChargeResult | None) -> Guess | None:
+        if isinstance(result, DftbResult) and result.solution is not None:
+            return result.solution.guess
+        if result is None or result.site_potentials is None or self._options.shell_resolved:
+            return None
+        if not np.isfinite(result.charges).all():
+            return None
+        return Guess(result.site_potentials, -result.charges)
