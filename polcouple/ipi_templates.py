@@ -86,8 +86,8 @@ _MULTIPLE_STEPS = """\
 _FORCE = '      <force forcefield="polcouple"/>'
 
 _MULTIPLE_FORCES = """\
-      <force forcefield="polcouple-nonbonded" mts_weights="[ 1, 0 ]"/>
-      <force forcefield="polcouple-bonded" mts_weights="[ 0, 1 ]"/>"""
+      <force forcefield="polcouple-nonbonded"><mts_weights> [ 1, 0 ] </mts_weights></force>
+      <force forcefield="polcouple-bonded"><mts_weights> [ 0, 1 ] </mts_weights></force>"""
 
 
 def write_inputs(directory: Path, n_electrode: int, temperature_kelvin: float, seed: int) -> None:
