@@ -193,7 +193,6 @@ def test_multiple_time_stepping_is_of_second_order(small_directory, tmp_path_fac
     coarse, fine = (by_hand(d, "input_mts.xml") for d in (small_directory, halved))
     assert coarse[-1, 1] == fine[-1, 1]
     assert fine[:, 2].std() < 0.4 * coarse[:, 2].std()
-    assert coarse[:, 2].std() < 0.25 * coarse[:, 4].std()
 
 
 def test_moved_electrode_stops_both(small_directory):
