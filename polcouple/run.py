@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         _follow(programs, directory, first, args.steps)
     finally:
         programs.stop()
-    log(_last_line(directory / "driver.log"))
+    log(f"driver: {_last_line(directory / 'driver.log').partition(' ')[2]}")
     log(f"done; go on with `polcouple run {args.case} --backend {args.backend} --steps N --restart`")
     return 0
 
