@@ -78,16 +78,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Reporter:
-    """Prints steps per second and the split of time, at most every ``period`` seconds."""
+    """Prints steps per second and the split of time, at most every ``period`` seconds.
+
+    The first step, in which backends prepare themselves, is reported apart from the others.
+    """
 
     def __init__(self, providers: list[ForceProvider], period: float) -> None:
         self._providers = providers
         self._period = period
         self._last = time.perf_counter()
+        self._first: dict[str, float] = {}
         self._warned: set[str] = set()
 
     def progress(self, report: DriverReport) -> None:
         """Called after every answer."""
+        self._first = self._first or self._seconds(report)
         for provider in self._providers:
             for warning in provider.warnings - self._warned:
                 log(f"warning: {warning}")
@@ -98,14 +103,23 @@ class Reporter:
 
     def summary(self, report: DriverReport) -> str:
         """One line: evaluations, rate and where the time went."""
-        count = max(report.evaluations, 1)
-        split = {"i-PI and socket": report.waited}
+        line = f"{report.evaluations} steps"
+        if report.evaluations:
+            line += f", the first in {self._first['wall']:.2f} s"
+        if report.evaluations > 1:
+            since = {name: t - self._first.get(name, 0.0) for name, t in self._seconds(report).items()}
+            count = report.evaluations - 1
+            line += f", then {count / since.pop('wall'):.1f} steps/s; per step: "
+            line += ", ".join(f"{name} {1e3 * seconds / count:.2f} ms" for name, seconds in since.items())
+        return line
+
+    def _seconds(self, report: DriverReport) -> dict[str, float]:
+        """Wall time so far and its parts."""
+        seconds = {"wall": report.seconds, "i-PI and socket": report.waited}
         for provider in self._providers:
-            for name, seconds in provider.timings.seconds.items():
-                split[name] = split.get(name, 0.0) + seconds
-        parts = ", ".join(f"{name} {1e3 * seconds / count:.2f} ms" for name, seconds in split.items())
-        rate = report.evaluations / report.seconds if report.seconds else 0.0
-        return f"{report.evaluations} steps, {rate:.1f} steps/s; per step: {parts}"
+            for name, value in provider.timings.seconds.items():
+                seconds[name] = seconds.get(name, 0.0) + value
+        return seconds
 
 
 def main(argv: Sequence[str] | None = None) -> None:
