@@ -198,6 +198,7 @@ def checked_solve(
         raise ConvergenceError(
             f"{where}: the backend did not converge in {result.iterations} cycles (residual"
             f" {result.residual:.1e} e); loosen its accuracy or look at the structure"
+            + "".join(f"; {warning}" for warning in result.warnings)
         )
     if not np.isfinite(result.charges).all():
         raise ConvergenceError(f"{where}: the backend returned charges that are not finite")
