@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from polcouple.backends.base import BackendOptions, ChargeResult, Environment
-from polcouple.dftb.preparation import default_cache_directory
+from polcouple.dftb.cache import default_cache_directory
 from polcouple.dftb.scf import FrozenElectrode, Guess, Solution
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.electrode import Electrode, Electrolyte

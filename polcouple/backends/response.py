@@ -93,21 +93,16 @@ class Backend:
 
     def _reference(self, potentials: np.ndarray, total_charge: float) -> _Reference:
         if total_charge not in self._references:
-            origin = self._exact(np.zeros_like(potentials), total_charge)
-            self._references[total_charge] = self._expand(origin, self._exact(potentials, total_charge))
+            point, response = self._electrode.bare_reference(total_charge)
+            check = self._exact(potentials, total_charge)
+            self._references[total_charge] = _checked(point, response, check)
         elif self._options.reanchor_every and self._since_anchor >= self._options.reanchor_every:
             exact = self._exact(potentials, total_charge)
-            self._references[total_charge] = self._expand(exact, self._references[total_charge].point)
+            response = self._electrode.linear_response(exact)
+            self._references[total_charge] = _checked(exact, response, self._references[total_charge].point)
             self._since_anchor = 0
         self._since_anchor += 1
         return self._references[total_charge]
-
-    def _expand(self, point: Solution, check: Solution) -> _Reference:
-        """Response at ``point``, checked against the exact solution ``check``."""
-        response = self._electrode.linear_response(point)
-        shift = check.site_potentials - point.site_potentials
-        error = point.charges + response.charge_kernel @ shift - check.charges
-        return _Reference(point, response, max(_distance(shift), 1e-12), float(np.abs(error).max()))
 
     def _exact(self, potentials: np.ndarray, total_charge: float) -> Solution:
         solution = self._electrode.solve(potentials, total_charge, accuracy=_REFERENCE_ACCURACY)
@@ -126,6 +121,13 @@ class Backend:
             f"{distance / reference.checked_distance:.1f} times as far as when it was checked: "
             f"charges may be wrong by {error:.1e} e",
         )
+
+
+def _checked(point: Solution, response: LinearResponse, check: Solution) -> _Reference:
+    """Reference at ``point``, with the error that its response has at the exact solution ``check``."""
+    shift = check.site_potentials - point.site_potentials
+    error = point.charges + response.charge_kernel @ shift - check.charges
+    return _Reference(point, response, max(_distance(shift), 1e-12), float(np.abs(error).max()))
 
 
 def _distance(shift: np.ndarray) -> float:

@@ -8,6 +8,9 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import entr, expit
 
+#: resolution of the number of electrons
+_RESOLUTION = 1e-10
+
 
 @dataclass(frozen=True, eq=False)
 class Filling:
@@ -29,15 +32,24 @@ def fermi_filling(
 ) -> Filling:
     """Fill levels with ``electrons`` at ``temperature`` (Hartree).
 
+    Electrons above and holes below the last level that is filled at zero temperature are counted, not all
+    electrons: in the gap of a closed shell they are exponentially few, and yet they fix the Fermi level.
+
     Args:
         energies: (n_levels,) in Hartree.
         degeneracies: (n_levels,) electrons a level can hold (2, times the weight of its k-point).
-        electrons: total number, between 0 and the sum of the degeneracies.
+        electrons: total number, between 0 and the sum of the degeneracies; resolved to 1e-10.
         temperature: k_B T in Hartree, positive.
     """
+    order = np.argsort(energies, kind="stable")
+    room = np.cumsum(degeneracies[order])
+    below = np.zeros(len(energies), dtype=bool)
+    below[order[room <= electrons + _RESOLUTION]] = True
+    unpaired = np.round((electrons - degeneracies[below].sum()) / _RESOLUTION) * _RESOLUTION
+    sign = np.where(below, -1.0, 1.0)
 
     def excess(level: float) -> float:
-        return float(degeneracies @ expit((level - energies) / temperature)) - electrons
+        return float((sign * degeneracies) @ expit(sign * (level - energies) / temperature)) - unpaired
 
     span = 60.0 * temperature
     low, high = float(energies.min()) - span, float(energies.max()) + span

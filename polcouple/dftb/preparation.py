@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from polcouple.dftb.blocks import Block, find_blocks, monkhorst_pack, planar_frame, reference_block
+from polcouple.dftb.cache import read_arrays, write_arrays
 from polcouple.dftb.gamma import gamma_matrix
 from polcouple.dftb.hamiltonian import Orbitals, build_orbitals, find_pairs, hamiltonian_overlap
 from polcouple.dftb.skf import Parameters
@@ -33,6 +31,7 @@ class Prepared:
         capacity: electrons the basis can hold.
         gamma: (n_sites, n_sites) in Hartree/e^2.
         blocks: symmetry blocks of all k-points in the eigenbasis of H0.
+        cache_stem: path and beginning of the name of this electrode's cache files, or None.
     """
 
     site_atom: np.ndarray
@@ -40,18 +39,12 @@ class Prepared:
     capacity: float
     gamma: np.ndarray
     blocks: tuple[Block, ...]
+    cache_stem: Path | None
 
     @property
     def n_atoms(self) -> int:
         """Number of atoms."""
         return int(self.site_atom[-1]) + 1
-
-
-def default_cache_directory() -> Path:
-    """$POLCOUPLE_CACHE, else polcouple/ in $XDG_CACHE_HOME, else ~/.cache/polcouple."""
-    if "POLCOUPLE_CACHE" in os.environ:
-        return Path(os.environ["POLCOUPLE_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "polcouple"
 
 
 def prepare(
@@ -79,19 +72,19 @@ def prepare(
     neutral = np.bincount(
         np.arange(len(orbitals.shell_atom)) if by_shell else orbitals.shell_atom, orbitals.occupation
     )
-    path = None
+    stem = None
     if cache_directory is not None:
-        path = cache_directory / f"dftb-{_key(electrode, parameters, k_points, shell_resolved)}.npz"
-        cached = _read(path)
+        stem = cache_directory / f"dftb-{_key(electrode, parameters, k_points, shell_resolved)}"
+        cached = _read(stem.with_suffix(".npz"))
         if cached is not None:
-            return Prepared(site_atom, neutral, 2.0 * len(orbitals), *cached)
+            return Prepared(site_atom, neutral, 2.0 * len(orbitals), *cached, stem)
     hubbard = orbitals.hubbard if by_shell else orbitals.hubbard[orbitals.shell_l == 0]
     orbital_site = orbitals.shell if by_shell else orbitals.atom
     gamma = gamma_matrix(electrode, site_atom, hubbard)
     blocks = _build_blocks(electrode, orbitals, orbital_site, parameters, k_points)
-    if path is not None:
-        _write(path, gamma, blocks)
-    return Prepared(site_atom, neutral, 2.0 * len(orbitals), gamma, blocks)
+    if stem is not None:
+        _write(stem.with_suffix(".npz"), gamma, blocks)
+    return Prepared(site_atom, neutral, 2.0 * len(orbitals), gamma, blocks, stem)
 
 
 def _build_blocks(
@@ -133,29 +126,22 @@ def _key(
 
 
 def _read(path: Path) -> tuple[np.ndarray, tuple[Block, ...]] | None:
-    """Content of a cache file, or None when there is none or it cannot be read."""
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            gamma, weights = data["gamma"], data["weights"]
-            reference = np.zeros(len(gamma))
-            blocks = []
-            for k, weight in enumerate(weights):
-                arrays = {name: data[f"{name}_{k}"] for name in _BLOCK_ARRAYS}
-                blocks.append(Block(weight=float(weight), potential=reference, **arrays))
-            return gamma, tuple(blocks)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    """gamma and blocks of a cache file, or None."""
+    data = read_arrays(path)
+    if data is None:
         return None
+    reference = np.zeros(len(data["gamma"]))
+    blocks = (
+        Block(
+            weight=float(weight), potential=reference, **{name: data[f"{name}_{k}"] for name in _BLOCK_ARRAYS}
+        )
+        for k, weight in enumerate(data["weights"])
+    )
+    return data["gamma"], tuple(blocks)
 
 
 def _write(path: Path, gamma: np.ndarray, blocks: tuple[Block, ...]) -> None:
-    """Write a cache file; a directory that cannot be written to costs time in the next run, nothing else."""
     arrays = {"gamma": gamma, "weights": np.array([block.weight for block in blocks])}
     for k, block in enumerate(blocks):
         arrays |= {f"{name}_{k}": getattr(block, name) for name in _BLOCK_ARRAYS}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        os.replace(file.name, path)
-    except OSError:
-        return
+    write_arrays(path, arrays)

@@ -28,6 +28,8 @@ from polcouple.dftb.filling import Filling, level_density, level_weights
 _SAME_OCCUPATION = 1e-13
 #: levels closer than this times k_B T share f' instead of the quotient of differences
 _SAME_ENERGY = 1e-5
+#: transition charges held at once
+_CHUNK = 8_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,56 +62,63 @@ class LinearResponse:
     hardness: float
 
 
+def pair_response(block: Block, occupations: np.ndarray, temperature: float, n_sites: int) -> np.ndarray:
+    """chi (n_sites, n_sites) of one block's reference states at fixed Fermi level, in 1/Hartree.
+
+    Args:
+        block: reference states.
+        occupations: (n,) between 0 and 1, per spin.
+        temperature: k_B T in Hartree.
+        n_sites: number of charge sites of the electrode.
+    """
+    filled = np.flatnonzero(occupations > _SAME_OCCUPATION)
+    empty = np.flatnonzero(1.0 - occupations > _SAME_OCCUPATION)
+    own, first = np.unique(block.sites, return_index=True)
+    bounds = list(zip(first, [*first[1:], len(block)], strict=True))
+    chi = np.zeros((len(own), len(own)))
+    step = max(1, _CHUNK // (len(own) * max(len(empty), 1)))
+    for start in range(0, len(filled), step):
+        i = filled[start : start + step]
+        weights = np.sqrt(_pair_weights(block.energies, occupations, temperature, i, empty))
+        transition = np.empty((len(own), len(i), len(empty)), dtype=block.vectors.dtype)
+        for site, (low, high) in enumerate(bounds):
+            c, b = block.vectors[low:high], block.duals[low:high]
+            transition[site] = c[:, i].conj().T @ b[:, empty] + b[:, i].conj().T @ c[:, empty]
+        flat = (transition * (0.5 * weights)).reshape(len(own), -1)
+        chi -= (flat @ flat.conj().T).real
+    full = np.zeros((n_sites, n_sites))
+    full[np.ix_(own, own)] = block.degeneracy * chi
+    return full
+
+
+def _pair_weights(
+    energies: np.ndarray, occupations: np.ndarray, temperature: float, i: np.ndarray, j: np.ndarray
+) -> np.ndarray:
+    """(f_i - f_j) / (e_j - e_i) of each pair, counted twice for i < j, once for i = j, not for i > j."""
+    gap = energies[j] - energies[i, None]
+    close = gap < _SAME_ENERGY * temperature
+    density = occupations * (1.0 - occupations) / temperature
+    quotient = (occupations[i, None] - occupations[j]) / np.where(close, 1.0, gap)
+    quotient = np.where(close, 0.5 * (density[i, None] + density[j]), quotient)
+    return np.maximum(quotient, 0.0) * (1.0 + np.sign(j - i[:, None]))
+
+
 def bare_response(
-    blocks: Sequence[Block], filling: Filling, temperature: float, n_sites: int
+    blocks: Sequence[Block], pair_chi: np.ndarray, filling: Filling, temperature: float
 ) -> BareResponse:
-    """chi, bare Fukui function and level density of levels that are the blocks' reference states."""
-    chi = np.zeros((n_sites, n_sites))
-    fukui = np.zeros(n_sites)
+    """Add the Fermi-level term to the blocks' summed :func:`pair_response` (n_sites, n_sites)."""
     energies = np.concatenate([block.energies for block in blocks])
-    degeneracy = np.concatenate([np.full(len(block), block.degeneracy) for block in blocks])
-    density = level_density(filling, energies, temperature) * degeneracy
-    weights = level_weights(filling, energies, temperature) * degeneracy
+    degeneracies = np.concatenate([np.full(len(block), block.degeneracy) for block in blocks])
+    density = float(degeneracies @ level_density(filling, energies, temperature))
+    weights = degeneracies * level_weights(filling, energies, temperature)
+    fukui = np.zeros(len(pair_chi))
     start = 0
     for block in blocks:
         own = slice(start, start + len(block))
         start += len(block)
-        sites, first = np.unique(block.sites, return_index=True)
-        part = _pair_response(
-            block, first, filling.occupations[own], density[own] / block.degeneracy, temperature
-        )
-        chi[np.ix_(sites, sites)] += part * block.degeneracy
-        levels = (block.vectors.conj() * block.duals).real
-        fukui[sites] += np.add.reduceat(levels @ weights[own], first)
-    fukui /= weights.sum()
-    level_density_total = float(density.sum())
-    chi += level_density_total * np.outer(fukui, fukui)
-    return BareResponse(0.5 * (chi + chi.T), fukui, level_density_total)
-
-
-def _pair_response(
-    block: Block, first: np.ndarray, occupations: np.ndarray, density: np.ndarray, temperature: float
-) -> np.ndarray:
-    """sum_ij (f_i - f_j)/(e_i - e_j) t_ij t_ij of one block, without degeneracy and Fermi-level term."""
-    chi = np.zeros((len(first), len(first)))
-    for i in range(len(block)):
-        above = slice(i, len(block))
-        gap = block.energies[above] - block.energies[i]
-        difference = occupations[i] - occupations[above]
-        close = gap < _SAME_ENERGY * temperature
-        quotient = np.where(
-            close, 0.5 * (density[above] + density[i]), difference / np.where(close, 1.0, gap)
-        )
-        quotient[1:] *= 2.0
-        keep = np.flatnonzero((difference > _SAME_OCCUPATION) | (close & (quotient > 0.0)))
-        if len(keep) == 0:
-            continue
-        columns = i + keep
-        charges = block.vectors[:, i, None].conj() * block.duals[:, columns]
-        charges += block.duals[:, i, None].conj() * block.vectors[:, columns]
-        transition = np.add.reduceat(charges, first, axis=0) * (0.5 * np.sqrt(quotient[keep]))
-        chi -= (transition @ transition.conj().T).real
-    return chi
+        fukui += block.populations(np.eye(len(block)), weights[own] / weights.sum(), len(fukui))
+    chi = pair_chi + density * np.outer(fukui, fukui)
+    return BareResponse(0.5 * (chi + chi.T), fukui, density)
 
 
 def self_consistent_response(

@@ -17,13 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
+from polcouple.dftb.anchor import Anchor, cached_potential, degeneracies, response_file
 from polcouple.dftb.blocks import Block
 from polcouple.dftb.filling import Filling, fermi_filling
+from polcouple.dftb.gapped import Expansion
 from polcouple.dftb.preparation import Prepared, prepare
-from polcouple.dftb.response import BareResponse, LinearResponse, bare_response, self_consistent_response
+from polcouple.dftb.response import LinearResponse, self_consistent_response
 from polcouple.dftb.skf import Parameters
 from polcouple.electrode import Electrode
-from polcouple.errors import InputError
+from polcouple.errors import ConvergenceError, InputError
 
 #: largest change of a population in one cycle, e
 _LONGEST_STEP = 0.3
@@ -33,6 +35,10 @@ _SAFETY = 3.0
 _CONTRACTION = 0.03
 #: solutions that took more cycles than this become the new anchor
 _STALE_CYCLES = 6
+#: part of the error allowed that the blocks treated without diagonalisation may use
+_GAPPED_SHARE = 0.25
+#: accuracy of the anchor's charges, e
+_ANCHOR_ACCURACY = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,27 +105,6 @@ class Levels:
     fermi_level: float
 
 
-@dataclass(frozen=True, eq=False)
-class _Output:
-    """What one evaluation at a potential V gives: populations minus neutral ones, free energy, filling."""
-
-    populations: np.ndarray
-    band_free_energy: float
-    filling: Filling
-
-
-@dataclass(frozen=True, eq=False)
-class _Anchor:
-    """A reference state: its levels, populations, and the Jacobian of the self-consistency about it."""
-
-    blocks: Sequence[Block]
-    potential: np.ndarray
-    populations: np.ndarray
-    bare: BareResponse
-    newton: np.ndarray
-    total_charge: float
-
-
 class FrozenElectrode:
     """SCC-DFTB of one electrode geometry for any site potentials and total charge.
 
@@ -146,7 +131,7 @@ class FrozenElectrode:
     ) -> None:
         self.prepared: Prepared = prepare(electrode, parameters, k_points, shell_resolved, cache_directory)
         self.temperature = temperature
-        self._anchor: _Anchor | None = None
+        self._anchor: Anchor | None = None
 
     def solve(
         self,
@@ -174,13 +159,16 @@ class FrozenElectrode:
         anchor = self._anchor_for(total_charge)
         populations, previous_step = self._start(anchor, external, total_charge, guess)
         broyden = _Broyden(anchor.newton)
+        near: Sequence[Expansion] = ()
         for cycle in range(1, max_cycles + 1):
             potential = gamma @ populations - external
-            output = self._evaluate(anchor.blocks, potential, electrons)
+            output = anchor.evaluate(potential, near, _GAPPED_SHARE * accuracy)
+            near = output.expansions
             residual = output.populations - populations
             step = broyden.step(residual)
             length = float(np.abs(step).max())
             error = float(np.clip(_SAFETY * length / previous_step, _CONTRACTION, 1.0)) * length
+            error += _GAPPED_SHARE * accuracy if near else 0.0
             if error <= accuracy or cycle == max_cycles:
                 break
             if length > _LONGEST_STEP:
@@ -199,28 +187,45 @@ class FrozenElectrode:
             charges=-np.bincount(self.prepared.site_atom, populations),
             populations=populations,
             energy=energy,
-            fermi_level=output.filling.fermi_level + float(anchor.bare.fukui @ gamma @ step),
-            entropy_energy=output.filling.entropy_energy,
+            fermi_level=output.fermi_level + float(anchor.bare.fukui @ gamma @ step),
+            entropy_energy=output.entropy_energy,
             converged=error <= accuracy,
             cycles=cycle,
             residual=error,
         )
         if solution.converged and cycle > _STALE_CYCLES:
-            self._anchor = self._anchored(solution)
+            self._anchor = self._anchor_at(potential, electrons)
         return solution
 
     def levels(self, solution: Solution) -> Levels:
         """One-electron energies and occupations of ``solution``."""
         blocks, filling = self._states(self._potential(solution), solution.total_charge)
         energies = np.concatenate([block.energies for block in blocks])
-        return Levels(energies, filling.occupations, _degeneracies(blocks), filling.fermi_level)
+        return Levels(energies, filling.occupations, degeneracies(blocks), filling.fermi_level)
 
     def linear_response(self, solution: Solution) -> LinearResponse:
         """K = dq/dphi, the Fukui function and the hardness at ``solution``."""
-        blocks, filling = self._states(self._potential(solution), solution.total_charge)
-        bare = bare_response(blocks, filling, self.temperature, len(self.prepared.neutral))
+        anchor = self._anchor_at(self._potential(solution), self._electrons(solution.total_charge))
+        return self._linear_response(anchor)
+
+    def bare_reference(self, total_charge: float) -> tuple[Solution, LinearResponse]:
+        """Solution and linear response at zero site potentials; kept in the cache.
+
+        Raises:
+            ConvergenceError: the bare electrode does not converge.
+        """
+        solution = self.solve(np.zeros(self.prepared.n_atoms), total_charge, accuracy=_ANCHOR_ACCURACY)
+        if not solution.converged:
+            raise ConvergenceError(
+                f"the electrode at Q = {total_charge:g} e without electrolyte did not converge in "
+                f"{solution.cycles} cycles (error about {solution.residual:.1e} e): raise the temperature"
+            )
+        anchor = self._anchor_for(total_charge)
+        return solution, self._linear_response(anchor)
+
+    def _linear_response(self, anchor: Anchor) -> LinearResponse:
         return self_consistent_response(
-            bare, self.prepared.gamma, self.prepared.site_atom, self.prepared.n_atoms
+            anchor.bare, self.prepared.gamma, self.prepared.site_atom, self.prepared.n_atoms
         )
 
     def _electrons(self, total_charge: float) -> float:
@@ -251,51 +256,40 @@ class FrozenElectrode:
         blocks = [block.rotated(potential) for block in self.prepared.blocks]
         energies = np.concatenate([block.energies for block in blocks])
         filling = fermi_filling(
-            energies, _degeneracies(blocks), self._electrons(total_charge), self.temperature
+            energies, degeneracies(blocks), self._electrons(total_charge), self.temperature
         )
         return blocks, filling
 
-    def _anchor_for(self, total_charge: float) -> _Anchor:
-        if self._anchor is None or self._anchor.total_charge != total_charge:
-            self._anchor = self._anchor_at(np.zeros_like(self.prepared.neutral), total_charge)
+    def _anchor_for(self, total_charge: float) -> Anchor:
+        """The anchor at this total charge; a new one is the self-consistent state at zero site potentials."""
+        electrons = self._electrons(total_charge)
+        if self._anchor is not None and self._anchor.electrons == electrons:
+            return self._anchor
+        path = response_file(self.prepared, electrons, self.temperature)
+        potential = cached_potential(path)
+        if potential is None:
+            self._anchor = self._anchor_at(np.zeros_like(self.prepared.neutral), electrons)
+            bare = self.solve(np.zeros(self.prepared.n_atoms), total_charge, accuracy=_ANCHOR_ACCURACY)
+            if not bare.converged:
+                return self._anchor
+            potential = self._potential(bare)
+        self._anchor = self._anchor_at(potential, electrons, path)
         return self._anchor
 
-    def _anchored(self, solution: Solution) -> _Anchor:
-        return self._anchor_at(self._potential(solution), solution.total_charge)
-
-    def _anchor_at(self, potential: np.ndarray, total_charge: float) -> _Anchor:
-        blocks, filling = self._states(potential, total_charge)
-        bare = bare_response(blocks, filling, self.temperature, len(potential))
-        newton = np.linalg.inv(np.eye(len(potential)) - bare.chi @ self.prepared.gamma)
-        output = self._evaluate(blocks, potential, self._electrons(total_charge))
-        return _Anchor(blocks, potential, output.populations, bare, newton, total_charge)
+    def _anchor_at(self, potential: np.ndarray, electrons: float, path: Path | None = None) -> Anchor:
+        return Anchor(self.prepared, potential, electrons, self.temperature, path)
 
     def _start(
-        self, anchor: _Anchor, external: np.ndarray, total_charge: float, guess: Guess | None
+        self, anchor: Anchor, external: np.ndarray, total_charge: float, guess: Guess | None
     ) -> tuple[np.ndarray, float]:
         """First populations by linear response, and the largest change that linear response made."""
         if guess is None or len(guess.populations) != len(external):
-            source = anchor.populations - anchor.bare.chi @ (external + anchor.potential)
+            source = anchor.reference.populations - anchor.bare.chi @ (external + anchor.potential)
             return anchor.newton @ source, 1e-300
         source = anchor.bare.chi @ (self._external(guess.site_potentials) - external)
         source -= anchor.bare.fukui * (guess.populations.sum() + total_charge)
         step = anchor.newton @ source
         return guess.populations + step, max(float(np.abs(step).max()), 1e-300)
-
-    def _evaluate(self, blocks: Sequence[Block], potential: np.ndarray, electrons: float) -> _Output:
-        """Output populations of non-interacting electrons in ``potential``."""
-        states = [block.diagonalise(potential) for block in blocks]
-        energies = np.concatenate([e for e, _ in states])
-        degeneracies = _degeneracies(blocks)
-        filling = fermi_filling(energies, degeneracies, electrons, self.temperature)
-        populations = -self.prepared.neutral
-        start = 0
-        for block, (_, rotation) in zip(blocks, states, strict=True):
-            own = filling.occupations[start : start + len(block)]
-            start += len(block)
-            populations = populations + block.populations(rotation, own * block.degeneracy, len(populations))
-        band = float((degeneracies * filling.occupations) @ energies) - filling.entropy_energy
-        return _Output(populations, band, filling)
 
 
 class _Broyden:
@@ -331,7 +325,3 @@ class _Broyden:
         for left, right in self._updates:
             result = result + left * float(right @ result)
         return result
-
-
-def _degeneracies(blocks: Sequence[Block]) -> np.ndarray:
-    return np.concatenate([np.full(len(block), block.degeneracy) for block in blocks])

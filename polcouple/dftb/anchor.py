@@ -1,0 +1,196 @@
+"""A reference state of the electrode: the basis, the Jacobian and the short cuts of calculations near it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.dftb.blocks import Block
+from polcouple.dftb.cache import read_arrays, write_arrays
+from polcouple.dftb.filling import Filling, fermi_filling
+from polcouple.dftb.gapped import Expansion, GappedBlock
+from polcouple.dftb.preparation import Prepared
+from polcouple.dftb.response import bare_response, pair_response
+
+#: a block is treated without diagonalisation if it has so many orbitals and so wide a gap (Hartree)
+_WORTHWHILE, _WIDE_GAP = 150, 0.2
+#: distance from the Fermi level (k_B T) at which a level is certainly filled or empty: 1 - f < 1e-17
+_CERTAIN = 40.0
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What one evaluation at a potential V gives.
+
+    Attributes:
+        populations: (n_sites,) electrons minus those of the neutral atoms.
+        band_free_energy: sum of f e minus T S in Hartree.
+        fermi_level: in Hartree.
+        entropy_energy: T S in Hartree.
+        expansions: of the gapped blocks, for the next evaluation nearby.
+    """
+
+    populations: np.ndarray
+    band_free_energy: float
+    fermi_level: float
+    entropy_energy: float
+    expansions: tuple[Expansion, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _ChargeResponse:
+    """chi of all blocks together and of each gapped block, at fixed Fermi level, 1/Hartree."""
+
+    total: np.ndarray
+    gapped: list[np.ndarray]
+
+
+class Anchor:
+    """Non-interacting electrons in any potential, in the eigenbasis of a reference potential.
+
+    Args:
+        prepared: the electrode.
+        potential: (n_sites,) reference potential energy of an electron in Hartree.
+        electrons: number of electrons.
+        temperature: k_B T in Hartree.
+        cached: file that keeps the response of this reference, or None.
+
+    Attributes:
+        bare: response of non-interacting electrons at the reference.
+        newton: (n_sites, n_sites) inverse of 1 - chi gamma.
+        reference: output at the reference potential.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        potential: np.ndarray,
+        electrons: float,
+        temperature: float,
+        cached: Path | None = None,
+    ) -> None:
+        self.potential = potential
+        self.electrons = electrons
+        self._temperature = temperature
+        self._neutral = prepared.neutral
+        self._blocks = [block.rotated(potential) for block in prepared.blocks]
+        filling = fermi_filling(_energies(self._blocks), degeneracies(self._blocks), electrons, temperature)
+        gapped = self._find_gapped(filling)
+        chi = self._charge_response(filling, list(gapped), cached)
+        self._gapped = [
+            GappedBlock(self._blocks[k], n_filled, part)
+            for (k, n_filled), part in zip(gapped.items(), chi.gapped, strict=True)
+        ]
+        self._dense = [block for k, block in enumerate(self._blocks) if k not in gapped]
+        self.bare = bare_response(self._blocks, chi.total, filling, temperature)
+        self.newton = np.linalg.inv(np.eye(len(potential)) - self.bare.chi @ prepared.gamma)
+        self.reference = self.evaluate(potential, (), 0.0)
+
+    def evaluate(self, potential: np.ndarray, near: Sequence[Expansion], tolerance: float) -> Output:
+        """Populations of non-interacting electrons in ``potential`` (n_sites,), Hartree.
+
+        ``near`` are the expansions of the previous output, or empty; gapped blocks add an error of
+        ``tolerance`` (e) at most.
+        """
+        if self._gapped:
+            sources = near or [block.reference for block in self._gapped]
+            expansions = tuple(
+                block.evaluate(potential, source, tolerance)
+                for block, source in zip(self._gapped, sources, strict=True)
+            )
+            fixed = sum(block.electrons for block in self._gapped)
+            output = self._fill(self._dense, potential, self.electrons - fixed, expansions)
+            margin = _CERTAIN * self._temperature
+            if all(block.covers(potential, output.fermi_level, margin) for block in self._gapped):
+                return output
+        return self._fill(self._blocks, potential, self.electrons, ())
+
+    def _fill(
+        self,
+        blocks: Sequence[Block],
+        potential: np.ndarray,
+        electrons: float,
+        expansions: tuple[Expansion, ...],
+    ) -> Output:
+        """Diagonalise and fill ``blocks``, and add the gapped ones."""
+        states = [block.diagonalise(potential) for block in blocks]
+        energies = np.concatenate([levels for levels, _ in states])
+        holds = degeneracies(blocks)
+        filling = fermi_filling(energies, holds, electrons, self._temperature)
+        filled = holds * filling.occupations
+        band = float(filled @ energies) - filling.entropy_energy
+        band += sum(expansion.energy for expansion in expansions)
+        populations = sum((expansion.populations for expansion in expansions), -self._neutral)
+        start = 0
+        for block, (_, rotation) in zip(blocks, states, strict=True):
+            own = filled[start : start + len(block)]
+            start += len(block)
+            populations = populations + block.populations(rotation, own, len(populations))
+        return Output(populations, band, filling.fermi_level, filling.entropy_energy, expansions)
+
+    def _find_gapped(self, filling: Filling) -> dict[int, int]:
+        """Blocks to treat without diagonalisation and their numbers of filled states; never all blocks."""
+        found: dict[int, int] = {}
+        for k, block in enumerate(self._blocks):
+            n_filled = int(np.sum(block.energies < filling.fermi_level))
+            if block.weight != 1.0 or len(block) < _WORTHWHILE or not 0 < n_filled < len(block):
+                continue
+            homo, lumo = block.energies[n_filled - 1 : n_filled + 1]
+            room = min(filling.fermi_level - homo, lumo - filling.fermi_level)
+            if lumo - homo > _WIDE_GAP and room > 2.0 * _CERTAIN * self._temperature:
+                found[k] = n_filled
+        return found if len(found) < len(self._blocks) else {}
+
+    def _charge_response(self, filling: Filling, gapped: list[int], cached: Path | None) -> _ChargeResponse:
+        """Read or compute chi of the blocks."""
+        n = len(self.potential)
+        if cached is not None:
+            data = read_arrays(cached)
+            if data is not None and np.array_equal(data["gapped_blocks"], gapped):
+                return _ChargeResponse(data["total"], list(data["gapped"]))
+        total, parts, start = np.zeros((n, n)), [], 0
+        for k, block in enumerate(self._blocks):
+            own = filling.occupations[start : start + len(block)]
+            start += len(block)
+            part = pair_response(block, own, self._temperature, n)
+            total += part
+            if k in gapped:
+                parts.append(part)
+        if cached is not None:
+            write_arrays(
+                cached,
+                {
+                    "potential": self.potential,
+                    "gapped_blocks": np.array(gapped, dtype=int),
+                    "total": total,
+                    "gapped": np.array(parts).reshape(len(parts), n, n),
+                },
+            )
+        return _ChargeResponse(total, parts)
+
+
+def response_file(prepared: Prepared, electrons: float, temperature: float) -> Path | None:
+    """Cache file of the response at zero site potentials, or None without a cache."""
+    if prepared.cache_stem is None:
+        return None
+    key = hashlib.sha256(repr((electrons, temperature)).encode()).hexdigest()[:12]
+    return prepared.cache_stem.with_name(f"{prepared.cache_stem.name}-response-{key}.npz")
+
+
+def cached_potential(path: Path | None) -> np.ndarray | None:
+    """Reference potential (n_sites,) of a response file, or None."""
+    data = read_arrays(path) if path is not None else None
+    return None if data is None else data["potential"]
+
+
+def degeneracies(blocks: Sequence[Block]) -> np.ndarray:
+    """Electrons (n_levels,) that each level of ``blocks`` holds."""
+    return np.concatenate([np.full(len(block), block.degeneracy) for block in blocks])
+
+
+def _energies(blocks: Sequence[Block]) -> np.ndarray:
+    return np.concatenate([block.energies for block in blocks])
