@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import shutil
+import math
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,17 +16,31 @@ import yaml
 
 from polcouple.case import Case, read_case, write_init_xyz
 from polcouple.command import log
-from polcouple.errors import InputError
+from polcouple.errors import InputError, nearest
 from polcouple.force_field import ION_CHARGES, SPC_FW, default_force_field
 from polcouple.ipi_templates import write_inputs
-from polcouple.packing import GRAPHENE_CELL, graphene_sheet, pack_liquid
-from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_NM, NM_TO_BOHR
+from polcouple.packing import GRAPHENE_CELL, SHEET_CLEARANCE, graphene_sheet, pack_liquid
+from polcouple.units import (
+    ANGSTROM_TO_BOHR,
+    BOHR_TO_NM,
+    KELVIN_TO_HARTREE,
+    KJ_PER_MOL_TO_HARTREE,
+    NM_TO_BOHR,
+)
 
 #: heights in Angstrom of the lower wall, and of the upper wall above the electrolyte's nominal top
 _LOWER_WALL, _UPPER_WALL_CLEARANCE = 1.0, 5.0
-_LONGEST_CUTOFF = 10.0
-_FEMTOSECOND = 1e-3  # OpenMM's ps
-_STEPS_PER_PS = 2000
+#: the cut-off is half the cell's shortest side within these bounds, in Angstrom
+_SHORTEST_CUTOFF, _LONGEST_CUTOFF = 6.0, 10.0
+#: below this, molecules at the upper wall would touch the next image of the sheet (Angstrom)
+_LEAST_VACUUM = _UPPER_WALL_CLEARANCE + SHEET_CLEARANCE
+_TIMESTEP_PS = 0.5e-3
+_STEPS_PER_REPORT = 100
+#: a temperature this many times the one asked for means that the structure flies apart
+_EXPLOSION = 5.0
+
+#: called with the picoseconds equilibrated so far and what is being done
+Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -62,32 +77,75 @@ class BuildOptions:
         Raises:
             InputError: with the numbers and what would mend them.
         """
-        for name in ("gap", "vacuum", "temperature"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} {getattr(self, name)} must be positive")
+        for name in ("gap", "vacuum", "temperature", "equilibration", "total_charge"):
+            if not math.isfinite(getattr(self, name)):
+                raise InputError(f"{name} {getattr(self, name)} must be a finite number")
         if min(self.sheet) < 1 or self.n_water < 0 or min(self.ions.values(), default=0) < 0:
             raise InputError("the sheet needs at least one cell each way, and no number may be negative")
-        if self.equilibration < 0:
-            raise InputError(f"equilibration {self.equilibration} must not be negative")
         if self.n_water + sum(self.ions.values()) == 0:
             raise InputError("nothing to pack: give a number of waters or ions")
-        ion_charge = sum(ION_CHARGES[ion] * count for ion, count in self.ions.items())
-        excess = ion_charge + self.total_charge
-        if abs(excess) > 1e-9:
+        if not self.temperature > 0 or not self.equilibration >= 0:
             raise InputError(
-                f"the cell is not neutral: ions {ion_charge:+g} e, electrode {self.total_charge:+g} e, sum"
-                f" {excess:+g} e; give the electrode {-ion_charge:+g} e or change the number of ions by"
-                f" {abs(excess):g} charges"
+                f"temperature {self.temperature:g} must be positive and"
+                f" equilibration {self.equilibration:g} must not be negative"
+            )
+        self._check_lengths()
+        self._check_neutrality()
+
+    def _check_lengths(self) -> None:
+        sides = [count * length for count, length in zip(self.sheet, GRAPHENE_CELL, strict=True)]
+        least = 2 * _SHORTEST_CUTOFF
+        if min(sides) < least:
+            need = [math.ceil(least / length) for length in GRAPHENE_CELL]
+            raise InputError(
+                f"a sheet of {sides[0]:.2f} x {sides[1]:.2f} Angstrom leaves a cut-off of"
+                f" {min(sides) / 2:.2f} Angstrom, {_SHORTEST_CUTOFF:g} are needed; give at least"
+                f" {need[0]} x {need[1]} cells"
+            )
+        if not self.gap > SHEET_CLEARANCE:
+            raise InputError(
+                f"gap {self.gap:g} must exceed {SHEET_CLEARANCE:g} Angstrom, kept from the sheet"
+            )
+        if not self.vacuum >= _LEAST_VACUUM:
+            raise InputError(
+                f"vacuum {self.vacuum:g} is too thin: the upper wall stands {_UPPER_WALL_CLEARANCE:g}"
+                f" Angstrom above the electrolyte, below the next image of the sheet;"
+                f" give {_LEAST_VACUUM:g} or more"
             )
 
+    def _check_neutrality(self) -> None:
+        for ion in self.ions:
+            if ion not in ION_CHARGES:
+                raise InputError(
+                    f"no ion '{ion}'{nearest(ion, ION_CHARGES)}; known: {', '.join(ION_CHARGES)}"
+                )
+        ion_charge = sum(ION_CHARGES[ion] * count for ion, count in self.ions.items())
+        excess = ion_charge + self.total_charge
+        if abs(excess) <= 1e-9:
+            return
+        cure = f"give the electrode {-ion_charge:+g} e"
+        if excess == round(excess):
+            # ions are monovalent: as many of one sign more, or of the other sign fewer
+            sign = math.copysign(1.0, excess)
+            others = [i for i, charge in ION_CHARGES.items() if charge * sign < 0]
+            added = next((ion for ion in others if self.ions.get(ion)), others[0])
+            cure += f" or {added} {self.ions.get(added, 0) + round(abs(excess))} ions"
+        raise InputError(
+            f"the cell is not neutral: ions {ion_charge:+g} e, electrode {self.total_charge:+g} e, sum"
+            f" {excess:+g} e; {cure}"
+        )
 
-def build_case(directory: Path, options: BuildOptions, report: Callable[[str], None]) -> Case:
+
+def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Case:
     """Pack, relax and equilibrate a case and write its directory, which must not hold anything yet.
 
     Raises:
-        InputError: impossible options, or the directory is in use.
+        InputError: impossible options, the directory is in use, or the structure cannot be equilibrated.
     """
     options.check()
+    directory = directory.resolve()
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"{directory} is a file; choose another directory")
     if directory.exists() and any(directory.iterdir()):
         raise InputError(f"{directory} is not empty; choose another directory")
     sheet, sides = graphene_sheet(*options.sheet)
@@ -105,39 +163,51 @@ def build_case(directory: Path, options: BuildOptions, report: Callable[[str], N
         _write_system(draft / "system.yaml", options, len(sheet), sides)
         write_init_xyz(draft / "init.xyz", symbols, positions, cell)
         case = read_case(draft)
-        height = options.gap + options.vacuum
-        report(f"{len(case)} atoms in {sides[0]:.2f} x {sides[1]:.2f} x {height:g} Angstrom")
-        positions = equilibrate(case, options, report)
+        positions = equilibrate(case, options, progress)
         write_init_xyz(draft / "init.xyz", symbols, whole_molecules(case, positions), cell)
         write_inputs(draft, len(sheet), options.temperature, options.seed)
-        if directory.exists():
-            directory.rmdir()
-        shutil.copytree(draft, directory)
+        directory.mkdir(exist_ok=True)
+        # system.yaml makes a directory a case, so it comes last
+        for path in sorted(draft.iterdir(), key=lambda path: path.name == "system.yaml"):
+            os.replace(path, directory / path.name)
     return read_case(directory)
 
 
-def equilibrate(case: Case, options: BuildOptions, report: Callable[[str], None]) -> np.ndarray:
-    """Minimise and run Langevin dynamics with uniform electrode charges; positions (N, 3) in bohr."""
+def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.ndarray:
+    """Minimise and run Langevin dynamics with uniform electrode charges; positions (N, 3) in bohr.
+
+    Raises:
+        InputError: the platform is not available, or the structure flies apart.
+    """
     import openmm
 
     from polcouple.classical import build_system, create_context, set_electrode_charges
 
     system, nonbonded = build_system(case)
+    assert nonbonded is not None
     n = len(case.electrode)
     set_electrode_charges(nonbonded, case, np.full(n, case.total_charge / n))
-    integrator = openmm.LangevinMiddleIntegrator(options.temperature, 5.0, 0.5 * _FEMTOSECOND)
+    integrator = openmm.LangevinMiddleIntegrator(options.temperature, 5.0, _TIMESTEP_PS)
     integrator.setRandomNumberSeed(options.seed)
     context = create_context(system, integrator, options.platform, None)
     context.setPositions(case.positions * BOHR_TO_NM)
-    report("minimising")
+    progress(0.0, "minimising")
     openmm.LocalEnergyMinimizer.minimize(context, tolerance=100.0, maxIterations=500)
     context.setVelocitiesToTemperature(options.temperature, options.seed)
-    steps = round(options.equilibration * _STEPS_PER_PS)
-    for done in range(0, steps, _STEPS_PER_PS // 4):
-        integrator.step(min(_STEPS_PER_PS // 4, steps - done))
-        kinetic = context.getState(getEnergy=True).getKineticEnergy()._value
-        kelvin = 2 * kinetic / (3 * len(case.electrolyte) * 8.31446e-3)
-        report(f"equilibrated {context.getTime()._value:.2f} of {options.equilibration:g} ps, {kelvin:.0f} K")
+    steps = round(options.equilibration / _TIMESTEP_PS)
+    for first in range(0, steps, _STEPS_PER_REPORT):
+        done = min(first + _STEPS_PER_REPORT, steps)
+        try:
+            integrator.step(done - first)
+            kelvin = _temperature(context, len(case.electrolyte))
+        except openmm.OpenMMException:  # a coordinate is not a number
+            kelvin = math.inf
+        if not kelvin < _EXPLOSION * options.temperature:
+            raise InputError(
+                f"the packed structure flies apart ({kelvin:.0f} K after {done * _TIMESTEP_PS:g} ps);"
+                " try another --seed or a larger --gap"
+            )
+        progress(done * _TIMESTEP_PS, f"equilibrating, {kelvin:.0f} K")
     return np.array(context.getState(getPositions=True).getPositions(asNumpy=True)._value) * NM_TO_BOHR
 
 
@@ -187,6 +257,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build and say what to do next."""
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
     options = BuildOptions(
         sheet=tuple(args.sheet),
         n_water=args.water,
@@ -199,14 +272,23 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         platform=args.platform,
     )
-    build_case(args.directory, options, log)
-    log(f"written; try `polcouple run {args.directory} --backend response --steps 100`")
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with RichProgress(*columns, transient=True) as bar:
+        task = bar.add_task("packing", total=max(options.equilibration, _TIMESTEP_PS))
+        case = build_case(
+            args.directory,
+            options,
+            lambda picoseconds, doing: bar.update(task, completed=picoseconds, description=doing),
+        )
+        bar.update(task, completed=max(options.equilibration, _TIMESTEP_PS))
+    log(f"{len(case)} atoms; look it over with `polcouple check {args.directory}`")
     return 0
 
 
 def _write_system(path: Path, options: BuildOptions, n_carbon: int, sides: np.ndarray) -> None:
-    """system.yaml of the case; the cut-off is 10 Angstrom, or what fits the sheet."""
-    cutoff = min(_LONGEST_CUTOFF, np.floor(sides.min() / 2 * 10) / 10)
+    """system.yaml of the case; the cut-off is 10 Angstrom, or what fits the cell."""
+    shortest = min(*sides, options.gap + options.vacuum)
+    cutoff = min(_LONGEST_CUTOFF, math.floor(shortest / 2 * 10) / 10)
     walls = (_LOWER_WALL, options.gap + _UPPER_WALL_CLEARANCE)
     topology = [{"species": "electrode", "count": n_carbon}]
     if options.n_water:
@@ -228,3 +310,9 @@ def _write_system(path: Path, options: BuildOptions, n_carbon: int, sides: np.nd
         "backends": {},
     }
     path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _temperature(context: Any, n_atoms: int) -> float:
+    """Kinetic temperature in kelvin of ``n_atoms`` moving atoms."""
+    kinetic = context.getState(getEnergy=True).getKineticEnergy()._value * KJ_PER_MOL_TO_HARTREE
+    return float(2 * kinetic / (3 * n_atoms * KELVIN_TO_HARTREE))
