@@ -9,13 +9,15 @@ dE/dphi = q. Between refreshes the charges are held and the energy follows their
 
     E_surface = U + sum_i q_i phi_i,    U = E(phi_r; Q) - sum_i q_i phi_r,i  of the last refresh r,
 
-so each refresh lifts the energy at unchanged positions by the work
+so exchanging the charges at positions x lifts the energy by
 
-    W = [U_new + q_new . phi] - [U_old + q_old . phi]
+    W(x) = [U_new + q_new . phi(x)] - [U_old + q_old . phi(x)].
 
-done on the system from outside. The accumulated work is reported with every evaluation; i-PI's conserved
-quantity less this work is conserved by the integrator. A conservative backend refreshed at every evaluation
-does no such work: its energy is a function of the positions alone.
+Velocity Verlet takes the step that leads to a refresh with half a kick by the old charges at its beginning
+and half a kick by the new ones at its end, so the work done on the system from outside is the mean of W at
+both ends. The accumulated work is reported with every evaluation; i-PI's conserved quantity less this work is
+conserved by the integrator. A conservative backend refreshed at every evaluation does no such work: its
+energy is a function of the positions alone.
 """
 
 from __future__ import annotations
@@ -72,6 +74,7 @@ class ReplicaState:
     evaluations: int = 0
     refreshes: int = 0
     result: ChargeResult | None = None
+    environment: Environment | None = None
     internal_energy: float = 0.0
     work: float = 0.0
 
@@ -138,8 +141,10 @@ class ForceProvider:
         extras: dict[str, object] = {}
         if self._backend is not None:
             start = time.perf_counter()
+            environment = self._environment(positions)
             if state.evaluations % self._interval == 0:
-                self._refresh(self._backend, state, positions, replica)
+                self._refresh(self._backend, state, environment, replica)
+            state.environment = environment
             self.timings.add("charges", start)
             state.evaluations += 1
             surface_energy = state.internal_energy
@@ -156,25 +161,30 @@ class ForceProvider:
             )
         return Evaluation(energy + surface_energy, forces, extras)
 
-    def _refresh(
-        self, backend: ChargeBackend, state: ReplicaState, positions: np.ndarray, replica: int
-    ) -> None:
-        """Compute new charges and account for the work of exchanging them."""
+    def _environment(self, positions: np.ndarray) -> Environment:
         electrolyte = self._case.electrolyte
-        environment = Environment(
+        return Environment(
             electrolyte,
             positions[self._case.electrolyte_indices],
             lambda moved: self._site_potential(moved, electrolyte.charges),
         )
+
+    def _refresh(
+        self, backend: ChargeBackend, state: ReplicaState, environment: Environment, replica: int
+    ) -> None:
+        """Compute new charges and account for the work of exchanging them."""
         old = state.result
         new = checked_solve(backend, environment, self._case.total_charge, old, f"replica {replica}")
         internal_energy = 0.0
         if new.energy is not None:
             internal_energy = new.energy - float(new.charges @ environment.site_potentials)
         energy_is_state_function = backend.conservative and self._interval == 1
-        if old is not None and not energy_is_state_function and not np.array_equal(old.charges, new.charges):
+        if old is not None and state.environment is not None and not energy_is_state_function:
+            change = new.charges - old.charges
             state.work += internal_energy - state.internal_energy
-            state.work += float((new.charges - old.charges) @ environment.site_potentials)
+            if change.any():
+                ends = state.environment.site_potentials + environment.site_potentials
+                state.work += 0.5 * float(change @ ends)
         self.warnings.update(new.warnings)
         state.result = new
         state.internal_energy = internal_energy

@@ -8,6 +8,7 @@ from polcouple.backends.fixed import Backend as FixedBackend
 from polcouple.backends.fixed import Options as FixedOptions
 from polcouple.errors import ConvergenceError, InputError
 from polcouple.forces import ForceProvider
+from polcouple.units import FS_TO_ATOMIC_TIME, KELVIN_TO_HARTREE
 
 
 class LinearBackend:
@@ -81,12 +82,40 @@ def test_work_is_the_energy_jump_at_a_refresh(small_case, displaced):
     held = provider_with(small_case, backend, interval=5)
     for positions in displaced[:5]:
         before = held.evaluate(positions, small_case.cell)
-    # at the very positions of the fifth evaluation, the sixth refreshes the charges
+    # the sixth evaluation refreshes the charges at the positions of the fifth: both ends of the step are one
     after = held.evaluate(displaced[4], small_case.cell)
     assert before.extras["refreshes"] == 1
     assert after.extras["refreshes"] == 2
     assert after.extras["refresh_work"] != 0.0
     assert after.energy - before.energy == pytest.approx(after.extras["refresh_work"], abs=2e-6)
+
+
+def test_energy_less_work_is_conserved(small_case):
+    """Velocity Verlet with charges that are held for five steps, and respond strongly."""
+    case = small_case
+    provider = provider_with(case, LinearBackend(len(case.electrode), stiffness=2.0), interval=5)
+    dt = 0.5 * FS_TO_ATOMIC_TIME
+    masses = (
+        1822.888 * np.array([{"O": 16.0, "H": 1.008, "C": 12.0}.get(s, 30.0) for s in case.symbols])[:, None]
+    )
+    velocities = np.random.default_rng(8).standard_normal(case.positions.shape)
+    velocities *= np.sqrt(300 * KELVIN_TO_HARTREE / masses)
+    velocities[case.electrode_indices] = 0.0
+    positions = case.positions.copy()
+    evaluation = provider.evaluate(positions, case.cell)
+    total, corrected = [], []
+    for _ in range(60):
+        velocities += 0.5 * dt * evaluation.forces / masses
+        positions = positions + dt * velocities
+        evaluation = provider.evaluate(positions, case.cell)
+        velocities += 0.5 * dt * evaluation.forces / masses
+        total.append(evaluation.energy + 0.5 * np.sum(masses * velocities**2))
+        corrected.append(total[-1] - evaluation.extras["refresh_work"])
+    # without the correction the energy runs away, with it only Verlet's own fluctuation is left
+    steps = np.arange(60)
+    drift = [abs(np.polyfit(steps, energies, 1)[0]) * 60 for energies in (total, corrected)]
+    assert drift[0] > 3 * np.std(corrected - np.polyval(np.polyfit(steps, corrected, 1), steps))
+    assert drift[1] < 0.05 * drift[0]
 
 
 def test_held_charges_stay_the_same(small_case, displaced):

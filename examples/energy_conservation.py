@@ -1,0 +1,75 @@
+"""Energy conservation in NVE, backend by backend: table and figure.
+
+    python examples/energy_conservation.py CASE --steps 600 --runs fixed response dftb response:20 [-o DIR]
+
+A run is a backend, or BACKEND:N for charges refreshed every N steps. The drift is the slope of the straight
+line through the conserved quantity, the fluctuation the standard deviation about it; both per moving atom.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from polcouple.case import read_case
+from polcouple.cli import main as polcouple
+from polcouple.conserved import Conserved, drift_and_spread, read_conserved
+
+JOULE_PER_KILOJOULE = 1e3
+
+
+def nve(case: Path, run: str, steps: int, directory: Path) -> Conserved:
+    """The conserved quantity of one NVE run; a finished one is not repeated."""
+    backend, _, interval = run.partition(":")
+    output = directory / run.replace(":", "_every_")
+    if not (output / "RESTART").exists():
+        words = ["run", str(case), "--backend", backend, "--input", "input_nve.xml", "--steps", str(steps)]
+        try:
+            polcouple([*words, "--output", str(output), "--refresh", interval or "1"])
+        except SystemExit as end:
+            if end.code != 0:
+                raise
+    return read_conserved(output)
+
+
+def draw(results: dict[str, Conserved], atoms: int, path: Path) -> None:
+    """All conserved quantities in one picture; dashed where the refreshes' work is subtracted."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6.5, 4), layout="constrained")
+    scale = JOULE_PER_KILOJOULE / atoms
+    for color, (run, data) in zip(pyplot.colormaps["tab10"].colors, results.items(), strict=False):
+        axes.plot(data.time, scale * (data.conserved - data.conserved[0]), color=color, label=run)
+        if data.refresh_work.any():
+            corrected = scale * (data.corrected - data.corrected[0])
+            axes.plot(data.time, corrected, "--", color=color, label=f"{run}, less the refreshes' work")
+    axes.set(xlabel="time / ps", ylabel="conserved quantity / J/mol per moving atom")
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    """Run what is missing, print the table, draw the figure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("case", type=Path)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--runs", nargs="+", default=["fixed", "response", "dftb", "response:20"])
+    parser.add_argument("-o", "--output", type=Path, default=Path("energy_conservation"))
+    args = parser.parse_args()
+    atoms = len(read_case(args.case).electrolyte)
+    results = {run: nve(args.case, run, args.steps, args.output) for run in args.runs}
+    print("\n| run | drift, J/mol/ps per atom | fluctuation, J/mol per atom | drift less refreshes' work |")
+    print("|---|---|---|---|")
+    for run, data in results.items():
+        scale = JOULE_PER_KILOJOULE / atoms
+        drift, spread = (scale * value for value in drift_and_spread(data.time, data.conserved))
+        corrected = scale * drift_and_spread(data.time, data.corrected)[0]
+        print(f"| {run} | {drift:.3f} | {spread:.3f} | {corrected:.3f} |")
+    draw(results, atoms, args.output / "energy_conservation.png")
+
+
+if __name__ == "__main__":
+    main()
