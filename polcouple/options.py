@@ -13,11 +13,12 @@ from polcouple.case import Case
 from polcouple.errors import InputError
 
 
-def add_backend_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--backend NAME``, ``--set KEY=VALUE`` and ``--slako DIR``."""
+def add_backend_arguments(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """``--backend NAME`` (required unless there is a default), ``--set KEY=VALUE`` and ``--slako DIR``."""
     parser.add_argument(
         "--backend",
-        required=True,
+        required=default is None,
+        default=default,
         metavar="NAME",
         help=f"where the electrode charges come from: {', '.join(backend_names())}",
     )
@@ -49,11 +50,21 @@ def backend_from_arguments(args: argparse.Namespace, case: Case) -> ChargeBacken
     Raises:
         InputError: unknown backend or setting.
     """
+    settings = backend_settings(args, case)
+    return create_backend(args.backend, case.electrode, case.electrolyte, settings, case.directory)
+
+
+def backend_settings(args: argparse.Namespace, case: Case) -> dict[str, Any]:
+    """system.yaml's settings of the backend with those of the command line over them, not yet validated.
+
+    Raises:
+        InputError: a ``--set`` that is not KEY=VALUE.
+    """
     settings = dict(case.system.backends.get(args.backend, {}))
     settings.update(_parse_settings(args.settings))
     if args.slako:
         settings["slako"] = str(Path(args.slako).resolve())
-    return create_backend(args.backend, case.electrode, case.electrolyte, settings, case.directory)
+    return settings
 
 
 def forwarded_arguments(args: argparse.Namespace) -> list[str]:

@@ -1,0 +1,122 @@
+"""Findings about the charge backend: its files, and its measured time against i-PI's patience."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polcouple.backends.base import ChargeBackend, backend_names, parse_options
+from polcouple.case import Case
+from polcouple.check.finding import Finding
+from polcouple.check.inputs import children
+from polcouple.errors import PolcoupleError
+from polcouple.units import ANGSTROM_TO_BOHR
+
+#: a safe timeout is this many times the slowest evaluation seen
+_TIMEOUT_MARGIN = 5.0
+#: latency beyond this share of an evaluation costs more than it need
+_LATENCY_SHARE = 0.1
+#: atoms move by about this much in a step (bohr)
+_STEP = 0.01 * ANGSTROM_TO_BOHR
+#: the largest force in an equilibrated liquid is a fifth of this (Hartree/bohr)
+_LARGEST_FORCE = 0.5
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall time in s of the first evaluation of energy and forces, and of a later one."""
+
+    first: float
+    later: float
+
+
+def check_slater_koster(backend: str, settings: Mapping[str, Any], case: Case) -> Iterator[Finding]:
+    """Pairs of electrode elements without a .skf file, for a backend that has the option ``slako``."""
+    if backend not in backend_names():
+        return
+    options_class = importlib.import_module(f"polcouple.backends.{backend}").Options
+    if "slako" not in options_class.model_fields:
+        return
+    try:
+        options: Any = parse_options(options_class, settings, f"settings of backend '{backend}'")
+    except PolcoupleError:
+        return  # creating the backend reports it
+    directory = case.directory / Path(options.slako)
+    elements = sorted(set(case.electrode.symbols))
+    missing = [
+        f"{a}-{b}.skf" for a, b in product(elements, elements) if not (directory / f"{a}-{b}.skf").is_file()
+    ]
+    if missing:
+        yield Finding(
+            "error", f"{directory}: no {', '.join(missing)}; name the directory that has them with --slako"
+        )
+
+
+def measure(
+    case: Case, backend: ChargeBackend, platform: str, threads: int | None
+) -> tuple[Cost, list[Finding]]:
+    """Evaluate the initial structure, and one a step away, as the driver would.
+
+    Raises:
+        PolcoupleError: whatever the backend or the engine refuses.
+    """
+    from polcouple.forces import ForceProvider
+
+    provider = ForceProvider(case, backend, platform=platform, threads=threads)
+    moved = case.positions.copy()
+    shape = (len(case.electrolyte), 3)
+    moved[case.electrolyte_indices] += np.random.default_rng(1).normal(scale=_STEP, size=shape)
+    seconds = []
+    largest = 0.0
+    for positions in (case.positions, moved, case.positions):
+        start = time.perf_counter()
+        evaluation = provider.evaluate(positions, case.cell)
+        seconds.append(time.perf_counter() - start)
+        largest = max(largest, float(np.linalg.norm(evaluation.forces, axis=1).max()))
+    findings = [Finding("warning", warning) for warning in sorted(provider.warnings)]
+    if largest > _LARGEST_FORCE:
+        findings.append(
+            Finding(
+                "error",
+                f"init.xyz: the largest force is {largest:.2g} Hartree/bohr, in a liquid about"
+                f" {_LARGEST_FORCE / 5:g}; minimise the structure or build it anew with `polcouple build`",
+            )
+        )
+    return Cost(seconds[0], min(seconds[1:])), findings
+
+
+def check_patience(simulation: Any, cost: Cost, backend: str) -> Iterator[Finding]:
+    """Timeout and latency of each socket against the time of an evaluation."""
+    yield Finding(
+        "note",
+        f"backend {backend}: {cost.first:.3g} s for the first evaluation, {cost.later:.3g} s for a later one",
+    )
+    slowest = max(cost.first, cost.later)
+    enough = f"write <timeout> {max(60, round(2 * _TIMEOUT_MARGIN * slowest))} </timeout> or more"
+    for socket in children(simulation, "ffsocket"):
+        name, timeout, latency = socket.name.fetch(), socket.timeout.fetch(), socket.latency.fetch()
+        if 0 < timeout <= slowest:
+            yield Finding(
+                "error",
+                f"i-PI: the timeout of '{name}', {timeout:g} s, is shorter than an evaluation of backend"
+                f" {backend}, {slowest:.3g} s; {enough}",
+            )
+        elif 0 < timeout < _TIMEOUT_MARGIN * slowest:
+            yield Finding(
+                "warning",
+                f"i-PI: the timeout of '{name}', {timeout:g} s, leaves little room beside {slowest:.3g} s for"
+                f" an evaluation of backend {backend}; {enough}",
+            )
+        if latency > _LATENCY_SHARE * cost.later:
+            yield Finding(
+                "warning",
+                f"i-PI: the latency of '{name}', {latency:g} s, slows down evaluations of {cost.later:.3g} s;"
+                " write <latency> 1e-4 </latency>",
+            )

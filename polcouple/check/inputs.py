@@ -1,0 +1,193 @@
+"""Findings about i-PI's input: motion, force components, initial structure, disk space.
+
+i-PI's own parser reads the file, so that defaults and units are i-PI's.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polcouple.case import Case
+from polcouple.check.finding import Finding
+from polcouple.errors import InputError
+from polcouple.units import ATOMIC_TIME_TO_FS
+
+#: longest time step in fs for the stretching of flexible water's bonds, and for everything else
+_LONGEST_INNER_STEP, _LONGEST_OUTER_STEP = 1.0, 2.5
+#: characters of a RESTART per atom: positions and momenta, with i-PI's 16 digits
+_CHECKPOINT_BYTES = 200
+#: share of the free disk space beyond which output is worth a warning
+_LARGE_SHARE = 0.5
+
+
+def load_input(path: Path) -> Any:
+    """i-PI's InputSimulation of a file.
+
+    Raises:
+        InputError: the file is missing, or i-PI refuses it.
+    """
+    from ipi.inputs.simulation import InputSimulation
+    from ipi.utils.io.inputs.io_xml import xml_parse_string
+
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; name i-PI's input with --input") from None
+    simulation = InputSimulation()
+    try:
+        simulation.parse(xml_parse_string(text).fields[0][1])
+    except Exception as error:  # i-PI raises exceptions of any kind
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: i-PI does not accept it: {message}; correct the input") from None
+    return simulation
+
+
+def children(parent: Any, *tags: str) -> list[Any]:
+    """The repeatable elements of an i-PI input with these tags."""
+    return [child for tag, child in parent.extra if tag in tags]
+
+
+def check_input(simulation: Any, case: Case, directory: Path, steps: int | None) -> Iterator[Finding]:
+    """All findings of this module; ``steps`` replaces the input's <total_steps>."""
+    for system in children(simulation, "system"):
+        yield from check_initial_structure(system)
+        yield from check_motion(system.motion, case)
+        yield from check_forces(simulation, system)
+    if not children(simulation, "system"):
+        yield Finding("error", "i-PI: no <system>; templates are not checked, write the system out")
+    yield from check_disk(simulation, case, directory, steps)
+
+
+def check_initial_structure(system: Any) -> Iterator[Finding]:
+    """A unit in <file> that overrides the one in the xyz file's comment."""
+    for element in children(system.initialize, "file"):
+        for attribute in ("units", "cell_units"):
+            unit = getattr(element, attribute).fetch()
+            if unit not in ("", "automatic"):
+                yield Finding(
+                    "error",
+                    f"i-PI: <file {attribute}='{unit}'> overrides the unit that init.xyz names; leave the"
+                    " attribute out",
+                )
+
+
+def check_motion(motion: Any, case: Case) -> Iterator[Finding]:
+    """Frozen electrode, constant cell, time steps."""
+    if motion.mode.fetch() != "dynamics":
+        yield Finding("warning", f"i-PI: <motion mode='{motion.mode.fetch()}'> is not checked any further")
+        return
+    ensemble = motion.dynamics.mode.fetch()
+    if ensemble not in ("nve", "nvt"):
+        yield Finding(
+            "error",
+            f"i-PI: <dynamics mode='{ensemble}'>; a frozen electrode needs a constant cell, write nvt or nve",
+        )
+    atoms = motion.fixatoms.fetch()
+    fixed = motion.fixatoms_dof.fetch()
+    if len(atoms):
+        fixed = (3 * atoms[:, None] + np.arange(3)).ravel()
+    wanted = (3 * case.electrode_indices[:, None] + np.arange(3)).ravel()
+    loose = np.unique(np.setdiff1d(wanted, fixed) // 3)
+    if len(loose):
+        yield Finding(
+            "error",
+            f"i-PI: {len(loose)} of {len(case.electrode)} electrode atoms may move, the first is {loose[0]};"
+            f" list atoms {case.electrode_indices[0]} to {case.electrode_indices[-1]} in <fixatoms>",
+        )
+    extra = np.unique(np.setdiff1d(fixed, wanted) // 3)
+    if len(extra):
+        yield Finding(
+            "warning",
+            f"i-PI: {len(extra)} atoms outside the electrode are fixed, the first is {extra[0]};"
+            " take them out of <fixatoms> if they should move",
+        )
+    if motion.fixcom.fetch():
+        yield Finding(
+            "error" if not len(fixed) else "warning",
+            "i-PI: <fixcom> is True, its default, and does not go with fixed atoms; write"
+            " <fixcom> False </fixcom>",
+        )
+
+
+def check_forces(simulation: Any, system: Any) -> Iterator[Finding]:
+    """Force components, their weights on the levels of multiple time stepping, and the steps."""
+    fields = {field.name.fetch(): field for field in children(simulation, "ffsocket", "ffdirect")}
+    n_levels = max(len(system.motion.dynamics.nmts.fetch()), 1)
+    parts: dict[str, int] = {}
+    weights: dict[str, np.ndarray] = {}
+    for component in children(system.forces, "force"):
+        name = component.forcefield.fetch()
+        if name not in fields:
+            yield Finding("error", f"i-PI: <force forcefield='{name}'> names no <ffsocket> or <ffdirect>")
+            continue
+        part = str(fields[name].parameters.fetch().get("part", "all"))
+        parts[part] = parts.get(part, 0) + 1
+        weights[part] = component.mts_weights.fetch()
+        if len(weights[part]) != n_levels:
+            yield Finding(
+                "error",
+                f"i-PI: force '{name}' has {len(weights[part])} mts_weights, <nmts> has {n_levels} levels;"
+                " give one weight a level, outermost first",
+            )
+        total = weights[part].sum() * component.weight.fetch()
+        if abs(total - 1.0) > 1e-9:
+            yield Finding(
+                "error",
+                f"i-PI: the weights of force '{name}' sum to {total:g} over all levels; they must sum to 1",
+            )
+    if parts not in ({"all": 1}, {"bonded": 1, "nonbonded": 1}):
+        found = ", ".join(f"{count} x {part}" for part, count in parts.items()) or "none"
+        yield Finding(
+            "error",
+            f"i-PI: the forces add up to {found}; use one with {{part: all}}, or one with {{part: bonded}}"
+            " and one with {part: nonbonded}",
+        )
+    yield from _check_steps(system.motion.dynamics, weights)
+
+
+def _check_steps(dynamics: Any, weights: dict[str, np.ndarray]) -> Iterator[Finding]:
+    """The time step at which each part is evaluated."""
+    divisions = np.cumprod([1, *dynamics.nmts.fetch()])[-max(len(dynamics.nmts.fetch()), 1) :]
+    steps = dynamics.timestep.fetch() * ATOMIC_TIME_TO_FS / divisions
+    for part, part_weights in weights.items():
+        longest = _LONGEST_OUTER_STEP if part == "nonbonded" else _LONGEST_INNER_STEP
+        for step, weight in zip(steps, part_weights, strict=False):
+            if weight and step > longest + 1e-6:
+                yield Finding(
+                    "warning",
+                    f"i-PI: {step:g} fs between {part} forces is long, {longest:g} fs is the most for"
+                    " flexible water; shorten <timestep> or raise <nmts>",
+                )
+
+
+def check_disk(simulation: Any, case: Case, directory: Path, steps: int | None) -> Iterator[Finding]:
+    """Output of the whole run against the free disk space."""
+    steps = steps or int(simulation.total_steps.fetch())
+    size = sum(_output_size(simulation, element, case, steps) for _, element in simulation.output.extra)
+    free = shutil.disk_usage(directory).free
+    if size > _LARGE_SHARE * free:
+        yield Finding(
+            "error" if size > free else "warning",
+            f"disk: {steps} steps write about {size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; raise the"
+            " strides in <output> or free some space",
+        )
+
+
+def _output_size(simulation: Any, element: Any, case: Case, steps: int) -> float:
+    """Bytes that one output writes in ``steps`` steps."""
+    output = element.fetch()
+    number = len(simulation.floatformat.fetch() % 1.0) + 1
+    frames = steps / max(element.stride.fetch(), 1)
+    kind = type(output).__name__
+    if kind == "CheckpointOutput":
+        return _CHECKPOINT_BYTES * len(case) * (1 if output.overwrite else frames)
+    if kind == "PropertyOutput":
+        return frames * number * len(output.outlist)
+    if output.what.startswith("extras"):
+        return frames * number * len(case.electrode)
+    return frames * 3 * number * len(case)

@@ -1,0 +1,127 @@
+"""Findings about the structure alone: units, atom order, overlaps, vacuum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from polcouple.case import Case
+from polcouple.check.finding import Finding
+from polcouple.errors import InputError
+from polcouple.structure_guard import StructureGuard
+from polcouple.units import BOHR_TO_ANGSTROM
+
+#: atoms of different molecules never come so close in a liquid: with a hydrogen, without one (Angstrom)
+_OVERLAP_HYDROGEN, _OVERLAP_HEAVY = 1.1, 1.6
+#: electrode atoms closer than this belong to a cell that does not fit the sheet (Angstrom)
+_OVERLAP_ELECTRODE = 1.0
+#: ratio of an O-H distance to the force field's beyond which a unit is the likely reason
+_UNIT_RATIO = 1.4
+#: share of the electrode's charge that the periodic images' field may draw away
+_DISPLACED_SHARE = 0.1
+
+
+def check_structure(case: Case) -> Iterator[Finding]:
+    """All findings of this module."""
+    wrong_unit = list(check_units(case))
+    yield from wrong_unit
+    if not wrong_unit:
+        yield from check_order(case)
+        yield from check_overlaps(case)
+        yield from check_vacuum(case)
+
+
+def check_units(case: Case) -> Iterator[Finding]:
+    """O-H distances that are off by about the ratio of Angstrom and bohr."""
+    if not len(case.water_oxygens):
+        return
+    bonds = case.positions[case.water_oxygens + 1] - case.positions[case.water_oxygens]
+    median = float(np.median(np.linalg.norm(bonds, axis=1))) * BOHR_TO_ANGSTROM
+    expected = case.system.force_field.water.bond_length_angstrom
+    if not 1 / _UNIT_RATIO < median / expected < _UNIT_RATIO:
+        yield Finding(
+            "error",
+            f"init.xyz: water's O-H distance is {median:.3f} Angstrom (median), the force field has"
+            f" {expected:g}; name the right unit in line 2, positions{{angstrom}} or"
+            " positions{atomic_unit}, or bring the atoms into the order O H H",
+        )
+
+
+def check_order(case: Case) -> Iterator[Finding]:
+    """Hydrogens that do not follow their oxygen."""
+    try:
+        StructureGuard(case).check_order(case.positions)
+    except InputError as error:
+        yield Finding("error", f"init.xyz: {error}")
+
+
+def check_overlaps(case: Case) -> Iterator[Finding]:
+    """Atoms of different molecules, or of the electrode, on top of one another."""
+    from ase import Atoms
+    from ase.neighborlist import neighbor_list
+
+    atoms = Atoms(
+        case.symbols, positions=case.positions * BOHR_TO_ANGSTROM, cell=case.cell * BOHR_TO_ANGSTROM, pbc=True
+    )
+    first, second, distance = neighbor_list("ijd", atoms, _OVERLAP_HEAVY)
+    molecule = np.arange(len(case))
+    for hydrogen in (1, 2):
+        molecule[case.water_oxygens + hydrogen] = case.water_oxygens
+    hydrogens = np.array(case.symbols) == "H"
+    electrode = np.isin(np.arange(len(case)), case.electrode_indices)
+    limit = np.where(hydrogens[first] | hydrogens[second], _OVERLAP_HYDROGEN, _OVERLAP_HEAVY)
+    limit[electrode[first] & electrode[second]] = _OVERLAP_ELECTRODE
+    close = (first < second) & (molecule[first] != molecule[second]) & (distance < limit)
+    if close.any():
+        nearest = np.flatnonzero(close)[distance[close].argmin()]
+        i, j = int(first[nearest]), int(second[nearest])
+        yield Finding(
+            "error",
+            f"init.xyz: {close.sum()} overlapping pairs, the closest {case.symbols[i]} {i} and"
+            f" {case.symbols[j]} {j} at {distance[nearest]:.2f} Angstrom; minimise the structure or build it"
+            " anew with `polcouple build`",
+        )
+
+
+def check_vacuum(case: Case) -> Iterator[Finding]:
+    """Thickness of the vacuum, and what the periodic images of a charged slab do through it.
+
+    In three-dimensional periodicity with conducting surroundings a slab of dipole moment M along its normal
+    feels the field -4 pi M/V of its images (Yeh and Berkowitz, J. Chem. Phys. 111, 3155 (1999)). A conducting
+    liquid screens it with a charge of at most M/L_z on its surfaces, which then is missing at the electrode.
+    The cell as a whole is neutral, so that the uniform backgrounds of electrode and electrolyte cancel.
+    """
+    height = 1.0 / float(np.linalg.norm(np.linalg.inv(case.cell)[:, 2]))
+    levels = (case.positions @ np.linalg.inv(case.cell))[:, 2] % 1.0
+    ordered = np.sort(levels)
+    gaps = np.diff(ordered, append=ordered[0] + 1.0)
+    widest = int(gaps.argmax())
+    vacuum = gaps[widest] * height * BOHR_TO_ANGSTROM
+    z = (levels - (ordered[widest] + 0.5 * gaps[widest])) % 1.0 * height
+    charges = case.charges.copy()
+    charges[case.electrode_indices] = case.total_charge / len(case.electrode)
+    displaced = abs(float(charges @ z)) / height
+    width = float(np.linalg.norm(case.cell[:2], axis=1).max()) * BOHR_TO_ANGSTROM
+    if vacuum < width:
+        yield Finding(
+            "warning",
+            f"vacuum: {vacuum:.1f} Angstrom are less than the cell's width of {width:.1f}, and periodic"
+            " images feel one another's charge pattern; make the cell"
+            f" {np.ceil(width - vacuum):.0f} Angstrom higher",
+        )
+    allowed = _DISPLACED_SHARE * max(abs(case.total_charge), 1.0)
+    if displaced > allowed:
+        needed = displaced * height / allowed * BOHR_TO_ANGSTROM
+        yield Finding(
+            "warning",
+            f"vacuum: the field of the slab's periodic images draws up to {displaced:.2f} e away from the"
+            f" electrode's {case.total_charge:+g} e; equilibrate longer, or make the cell"
+            f" {np.ceil(needed):.0f} Angstrom high",
+        )
+    else:
+        yield Finding(
+            "note",
+            f"vacuum: {vacuum:.1f} Angstrom; the field of the slab's periodic images moves at most"
+            f" {displaced:.3f} e, the electrode carries {case.total_charge:+g} e",
+        )
