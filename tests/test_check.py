@@ -1,69 +1,247 @@
-"""The preflight check finds each fault that it promises to find, and says how to mend it."""
+"""`polcouple check`: each defect of a case gives its own line, and the exit status says whether to start."""
 
-import argparse
 import re
 
+import numpy as np
 import pytest
+from conftest import SMALL
 
-from polcouple.check import check
-from polcouple.ipi_input import read_xml
+from polcouple.case import read_case, write_init_xyz
+from polcouple.check import structure
+from polcouple.check.cost import Cost, check_patience
+from polcouple.check.inputs import check_input, load_input
+from polcouple.cli import main
+from polcouple.errors import InputError
+from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
 
-def findings(directory, input_name="input.xml", severity="error"):
-    args = argparse.Namespace(case=directory, input=input_name, backend="fixed", settings=[], slako=None)
-    return [f.message for f in check(args) if f.severity == severity]
+def check(directory, capsys, *words):
+    """Exit status and lines of the command."""
+    with pytest.raises(SystemExit) as exit_status:
+        main(["check", str(directory), *words])
+    return exit_status.value.code, capsys.readouterr().out.splitlines()
 
 
-def change(path, pattern, replacement):
-    text = path.read_text()
-    assert re.search(pattern, text, flags=re.S)
-    path.write_text(re.sub(pattern, replacement, text, flags=re.S))
+def change(directory, old, new, name="input.xml"):
+    path = directory / name
+    text, count = re.subn(old, new, path.read_text(), flags=re.S)
+    assert count, old
+    path.write_text(text)
+
+
+def move(directory, change_positions):
+    """Rewrite init.xyz with changed positions (bohr)."""
+    case = read_case(directory)
+    positions = case.positions.copy()
+    change_positions(case, positions)
+    write_init_xyz(directory / "init.xyz", case.symbols, positions, case.cell)
+
+
+def problems(directory, name="input.xml", steps=None):
+    """Findings about the input, without the notes."""
+    simulation = load_input(directory / name)
+    found = check_input(simulation, read_case(directory), directory, steps)
+    return [str(finding) for finding in found if finding.severity != "note"]
+
+
+def only(lines):
+    assert len(lines) == 1, lines
+    assert "\n" not in lines[0]
+    return lines[0]
 
 
 @pytest.mark.parametrize("name", ["input.xml", "input_nve.xml", "input_mts.xml", "input_ffdirect.xml"])
-def test_ready_case_may_start(small_directory, name):
-    assert findings(small_directory, name) == []
+def test_ready_case_has_no_problem(name):
+    assert problems(SMALL, name) == []
+
+
+def test_ready_case_may_start(capsys):
+    status, lines = check(SMALL, capsys, "--threads", "1")
+    assert status == 0
+    assert [line.split(":")[0] for line in lines] == ["note", "note", "0 error(s)"]
+    assert "backend fixed" in lines[1]
+
+
+def test_run_directory_can_be_checked_too(small_directory):
+    """RESTART names coordinates instead of atoms, and no file."""
+    change(small_directory, "<fixatoms>.*</fixatoms>", "<fixatoms_dof> [0, 1, 2] </fixatoms_dof>")
+    assert "95 of 96 electrode atoms may move, the first is 1" in only(problems(small_directory))
 
 
 @pytest.mark.parametrize(
-    ("name", "pattern", "replacement", "message"),
+    ("old", "new", "severity", "message"),
     [
-        ("input.xml", r"<fixcom>.*?</fixcom>", "", "set <fixcom> False"),
-        ("input.xml", r"\[ 0, 1, 2,", "[ 0, 2,", "leaves 1 electrode atoms free, the first is 1"),
-        ("input.xml", r"<timestep(.*?)> 0.5 ", r"<timestep\1> 2.0 ", "integrated with 2 fs"),
-        ("input.xml", r"<timeout>.*?</timeout>", "<timeout> 1e-4 </timeout>", "i-PI gives up after"),
-        ("input.xml", r"<parameters>.*?</parameters>", "<parameters> {part: al} </parameters>", "part 'al'"),
-        ("input.xml", r"</simulation>", "", "not valid XML"),
-        ("input_mts.xml", r"\[ 1, 0 \]", "[ 1, 1 ]", "numbers that sum to 1"),
-        ("input_mts.xml", r"\[ 1, 0 \]", "[ 0, 1 ]", "belongs to the outer level"),
+        ("<fixcom> False </fixcom>", "", "warning", "<fixcom> is True"),
+        ("\\[ 0, 1, ", "[ 1, ", "error", "1 of 96 electrode atoms may move, the first is 0"),
+        (", 95 \\]", ", 95, 96 ]", "warning", "1 atoms outside the electrode are fixed, the first is 96"),
+        ('mode="nvt"', 'mode="npt"', "error", "write nvt or nve"),
+        ("> 0.5 </timestep>", "> 2.0 </timestep>", "warning", "2 fs between all forces is long"),
+        ("{part: all}", "{part: nonbonded}", "error", "the forces add up to 1 x nonbonded"),
+        ('forcefield="polcouple"', 'forcefield="polcoupl"', "error", "names no <ffsocket>"),
+        ('mode="xyz"', 'mode="xyz" units="angstrom"', "error", "overrides the unit that init.xyz names"),
     ],
 )
-def test_faults_of_the_input(small_directory, name, pattern, replacement, message):
-    change(small_directory / name, pattern, replacement)
-    assert any(message in finding for finding in findings(small_directory, name))
+def test_input_defects(small_directory, old, new, severity, message):
+    change(small_directory, old, new)
+    found = [line for line in problems(small_directory) if message in line]
+    assert only(found).startswith(f"{severity}: ")
 
 
-def test_overlap_across_the_boundary(small_directory):
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("\\[ 1, 0 \\]", "[ 1, 1 ]", "'polcouple-nonbonded' sum to 2"),
+        ("\\[ 0, 1 \\]", "[ 1 ]", "'polcouple-bonded' has 1 mts_weights, <nmts> has 2 levels"),
+        ("\\[ 1, 4 \\]", "[ 1, 1 ]", "2 fs between bonded forces is long"),
+        ("{part: bonded}", "{part: all}", "add up to 1 x nonbonded, 1 x all"),
+    ],
+)
+def test_multiple_time_stepping_defects(small_directory, old, new, message):
+    change(small_directory, old, new, "input_mts.xml")
+    assert any(message in line for line in problems(small_directory, "input_mts.xml"))
+
+
+def test_input_that_ipi_refuses_is_one_line(small_directory, capsys):
+    change(small_directory, "total_steps", "totl_steps")
+    with pytest.raises(InputError, match="'totl_steps' is not a recognized property"):
+        load_input(small_directory / "input.xml")
+    status, lines = check(small_directory, capsys)
+    assert status == 1
+    assert len(lines) == 2
+
+
+def test_output_larger_than_the_disk(small_directory):
+    assert only(problems(small_directory, steps=10**15)).startswith("error: disk: ")
+
+
+def test_disk_estimate_is_of_the_size_that_a_run_writes(small_directory):
+    """Bytes of 1000 NVT steps with the shipped strides; measured: 214 555 in all five files."""
+    from polcouple.check.inputs import _output_size
+
+    simulation, case = load_input(small_directory / "input.xml"), read_case(small_directory)
+    sizes = [_output_size(simulation, element, case, 1000) for _, element in simulation.output.extra]
+    assert sum(sizes) == pytest.approx(214_555, rel=0.25)
+
+
+def test_overlap_is_named(small_directory, small_case, capsys):
+    oxygens = small_case.water_oxygens
+
+    def bring_together(case, positions):
+        shift = positions[oxygens[0]] - positions[oxygens[1]] + np.array([0.5, 0, 0]) * ANGSTROM_TO_BOHR
+        positions[oxygens[1] : oxygens[1] + 3] += shift
+
+    move(small_directory, bring_together)
+    status, lines = check(small_directory, capsys)
+    assert status == 1
+    assert any("overlapping pairs, the closest" in line and line.startswith("error") for line in lines)
+
+
+def test_electrode_that_does_not_fit_its_cell_overlaps(small_directory, small_case):
+    """A cell that is 1 Angstrom too short along y brings the sheet's edges to 0.42 Angstrom."""
+    cell = small_case.cell.copy()
+    cell[1, 1] -= 1.0 * ANGSTROM_TO_BOHR
+    write_init_xyz(small_directory / "init.xyz", small_case.symbols, small_case.positions, cell)
+    found = [str(finding) for finding in structure.check_overlaps(read_case(small_directory))]
+    assert re.search(r"the closest C \d+ and C \d+ at 0\.42 Angstrom", only(found))
+
+
+def test_wrong_unit_is_recognised(small_directory, capsys):
     path = small_directory / "init.xyz"
-    lines = path.read_text().splitlines()
-    *_, first, second = range(2, len(lines))
-    symbol = lines[first].split()[0], lines[second].split()[0]
-    lines[first] = f"{symbol[0]} 0.1 5.0 10.0"
-    lines[second] = f"{symbol[1]} 14.5 5.0 10.0"
-    path.write_text("\n".join(lines) + "\n")
-    assert any("closer than 1.2 Angstrom" in finding for finding in findings(small_directory))
+    path.write_text(path.read_text().replace("positions{angstrom}", "positions{atomic_unit}"))
+    status, lines = check(small_directory, capsys)
+    assert status == 1
+    assert any("name the right unit" in line for line in lines)
 
 
-def test_left_over_exit_file(small_directory):
-    (small_directory / "EXIT").touch()
-    assert any("makes i-PI stop at once" in finding for finding in findings(small_directory))
+def test_hydrogens_in_the_wrong_order(small_directory, small_case):
+    first, second = small_case.water_oxygens[:2]
+
+    def swap(case, positions):
+        positions[[first + 1, second + 1]] = positions[[second + 1, first + 1]]
+
+    move(small_directory, swap)
+    case = read_case(small_directory)
+    assert "should be bonded O and H" in only([str(finding) for finding in structure.check_order(case)])
 
 
-def test_slow_latency_is_a_warning(small_directory):
-    change(small_directory / "input.xml", r"<latency>.*?</latency>", "<latency> 0.5 </latency>")
-    assert any("<latency> 0.5 s" in finding for finding in findings(small_directory, severity="warning"))
+def test_charged_cell_and_unknown_key_are_reported(small_directory, capsys):
+    change(small_directory, "total_charge_e: -1.0", "total_charge_e: -2.0", "system.yaml")
+    status, lines = check(small_directory, capsys)
+    assert status == 1
+    assert "not neutral" in lines[0]
 
 
-def test_inputs_hold_one_dynamics_each(small_directory):
-    for name in ("input.xml", "input_nve.xml", "input_mts.xml", "input_ffdirect.xml"):
-        assert len(read_xml(small_directory / name).findall(".//dynamics")) == 1
+def test_thin_vacuum_and_field_of_the_images(small_directory):
+    """A pair of ions far apart: the charge that their images draw away is M/L_z."""
+    case = read_case(small_directory)
+    assert [f.severity for f in structure.check_vacuum(case)] == ["note"]
+    flat = np.diag(case.cell).copy()
+    flat[2] -= 25 * ANGSTROM_TO_BOHR
+    write_init_xyz(small_directory / "init.xyz", case.symbols, case.positions, np.diag(flat))
+    thin = [str(f) for f in structure.check_vacuum(read_case(small_directory))]
+    assert "less than the cell's width of 17.0" in thin[0]
+
+    def raise_cations(case, positions):
+        cations = [i for i in case.ion_indices if case.symbols[i] == "Na"]
+        positions[cations, 2] = 24.0 * ANGSTROM_TO_BOHR
+
+    write_init_xyz(small_directory / "init.xyz", case.symbols, case.positions, case.cell)
+    before = case.positions.copy()
+    move(small_directory, raise_cations)
+    raised = read_case(small_directory)
+    moment = (
+        raised.charges @ (raised.positions - before)[:, 2] + case.charges @ before[:, 2]
+    ) * BOHR_TO_ANGSTROM
+    warning = only([str(f) for f in structure.check_vacuum(raised) if f.severity == "warning"])
+    assert f"draws up to {moment / 60.0:.2f} e" in warning
+
+
+def test_missing_slater_koster_files_are_all_named(small_directory, tmp_path, capsys):
+    (tmp_path / "slako").mkdir()
+    status, lines = check(small_directory, capsys, "--backend", "dftb", "--slako", str(tmp_path / "slako"))
+    assert status == 1
+    assert any("no C-C.skf" in line for line in lines)
+
+
+def test_backend_that_cannot_be_made_is_one_line(small_directory, capsys):
+    status, lines = check(small_directory, capsys, "--backend", "fixd")
+    assert status == 1
+    assert any("did you mean 'fixed'" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("cost", "expected"),
+    [
+        (Cost(1.0, 0.01), []),
+        (Cost(700.0, 20.0), ["error: i-PI: the timeout of 'polcouple', 600 s, is shorter"]),
+        (Cost(200.0, 20.0), ["warning: i-PI: the timeout of 'polcouple', 600 s, leaves little room"]),
+        (Cost(0.01, 0.0005), ["warning: i-PI: the latency of 'polcouple', 0.0001 s, slows down"]),
+    ],
+)
+def test_timeout_and_latency_against_the_measured_time(cost, expected):
+    findings = list(check_patience(load_input(SMALL / "input.xml"), cost, "dftb"))
+    assert findings[0].severity == "note"
+    lines = [str(finding) for finding in findings[1:]]
+    assert len(lines) == len(expected)
+    for line, start in zip(lines, expected, strict=True):
+        assert line.startswith(start)
+
+
+def test_endless_timeout_is_long_enough(small_directory):
+    change(small_directory, "<timeout>.*</timeout>", "<timeout> 0 </timeout>")
+    findings = check_patience(load_input(small_directory / "input.xml"), Cost(1e4, 1e3), "dftbplus")
+    assert [finding.severity for finding in findings] == ["note"]
+
+
+def test_strained_structure_is_refused(small_directory, small_case, capsys):
+    """No overlap, but a bond stretched far beyond what a liquid holds."""
+    oxygen = small_case.water_oxygens[0]
+
+    def stretch(case, positions):
+        bond = positions[oxygen + 1] - positions[oxygen]
+        positions[oxygen + 1] = positions[oxygen] + 1.7 * bond
+
+    move(small_directory, stretch)
+    status, lines = check(small_directory, capsys, "--threads", "1")
+    assert status == 1
+    assert any("the largest force is" in line for line in lines)

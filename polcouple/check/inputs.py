@@ -21,6 +21,8 @@ from polcouple.units import ATOMIC_TIME_TO_FS
 _LONGEST_INNER_STEP, _LONGEST_OUTER_STEP = 1.0, 2.5
 #: characters of a RESTART per atom: positions and momenta, with i-PI's 16 digits
 _CHECKPOINT_BYTES = 200
+#: characters of the line above each frame of extras
+_FRAME_HEADER_BYTES = 40
 #: share of the free disk space beyond which output is worth a warning
 _LARGE_SHARE = 0.5
 
@@ -189,5 +191,7 @@ def _output_size(simulation: Any, element: Any, case: Case, steps: int) -> float
     if kind == "PropertyOutput":
         return frames * number * len(output.outlist)
     if output.what.startswith("extras"):
-        return frames * number * len(case.electrode)
+        # without a type the whole JSON is written, of which the charges are the most
+        numbers = len(case.electrode) if output.extra_type in ("raw", "charges") else 1
+        return frames * (number * numbers + _FRAME_HEADER_BYTES)
     return frames * 3 * number * len(case)
