@@ -8,6 +8,7 @@ from typing import Any
 from polcouple.nn.classifier import Classifier, composition
 from polcouple.nn.evaluation import Metrics, markdown_table
 from polcouple.nn.fitting import FitOptions, FitResult
+from polcouple.nn.response_net import ResponseNet
 
 _INPUTS = {
     "ions": "x, y, z and charge of every ion: {ions}, in this order (relative to the first electrode atom, "
@@ -61,6 +62,47 @@ model. Rows of a random split test on frames whose neighbours in time were train
 `--backend nn` with `model: {classifier.name}`. It is refused for another electrode{_ion_clause(classifier)}
 and at another total charge. It has no energy: charges jump from label to label, and dynamics with it
 is not conservative.
+"""
+
+
+def response_card(
+    net: ResponseNet, options: Any, result: FitResult, data: Mapping[str, Any], rows: Mapping[str, Metrics]
+) -> str:
+    """README.md of a response net; ``options`` are its ResponseOptions."""
+    charges = ", ".join(f"{charge:g}" for charge in reversed(net.prior.total_charges))
+    split = "contiguous blocks in time" if options.split == "blocks" else "random frames"
+    return f"""# {net.name}
+
+The electronic energy E(phi, Q) of the electrode as a function of the electrolyte's site potentials and the
+total charge: linear response plus a small convolutional network. The charges are its derivative and sum to Q.
+
+- Inputs: site potentials at {len(net.electrode)} atoms (less their mean), and Q ({charges} e and between).
+- Prior: {data["prior"]}
+- Network: {options.filters} filters per atom, two hidden layers of {options.width}, softplus; committee of
+  {options.members}, each of which left out another part of the training frames.
+
+## Data
+
+{data["frames"]} frames, labels {", ".join(f"`{name}`" for name in data["labels"])}.
+{data["origin"]}
+SHA-256 of site potentials and of what the prior leaves of the charges: `{data["sha256"]}`.
+
+Split: {options.folds} folds of {split}, the same frames at every charge; tested on the last one, stopped
+early on the one before, trained on the others. {_fit_text(options, result)}
+Trained on charges alone, each frame moved by a random translation or mirror of the lattice.
+
+## Accuracy on frames unseen in training
+
+{markdown_table(rows)}
+R² is the explained part of the fluctuations about each atom's mean. "uniform Q/N" and "mean of each atom"
+(over the training frames) use no model; "linear response alone" is the prior without the network.
+
+## Use
+
+`--backend nn` with `model: {net.name}`. It is refused for another electrode, and for a total charge outside
+the range above. It knows nothing of the electrolyte but its potential: ions, concentration and water model
+may change. Where the committee's members differ by more than twice what they did on held-out frames
+({net.largest_disagreement:.1e} e), the result carries a warning. The Fermi level is that of linear response.
 """
 
 

@@ -86,8 +86,9 @@ def null_baselines(train: np.ndarray, reference: np.ndarray, binning: Binning) -
 
 
 def mean_metrics(parts: Sequence[Metrics]) -> Metrics:
-    """Mean over folds, the largest of the largest errors, all frames together."""
+    """Means over parts of equal size (of squares for the RMSE), the largest of the largest errors."""
     values = {key: float(np.mean([getattr(part, key) for part in parts])) for key in _COLUMNS}
+    values["rmse"] = float(np.sqrt(np.mean([part.rmse**2 for part in parts])))
     values["max_error"] = max(part.max_error for part in parts)
     return Metrics(**values, frames=sum(part.frames for part in parts))
 
@@ -99,7 +100,7 @@ _COLUMNS = {
     "rmse": ("RMSE / e", lambda x: f"{x:.2e}"),
     "mae": ("MAE / e", lambda x: f"{x:.2e}"),
     "max_error": ("max / e", lambda x: f"{x:.2e}"),
-    "r2": ("R²", lambda x: f"{x:.6f}" if x > 0.999 else f"{x:.3f}"),
+    "r2": ("R²", lambda x: f"1 - {1 - x:.1e}" if x > 0.999 else f"{x:.3f}"),
     "total_charge_error": ("total charge error / e", lambda x: f"{x:.2e}" if x else "0"),
 }
 

@@ -8,9 +8,10 @@ from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 from polcouple.nn.classifier import Classifier
 from polcouple.nn.model_files import load_model_files, require_electrode
+from polcouple.nn.response_net import ResponseNet
 
 
-def load_model(directory: Path, electrode: Electrode | None = None) -> Classifier:
+def load_model(directory: Path, electrode: Electrode | None = None) -> Classifier | ResponseNet:
     """Load and verify a model.
 
     Args:
@@ -33,4 +34,6 @@ def load_model(directory: Path, electrode: Electrode | None = None) -> Classifie
     kind = description.get("kind")
     if kind == "classifier":
         return Classifier.from_files(directory.name, own, description, arrays)
+    if kind == "response":
+        return ResponseNet.from_files(directory.name, own, description, arrays)
     raise InputError(f"{directory / 'model.yaml'}: unknown kind of model '{kind}'")
