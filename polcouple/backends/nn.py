@@ -38,9 +38,9 @@ class Options(BackendOptions):
 class Backend:
     """Charges from a trained network; exact total charge, ``residual`` an estimate of the largest error.
 
-    A response net has an energy, and its ``residual`` is the committee's largest disagreement. A classifier has
-    none; its labels are decoded, the total charge's deficit is spread evenly, and ``residual`` is that deficit
-    per atom.
+    A response net has an energy, and its ``residual`` is the committee's largest disagreement. A classifier
+    has none; its labels are decoded, the total charge's deficit is spread evenly, and ``residual`` is that
+    deficit per atom.
     """
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
@@ -73,10 +73,10 @@ class _ResponseSolver:
         response = self._net.respond(potentials, total_charge)
         warnings: tuple[str, ...] = ()
         if response.disagreement > self._limit:
+            ratio = response.disagreement / self._net.largest_disagreement
             warnings = (
-                f"model {self._net.name}: the committee disagrees by {response.disagreement:.1e} e, "
-                f"{response.disagreement / self._net.largest_disagreement:.1f} times as much as on held-out frames "
-                "of its training data: it extrapolates",
+                f"model {self._net.name}: the committee disagrees by {response.disagreement:.1e} e, {ratio:.1f} "
+                "times as much as on held-out frames of its training data: it extrapolates",
             )
         return ChargeResult(
             response.charges,
