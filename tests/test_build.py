@@ -1,143 +1,273 @@
-"""The builder: exact counts, neutral, dense as asked, relaxed, and readable by i-PI."""
+"""The builder: counts and box, what it refuses, and that what it writes is a liquid ready for i-PI."""
+
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from conftest import REFERENCE, ROOT, SMALL
-from scipy.spatial.distance import pdist
+from scipy.spatial import cKDTree
 
 from polcouple.build import BuildOptions, build_case, whole_molecules
 from polcouple.case import read_case
+from polcouple.check.inputs import check_input, load_input
+from polcouple.check.structure import check_structure
+from polcouple.cli import main
 from polcouple.errors import InputError
-from polcouple.ipi_templates import PES_SHIM
-from polcouple.packing import graphene_sheet, pack_liquid
-from polcouple.units import ANGSTROM_TO_BOHR
+from polcouple.force_field import SPC_FW
+from polcouple.packing import HIGHEST_DENSITY, SHEET_CLEARANCE, graphene_sheet, pack_liquid
+from polcouple.units import BOHR_TO_ANGSTROM
 
-TINY = BuildOptions(
-    sheet=(6, 4),
-    n_water=40,
-    ions={"K": 2, "Cl": 1},
-    total_charge=-1.0,
-    gap=14.0,
-    vacuum=20.0,
-    equilibration=0.05,
+#: graphene's C-C distance with the lattice constant 2.46 Angstrom
+BOND = 2.46 / 3**0.5
+SMALL_OPTIONS = BuildOptions(
+    sheet=(6, 4), n_water=158, ions={"Na": 5, "Cl": 4}, total_charge=-1.0, gap=22.0, vacuum=38.0
 )
-
-
-def refusal(tmp_path, **changes):
-    options = BuildOptions(**{**TINY.__dict__, **changes})
-    with pytest.raises(InputError) as caught:
-        build_case(tmp_path / "case", options, lambda line: None)
-    assert not (tmp_path / "case").exists()
-    return str(caught.value)
+WATER_SHAPE = (SPC_FW["bond_length_angstrom"], SPC_FW["angle_degree"])
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("build") / "case"
-    return build_case(directory, TINY, lambda line: None)
+def built(tmp_path_factory):
+    """The small case built anew, and what was reported meanwhile."""
+    directory = tmp_path_factory.mktemp("build") / "new"
+    options = BuildOptions(**{**vars(SMALL_OPTIONS), "equilibration": 0.5})
+    reports = []
+    return build_case(directory, options, lambda *report: reports.append(report)), reports
 
 
-def test_default_is_the_reference_system():
-    case = read_case(REFERENCE)
-    assert len(case) == 6707
-    assert [(b.species, b.count) for b in case.system.topology] == [
-        ("electrode", 336), ("water", 2065), ("Na", 90), ("Cl", 86),
-    ]  # fmt: skip
-    assert np.diag(case.cell) / ANGSTROM_TO_BOHR == pytest.approx([29.52, 29.82591491, 160.0], abs=1e-7)
-    assert case.total_charge == -4.0
+def smallest_distances(positions, sides, molecules):
+    """Shortest distance in Angstrom between atoms of different molecules, periodic in three dimensions."""
+    tree = cKDTree(positions % sides, boxsize=sides)
+    pairs = tree.query_pairs(2.2, output_type="ndarray")
+    pairs = pairs[molecules[pairs[:, 0]] != molecules[pairs[:, 1]]]
+    offsets = positions[pairs[:, 0]] - positions[pairs[:, 1]]
+    offsets -= sides * np.round(offsets / sides)
+    return np.linalg.norm(offsets, axis=1).min(initial=2.2)
+
+
+def test_defaults_are_the_reference_system():
+    """Counts, box and sheet of Di Pasquale et al. (2021), without the time to equilibrate them."""
     options = BuildOptions()
+    options.check()
     sheet, sides = graphene_sheet(*options.sheet)
-    assert np.abs(sheet - case.electrode.positions / ANGSTROM_TO_BOHR).max() < 1e-9
-    assert sides == pytest.approx(np.diag(case.cell)[:2] / ANGSTROM_TO_BOHR, abs=1e-7)
-    assert (options.n_water, options.ions) == (2065, {"Na": 90, "Cl": 86})
-    assert options.gap + options.vacuum == 160.0
+    reference = read_case(REFERENCE)
+    cell = np.diag(reference.cell) * BOHR_TO_ANGSTROM
+    assert [*sides, options.gap + options.vacuum] == pytest.approx(cell.tolist(), abs=1e-7)
+    assert np.abs(sheet - reference.electrode.positions * BOHR_TO_ANGSTROM).max() < 1e-8
+    assert len(reference) == 6707 == len(sheet) + 3 * options.n_water + sum(options.ions.values())
+    counts = {block.species: block.count for block in reference.system.topology}
+    assert counts == {"electrode": 336, "water": options.n_water, **options.ions}
+    assert reference.total_charge == options.total_charge
+    walls = reference.system.force_field.walls
+    assert (walls.lower_angstrom, walls.upper_angstrom) == (1.0, options.gap + 5.0)
 
 
-def test_graphene_has_three_neighbours_each():
-    sheet, sides = graphene_sheet(5, 3)
-    for atom in sheet:
-        offset = sheet - atom
-        offset[:, :2] -= sides * np.round(offset[:, :2] / sides)
-        distances = np.sort(np.linalg.norm(offset, axis=1))
-        assert distances[1:4] == pytest.approx(2.46 / 3**0.5)
-        assert distances[4] > 2.4
+@pytest.mark.parametrize("cells", [(5, 3), (12, 7)])
+def test_sheet_is_graphene(cells):
+    sheet, sides = graphene_sheet(*cells)
+    assert len(sheet) == 4 * cells[0] * cells[1]
+    tree = cKDTree(sheet[:, :2], boxsize=sides)
+    distances, _ = tree.query(sheet[:, :2], k=5)
+    assert distances[:, 1:4] == pytest.approx(np.full((len(sheet), 3), BOND), abs=1e-9)
+    assert (distances[:, 4] > 1.5 * BOND).all()
 
 
-def test_built_case_is_what_was_asked_for(tiny):
-    assert len(tiny) == 96 + 3 * 40 + 3
-    assert tiny.charges.sum() + tiny.total_charge == pytest.approx(0)
-    assert np.diag(tiny.cell)[2] == pytest.approx(34.0 * ANGSTROM_TO_BOHR)
-    assert {p.name for p in tiny.directory.iterdir()} == {
-        "init.xyz", "system.yaml", "input.xml", "input_nve.xml", "input_mts.xml", "input_ffdirect.xml",
-        "polcouple_pes.py",
+@pytest.mark.parametrize(
+    ("n_water", "n_ions", "gap"), [(2065, 176, 80.0), (2300, 180, 80.0), (1000, 0, 120.0)]
+)
+def test_packing_leaves_no_overlap(n_water, n_ions, gap):
+    sheet, sides = graphene_sheet(12, 7)
+    rng = np.random.default_rng(3)
+    waters, ions = pack_liquid(sides, gap, n_water, n_ions, WATER_SHAPE, rng)
+    assert waters.shape == (n_water, 3, 3)
+    assert ions.shape == (n_ions, 3)
+    bonds = waters[:, 1:] - waters[:, :1]
+    assert np.linalg.norm(bonds, axis=2) == pytest.approx(WATER_SHAPE[0])
+    cosines = np.einsum("ij,ij->i", bonds[:, 0], bonds[:, 1]) / WATER_SHAPE[0] ** 2
+    assert np.rad2deg(np.arccos(cosines)) == pytest.approx(WATER_SHAPE[1])
+    heads = np.concatenate([waters[:, 0], ions])
+    assert SHEET_CLEARANCE < heads[:, 2].min() and heads[:, 2].max() < gap
+    positions = np.concatenate([sheet, waters.reshape(-1, 3), ions])
+    molecules = np.concatenate(
+        [np.zeros(len(sheet)), np.repeat(1 + np.arange(n_water), 3), 1e6 + np.arange(n_ions)]
+    )
+    assert smallest_distances(positions, np.array([*sides, gap + 80.0]), molecules) > 0.7
+    assert smallest_distances(heads, np.array([*sides, gap + 80.0]), np.arange(len(heads))) >= 2.2
+
+
+def test_same_seed_packs_the_same(tmp_path):
+    sides = graphene_sheet(12, 7)[1]
+    one, two, other = (
+        pack_liquid(sides, 80.0, 200, 10, WATER_SHAPE, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    assert np.array_equal(one[0], two[0]) and np.array_equal(one[1], two[1])
+    assert not np.array_equal(one[0], other[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"ions": {"Na": 91, "Cl": 86}},
+            "ions +5 e, electrode -4 e, sum +1 e; give the electrode -5 e or Cl 87",
+        ),
+        ({"ions": {"K": 10}}, "give the electrode -10 e or Cl 6 ions"),
+        ({"ions": {"Cl": 90}}, "give the electrode +90 e or Li 94 ions"),
+        ({"total_charge": 0.5}, "sum +4.5 e; give the electrode -4 e"),
+        ({"total_charge": float("nan")}, "total_charge nan must be a finite number"),
+        ({"gap": 60.0}, "0.0445 per cubic Angstrom (water: 0.0334); a gap of 79.0 Angstrom"),
+        ({"gap": 2.0}, "gap 2 must exceed"),
+        ({"gap": float("inf")}, "gap inf must be a finite number"),
+        ({"vacuum": 3.0}, "vacuum 3 is too thin"),
+        ({"sheet": (4, 7)}, "give at least 5 x 3 cells"),
+        ({"sheet": (0, 7)}, "at least one cell"),
+        ({"n_water": -1}, "no number may be negative"),
+        ({"n_water": 0, "ions": {}}, "nothing to pack"),
+        ({"temperature": 0.0}, "temperature 0 must be positive"),
+        ({"ions": {"Nal": 4}}, "no ion 'Nal' (did you mean 'Na'?)"),
+    ],
+)
+def test_impossible_cases_are_refused_with_the_numbers(tmp_path, options, message):
+    with pytest.raises(InputError) as caught:
+        build_case(tmp_path / "case", BuildOptions(**options), lambda *_: None)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gap_of_the_message_can_be_packed():
+    """The cure that a too dense case is given is one."""
+    sides = graphene_sheet(12, 7)[1]
+    with pytest.raises(InputError, match=r"a gap of 79\.0 Angstrom"):
+        pack_liquid(sides, 60.0, 2065, 176, WATER_SHAPE, np.random.default_rng(1))
+    pack_liquid(sides, 79.0, 2065, 176, WATER_SHAPE, np.random.default_rng(1))
+    densest = int(HIGHEST_DENSITY * sides.prod() * (79.0 - SHEET_CLEARANCE))
+    pack_liquid(sides, 79.0, densest, 0, WATER_SHAPE, np.random.default_rng(1))
+    with pytest.raises(InputError, match="too dense"):
+        pack_liquid(sides, 79.0, densest + 1, 0, WATER_SHAPE, np.random.default_rng(1))
+
+
+def test_nothing_is_overwritten(tmp_path):
+    (tmp_path / "keep.txt").write_text("mine")
+    with pytest.raises(InputError, match="is not empty"):
+        build_case(tmp_path, SMALL_OPTIONS, lambda *_: None)
+    with pytest.raises(InputError, match="is a file"):
+        build_case(tmp_path / "keep.txt", SMALL_OPTIONS, lambda *_: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["keep.txt"]
+
+
+def test_interrupted_build_leaves_nothing(tmp_path):
+    def interrupt(picoseconds, doing):
+        if picoseconds > 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_case(tmp_path / "case", SMALL_OPTIONS, interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_built_case_has_the_counts_and_box_asked_for(built):
+    case, _ = built
+    ready = read_case(SMALL)
+    assert case.symbols == ready.symbols
+    assert case.system == ready.system
+    assert np.array_equal(case.cell, ready.cell)
+    assert np.array_equal(case.electrode.positions, ready.electrode.positions)
+    assert {path.name for path in case.directory.iterdir()} == {
+        "init.xyz", "system.yaml", "polcouple_pes.py",
+        "input.xml", "input_nve.xml", "input_mts.xml", "input_ffdirect.xml",
     }  # fmt: skip
+    umask = os.umask(0)
+    os.umask(umask)
+    assert case.directory.stat().st_mode & 0o777 == 0o777 & ~umask
 
 
-def test_built_case_is_relaxed(tiny):
+def test_built_case_is_a_warm_liquid(built):
+    """No overlap, molecules whole and in the cell, within the walls, and the energy of a relaxed liquid."""
     from polcouple.classical import ClassicalEngine
 
-    engine = ClassicalEngine(tiny, threads=1)
-    engine.set_charges(np.full(96, -1 / 96))
-    energy, forces = engine.evaluate(tiny.positions)
-    assert energy < 0
-    # thermal forces in flexible water are of the order of 0.02 Hartree/bohr; overlaps give hundreds
-    assert np.abs(forces).max() < 0.3
-
-
-def test_builds_are_reproducible_and_seeds_differ():
-    sides = np.array([14.76, 17.04])
-    first, again, other = (
-        pack_liquid(sides, 14.0, 40, 3, (1.0, 110.0), np.random.default_rng(seed)) for seed in (1, 1, 2)
+    case, reports = built
+    assert [str(f) for f in check_structure(case) if f.severity == "error"] == []
+    fractional = case.positions[np.concatenate([case.water_oxygens, case.ion_indices])] @ np.linalg.inv(
+        case.cell
     )
-    assert np.array_equal(first[0], again[0])
-    assert not np.array_equal(first[0], other[0])
+    assert fractional.min() >= 0 and fractional.max() < 1
+    bonds = [case.positions[case.water_oxygens + k] - case.positions[case.water_oxygens] for k in (1, 2)]
+    assert np.linalg.norm(bonds, axis=2).max() * BOHR_TO_ANGSTROM < 1.3
+    walls = case.system.force_field.walls
+    heights = case.positions[case.electrolyte_indices, 2] * BOHR_TO_ANGSTROM
+    assert heights.min() > walls.lower_angstrom and heights.max() < walls.upper_angstrom + 0.5
+
+    engine = ClassicalEngine(case, threads=1)
+    engine.set_charges(np.full(len(case.electrode), case.total_charge / len(case.electrode)))
+    energy, forces = engine.evaluate(case.positions)
+    assert np.linalg.norm(forces, axis=1).max() < 0.2
+    # hydration and hydrogen bonds: the ready case, equilibrated for longer, lies within 8 % of it
+    ready = read_case(SMALL)
+    assert energy == pytest.approx(engine.evaluate(ready.positions)[0], rel=0.08)
+
+    temperature = float(reports[-1][1].split(",")[1].split()[0])
+    freedom = 3 * len(case.electrolyte)
+    assert abs(temperature - 300) < 5 * 300 * np.sqrt(2 / freedom)
+    assert reports[-1][0] == pytest.approx(0.5)
+    # no strain is left in the molecules; the liquid's own field stretches them in both
+    bonded = ClassicalEngine(case, "bonded", threads=1)
+    strain = bonded.evaluate(case.positions)[0]
+    assert strain == pytest.approx(bonded.evaluate(ready.positions)[0], rel=0.25)
 
 
-def test_packing_does_not_overlap():
-    waters, ions = pack_liquid(
-        np.array([29.52, 29.83]), 80.0, 2065, 176, (1.012, 113.24), np.random.default_rng(1)
+@pytest.mark.parametrize("name", ["input.xml", "input_nve.xml", "input_mts.xml", "input_ffdirect.xml"])
+def test_inputs_are_what_ipi_and_the_ready_cases_have(built, name):
+    case, _ = built
+    assert (case.directory / name).read_text() == (SMALL / name).read_text()
+    assert list(check_input(load_input(case.directory / name), case, case.directory, None)) == []
+    assert list(check_input(load_input(REFERENCE / name), read_case(REFERENCE), REFERENCE, None)) == []
+
+
+def test_potential_inside_ipi_is_one_text():
+    shim = (ROOT / "drivers" / "polcouple_pes.py").read_text()
+    assert (SMALL / "polcouple_pes.py").read_text() == shim
+    assert (REFERENCE / "polcouple_pes.py").read_text() == shim
+
+
+def test_ready_reference_is_a_frame_of_whole_molecules():
+    case = read_case(REFERENCE)
+    assert [f.severity for f in check_structure(case)] == ["note"]
+    assert np.abs(whole_molecules(case, case.positions) - case.positions).max() < 1e-9
+
+
+def test_whole_molecules_undoes_folding():
+    """Atoms folded into the cell one by one, as i-PI may do, come back as molecules."""
+    case = read_case(SMALL)
+    shifted = case.positions + np.array([5.0, -3.0, 0.0])
+    shifted[case.electrode_indices] = case.positions[case.electrode_indices]
+    lengths = np.diag(case.cell)
+    folded = shifted % lengths
+    folded[case.electrode_indices] = case.positions[case.electrode_indices]
+    assert np.abs(whole_molecules(case, folded) - whole_molecules(case, shifted)).max() < 1e-9
+    assert np.abs(folded - whole_molecules(case, folded)).max() > 1.0
+
+
+def test_command_builds_where_it_stands(tmp_path):
+    """`polcouple build .` in an empty directory, with another salt."""
+    words = "build . --sheet 5 3 --water 60 --na 0 --k 4 --li 1 --cl 3 --total-charge -2 --gap 16 --vacuum 20"
+    done = subprocess.run(
+        [sys.executable, "-m", "polcouple.cli", *words.split(), "--equilibration", "0.05"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
-    assert pdist(np.concatenate([waters[:, 0], ions])).min() > 2.4
-    assert waters[..., 2].min() > 1.5
+    assert done.returncode == 0, done.stderr
+    case = read_case(tmp_path)
+    assert [block.species for block in case.system.topology] == ["electrode", "water", "Li", "K", "Cl"]
+    assert case.system.force_field.cutoff_angstrom == 6.1
+    assert case.total_charge == -2.0
 
 
-def test_charged_cell_is_refused_with_the_cure(tmp_path):
-    assert "give the electrode -1 e or change the number of ions by 2 charges" in refusal(
-        tmp_path, total_charge=-3.0
-    )
-
-
-def test_dense_case_is_refused_with_the_cure(tmp_path):
-    message = refusal(tmp_path, n_water=200)
-    assert "too dense to pack: 203 molecules and ions" in message
-    gap = float(message.split("a gap of ")[-1].split()[0])
-    _, sides = graphene_sheet(6, 4)
-    assert 203 / (sides.prod() * gap) < 0.0334
-
-
-def test_existing_directory_is_kept(tmp_path):
-    (tmp_path / "case").mkdir()
-    (tmp_path / "case" / "notes").write_text("mine")
-    with pytest.raises(InputError, match="is not empty"):
-        build_case(tmp_path / "case", TINY, lambda line: None)
-    assert (tmp_path / "case" / "notes").read_text() == "mine"
-
-
-def test_molecules_are_made_whole(small_case):
-    rng = np.random.default_rng(4)
-    scattered = small_case.positions + rng.integers(-2, 3, small_case.positions.shape) @ small_case.cell
-    whole = whole_molecules(small_case, scattered)
-    bonds = whole[small_case.water_oxygens + 1] - whole[small_case.water_oxygens]
-    assert np.linalg.norm(bonds, axis=1).max() < 2.5
-    fractional = whole[small_case.water_oxygens] @ np.linalg.inv(small_case.cell)
-    assert fractional.min() >= 0
-    assert fractional.max() < 1
-
-
-def test_shims_are_the_same_file():
-    for path in (
-        ROOT / "drivers" / "polcouple_pes.py",
-        SMALL / "polcouple_pes.py",
-        REFERENCE / "polcouple_pes.py",
-    ):
-        assert path.read_text() == PES_SHIM
+def test_mistake_on_the_command_line_is_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit_status:
+        main(["build", str(tmp_path / "x"), "--na", "91"])
+    assert exit_status.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -234,14 +234,14 @@ def test_endless_timeout_is_long_enough(small_directory):
 
 
 def test_strained_structure_is_refused(small_directory, small_case, capsys):
-    """No overlap, but a bond stretched far beyond what a liquid holds."""
+    """No overlap between molecules, but a bond far shorter than a liquid holds."""
     oxygen = small_case.water_oxygens[0]
 
-    def stretch(case, positions):
+    def shorten(case, positions):
         bond = positions[oxygen + 1] - positions[oxygen]
-        positions[oxygen + 1] = positions[oxygen] + 1.7 * bond
+        positions[oxygen + 1] = positions[oxygen] + 0.3 * bond
 
-    move(small_directory, stretch)
+    move(small_directory, shorten)
     status, lines = check(small_directory, capsys, "--threads", "1")
     assert status == 1
     assert any("the largest force is" in line for line in lines)
