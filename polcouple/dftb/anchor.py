@@ -46,6 +46,7 @@ class _ChargeResponse:
     """chi of all blocks together and of each gapped block, at fixed Fermi level, 1/Hartree."""
 
     total: np.ndarray
+    gapped_blocks: list[int]
     gapped: list[np.ndarray]
 
 
@@ -57,7 +58,7 @@ class Anchor:
         potential: (n_sites,) reference potential energy of an electron in Hartree.
         electrons: number of electrons.
         temperature: k_B T in Hartree.
-        cached: file that keeps the response of this reference, or None.
+        cached: file with the response of this reference, written by :meth:`store`, or None.
 
     Attributes:
         bare: response of non-interacting electrons at the reference.
@@ -80,7 +81,7 @@ class Anchor:
         self._blocks = [block.rotated(potential) for block in prepared.blocks]
         filling = fermi_filling(_energies(self._blocks), degeneracies(self._blocks), electrons, temperature)
         gapped = self._find_gapped(filling)
-        chi = self._charge_response(filling, list(gapped), cached)
+        self._chi = chi = self._charge_response(filling, list(gapped), cached)
         self._gapped = [
             GappedBlock(self._blocks[k], n_filled, part)
             for (k, n_filled), part in zip(gapped.items(), chi.gapped, strict=True)
@@ -151,7 +152,7 @@ class Anchor:
         if cached is not None:
             data = read_arrays(cached)
             if data is not None and np.array_equal(data["gapped_blocks"], gapped):
-                return _ChargeResponse(data["total"], list(data["gapped"]))
+                return _ChargeResponse(data["total"], gapped, list(data["gapped"]))
         total, parts, start = np.zeros((n, n)), [], 0
         for k, block in enumerate(self._blocks):
             own = filling.occupations[start : start + len(block)]
@@ -160,17 +161,20 @@ class Anchor:
             total += part
             if k in gapped:
                 parts.append(part)
-        if cached is not None:
-            write_arrays(
-                cached,
-                {
-                    "potential": self.potential,
-                    "gapped_blocks": np.array(gapped, dtype=int),
-                    "total": total,
-                    "gapped": np.array(parts).reshape(len(parts), n, n),
-                },
-            )
-        return _ChargeResponse(total, parts)
+        return _ChargeResponse(total, gapped, parts)
+
+    def store(self, path: Path) -> None:
+        """Keep the response of this reference in the cache file ``path``."""
+        n = len(self.potential)
+        write_arrays(
+            path,
+            {
+                "potential": self.potential,
+                "gapped_blocks": np.array(self._chi.gapped_blocks, dtype=int),
+                "total": self._chi.total,
+                "gapped": np.array(self._chi.gapped).reshape(-1, n, n),
+            },
+        )
 
 
 def response_file(prepared: Prepared, electrons: float, temperature: float) -> Path | None:

@@ -26,8 +26,8 @@ from polcouple.dftb.blocks import Block
 _SINGLE_PRECISION = 2e-8
 #: largest error of a population over (norm of R / gap): 0.05 to 0.2 measured on carbon sheets
 _SENSITIVITY = 0.5
-#: the probe's largest potential (Hartree), and how much worse than the probe a real potential may be
-_PROBE, _PROBE_MARGIN = 0.01, 2.0
+#: largest potential of the probe (Hartree): white noise, three times as harsh as a liquid's potential
+_PROBE = 0.01
 #: potentials that differ from the reference by more than this part of the gap are not handled
 _VALID = 0.25
 _MAX_STEPS = 30
@@ -107,7 +107,7 @@ class GappedBlock:
         shift *= min(_PROBE, 0.1 * self.gap) / _largest(shift)
         exact = self._solve(self.reference.potential + shift, 1e-8).populations
         error = exact - self.reference.populations - self._chi @ shift
-        return _PROBE_MARGIN * _largest(error) / _largest(shift) ** 2
+        return _largest(error) / _largest(shift) ** 2
 
     def _solve(self, potential: np.ndarray, tolerance: float) -> Expansion:
         """Solve the Riccati equation until the populations' estimated error is below ``tolerance`` (e)."""

@@ -80,8 +80,8 @@ def prepare(
             return Prepared(site_atom, neutral, 2.0 * len(orbitals), *cached, stem)
     hubbard = orbitals.hubbard if by_shell else orbitals.hubbard[orbitals.shell_l == 0]
     orbital_site = orbitals.shell if by_shell else orbitals.atom
-    gamma = gamma_matrix(electrode, site_atom, hubbard)
     blocks = _build_blocks(electrode, orbitals, orbital_site, parameters, k_points)
+    gamma = gamma_matrix(electrode, site_atom, hubbard)
     if stem is not None:
         _write(stem.with_suffix(".npz"), gamma, blocks)
     return Prepared(site_atom, neutral, 2.0 * len(orbitals), gamma, blocks, stem)

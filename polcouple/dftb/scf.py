@@ -35,6 +35,8 @@ _SAFETY = 3.0
 _CONTRACTION = 0.03
 #: solutions that took more cycles than this become the new anchor
 _STALE_CYCLES = 6
+#: potentials that vary by less (Hartree) have the eigenvectors and the response of a constant
+_UNIFORM = 1e-7
 #: part of the error allowed that the blocks treated without diagonalisation may use
 _GAPPED_SHARE = 0.25
 #: accuracy of the anchor's charges, e
@@ -267,13 +269,16 @@ class FrozenElectrode:
             return self._anchor
         path = response_file(self.prepared, electrons, self.temperature)
         potential = cached_potential(path)
-        if potential is None:
-            self._anchor = self._anchor_at(np.zeros_like(self.prepared.neutral), electrons)
-            bare = self.solve(np.zeros(self.prepared.n_atoms), total_charge, accuracy=_ANCHOR_ACCURACY)
-            if not bare.converged:
-                return self._anchor
-            potential = self._potential(bare)
-        self._anchor = self._anchor_at(potential, electrons, path)
+        if potential is not None:
+            self._anchor = self._anchor_at(potential, electrons, path)
+            return self._anchor
+        self._anchor = self._anchor_at(np.zeros_like(self.prepared.neutral), electrons)
+        bare = self.solve(np.zeros(self.prepared.n_atoms), total_charge, accuracy=_ANCHOR_ACCURACY)
+        potential = self._potential(bare)
+        if bare.converged and np.ptp(potential) > _UNIFORM:
+            self._anchor = self._anchor_at(potential, electrons)
+        if bare.converged and path is not None:
+            self._anchor.store(path)
         return self._anchor
 
     def _anchor_at(self, potential: np.ndarray, electrons: float, path: Path | None = None) -> Anchor:
