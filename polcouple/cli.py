@@ -16,6 +16,7 @@ COMMANDS = {
     "build": ("polcouple.build", "write a case directory: structure, force field, i-PI inputs"),
     "check": ("polcouple.check", "look for what would spoil a run before it starts"),
     "run": ("polcouple.run", "run i-PI and the driver together"),
+    "sample": ("polcouple.sample", "run a case and keep frames of it in a dataset"),
     "conserved": ("polcouple.conserved", "correct a run's conserved quantity for the work of the refreshes"),
     "charges": ("polcouple.charges", "evaluate a backend on the frames of a trajectory"),
 }

@@ -8,16 +8,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element
 
-from polcouple.case import read_case
+from polcouple.case import Case, read_case
 from polcouple.command import guarded, log
-from polcouple.errors import PolcoupleError, ProtocolError
-from polcouple.ipi_input import SocketAddress, init_file, read_xml, socket_addresses
+from polcouple.errors import InputError, PolcoupleError, ProtocolError
+from polcouple.ipi_input import SocketAddress, init_file, read_xml, socket_addresses, step_of, time_step_ps
 from polcouple.options import add_backend_arguments, add_engine_arguments, backend_from_arguments
 
 if TYPE_CHECKING:
     from polcouple.driver import DriverReport
     from polcouple.forces import ForceProvider
+    from polcouple.recorder import FrameRecorder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,20 +40,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", type=float, default=10.0, metavar="SECONDS", help="time between progress lines (10)"
     )
+    parser.add_argument("--record", type=Path, metavar="DATASET", help="append frames to this dataset")
+    parser.add_argument("--record-every", type=int, default=1, metavar="N", help="steps between frames")
+    parser.add_argument("--record-after", type=int, default=0, metavar="N", help="steps before them")
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until i-PI says EXIT. Input that must not be computed with stops i-PI, too."""
-    addresses, init_name = _addresses(args)
-    case = read_case(args.case, init_name)
+    root = None if args.unix or args.host else read_xml(args.case / args.input)
+    addresses = _addresses(args, root)
+    case = read_case(args.case, "init.xyz" if root is None else init_file(root))
     # OpenMM and ASE are imported only now, when the input is known to be good
     from polcouple.driver import connect, serve, stop_ipi
     from polcouple.forces import ForceProvider
 
     interval = args.refresh or case.system.refresh.interval
     backend = backend_from_arguments(args, case)
+    recorder = _recorder(args, case, root)
     providers = {
-        part: ForceProvider(case, backend, part, args.platform, args.threads, interval)
+        part: ForceProvider(case, backend, part, args.platform, args.threads, interval, recorder)
         for part in {address.part for address in addresses}
     }
     log(
@@ -131,15 +138,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(guarded(run, parser.parse_args(argv), "polcouple-driver"))
 
 
-def _addresses(args: argparse.Namespace) -> tuple[list[SocketAddress], str]:
-    """Where to connect, and the initial structure's file name."""
+def _addresses(args: argparse.Namespace, root: Element | None) -> list[SocketAddress]:
+    """Where to connect: what the options say, or else i-PI's input."""
     if args.unix:
-        return [SocketAddress("unix", args.unix, part=args.part)], "init.xyz"
+        return [SocketAddress("unix", args.unix, part=args.part)]
     if args.host:
-        return [SocketAddress("inet", args.host, args.port, args.part)], "init.xyz"
-    path = args.case / args.input
-    root = read_xml(path)
-    return socket_addresses(root, path), init_file(root)
+        return [SocketAddress("inet", args.host, args.port, args.part)]
+    assert root is not None
+    return socket_addresses(root, args.case / args.input)
+
+
+def _recorder(args: argparse.Namespace, case: Case, root: Element | None) -> FrameRecorder | None:
+    if args.record is None:
+        return None
+    if root is None:
+        raise InputError("--record needs i-PI's input for the time step; leave --unix and --host away")
+    from polcouple.recorder import FrameRecorder, open_dataset
+
+    dataset = open_dataset(args.record, case, store_positions=False, origin="polcouple-driver --record")
+    time_step = time_step_ps(root, args.case / args.input)
+    return FrameRecorder(dataset, args.record_every, args.record_after, step_of(root), time_step)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -90,6 +91,10 @@ class Timings:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
+#: called with the replica, the number of its evaluations before this one, and what its electrode sees
+Observer = Callable[[int, int, Environment], None]
+
+
 class ForceProvider:
     """Energy and forces of a case with charges from a backend.
 
@@ -100,6 +105,7 @@ class ForceProvider:
         platform: OpenMM platform.
         threads: threads of OpenMM's CPU platform; None for OpenMM's choice.
         interval: evaluations of a replica between refreshes of its charges.
+        observer: told of every evaluation that charges matter to.
 
     Attributes:
         timings: where the time went.
@@ -114,10 +120,12 @@ class ForceProvider:
         platform: str = "CPU",
         threads: int | None = None,
         interval: int = 1,
+        observer: Observer | None = None,
     ) -> None:
         self._case = case
         self._backend = backend if part != "bonded" else None
         self._interval = interval
+        self._observer = observer
         self._engine = ClassicalEngine(case, part, platform, threads)
         self._site_potential = SitePotential(case.electrode.positions, case.cell, case.electrode.pbc)
         self._guard = StructureGuard(case)
@@ -146,6 +154,8 @@ class ForceProvider:
                 self._refresh(self._backend, state, environment, replica)
             state.environment = environment
             self.timings.add("charges", start)
+            if self._observer is not None:
+                self._observer(replica, state.evaluations, environment)
             state.evaluations += 1
             surface_energy = state.internal_energy
             extras = _extras(state)

@@ -10,9 +10,12 @@ from typing import cast, get_args
 
 from polcouple.errors import InputError, nearest
 from polcouple.force_field import Part
+from polcouple.units import ATOMIC_TIME_TO_FS
 
 #: i-PI puts its unix sockets here
 UNIX_SOCKET_PREFIX = "/tmp/ipi_"
+
+_TIME_UNITS_PS = {"femtosecond": 1e-3, "picosecond": 1.0, "atomic_unit": 1e-3 * ATOMIC_TIME_TO_FS}
 
 
 @dataclass(frozen=True)
@@ -98,16 +101,35 @@ def step_of(root: ElementTree.Element) -> int:
     return int((root.findtext("step") or "0").strip())
 
 
-def set_run(root: ElementTree.Element, total_steps: int, address_suffix: str) -> None:
-    """Set the number of steps and make the unix socket names unique by a suffix, in place."""
+def time_step_ps(root: ElementTree.Element, path: Path) -> float:
+    """Time in ps between two steps (of the outer level, with multiple time stepping).
+
+    Raises:
+        InputError: there is no time step, or it is in an unknown unit.
+    """
+    element = root.find(".//dynamics/timestep")
+    if element is None:
+        raise InputError(f"{path}: no <timestep> in <dynamics>")
+    unit = element.get("units", "atomic_unit").strip() or "atomic_unit"
+    if unit not in _TIME_UNITS_PS:
+        raise InputError(f"{path}: <timestep> in '{unit}'{nearest(unit, _TIME_UNITS_PS)}; use femtosecond")
+    return float(element.text or 0.0) * _TIME_UNITS_PS[unit]
+
+
+def set_total_steps(root: ElementTree.Element, total_steps: int) -> None:
+    """Set the step at which i-PI ends, in place."""
     element = root.find("total_steps")
     if element is None:
         element = ElementTree.SubElement(root, "total_steps")
     element.text = str(total_steps)
+
+
+def rename_sockets(root: ElementTree.Element, suffix: str) -> None:
+    """Make the names of unix sockets unique by a suffix, in place."""
     for socket in root.iter("ffsocket"):
         address = socket.find("address")
         if socket.get("mode", "inet").strip() == "unix" and address is not None and address.text:
-            address.text = address.text.strip() + address_suffix
+            address.text = address.text.strip() + suffix
 
 
 def write_xml(root: ElementTree.Element, path: Path) -> None:

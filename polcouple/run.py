@@ -21,7 +21,15 @@ from pathlib import Path
 from polcouple.case import read_case
 from polcouple.command import log
 from polcouple.errors import InputError, PolcoupleError
-from polcouple.ipi_input import init_file, output_file, read_xml, set_run, step_of, write_xml
+from polcouple.ipi_input import (
+    init_file,
+    output_file,
+    read_xml,
+    rename_sockets,
+    set_total_steps,
+    step_of,
+    write_xml,
+)
 from polcouple.ipi_output import last_properties
 from polcouple.options import add_backend_arguments, add_engine_arguments, forwarded_arguments
 
@@ -51,20 +59,74 @@ def run(args: argparse.Namespace) -> int:
     if args.steps < 1:
         raise InputError(f"--steps {args.steps}: ask for at least one step")
     if args.restart:
-        first, input_name = _prepare_restart(directory, args.steps), "restart.xml"
+        restart = restart_file(directory)
+        if restart is None:
+            raise InputError(
+                f"{directory}: neither RESTART nor a checkpoint to go on from; run without --restart"
+            )
+        last_step = step_of(read_xml(restart)) + args.steps
     else:
-        read_case(args.case, init_file(read_xml(args.case / args.input)))
-        _prepare(args.case, args.input, directory, args.steps)
-        first, input_name = 0, "input.xml"
+        prepare(args.case, args.input, directory)
+        last_step = args.steps
+    propagate(directory, last_step, forwarded_arguments(args))
+    log(f"done; go on with `polcouple run {args.case} --backend {args.backend} --steps N --restart`")
+    return 0
+
+
+def prepare(case: Path, input_name: str, directory: Path) -> None:
+    """Copy the case into a new run directory and give it a socket of its own.
+
+    Raises:
+        InputError: the case is faulty, or the directory is in use.
+    """
+    root = read_xml(case / input_name)
+    read_case(case, init_file(root))
+    if directory.exists() and any(directory.iterdir()):
+        raise InputError(
+            f"{directory} holds a run already; go on with --restart or choose another directory with --output"
+        )
+    rename_sockets(root, f"-{uuid.uuid4().hex[:8]}")
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in ("system.yaml", init_file(root), "polcouple_pes.py"):
+        if (case / name).exists():
+            shutil.copy(case / name, directory / Path(name).name)
+    write_xml(root, directory / "input.xml")
+
+
+def restart_file(directory: Path) -> Path | None:
+    """What a run goes on from: the newer of i-PI's RESTART and checkpoint; a killed run leaves only this.
+
+    Raises:
+        InputError: the directory holds no run.
+    """
+    prefix = output_file(read_xml(directory / "input.xml")).rpartition(".")[0]
+    files = [path for path in (directory / "RESTART", directory / f"{prefix}.checkpoint") if path.exists()]
+    return max(files, key=lambda path: path.stat().st_mtime) if files else None
+
+
+def propagate(directory: Path, last_step: int, driver_words: list[str]) -> None:
+    """Run i-PI and the driver in a prepared directory, from where it stands to ``last_step``.
+
+    Args:
+        driver_words: options of polcouple-driver.
+
+    Raises:
+        RunFailedError: one of the two ended early.
+    """
+    restart = restart_file(directory)
+    root = read_xml(restart or directory / "input.xml")
+    first = step_of(root)
+    input_name = "restart.xml" if restart else "input.xml"
+    set_total_steps(root, last_step)
+    write_xml(root, directory / input_name)
+    (directory / "EXIT").unlink(missing_ok=True)
     log(f"running in {directory}; what i-PI and the driver say is in i-pi.log and driver.log there")
-    programs = _start(directory, input_name, args)
+    programs = _start(directory, input_name, driver_words)
     try:
-        _follow(programs, directory, first, args.steps)
+        _follow(programs, directory, first, last_step - first)
     finally:
         programs.stop()
     log(f"driver: {_last_line(directory / 'driver.log').partition(' ')[2]}")
-    log(f"done; go on with `polcouple run {args.case} --backend {args.backend} --steps N --restart`")
-    return 0
 
 
 @dataclass
@@ -90,37 +152,12 @@ class _Programs:
                     process.wait()
 
 
-def _prepare(case: Path, input_name: str, directory: Path, steps: int) -> None:
-    """Copy the case into a new run directory, with the number of steps and a socket of its own."""
-    if directory.exists() and any(directory.iterdir()):
-        raise InputError(
-            f"{directory} holds a run already; go on with --restart or choose another directory with --output"
-        )
-    root = read_xml(case / input_name)
-    set_run(root, steps, f"-{uuid.uuid4().hex[:8]}")
-    directory.mkdir(parents=True, exist_ok=True)
-    for name in ("system.yaml", init_file(root), "polcouple_pes.py"):
-        if (case / name).exists():
-            shutil.copy(case / name, directory / Path(name).name)
-    write_xml(root, directory / "input.xml")
-
-
-def _prepare_restart(directory: Path, steps: int) -> int:
-    """Write restart.xml from RESTART; returns the step it starts from."""
-    root = read_xml(directory / "RESTART")
-    first = step_of(root)
-    set_run(root, first + steps, "")
-    write_xml(root, directory / "restart.xml")
-    (directory / "EXIT").unlink(missing_ok=True)
-    return first
-
-
-def _start(directory: Path, input_name: str, args: argparse.Namespace) -> _Programs:
+def _start(directory: Path, input_name: str, driver_words: list[str]) -> _Programs:
     """Start i-PI and the driver."""
     ipi = shutil.which("i-pi", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if ipi is None:
         raise InputError("i-pi is not installed in this environment; `pip install ipi`")
-    driver = [sys.executable, "-m", "polcouple.driver_cli", "--input", input_name, *forwarded_arguments(args)]
+    driver = [sys.executable, "-m", "polcouple.driver_cli", "--input", input_name, *driver_words]
     return _Programs(
         _spawn([ipi, input_name], directory, "i-pi.log"), _spawn(driver, directory, "driver.log")
     )

@@ -1,0 +1,72 @@
+"""Frames of a run into a dataset, while it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.backends.base import Environment
+from polcouple.case import Case
+from polcouple.nn.dataset import Dataset, Frames
+
+
+class FrameRecorder:
+    """Appends a frame of replica 0 every ``stride`` evaluations; an observer of a force provider.
+
+    i-PI evaluates a restarted run's last step again, and a run that goes on from a checkpoint repeats steps:
+    frames that are not later than the dataset's last one are left out.
+
+    Args:
+        dataset: where to append; it belongs to this one run.
+        stride: steps between frames.
+        skipped: steps without frames at the start.
+        first_step: step of i-PI at the first evaluation.
+        time_step: ps between evaluations.
+    """
+
+    def __init__(
+        self, dataset: Dataset, stride: int, skipped: int, first_step: int, time_step: float
+    ) -> None:
+        self._dataset = dataset
+        self._stride = stride
+        self._skipped = skipped
+        self._first_step = first_step
+        self._time_step = time_step
+        times = dataset.frames().time
+        self._last_time = float(times[-1]) if len(times) else 0.0
+
+    def __call__(self, replica: int, evaluation: int, environment: Environment) -> None:
+        """See :data:`polcouple.forces.Observer`."""
+        step = self._first_step + evaluation
+        time = step * self._time_step
+        if replica != 0 or step <= self._skipped or (step - self._skipped) % self._stride:
+            return
+        if time < self._last_time + 0.5 * self._time_step:
+            return
+        positions = environment.positions
+        self._dataset.append(
+            Frames(
+                np.array([time]),
+                environment.site_potentials[None],
+                positions[None, environment.electrolyte.ion_indices],
+                positions[None].astype(np.float32) if self._dataset.has_positions else None,
+            )
+        )
+        self._last_time = time
+
+
+def open_dataset(path: Path, case: Case, store_positions: bool, origin: str) -> Dataset:
+    """The dataset at ``path``, made for the case if it is not there.
+
+    Raises:
+        PolcoupleError: it is damaged, or holds frames of another system.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Dataset.create(
+            path, case.electrode, case.electrolyte, store_positions=store_positions, origin=origin
+        )
+    dataset = Dataset(path)
+    dataset.require_system(case.electrode, case.electrolyte)
+    return dataset

@@ -1,0 +1,63 @@
+"""``polcouple sample``: run a case and keep frames of it in a dataset for labelling and training."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from polcouple.case import read_case
+from polcouple.command import log
+from polcouple.errors import InputError
+from polcouple.ipi_input import init_file, read_xml, time_step_ps
+from polcouple.options import add_backend_arguments, add_engine_arguments, forwarded_arguments
+from polcouple.recorder import open_dataset
+from polcouple.run import prepare, propagate
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``polcouple sample``."""
+    parser.add_argument("case", type=Path, metavar="CASE", help="case directory")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET.h5")
+    parser.add_argument(
+        "--frames", type=int, required=True, metavar="N", help="frames the dataset shall have"
+    )
+    parser.add_argument("--every", type=float, default=0.5, metavar="PS", help="ps between frames (0.5)")
+    parser.add_argument("--skip", type=float, default=0.0, metavar="PS", help="ps left out at the start (0)")
+    parser.add_argument("--positions", action="store_true", help="keep all positions, in float32")
+    parser.add_argument("--input", default="input_mts.xml", help="which i-PI input (input_mts.xml)")
+    parser.add_argument(
+        "--run-directory", type=Path, metavar="DIR", help="where i-PI runs (CASE/sample_DATASET)"
+    )
+    add_backend_arguments(parser, default="response")
+    add_engine_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run, or go on with, a sampling until the dataset has its frames."""
+    root = read_xml(args.case / args.input)
+    case = read_case(args.case, init_file(root))
+    time_step = time_step_ps(root, args.case / args.input)
+    stride = round(args.every / time_step)
+    skipped = round(args.skip / time_step)
+    if args.frames < 1 or stride < 1 or skipped < 0:
+        raise InputError(
+            f"--frames {args.frames} --every {args.every:g} --skip {args.skip:g}: ask for at least one"
+            f" frame, at least a time step of {time_step:g} ps apart"
+        )
+    origin = (
+        f"polcouple sample: {args.input}, backend {args.backend}, a frame every {stride * time_step:g} ps"
+    )
+    dataset = open_dataset(args.output, case, args.positions, origin)
+    done = len(dataset)
+    if done >= args.frames:
+        log(f"{args.output} has {done} frames already")
+        return 0
+    directory: Path = args.run_directory or args.case / f"sample_{args.output.stem}"
+    if not (directory / "input.xml").exists():
+        prepare(args.case, args.input, directory)
+    words = forwarded_arguments(args)
+    words += ["--record", str(args.output.resolve()), "--record-every", str(stride)]
+    words += ["--record-after", str(skipped)]
+    propagate(directory, skipped + args.frames * stride, words)
+    log(f"{args.output}: {len(dataset)} frames")
+    return 0

@@ -1,0 +1,86 @@
+"""`polcouple charges`: arrays of the right shape and content, frames of another system refused."""
+
+import subprocess
+import sys
+
+import ase
+import ase.io
+import numpy as np
+import pytest
+from conftest import SMALL
+
+from polcouple.units import BOHR_TO_ANGSTROM
+
+
+def charges(frames, output, backend="fixed"):
+    command = [sys.executable, "-m", "polcouple.cli", "charges", str(SMALL), str(frames)]
+    command += ["--backend", backend, "-o", str(output)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+
+
+@pytest.fixture
+def frames(small_case):
+    """Two frames, the second with the first water turned over."""
+    first = ase.Atoms(
+        small_case.symbols,
+        small_case.positions * BOHR_TO_ANGSTROM,
+        cell=small_case.cell * BOHR_TO_ANGSTROM,
+        pbc=True,
+    )
+    second = first.copy()
+    oxygen = small_case.water_oxygens[0]
+    second.positions[oxygen + 1 : oxygen + 3] = (
+        2 * first.positions[oxygen] - first.positions[oxygen + 1 : oxygen + 3]
+    )
+    return [first, second]
+
+
+def test_arrays(frames, small_case, tmp_path):
+    ase.io.write(tmp_path / "frames.extxyz", frames)
+    done = charges(tmp_path / "frames.extxyz", tmp_path / "out.npz")
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "out.npz") as arrays:
+        assert arrays["charges"].shape == (2, len(small_case.electrode))
+        assert arrays["charges"].sum(axis=1) == pytest.approx([small_case.total_charge] * 2, abs=1e-12)
+        assert np.isnan(arrays["fermi_level"]).all()
+        assert (arrays["seconds"] > 0).all()
+
+
+def swap(frame):
+    frame.symbols[-1], frame.symbols[-6] = frame.symbols[-6], frame.symbols[-1]
+
+
+def strain(frame):
+    frame.set_cell(frame.cell.array * 1.01)
+
+
+def buckle(frame):
+    frame.positions[5, 2] += 0.1
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda frame: frame.pop(), "give all atoms"),
+        (swap, "keep the case's order"),
+        (strain, "constant cell"),
+        (buckle, "electrode atom 5"),
+    ],
+)
+def test_frames_of_another_system_are_refused(frames, tmp_path, damage, message):
+    damage(frames[1])
+    ase.io.write(tmp_path / "frames.extxyz", frames)
+    done = charges(tmp_path / "frames.extxyz", tmp_path / "out.npz")
+    assert done.returncode == 2
+    assert "frame 1" in done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_unreadable_file_is_refused(tmp_path):
+    (tmp_path / "frames.xyz").write_text("not a frame\n")
+    done = charges(tmp_path / "frames.xyz", tmp_path / "out.npz")
+    assert done.returncode == 2
+    assert "ASE cannot read it" in done.stderr
+    assert "Traceback" not in done.stderr
