@@ -1,18 +1,27 @@
 """`polcouple check`: each defect of a case gives its own line, and the exit status says whether to start."""
 
+import os
 import re
+import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import SMALL
 
 from polcouple.case import read_case, write_init_xyz
-from polcouple.check import structure
+from polcouple.check import inputs, structure
 from polcouple.check.cost import Cost, check_patience
 from polcouple.check.inputs import check_input, load_input
 from polcouple.cli import main
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
+
+
+@pytest.fixture(autouse=True)
+def own_sockets(monkeypatch):
+    """Sockets of other runs on this machine must not matter."""
+    monkeypatch.setattr(inputs, "UNIX_SOCKET_PREFIX", f"/tmp/ipi_check_{os.getpid()}_")
 
 
 def check(directory, capsys, *words):
@@ -40,7 +49,7 @@ def move(directory, change_positions):
 def problems(directory, name="input.xml", steps=None):
     """Findings about the input, without the notes."""
     simulation = load_input(directory / name)
-    found = check_input(simulation, read_case(directory), directory, steps)
+    found = check_input(simulation, read_case(directory), directory / name, steps)
     return [str(finding) for finding in found if finding.severity != "note"]
 
 
@@ -76,6 +85,7 @@ def test_run_directory_can_be_checked_too(small_directory):
         (", 95 \\]", ", 95, 96 ]", "warning", "1 atoms outside the electrode are fixed, the first is 96"),
         ('mode="nvt"', 'mode="npt"', "error", "write nvt or nve"),
         ("> 0.5 </timestep>", "> 2.0 </timestep>", "warning", "2 fs between all forces is long"),
+        ("{part: all}", "{part: al}", "error", "part 'al' is unknown (did you mean 'all'?)"),
         ("{part: all}", "{part: nonbonded}", "error", "the forces add up to 1 x nonbonded"),
         ('forcefield="polcouple"', 'forcefield="polcoupl"', "error", "names no <ffsocket>"),
         ('mode="xyz"', 'mode="xyz" units="angstrom"', "error", "overrides the unit that init.xyz names"),
@@ -91,6 +101,8 @@ def test_input_defects(small_directory, old, new, severity, message):
     ("old", "new", "message"),
     [
         ("\\[ 1, 0 \\]", "[ 1, 1 ]", "'polcouple-nonbonded' sum to 2"),
+        ("\\[ 1, 0 \\]", "[ 0, 1 ]", "evaluated on an inner level, which saves nothing"),
+        ("\\[ 0, 1 \\]", "[ 1, 0 ]", "2 fs between bonded forces is long"),
         ("\\[ 0, 1 \\]", "[ 1 ]", "'polcouple-bonded' has 1 mts_weights, <nmts> has 2 levels"),
         ("\\[ 1, 4 \\]", "[ 1, 1 ]", "2 fs between bonded forces is long"),
         ("{part: bonded}", "{part: all}", "add up to 1 x nonbonded, 1 x all"),
@@ -108,6 +120,24 @@ def test_input_that_ipi_refuses_is_one_line(small_directory, capsys):
     status, lines = check(small_directory, capsys)
     assert status == 1
     assert len(lines) == 2
+
+
+def test_left_over_exit_file(small_directory):
+    (small_directory / "EXIT").touch()
+    assert "makes i-PI stop at once" in only(problems(small_directory))
+
+
+def test_taken_socket_is_a_warning(small_directory):
+    path = Path(inputs.UNIX_SOCKET_PREFIX + "polcouple")
+    assert problems(small_directory) == []
+    try:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+            server.listen()
+            assert "end it, or change <address>" in only(problems(small_directory))
+        assert "left over, remove it" in only(problems(small_directory))
+    finally:
+        path.unlink()
 
 
 def test_output_larger_than_the_disk(small_directory):
@@ -134,6 +164,18 @@ def test_overlap_is_named(small_directory, small_case, capsys):
     status, lines = check(small_directory, capsys)
     assert status == 1
     assert any("overlapping pairs, the closest" in line and line.startswith("error") for line in lines)
+
+
+def test_overlap_across_the_boundary(small_directory, small_case):
+    ions = small_case.ion_indices
+
+    def face(case, positions):
+        positions[ions[0]] = np.array([0.1, 5.0, 10.0]) * ANGSTROM_TO_BOHR
+        positions[ions[1]] = np.array([14.5, 5.0, 10.0]) * ANGSTROM_TO_BOHR
+
+    move(small_directory, face)
+    found = [str(finding) for finding in structure.check_overlaps(read_case(small_directory))]
+    assert f"the closest Na {ions[0]} and Na {ions[1]} at 0.36 Angstrom" in only(found)
 
 
 def test_electrode_that_does_not_fit_its_cell_overlaps(small_directory, small_case):

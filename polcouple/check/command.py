@@ -49,7 +49,7 @@ def find(args: argparse.Namespace) -> Iterator[Finding]:
     except PolcoupleError as error:
         yield Finding("error", str(error))
         return
-    yield from check_input(simulation, case, args.case, args.steps)
+    yield from check_input(simulation, case, path, args.steps)
     broken = False
     for finding in check_structure(case):
         broken |= finding.severity == "error"

@@ -1,4 +1,4 @@
-"""Findings about i-PI's input: motion, force components, initial structure, disk space.
+"""Findings about i-PI's input: sockets, motion, force components, initial structure, disk space.
 
 i-PI's own parser reads the file, so that defaults and units are i-PI's.
 """
@@ -6,6 +6,7 @@ i-PI's own parser reads the file, so that defaults and units are i-PI's.
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import numpy as np
 
 from polcouple.case import Case
 from polcouple.check.finding import Finding
-from polcouple.errors import InputError
+from polcouple.errors import InputError, PolcoupleError
+from polcouple.ipi_input import UNIX_SOCKET_PREFIX, read_xml, socket_addresses
 from polcouple.units import ATOMIC_TIME_TO_FS
 
 #: longest time step in fs for the stretching of flexible water's bonds, and for everything else
@@ -54,15 +56,48 @@ def children(parent: Any, *tags: str) -> list[Any]:
     return [child for tag, child in parent.extra if tag in tags]
 
 
-def check_input(simulation: Any, case: Case, directory: Path, steps: int | None) -> Iterator[Finding]:
-    """All findings of this module; ``steps`` replaces the input's <total_steps>."""
+def check_input(simulation: Any, case: Case, path: Path, steps: int | None) -> Iterator[Finding]:
+    """All findings about the input file ``path``; ``steps`` replaces its <total_steps>."""
+    yield from check_surroundings(path)
     for system in children(simulation, "system"):
         yield from check_initial_structure(system)
         yield from check_motion(system.motion, case)
         yield from check_forces(simulation, system)
     if not children(simulation, "system"):
         yield Finding("error", "i-PI: no <system>; templates are not checked, write the system out")
-    yield from check_disk(simulation, case, directory, steps)
+    yield from check_disk(simulation, case, path.parent, steps)
+
+
+def check_surroundings(path: Path) -> Iterator[Finding]:
+    """Sockets that the driver cannot serve or that are taken, and what makes i-PI stop at once."""
+    if (path.parent / "EXIT").exists():
+        yield Finding("error", f"{path.parent / 'EXIT'} makes i-PI stop at once; remove it")
+    root = read_xml(path)
+    try:
+        addresses = socket_addresses(root, path) if root.find("ffdirect") is None else []
+    except PolcoupleError as error:
+        yield Finding("error", str(error))
+        return
+    for address in addresses:
+        file = Path(UNIX_SOCKET_PREFIX + address.address)
+        if address.mode != "unix" or not file.exists():
+            continue
+        cure = "end it, or change <address>" if _listening(file) else "it is left over, remove it"
+        yield Finding(
+            "warning",
+            f"{file} exists, and i-PI started by hand will not listen there; {cure} (`polcouple run` takes a"
+            " name of its own)",
+        )
+
+
+def _listening(file: Path) -> bool:
+    """Whether a program answers at a unix socket."""
+    with socket.socket(socket.AF_UNIX) as stream:
+        try:
+            stream.connect(str(file))
+        except OSError:
+            return False
+    return True
 
 
 def check_initial_structure(system: Any) -> Iterator[Finding]:
@@ -156,6 +191,12 @@ def _check_steps(dynamics: Any, weights: dict[str, np.ndarray]) -> Iterator[Find
     """The time step at which each part is evaluated."""
     divisions = np.cumprod([1, *dynamics.nmts.fetch()])[-max(len(dynamics.nmts.fetch()), 1) :]
     steps = dynamics.timestep.fetch() * ATOMIC_TIME_TO_FS / divisions
+    if len(weights.get("nonbonded", [])) > 1 and weights["nonbonded"][1:].any():
+        yield Finding(
+            "warning",
+            "i-PI: the nonbonded forces are evaluated on an inner level, which saves nothing; give them"
+            " weight on the first level only",
+        )
     for part, part_weights in weights.items():
         longest = _LONGEST_OUTER_STEP if part == "nonbonded" else _LONGEST_INNER_STEP
         for step, weight in zip(steps, part_weights, strict=False):
