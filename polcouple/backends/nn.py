@@ -75,8 +75,8 @@ class _ResponseSolver:
         if response.disagreement > self._limit:
             ratio = response.disagreement / self._net.largest_disagreement
             warnings = (
-                f"model {self._net.name}: the committee disagrees by {response.disagreement:.1e} e, {ratio:.1f} "
-                "times as much as on held-out frames of its training data: it extrapolates",
+                f"model {self._net.name}: the committee disagrees by {response.disagreement:.1e} e, "
+                f"{ratio:.1f} times as much as on held-out frames of its training data: it extrapolates",
             )
         return ChargeResult(
             response.charges,

@@ -182,7 +182,7 @@ class Correction:
         condition = charge / _CHARGE_SCALE
         atoms = tf.reshape(self._network(features, tf.repeat(condition, self._n)), (k, b, self._n))
         at_zero = self._network(tf.zeros((k, b, tf.shape(features)[2])), condition)
-        return tf.reduce_sum(atoms, axis=2) - self._n * at_zero
+        return tf.reduce_sum(atoms - at_zero[:, :, None], axis=2)
 
     def charges(self, site_potentials: Any, charge: Any, bank: Any) -> tuple[Any, Any]:
         """Energies (k, b) and their derivatives (k, b, n), which sum to zero, in units of ``energy_scale``.
