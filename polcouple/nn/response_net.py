@@ -252,20 +252,27 @@ class ResponseNet:
         self.prior = prior
         self.correction = correction
         self.largest_disagreement = largest_disagreement
-        self._at: dict[float, PriorAtCharge] = {}
-        n = len(electrode)
+        self._at: dict[float, tuple[PriorAtCharge, Any]] = {}
         bank = tf.constant(correction.bank())
-        signature = [tf.TensorSpec((None, n), tf.float32), tf.TensorSpec((None,), tf.float32)]
+        scale = correction.energy_scale
+        n = len(electrode)
 
-        def summary(site_potentials: Any, charge: Any) -> tuple[Any, Any, Any]:
-            energies, charges = correction.charges(site_potentials, charge, bank)
-            return (
-                tf.reduce_mean(energies, axis=0),
-                tf.reduce_mean(charges, axis=0),
-                tf.reduce_max(tf.math.reduce_std(charges, axis=0), axis=1),
-            )
+        def evaluate(fluctuation: Any, kernel: Any, charge: Any) -> tuple[Any, Any, Any]:
+            """Energy beyond E0 + q0 . phi, charges beyond q0, and the spread of the committee."""
+            induced = tf.linalg.matvec(kernel, fluctuation)
+            energies, derivatives = correction.charges(tf.cast(fluctuation, tf.float32)[None], charge, bank)
+            energy = 0.5 * tf.reduce_sum(induced * fluctuation)
+            energy += scale * tf.cast(tf.reduce_mean(energies), tf.float64)
+            charges = induced + scale * tf.cast(tf.reduce_mean(derivatives, axis=(0, 1)), tf.float64)
+            spread = scale * tf.reduce_max(tf.math.reduce_std(derivatives[:, 0], axis=0))
+            return energy, charges, spread
 
-        self._summary = tf.function(summary, input_signature=signature, autograph=False)
+        signature = [
+            tf.TensorSpec((n,), tf.float64),
+            tf.TensorSpec((n, n), tf.float64),
+            tf.TensorSpec((1,), tf.float32),
+        ]
+        self._evaluate = tf.function(evaluate, input_signature=signature, autograph=False, jit_compile=True)
 
     def respond(self, site_potentials: np.ndarray, total_charge: float) -> Response:
         """Charges, energy and Fermi level for (n,) site potentials in Hartree/e.
@@ -274,22 +281,21 @@ class ResponseNet:
             ModelMismatchError: a total charge outside the range trained on.
         """
         if total_charge not in self._at:
-            self._at[total_charge] = self.prior.at(total_charge)
-        prior, scale = self._at[total_charge], self.correction.energy_scale
-        fluctuation = site_potentials - site_potentials.mean()
-        energy, derivative, spread = self._summary(
-            fluctuation[None].astype(np.float32), np.array([total_charge], dtype=np.float32)
-        )
-        induced = prior.kernel @ fluctuation
-        charges = prior.charges + induced + scale * derivative.numpy()[0].astype(float)
+            tf = tensorflow()
+            found = self.prior.at(total_charge)
+            self._at[total_charge] = (
+                found,
+                (tf.constant(found.kernel), tf.constant([total_charge], tf.float32)),
+            )
+        prior, conditions = self._at[total_charge]
+        energy, induced, spread = self._evaluate(site_potentials - site_potentials.mean(), *conditions)
+        charges = prior.charges + induced.numpy()
         charges += (total_charge - charges.sum()) / len(charges)
         return Response(
             charges,
-            prior.energy
-            + float(prior.charges @ site_potentials + 0.5 * induced @ fluctuation)
-            + scale * float(energy.numpy()[0]),
-            prior.fermi_level - float(prior.fukui @ site_potentials),
-            scale * float(spread.numpy()[0]),
+            prior.energy + float((prior.charges * site_potentials).sum()) + float(energy),
+            prior.fermi_level - float((prior.fukui * site_potentials).sum()),
+            float(spread),
         )
 
     def description(self) -> dict[str, Any]:
