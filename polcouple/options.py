@@ -60,8 +60,16 @@ def backend_settings(args: argparse.Namespace, case: Case) -> dict[str, Any]:
     Raises:
         InputError: a ``--set`` that is not KEY=VALUE.
     """
-    settings = dict(case.system.backends.get(args.backend, {}))
-    settings.update(_parse_settings(args.settings))
+    return dict(case.system.backends.get(args.backend, {})) | given_settings(args)
+
+
+def given_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The backend's settings on the command line alone.
+
+    Raises:
+        InputError: a ``--set`` that is not KEY=VALUE.
+    """
+    settings = _parse_settings(args.settings)
     if args.slako:
         settings["slako"] = str(Path(args.slako).resolve())
     return settings

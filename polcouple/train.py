@@ -1,7 +1,8 @@
-"""Training with a prior: what :mod:`polcouple.nn` needs from the DFTB of the electrode."""
+"""``polcouple train``: a classifier, or a response net with the prior it needs from the electrode's DFTB."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,60 @@ import numpy as np
 
 from polcouple.backends.base import parse_options
 from polcouple.backends.dftb import Options as DftbOptions
+from polcouple.command import log
 from polcouple.electrode import Electrode
 from polcouple.errors import ConvergenceError, InputError
 from polcouple.nn.dataset import Dataset
-from polcouple.nn.evaluation import Metrics
+from polcouple.nn.evaluation import Metrics, markdown_table
+from polcouple.nn.progress import training_progress
 from polcouple.nn.response_net import Prior
 from polcouple.nn.response_training import ResponseOptions, train_response
-from polcouple.nn.training import Progress
+from polcouple.nn.training import ClassifierOptions, Progress, train_classifier
+from polcouple.option_arguments import add_option_arguments, options_from_arguments
 
 _REFERENCE_ACCURACY = 1e-9
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``polcouple train``."""
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    for kind, options, help_line in (
+        ("classifier", ClassifierOptions, "the paper's network: one charge bin per atom"),
+        ("response", ResponseOptions, "an energy whose derivative is the charges"),
+    ):
+        command = kinds.add_parser(kind, help=help_line, description=help_line)
+        command.add_argument("dataset", type=Path, metavar="DATASET.h5", help="labelled by `polcouple label`")
+        command.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="directory")
+        what = "which labels, BACKEND@CHARGE" if kind == "classifier" else "whose labels: a backend (dftb)"
+        command.add_argument("--labels", metavar="NAME", help=what)
+        if kind == "response":
+            command.add_argument("--slako", type=Path, metavar="DIR", help=".skf files for the prior")
+        add_option_arguments(command, options)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train with progress on the terminal; print the table of the model card."""
+    with training_progress() as progress:
+        if args.kind == "classifier":
+            options = options_from_arguments(args, ClassifierOptions)
+            rows = train_classifier(args.dataset, args.output, options, labels=args.labels, progress=progress)
+        else:
+            settings = {"slako": args.slako} if args.slako else {}
+            rows = train_response_net(
+                args.dataset,
+                args.output,
+                options_from_arguments(args, ResponseOptions),
+                labels=args.labels or "dftb",
+                dftb_settings=settings,
+                progress=progress,
+            )
+    print(markdown_table(rows))
+    log(f"written to {args.output}; use it with --backend nn --set model={_as_setting(args.output)}")
+    return 0
+
+
+def _as_setting(path: Path) -> str:
+    return str(path) if "/" in str(path) else f"./{path}"
 
 
 def train_response_net(

@@ -1,0 +1,130 @@
+"""``polcouple evaluate``: backends against the labels of a dataset, in a table and figures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from polcouple.backends.base import Environment, create_backend
+from polcouple.command import log
+from polcouple.errors import InputError
+from polcouple.nn.binning import Binning
+from polcouple.nn.dataset import Dataset
+from polcouple.nn.evaluation import Metrics, evaluate, markdown_table, null_baselines
+from polcouple.nn.splits import Split, split_frames
+from polcouple.nn.training import select_labels
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``polcouple evaluate``."""
+    parser.add_argument("dataset", type=Path, metavar="DATASET.h5", help="labelled by `polcouple label`")
+    parser.add_argument(
+        "--backend",
+        action="append",
+        required=True,
+        metavar="NAME[:KEY=VALUE,...]",
+        dest="backends",
+        help="a backend and its settings, such as nn:model=./mine; may be repeated",
+    )
+    parser.add_argument("--labels", metavar="NAME", help="what to compare with, BACKEND@CHARGE")
+    parser.add_argument("--folds", type=int, default=10, help="parts the frames are split into (10)")
+    parser.add_argument("--split", choices=("blocks", "random"), default="blocks", help="(blocks)")
+    parser.add_argument(
+        "--all-frames", action="store_true", help="a dataset no model was trained on: test on every frame"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="for table, metrics and figures")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table; write it, the metrics and the figures where asked to."""
+    dataset = Dataset(args.dataset)
+    chosen = {text: _parsed(text) for text in args.backends}
+    split = split_frames(len(dataset), args.folds, args.folds - 1, args.split)
+    if args.all_frames:
+        every = np.arange(len(dataset))
+        split = Split(every, every, every)
+    rows, charges = evaluate_backends(dataset, chosen, split, args.labels)
+    table = markdown_table(rows)
+    print(table)
+    if args.output is not None:
+        from polcouple.nn.figures import parity_figure
+
+        args.output.mkdir(parents=True, exist_ok=True)
+        (args.output / "metrics.md").write_text(table)
+        document = {name: asdict(metrics) for name, metrics in rows.items()}
+        (args.output / "metrics.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+        reference = charges.pop("reference")
+        parity_figure(args.output / "parity.png", reference, charges, rows)
+        log(f"written to {args.output}")
+    return 0
+
+
+def evaluate_backends(
+    dataset: Dataset,
+    backends: Mapping[str, tuple[str, Mapping[str, Any]]],
+    split: Split,
+    labels: str | None = None,
+) -> tuple[dict[str, Metrics], dict[str, np.ndarray]]:
+    """Score backends on the test frames of ``split``, beside the null baselines.
+
+    Args:
+        backends: row of the table -> (backend, its settings).
+        labels: what to compare with, as ``BACKEND@CHARGE``; needed where the dataset has several.
+
+    Returns:
+        Metrics by row, and charges (f, n) in e by row and under ``reference``.
+
+    Raises:
+        InputError: no such labels, or labels that are missing or not converged.
+        PolcoupleError: a backend that refuses the dataset's system or settings.
+    """
+    backend_name, total_charge = select_labels(dataset, labels)
+    everything = dataset.complete_labels(backend_name, total_charge).charges
+    reference = everything[split.test]
+    binning = Binning.fit(everything[split.train])
+    charges: dict[str, np.ndarray] = {"reference": reference}
+    rows: dict[str, Metrics] = {}
+    for row, (name, settings) in backends.items():
+        charges[row] = backend_charges(dataset, name, settings, total_charge, split.test)
+        rows[row] = evaluate(charges[row], reference, binning)
+    rows |= null_baselines(everything[split.train], reference, binning)
+    return rows, charges
+
+
+def backend_charges(
+    dataset: Dataset,
+    name: str,
+    settings: Mapping[str, Any],
+    total_charge: float,
+    indices: Sequence[int] | np.ndarray,
+) -> np.ndarray:
+    """(f, n) charges in e of a backend on the frames ``indices``; atoms not stored have NaN positions."""
+    backend = create_backend(name, dataset.electrode, dataset.electrolyte, settings, Path.cwd())
+    frames = dataset.frames()
+    positions = np.full((len(dataset.electrolyte), 3), np.nan)
+    found = []
+    for frame in indices:
+        positions[dataset.electrolyte.ion_indices] = frames.ion_positions[frame]
+        environment = Environment(dataset.electrolyte, positions, frames.site_potentials[frame])
+        result = backend.solve(environment, total_charge)
+        if not result.converged:
+            raise InputError(f"{dataset.path}: {name} did not converge on frame {frame}")
+        found.append(result.charges)
+    return np.array(found)
+
+
+def _parsed(text: str) -> tuple[str, dict[str, Any]]:
+    name, _, rest = text.partition(":")
+    settings = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise InputError(f"--backend {text}: write NAME:KEY=VALUE,KEY=VALUE")
+        settings[key] = yaml.safe_load(value)
+    return name, settings

@@ -1,0 +1,55 @@
+"""Figures of how well charges are predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.nn.evaluation import PAPER_TOLERANCE, Metrics
+
+
+def parity_figure(
+    path: Path, reference: np.ndarray, predicted: Mapping[str, np.ndarray], rows: Mapping[str, Metrics]
+) -> None:
+    """Predicted against reference charges, a panel per model, with the band that counts as right.
+
+    Args:
+        reference: (f, n) in e.
+        predicted: (f, n) in e, by name of the row.
+        rows: metrics by name of the row, for the titles.
+    """
+    from matplotlib.figure import Figure
+
+    low, high = np.percentile(reference, [0.02, 99.98])
+    limits = np.array([low - 0.004, high + 0.004])
+    figure = Figure(figsize=(3.4 * len(predicted) + 0.4, 3.9), layout="constrained")
+    axes = figure.subplots(1, len(predicted), sharey=True, squeeze=False)[0]
+    for axis, (name, charges) in zip(axes, predicted.items(), strict=True):
+        axis.hexbin(
+            reference.ravel(),
+            charges.ravel(),
+            gridsize=70,
+            extent=(*limits, *limits),
+            bins="log",
+            cmap="viridis",
+            mincnt=1,
+            linewidths=0.1,
+        )
+        axis.plot(limits, limits, color="black", linewidth=0.8)
+        for sign in (-1, 1):
+            axis.plot(limits, limits + sign * PAPER_TOLERANCE, color="black", linewidth=0.8, linestyle=":")
+        metrics = rows[name]
+        axis.set_title(
+            f"{name}\nwithin {PAPER_TOLERANCE:g} e: {100 * metrics.within_tolerance:.1f} %,  "
+            f"R² = {_shown(metrics.r2)}",
+            fontsize=9,
+        )
+        axis.set(xlim=limits, ylim=limits, aspect="equal", xlabel="reference charge / e")
+    axes[0].set_ylabel("predicted charge / e")
+    figure.savefig(path, dpi=150)
+
+
+def _shown(r2: float) -> str:
+    return f"1 - {1 - r2:.0e}" if r2 > 0.999 else f"{r2:.2f}"

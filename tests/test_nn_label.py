@@ -1,0 +1,84 @@
+"""Labelling: everything once, what is done is skipped, a worker that dies costs its own frame only."""
+
+import argparse
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nn_cases import electrolyte, frames, labelled_dataset, sheet
+
+from polcouple import evaluate, label
+from polcouple.backends.base import ChargeResult
+from polcouple.errors import InputError
+from polcouple.nn.dataset import CONVERGED, Dataset
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    made = Dataset.create(tmp_path / "d.h5", sheet(), electrolyte())
+    made.append(frames(sheet(), 6))
+    return made
+
+
+def test_every_frame_is_labelled_once(dataset):
+    seen = []
+    first = label.label_dataset(
+        dataset.path, "fixed", [-1.0, 0.0], workers=2, progress=lambda done, total: seen.append((done, total))
+    )
+    assert first.labelled == 12 and first.done_before == 0 and seen[-1] == (12, 12)
+    labels = dataset.complete_labels("fixed", -1.0)
+    np.testing.assert_allclose(labels.charges, -1.0 / 24)
+    np.testing.assert_allclose(labels.energy, -frames(sheet(), 6).site_potentials.mean(axis=1))
+    assert np.isnan(labels.fermi_level).all()
+    dataset.append(frames(sheet(), 2, seed=1))
+    second = label.label_dataset(dataset.path, "fixed", [-1.0])
+    assert second.labelled == 2 and second.done_before == 6
+
+
+def test_mistakes_are_refused_before_any_work(dataset):
+    with pytest.raises(InputError, match="dftbplus needs all positions"):
+        label.label_dataset(dataset.path, "dftbplus", [0.0])
+    with pytest.raises(InputError, match="no backend 'fixd'"):
+        label.label_dataset(dataset.path, "fixd", [0.0])
+    with pytest.raises(InputError, match="unknown key 'nonsense'"):
+        label.label_dataset(dataset.path, "fixed", [0.0], {"nonsense": 1})
+
+
+def _dies_on_frame_2(system, task):
+    if task.frame == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ChargeResult(np.zeros(24), converged=task.frame != 4)
+
+
+def test_a_dying_worker_costs_its_own_frame_only(dataset, monkeypatch):
+    monkeypatch.setattr(label, "_solve", _dies_on_frame_2)
+    summary = label.label_dataset(dataset.path, "fixed", [0.0], workers=2)
+    assert summary.lost == (2,) and summary.labelled == 5 and summary.unconverged == 1
+    status = dataset.labels("fixed", 0.0).status
+    assert list(np.flatnonzero(status == CONVERGED)) == [0, 1, 3, 5]
+
+
+def test_frames_that_did_not_converge_are_redone_on_request(dataset, monkeypatch):
+    nothing = np.full(6, np.nan)
+    dataset.write_labels("fixed", 0.0, np.arange(6), np.zeros((6, 24)), nothing, nothing, np.arange(6) != 1)
+    assert label.label_dataset(dataset.path, "fixed", [0.0]).labelled == 0
+    assert label.label_dataset(dataset.path, "fixed", [0.0], redo_unconverged=True).labelled == 1
+    dataset.complete_labels("fixed", 0.0)
+
+
+def test_evaluation_writes_table_metrics_and_figure(tmp_path, capsys):
+    dataset = labelled_dataset(tmp_path / "d.h5", 30)
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    words = [str(dataset.path), "--backend", "fixed", "--folds", "5", "-o", str(tmp_path / "out")]
+    assert evaluate.run(parser.parse_args(words)) == 0
+    assert "| fixed |" in capsys.readouterr().out
+    assert {path.name for path in Path(tmp_path / "out").iterdir()} == {
+        "metrics.md",
+        "metrics.yaml",
+        "parity.png",
+    }
+    with pytest.raises(InputError, match="write NAME:KEY=VALUE"):
+        evaluate.run(parser.parse_args([str(dataset.path), "--backend", "nn:model"]))
