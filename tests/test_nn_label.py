@@ -3,7 +3,6 @@
 import argparse
 import os
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,8 +29,7 @@ def test_every_frame_is_labelled_once(dataset):
     assert first.labelled == 12 and first.done_before == 0 and seen[-1] == (12, 12)
     labels = dataset.complete_labels("fixed", -1.0)
     np.testing.assert_allclose(labels.charges, -1.0 / 24)
-    np.testing.assert_allclose(labels.energy, -frames(sheet(), 6).site_potentials.mean(axis=1))
-    assert np.isnan(labels.fermi_level).all()
+    assert np.isnan(labels.energy).all() and np.isnan(labels.fermi_level).all()
     dataset.append(frames(sheet(), 2, seed=1))
     second = label.label_dataset(dataset.path, "fixed", [-1.0])
     assert second.labelled == 2 and second.done_before == 6
@@ -75,10 +73,7 @@ def test_evaluation_writes_table_metrics_and_figure(tmp_path, capsys):
     words = [str(dataset.path), "--backend", "fixed", "--folds", "5", "-o", str(tmp_path / "out")]
     assert evaluate.run(parser.parse_args(words)) == 0
     assert "| fixed |" in capsys.readouterr().out
-    assert {path.name for path in Path(tmp_path / "out").iterdir()} == {
-        "metrics.md",
-        "metrics.yaml",
-        "parity.png",
-    }
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"metrics.md", "metrics.yaml", "parity.png"}
     with pytest.raises(InputError, match="write NAME:KEY=VALUE"):
         evaluate.run(parser.parse_args([str(dataset.path), "--backend", "nn:model"]))
