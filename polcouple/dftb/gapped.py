@@ -31,6 +31,8 @@ _PROBE = 0.01
 #: potentials that differ from the reference by more than this part of the gap are not handled
 _VALID = 0.25
 _MAX_STEPS = 30
+#: norm of X^T X up to which a series of a few terms replaces an inverse
+_SHORT_SERIES = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +138,7 @@ class GappedBlock:
             x, before = x - correction, norm
         x = x - correction
         w_x = w_x - w_vv @ correction
-        overlap = x.T @ x
-        lost = np.linalg.solve(np.eye(self._n_filled, dtype=x.dtype) + overlap, overlap)
+        lost = _shrink(x.T @ x)
         energy = _inner(x - x @ lost, 2.0 * w_vo + w_x + energies[v, None] * x)
         energy -= _inner(lost, w_oo) + float(lost.diagonal().astype(float) @ energies[o])
         c_x, b_x = vectors[:, v] @ x, duals[:, v] @ x
@@ -150,6 +151,19 @@ class GappedBlock:
             + float(self.reference.populations @ shift)
             + 2.0 * energy,
         )
+
+
+def _shrink(overlap: np.ndarray) -> np.ndarray:
+    """(1 + G)^-1 G of a symmetric positive ``overlap`` G, by its series where that is short."""
+    size = float(np.linalg.norm(overlap))
+    if size > _SHORT_SERIES:
+        return np.linalg.solve(np.eye(len(overlap), dtype=overlap.dtype) + overlap, overlap)
+    result, term, left = overlap.copy(), overlap, size
+    while left > np.finfo(overlap.dtype).eps:
+        term = -(term @ overlap)
+        result += term
+        left *= size
+    return result
 
 
 def _largest(values: np.ndarray) -> float:
