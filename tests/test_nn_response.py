@@ -6,6 +6,7 @@ from nn_cases import electrolyte, frames, labelled_dataset, prior, sheet
 
 from polcouple.backends.base import Environment, create_backend
 from polcouple.errors import InputError, ModelMismatchError
+from polcouple.nn.dataset import Dataset
 from polcouple.nn.model_files import load_model_files
 from polcouple.nn.models import load_model
 from polcouple.nn.response_net import pair_orbits
@@ -106,6 +107,28 @@ def test_backend_gives_energy_and_warns_when_it_extrapolates(trained):
     outside = backend.solve(Environment(electrolyte(), positions, 0.3 + 6 * (phi - 0.3)), -1.0)
     assert len(outside.warnings) == 1 and "extrapolates" in outside.warnings[0]
     assert outside.residual > 2 * inside.residual
+
+
+def test_fallback_answers_and_is_remembered_where_the_committee_disagrees(trained, tmp_path):
+    electrode = sheet()
+    settings = {
+        "model": str(trained),
+        "fallback": "fixed",
+        "fallback_dataset": str(tmp_path / "unknown.h5"),
+    }
+    backend = create_backend("nn", electrode, electrolyte(), settings)
+    assert not backend.conservative
+    phi = frames(electrode, 60).site_potentials[3]
+    backend.solve(Environment(electrolyte(), np.zeros((8, 3)), phi), -1.0)
+    dataset = Dataset(tmp_path / "unknown.h5")
+    assert len(dataset) == 0
+    wild = 0.3 + 6 * (phi - 0.3)
+    result = backend.solve(Environment(electrolyte(), np.zeros((8, 3)), wild), -1.0)
+    np.testing.assert_array_equal(result.charges, -1.0 / 24)
+    assert "fixed was asked" in result.warnings[0]
+    np.testing.assert_array_equal(dataset.frames().site_potentials, wild[None])
+    np.testing.assert_array_equal(dataset.complete_labels("fixed", -1.0).charges, result.charges[None])
+    create_backend("nn", electrode, electrolyte(), settings)  # goes on with the dataset
 
 
 def test_total_charges_outside_the_training_are_refused(net):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from pydantic import Field, field_validator
 
-from polcouple.backends.base import BackendOptions, ChargeResult, Environment
+from polcouple.backends.base import BackendOptions, ChargeResult, Environment, create_backend
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ModelMismatchError
 from polcouple.nn.classifier import Classifier
+from polcouple.nn.dataset import Dataset, Frames
 from polcouple.nn.model_files import find_model
 from polcouple.nn.models import load_model
 from polcouple.nn.response_net import ResponseNet
@@ -29,6 +31,14 @@ class Options(BackendOptions):
         description="name of a shipped model, or a path with a slash in it (./mine) to a model's directory",
     )
 
+    fallback: str | None = Field(
+        None,
+        description="backend to ask instead where a response net's committee disagrees: dftb or dftbplus",
+    )
+    fallback_dataset: Path | None = Field(
+        None, description="dataset that such frames and their labels are added to, to train on later"
+    )
+
     @field_validator("model")
     @classmethod
     def _path_or_name(cls, value: Path | str) -> Path | str:
@@ -40,7 +50,8 @@ class Backend:
 
     A response net has an energy, and its ``residual`` is the committee's largest disagreement. A classifier
     has none; its labels are decoded, the total charge's deficit is spread evenly, and ``residual`` is that
-    deficit per atom.
+    deficit per atom. With ``fallback`` another backend answers where the committee disagrees; the energy then
+    jumps between the two, and the backend does not count as conservative.
     """
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
@@ -49,8 +60,11 @@ class Backend:
         if isinstance(model, Classifier):
             self._solver = _ClassifierSolver(model, electrolyte)
         else:
-            self._solver = _ResponseSolver(model)
-        self.conservative = isinstance(model, ResponseNet)
+            fallback = None
+            if options.fallback is not None:
+                fallback = _Fallback(options.fallback, electrode, electrolyte, options.fallback_dataset)
+            self._solver = _ResponseSolver(model, fallback)
+        self.conservative = isinstance(model, ResponseNet) and options.fallback is None
 
     def solve(
         self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
@@ -64,8 +78,9 @@ class Backend:
 
 
 class _ResponseSolver:
-    def __init__(self, net: ResponseNet) -> None:
+    def __init__(self, net: ResponseNet, fallback: _Fallback | None) -> None:
         self._net = net
+        self._fallback = fallback
         self._limit = _LARGE_DISAGREEMENT * net.largest_disagreement
 
     def solve(self, environment: Environment, total_charge: float) -> ChargeResult:
@@ -78,6 +93,8 @@ class _ResponseSolver:
                 f"model {self._net.name}: the committee disagrees by {response.disagreement:.1e} e, "
                 f"{ratio:.1f} times as much as on held-out frames of its training data: it extrapolates",
             )
+            if self._fallback is not None:
+                return self._fallback.solve(environment, total_charge, warnings)
         return ChargeResult(
             response.charges,
             potentials,
@@ -85,6 +102,51 @@ class _ResponseSolver:
             fermi_level=response.fermi_level,
             residual=response.disagreement,
             warnings=warnings,
+        )
+
+
+class _Fallback:
+    """Another backend for what the network does not know, and a dataset to remember its answers."""
+
+    def __init__(
+        self, name: str, electrode: Electrode, electrolyte: Electrolyte, dataset: Path | None
+    ) -> None:
+        self._name = name
+        self._backend = create_backend(name, electrode, electrolyte)
+        self._ions = electrolyte.ion_indices
+        self._dataset: Dataset | None = None
+        if dataset is not None:
+            origin = f"frames on which a response net's committee disagreed, labels by {name}"
+            exists = dataset.exists()
+            self._dataset = (
+                Dataset(dataset) if exists else Dataset.create(dataset, electrode, electrolyte, origin=origin)
+            )
+            self._dataset.require_system(electrode, electrolyte)
+
+    def solve(self, environment: Environment, total_charge: float, reason: tuple[str, ...]) -> ChargeResult:
+        result = self._backend.solve(environment, total_charge)
+        if self._dataset is not None and result.converged:
+            self._record(self._dataset, environment, total_charge, result)
+        return replace(
+            result, warnings=(*(f"{text}; {self._name} was asked" for text in reason), *result.warnings)
+        )
+
+    def _record(
+        self, dataset: Dataset, environment: Environment, total_charge: float, result: ChargeResult
+    ) -> None:
+        """Append the frame and its label; these frames are no time series, so time counts them."""
+        number = len(dataset)
+        ions = environment.positions[None, self._ions]
+        positions = environment.positions[None] if dataset.has_positions else None
+        dataset.append(Frames(np.array([float(number)]), environment.site_potentials[None], ions, positions))
+        dataset.write_labels(
+            self._name,
+            total_charge,
+            [number],
+            result.charges[None],
+            np.array([np.nan if result.energy is None else result.energy]),
+            np.array([np.nan if result.fermi_level is None else result.fermi_level]),
+            np.array([True]),
         )
 
 
