@@ -17,6 +17,9 @@ COMMANDS = {
     "check": ("polcouple.check", "look for what would spoil a run before it starts"),
     "run": ("polcouple.run", "run i-PI and the driver together"),
     "sample": ("polcouple.sample", "run a case and keep frames of it in a dataset"),
+    "label": ("polcouple.label", "charges of a dataset's frames by a backend, in parallel"),
+    "train": ("polcouple.train", "train a network on a labelled dataset"),
+    "evaluate": ("polcouple.evaluate", "score backends on a labelled dataset, beside the null baselines"),
     "conserved": ("polcouple.conserved", "correct a run's conserved quantity for the work of the refreshes"),
     "charges": ("polcouple.charges", "evaluate a backend on the frames of a trajectory"),
 }
