@@ -127,9 +127,8 @@ class _Fallback:
         result = self._backend.solve(environment, total_charge)
         if self._dataset is not None and result.converged:
             self._record(self._dataset, environment, total_charge, result)
-        return replace(
-            result, warnings=(*(f"{text}; {self._name} was asked" for text in reason), *result.warnings)
-        )
+        asked = tuple(f"{text}; {self._name} was asked" for text in reason)
+        return replace(result, warnings=asked + result.warnings)
 
     def _record(
         self, dataset: Dataset, environment: Environment, total_charge: float, result: ChargeResult
