@@ -75,6 +75,15 @@ def test_response_equals_finite_differences(settings, charge):
     assert abs(level + response.hardness) < 1e-4
 
 
+def test_bare_reference_does_not_depend_on_what_was_solved_before():
+    fresh, used = _sheet(), _sheet()
+    for seed in range(2):
+        used.solve(rough_potentials(24, seed, amplitude=0.3), -1.0, accuracy=1e-10)
+    (a, response_a), (b, response_b) = fresh.bare_reference(-1.0), used.bare_reference(-1.0)
+    assert np.abs(a.charges - b.charges).max() < 1e-9
+    assert np.abs(response_a.charge_kernel - response_b.charge_kernel).max() < 1e-6
+
+
 def test_uniform_potential_moves_levels_and_no_charge():
     solver = _sheet()
     phi = rough_potentials(24)

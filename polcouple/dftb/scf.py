@@ -207,11 +207,16 @@ class FrozenElectrode:
 
     def linear_response(self, solution: Solution) -> LinearResponse:
         """K = dq/dphi, the Fukui function and the hardness at ``solution``."""
-        anchor = self._anchor_at(self._potential(solution), self._electrons(solution.total_charge))
-        return self._linear_response(anchor)
+        potential, electrons = self._potential(solution), self._electrons(solution.total_charge)
+        anchor = self._anchor
+        if anchor is None or anchor.electrons != electrons or np.ptp(anchor.potential - potential) > _UNIFORM:
+            anchor = self._anchor_at(potential, electrons)
+        return self_consistent_response(
+            anchor.bare, self.prepared.gamma, self.prepared.site_atom, self.prepared.n_atoms
+        )
 
     def bare_reference(self, total_charge: float) -> tuple[Solution, LinearResponse]:
-        """Solution and linear response at zero site potentials; kept in the cache.
+        """Solution and linear response at zero site potentials.
 
         Raises:
             ConvergenceError: the bare electrode does not converge.
@@ -222,13 +227,7 @@ class FrozenElectrode:
                 f"the electrode at Q = {total_charge:g} e without electrolyte did not converge in "
                 f"{solution.cycles} cycles (error about {solution.residual:.1e} e): raise the temperature"
             )
-        anchor = self._anchor_for(total_charge)
-        return solution, self._linear_response(anchor)
-
-    def _linear_response(self, anchor: Anchor) -> LinearResponse:
-        return self_consistent_response(
-            anchor.bare, self.prepared.gamma, self.prepared.site_atom, self.prepared.n_atoms
-        )
+        return solution, self.linear_response(solution)
 
     def _electrons(self, total_charge: float) -> float:
         electrons = float(self.prepared.neutral.sum()) - total_charge
