@@ -16,9 +16,9 @@ __DRIVER_CLASS__ = "PolcouplePES"
 __all__ = ["PolcouplePES"]
 '''
 
-# twelve decimals: the charges written must sum to the total charge to 1e-9 e
+# all digits: a restarted run goes on with the same bits, and the charges written sum to the total charge
 _SIMULATION = Template("""\
-<simulation verbosity="low" floatformat="%20.12e">
+<simulation verbosity="low" floatformat="%24.16e">
   <output prefix="simulation">
     <properties stride="10" filename="out">
       [ step, time{picosecond}, conserved, temperature{kelvin}, potential, kinetic_md ]
