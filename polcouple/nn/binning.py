@@ -1,8 +1,8 @@
 """Charges to bin labels and back (the paper's equation 4).
 
 The paper (N. Di Pasquale et al., J. Chem. Theory Comput. 17, 4477 (2021)) prints the label of a charge q as
-the rounded difference q - q_min; read literally that is 0 for every charge, since it lacks the division by the
-bin width. Here label = floor((q - q_min) / width), counted from 0.
+the rounded difference q - q_min; read literally that is 0 for every charge, since the division by the bin
+width is missing. Here label = floor((q - q_min) / width), counted from 0.
 """
 
 from __future__ import annotations
