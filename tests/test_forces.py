@@ -57,21 +57,6 @@ def provider_with(small_case, backend, **options):
     return ForceProvider(small_case, backend, threads=1, **options)
 
 
-def test_forces_are_derivatives_of_the_energy(small_case):
-    provider = provider_with(small_case, LinearBackend(len(small_case.electrode)))
-    rng = np.random.default_rng(6)
-    direction = np.zeros_like(small_case.positions)
-    direction[small_case.electrolyte_indices] = rng.standard_normal((len(small_case.electrolyte), 3))
-    forces = provider.evaluate(small_case.positions, small_case.cell).forces
-    h = 2e-3
-    plus, minus = (
-        provider.evaluate(small_case.positions + s * h * direction, small_case.cell).energy for s in (1, -1)
-    )
-    assert (plus - minus) / (2 * h) == pytest.approx(
-        -np.sum(forces * direction), abs=2e-3 * np.linalg.norm(forces)
-    )
-
-
 def test_conservative_backend_refreshed_always_does_no_work(small_case, displaced):
     provider = provider_with(small_case, LinearBackend(len(small_case.electrode)))
     assert [provider.evaluate(p, small_case.cell).extras["refresh_work"] for p in displaced] == [0.0] * 6
