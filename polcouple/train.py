@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,19 +90,24 @@ def train_response_net(
     opened = Dataset(dataset)
     charges = sorted(charge for backend, charge in opened.label_sets() if backend == labels)
     if not charges:
-        known = sorted({backend for backend, _ in opened.label_sets()})
-        raise InputError(
-            f"{opened.path}: no labels by {labels}; there are: {', '.join(known) or 'none'}; "
-            "run `polcouple label`"
-        )
+        raise InputError(f"{opened.path}: no labels by {labels}; run `polcouple label`")
     settings = parse_options(DftbOptions, dftb_settings or {}, "settings of backend 'dftb'")
     assert isinstance(settings, DftbOptions)
-    prior = linear_response_prior(opened.electrode, charges, settings)
+    prior = linear_response_prior(opened.electrode, _filled(charges), settings)
     origin = "linear response of SCC-DFTB at zero site potentials"
     origin += f" ({settings.slako.name}, {settings.temperature_kelvin:g} K, k-points {settings.k_points})."
     return train_response(
         opened, model_directory, prior, labels, options, prior_origin=origin, progress=progress
     )
+
+
+def _filled(charges: list[float]) -> list[float]:
+    """``charges`` and enough between them for steps of 1 e at most: every level filled changes the response."""
+    filled = charges[:1]
+    for left, right in pairwise(charges):
+        steps = math.ceil(right - left - 1e-9)
+        filled += [left + (right - left) * step / steps for step in range(1, steps + 1)]
+    return filled
 
 
 def linear_response_prior(electrode: Electrode, total_charges: list[float], options: DftbOptions) -> Prior:

@@ -145,5 +145,5 @@ def test_prior_interpolates_between_charges():
 
 def test_missing_labels_are_refused(tmp_path):
     dataset = labelled_dataset(tmp_path / "data.h5", 30, (0.0,))
-    with pytest.raises(InputError, match="no labels dftb@-1"):
-        train_response(dataset, tmp_path / "m", prior(sheet(), CHARGES), "dftb")
+    with pytest.raises(InputError, match="no labels by response; there are: dftb"):
+        train_response(dataset, tmp_path / "m", prior(sheet(), CHARGES), "response")

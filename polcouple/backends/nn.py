@@ -27,7 +27,7 @@ class Options(BackendOptions):
     """Settings of the backend."""
 
     model: Path | str = Field(
-        "graphene_nacl_classifier_ions",
+        "graphene_nacl_response",
         description="name of a shipped model, or a path with a slash in it (./mine) to a model's directory",
     )
 
@@ -81,14 +81,13 @@ class _ResponseSolver:
     def __init__(self, net: ResponseNet, fallback: _Fallback | None) -> None:
         self._net = net
         self._fallback = fallback
-        self._limit = _LARGE_DISAGREEMENT * net.largest_disagreement
 
     def solve(self, environment: Environment, total_charge: float) -> ChargeResult:
         potentials = environment.site_potentials
         response = self._net.respond(potentials, total_charge)
         warnings: tuple[str, ...] = ()
-        if response.disagreement > self._limit:
-            ratio = response.disagreement / self._net.largest_disagreement
+        ratio = response.disagreement / self._net.usual_disagreement(total_charge)
+        if ratio > _LARGE_DISAGREEMENT:
             warnings = (
                 f"model {self._net.name}: the committee disagrees by {response.disagreement:.1e} e, "
                 f"{ratio:.1f} times as much as on held-out frames of its training data: it extrapolates",

@@ -69,15 +69,18 @@ def response_card(
     net: ResponseNet, options: Any, result: FitResult, data: Mapping[str, Any], rows: Mapping[str, Metrics]
 ) -> str:
     """README.md of a response net; ``options`` are its ResponseOptions."""
-    charges = ", ".join(f"{charge:g}" for charge in reversed(net.prior.total_charges))
+    charges = ", ".join(f"{charge:g}" for charge in sorted(net.disagreements, reverse=True))
+    levels = sorted(net.disagreements.items(), reverse=True)
+    usual = ", ".join(f"{value:.1e} e at {Q:g} e" for Q, value in levels)
     split = "contiguous blocks in time" if options.split == "blocks" else "random frames"
     return f"""# {net.name}
 
 The electronic energy E(phi, Q) of the electrode as a function of the electrolyte's site potentials and the
 total charge: linear response plus a small convolutional network. The charges are its derivative and sum to Q.
 
-- Inputs: site potentials at {len(net.electrode)} atoms (less their mean), and Q ({charges} e and between).
-- Prior: {data["prior"]}
+- Inputs: site potentials at {len(net.electrode)} atoms (less their mean), and Q, trained at {charges} e.
+- Prior: {data["prior"]} Total charges:
+  {", ".join(f"{Q:g}" for Q in reversed(net.prior.total_charges))} e, interpolated linearly between.
 - Network: {options.filters} filters per atom, two hidden layers of {options.width}, softplus; committee of
   {options.members}, each of which left out another part of the training frames.
 
@@ -100,9 +103,10 @@ R² is the explained part of the fluctuations about each atom's mean. "uniform Q
 ## Use
 
 `--backend nn` with `model: {net.name}`. It is refused for another electrode, and for a total charge outside
-the range above. It knows nothing of the electrolyte but its potential: ions, concentration and water model
+the prior's range. It knows nothing of the electrolyte but its potential: ions, concentration and water model
 may change. Where the committee's members differ by more than twice what they did on held-out frames
-({net.largest_disagreement:.1e} e), the result carries a warning. The Fermi level is that of linear response.
+({usual}), the result carries a warning: at a total charge between
+those trained on, heed it. The Fermi level is that of linear response.
 """
 
 

@@ -235,7 +235,7 @@ class ResponseNet:
         electrode: the one it was trained for.
         prior: linear response.
         correction: the network.
-        largest_disagreement: the largest found on the frames that stopped the training, by total charge (e).
+        disagreements: total charge trained on -> largest disagreement on the frames that stopped it (e).
     """
 
     def __init__(
@@ -244,14 +244,14 @@ class ResponseNet:
         electrode: Electrode,
         prior: Prior,
         correction: Correction,
-        largest_disagreement: float,
+        disagreements: dict[float, float],
     ) -> None:
         tf = tensorflow()
         self.name = name
         self.electrode = electrode
         self.prior = prior
         self.correction = correction
-        self.largest_disagreement = largest_disagreement
+        self.disagreements = disagreements
         self._at: dict[float, tuple[PriorAtCharge, Any]] = {}
         bank = tf.constant(correction.bank())
         scale = correction.energy_scale
@@ -298,13 +298,20 @@ class ResponseNet:
             float(spread),
         )
 
+    def usual_disagreement(self, total_charge: float) -> float:
+        """Largest disagreement on held-out frames at the nearest total charge trained on, in e."""
+        return self.disagreements[min(self.disagreements, key=lambda charge: abs(charge - total_charge))]
+
     def description(self) -> dict[str, Any]:
         """What model.yaml holds besides data and metrics."""
         correction = self.correction
         return {
             "kind": "response",
             "features": "site_potentials",
-            "total_charges": [float(charge) for charge in self.prior.total_charges],
+            "total_charges": {
+                "trained": sorted(self.disagreements),
+                "prior": self.prior.total_charges.tolist(),
+            },
             "electrode": {"atoms": len(self.electrode), "fingerprint": self.electrode.fingerprint()},
             "network": {
                 "filters": int(correction.variables["filters"].shape[0]),
@@ -312,7 +319,7 @@ class ResponseNet:
                 "members": correction.members,
                 "activation": "softplus",
             },
-            "largest_disagreement": float(self.largest_disagreement),
+            "largest_disagreements": {Q: float(value) for Q, value in self.disagreements.items()},
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -350,4 +357,4 @@ class ResponseNet:
         )
         for key, variable in correction.variables.items():
             variable.assign(arrays[f"correction/{key}"])
-        return cls(name, electrode, prior, correction, float(description["largest_disagreement"]))
+        return cls(name, electrode, prior, correction, description["largest_disagreements"])

@@ -50,13 +50,13 @@ def train_response(
     prior_origin: str = "",
     progress: Progress | None = None,
 ) -> dict[str, Metrics]:
-    """Train, score and save a response net on the labels at every total charge of ``prior``.
+    """Train, score and save a response net on every total charge that ``label_backend`` has labels for.
 
     Checkpoints and TensorBoard logs go to ``MODEL.training`` beside the model; repeat the call to go on
     after an interruption.
 
     Args:
-        prior: linear response of the dataset's electrode.
+        prior: linear response of the dataset's electrode, covering these total charges.
         label_backend: whose labels to use.
         prior_origin: how the prior was made, for the model card.
 
@@ -91,9 +91,10 @@ def train_response(
         purpose=data.digest,
         on_epoch=on_epoch,
     )
-    net = ResponseNet(directory.name, data.dataset.electrode, prior, correction, 0.0)
-    held_out = [net.respond(phi, Q).disagreement for Q, phi in data.cases(data.split.validation)]
-    net.largest_disagreement = max(held_out)
+    net = ResponseNet(directory.name, data.dataset.electrode, prior, correction, {})
+    for Q in data.total_charges:
+        held_out = [net.respond(data.potentials[frame], Q) for frame in data.split.validation]
+        net.disagreements[Q] = max(response.disagreement for response in held_out)
     rows = _score(net, data)
     description = net.description() | {
         "training": options.model_dump(mode="json") | asdict(result),
@@ -113,7 +114,13 @@ class _Data:
         self.prior = prior
         self.label_backend = label_backend
         self.options = options
-        self.total_charges = [float(charge) for charge in prior.total_charges]
+        self.total_charges = sorted(Q for backend, Q in dataset.label_sets() if backend == label_backend)
+        if not self.total_charges:
+            known = sorted({backend for backend, _ in dataset.label_sets()})
+            raise InputError(
+                f"{dataset.path}: no labels by {label_backend}; there are: {', '.join(known) or 'none'}; "
+                "run `polcouple label`"
+            )
         self.potentials = dataset.frames().site_potentials
         self.fluctuations = self.potentials - self.potentials.mean(axis=1, keepdims=True)
         self.labels = {Q: dataset.complete_labels(label_backend, Q).charges for Q in self.total_charges}
@@ -131,11 +138,6 @@ class _Data:
         """(f, n) by linear response."""
         prior = self.prior.at(total_charge)
         return prior.charges + self.fluctuations @ prior.kernel
-
-    def cases(self, frames: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
-        for Q in self.total_charges:
-            for frame in frames:
-                yield Q, self.potentials[frame]
 
     def new_correction(self) -> Correction:
         options = self.options
