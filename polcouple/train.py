@@ -102,7 +102,7 @@ def train_response_net(
 
 
 def _filled(charges: list[float]) -> list[float]:
-    """``charges`` and enough between them for steps of 1 e at most: every level filled changes the response."""
+    """``charges`` and enough between them for steps of 1 e at most: every filled level changes K."""
     filled = charges[:1]
     for left, right in pairwise(charges):
         steps = math.ceil(right - left - 1e-9)

@@ -88,7 +88,7 @@ total charge: linear response plus a small convolutional network. The charges ar
 
 {data["frames"]} frames, labels {", ".join(f"`{name}`" for name in data["labels"])}.
 {data["origin"]}
-SHA-256 of site potentials and of what the prior leaves of the charges: `{data["sha256"]}`.
+SHA-256 of site potentials and labels: `{data["sha256"]}`.
 
 Split: {options.folds} folds of {split}, the same frames at every charge; tested on the last one, stopped
 early on the one before, trained on the others. {_fit_text(options, result)}

@@ -130,7 +130,9 @@ class _Data:
         self.symmetries = lattice_symmetries(dataset.electrode)
         #: (c,) rms error of the prior on the training frames in e
         self.prior_errors = np.sqrt((self.residuals[:, self.split.train] ** 2).mean(axis=(1, 2)))
-        digest = hashlib.sha256(self.potentials.tobytes() + self.residuals.tobytes())
+        digest = hashlib.sha256(self.potentials.tobytes())
+        for Q in self.total_charges:
+            digest.update(self.labels[Q].tobytes())
         digest.update(json.dumps([options.folds, options.split]).encode())
         self.digest = digest.hexdigest()
 
