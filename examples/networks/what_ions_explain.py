@@ -70,15 +70,20 @@ def draw(path: Path, reference: np.ndarray, charges: dict[str, np.ndarray], rows
             shifted = np.array(limits) + sign * PAPER_TOLERANCE
             axis.plot(limits, shifted, color="black", linewidth=0.8, linestyle=":")
         axis.set(xlim=limits, ylim=limits, aspect="equal", xlabel="DFTB charge / e", title=name)
+        axis.set_xticks((-0.08, -0.04, 0.0))
     left.set_ylabel("predicted charge / e")
     places = np.arange(len(rows))
     within = [100 * metrics.within_tolerance for metrics in rows.values()]
-    explained = [100 * max(metrics.r2, 0.0) for metrics in rows.values()]
+    explained = [100 * metrics.r2 for metrics in rows.values()]
     right.barh(places - 0.2, within, 0.38, color="#bbbbbb", label=f"charges within {PAPER_TOLERANCE:g} e")
-    right.barh(places + 0.2, explained, 0.38, color="#0072b2", label="fluctuations explained (R²)")
+    right.barh(
+        places + 0.2, np.maximum(explained, 0.0), 0.38, color="#0072b2", label="fluctuations explained (R²)"
+    )
     for place, share, r2 in zip(places, within, explained, strict=True):
         right.text(share + 1, place - 0.2, f"{share:.1f}", va="center", fontsize=8)
-        right.text(r2 + 1, place + 0.2, f"{r2:.1f}" if r2 < 99.95 else f"{r2:.5f}", va="center", fontsize=8)
+        right.text(
+            max(r2, 0.0) + 1, place + 0.2, f"{r2:.1f}" if r2 < 99.95 else f"{r2:.5f}", va="center", fontsize=8
+        )
     right.set_yticks(places, list(rows))
     right.invert_yaxis()
     right.set(xlim=(0, 124), xlabel="per cent")

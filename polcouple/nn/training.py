@@ -121,13 +121,15 @@ class _ClassifierTraining:
 
     def run(self) -> dict[str, Metrics]:
         options, last = self.options, self.options.folds - 1
-        classifier, rows, result = self._fold(last, options.split)
+        classifier, tested, result = self._fold(last, options.split)
+        rows = dict(tested)
         if options.compare_splits:
             other: SplitKind = "random" if options.split == "blocks" else "blocks"
             rows |= {f"{name}, {other} split": m for name, m in self._fold(last, other)[1].items()}
         if options.cross_validation:
-            scores = [self._fold(fold, options.split)[1]["this model"] for fold in range(last)]
-            rows[f"mean of {options.folds} folds"] = mean_metrics([*scores, rows["this model"]])
+            every = [self._fold(fold, options.split)[1] for fold in range(last)] + [tested]
+            for name in tested:
+                rows[f"{name}, mean of {options.folds} folds"] = mean_metrics([part[name] for part in every])
         data = {
             "origin": self.dataset.origin,
             "labels": label_name(self.backend, self.total_charge),
