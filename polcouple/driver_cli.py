@@ -14,7 +14,12 @@ from polcouple.case import Case, read_case
 from polcouple.command import guarded, log
 from polcouple.errors import InputError, PolcoupleError, ProtocolError
 from polcouple.ipi_input import SocketAddress, init_file, read_xml, socket_addresses, step_of, time_step_ps
-from polcouple.options import add_backend_arguments, add_engine_arguments, backend_from_arguments
+from polcouple.options import (
+    add_backend_arguments,
+    add_engine_arguments,
+    backend_from_arguments,
+    backend_settings,
+)
 
 if TYPE_CHECKING:
     from polcouple.driver import DriverReport
@@ -53,12 +58,15 @@ def run(args: argparse.Namespace) -> int:
     # OpenMM and ASE are imported only now, when the input is known to be good
     from polcouple.driver import connect, serve, stop_ipi
     from polcouple.forces import ForceProvider
+    from polcouple.held_state import held_states
 
     interval = args.refresh or case.system.refresh.interval
     backend = backend_from_arguments(args, case)
     recorder = _recorder(args, case, root)
+    settings = f"{args.backend} {sorted(backend_settings(args, case).items())}"
+    held = held_states(case, backend, settings, interval, root is not None and step_of(root) > 0)
     providers = {
-        part: ForceProvider(case, backend, part, args.platform, args.threads, interval, recorder)
+        part: ForceProvider(case, backend, part, args.platform, args.threads, interval, recorder, held)
         for part in {address.part for address in addresses}
     }
     log(

@@ -35,6 +35,7 @@ from polcouple.classical import ClassicalEngine
 from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.errors import ConvergenceError, InputError
 from polcouple.force_field import Part
+from polcouple.held_state import HeldStates, ReplicaState
 from polcouple.structure_guard import StructureGuard
 from polcouple.units import HARTREE_TO_EV
 
@@ -69,18 +70,6 @@ class Evaluation:
 
 
 @dataclass
-class ReplicaState:
-    """What is remembered of one replica between evaluations."""
-
-    evaluations: int = 0
-    refreshes: int = 0
-    result: ChargeResult | None = None
-    environment: Environment | None = None
-    internal_energy: float = 0.0
-    work: float = 0.0
-
-
-@dataclass
 class Timings:
     """Wall time in seconds spent in each kind of work."""
 
@@ -91,7 +80,8 @@ class Timings:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
-#: called with the replica, the number of its evaluations before this one, and what its electrode sees
+#: called with the replica, the number of its evaluations by this provider before this one, and what its
+#: electrode sees
 Observer = Callable[[int, int, Environment], None]
 
 
@@ -106,6 +96,8 @@ class ForceProvider:
         threads: threads of OpenMM's CPU platform; None for OpenMM's choice.
         interval: evaluations of a replica between refreshes of its charges.
         observer: told of every evaluation that charges matter to.
+        held: where the states of an earlier provider are found and this one's are kept; None if nothing but
+            the positions matters, or nobody goes on from here.
 
     Attributes:
         timings: where the time went.
@@ -121,15 +113,18 @@ class ForceProvider:
         threads: int | None = None,
         interval: int = 1,
         observer: Observer | None = None,
+        held: HeldStates | None = None,
     ) -> None:
         self._case = case
         self._backend = backend if part != "bonded" else None
         self._interval = interval
         self._observer = observer
+        self._held = held
         self._engine = ClassicalEngine(case, part, platform, threads)
         self._site_potential = SitePotential(case.electrode.positions, case.cell, case.electrode.pbc)
         self._guard = StructureGuard(case)
         self._replicas: dict[int, ReplicaState] = {}
+        self._served: dict[int, int] = {}
         self.timings = Timings()
         self.warnings: set[str] = set()
 
@@ -141,22 +136,21 @@ class ForceProvider:
             ConvergenceError: the backend did not reach its accuracy or returned unusable charges.
         """
         self._guard.check(positions, cell)
-        state = self._replicas.get(replica)
-        if state is None:
-            self._guard.check_order(positions)
-            state = self._replicas[replica] = ReplicaState()
+        state, repeated = self._state(replica, positions)
         surface_energy = 0.0
         extras: dict[str, object] = {}
         if self._backend is not None:
             start = time.perf_counter()
             environment = self._environment(positions)
-            if state.evaluations % self._interval == 0:
-                self._refresh(self._backend, state, environment, replica)
-            state.environment = environment
+            if not repeated:
+                self._advance(self._backend, state, environment, replica)
+                if self._held is not None:
+                    self._held.append(replica, positions, state)
             self.timings.add("charges", start)
+            served = self._served.get(replica, 0)
             if self._observer is not None:
-                self._observer(replica, state.evaluations, environment)
-            state.evaluations += 1
+                self._observer(replica, served, environment)
+            self._served[replica] = served + 1
             surface_energy = state.internal_energy
             extras = _extras(state)
         start = time.perf_counter()
@@ -171,6 +165,21 @@ class ForceProvider:
             )
         return Evaluation(energy + surface_energy, forces, extras)
 
+    def _state(self, replica: int, positions: np.ndarray) -> tuple[ReplicaState, bool]:
+        """State of a replica, and whether it is the one after these positions (of an earlier provider)."""
+        if replica in self._replicas:
+            return self._replicas[replica], False
+        self._guard.check_order(positions)
+        state, repeated = ReplicaState(), False
+        if self._held is not None and self._backend is not None:
+            recalled = self._held.recall(replica, positions)
+            if recalled is not None:
+                state, repeated = recalled
+            elif (warning := self._held.unknown(replica)) is not None:
+                self.warnings.add(warning)
+        self._replicas[replica] = state
+        return state, repeated
+
     def _environment(self, positions: np.ndarray) -> Environment:
         electrolyte = self._case.electrolyte
         return Environment(
@@ -179,25 +188,34 @@ class ForceProvider:
             lambda moved: self._site_potential(moved, electrolyte.charges),
         )
 
+    def _advance(
+        self, backend: ChargeBackend, state: ReplicaState, environment: Environment, replica: int
+    ) -> None:
+        """Count an evaluation, refresh the charges if it is time, and account for the work of that."""
+        does_work = not (backend.conservative and self._interval == 1)
+        if state.evaluations % self._interval == 0:
+            old, old_energy = state.result, state.internal_energy
+            self._refresh(backend, state, environment, replica)
+            if does_work and old is not None and state.result is not None:
+                assert state.site_potentials is not None
+                ends = state.site_potentials + environment.site_potentials
+                change = state.result.charges - old.charges
+                state.work += state.internal_energy - old_energy + 0.5 * float(change @ ends)
+        state.evaluations += 1
+        next_refreshes = does_work and state.evaluations % self._interval == 0
+        state.site_potentials = environment.site_potentials if next_refreshes else None
+
     def _refresh(
         self, backend: ChargeBackend, state: ReplicaState, environment: Environment, replica: int
     ) -> None:
-        """Compute new charges and account for the work of exchanging them."""
-        old = state.result
-        new = checked_solve(backend, environment, self._case.total_charge, old, f"replica {replica}")
-        internal_energy = 0.0
-        if new.energy is not None:
-            internal_energy = new.energy - float(new.charges @ environment.site_potentials)
-        energy_is_state_function = backend.conservative and self._interval == 1
-        if old is not None and state.environment is not None and not energy_is_state_function:
-            change = new.charges - old.charges
-            state.work += internal_energy - state.internal_energy
-            if change.any():
-                ends = state.environment.site_potentials + environment.site_potentials
-                state.work += 0.5 * float(change @ ends)
+        """Compute new charges."""
+        where = f"replica {replica}"
+        new = checked_solve(backend, environment, self._case.total_charge, state.result, where)
         self.warnings.update(new.warnings)
         state.result = new
-        state.internal_energy = internal_energy
+        state.internal_energy = 0.0
+        if new.energy is not None:
+            state.internal_energy = new.energy - float(new.charges @ environment.site_potentials)
         state.refreshes += 1
 
 

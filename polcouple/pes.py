@@ -16,6 +16,7 @@ from polcouple.backends.base import create_backend
 from polcouple.case import read_case
 from polcouple.force_field import Part
 from polcouple.forces import ForceProvider
+from polcouple.held_state import held_states
 
 __DRIVER_NAME__ = "polcouple"
 __DRIVER_CLASS__ = "PolcouplePES"
@@ -46,7 +47,8 @@ class PolcouplePES(Dummy_driver):
         settings = system.system.backends.get(backend, {})
         charges = create_backend(backend, system.electrode, system.electrolyte, settings, system.directory)
         interval = int(refresh or system.system.refresh.interval)
-        self._provider = ForceProvider(system, charges, cast(Part, part), platform, interval=interval)
+        held = held_states(system, charges, f"{backend} {sorted(settings.items())}", interval)
+        self._provider = ForceProvider(system, charges, cast(Part, part), platform, None, interval, held=held)
 
     def compute_structure(
         self, cell: np.ndarray, pos: np.ndarray

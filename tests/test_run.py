@@ -95,10 +95,15 @@ def test_run_does_not_overwrite(short_run):
     assert (directory / "simulation.out").read_bytes() == before
 
 
-def test_restarted_run_equals_the_uninterrupted_one(tmp_path):
-    """Twenty steps with the charges of linear response, and ten and ten."""
-    case = ROOT / "ipi_inputs" / "graphene_nacl_small"
-    words = ("run", case, "--backend", "response", "--threads", 1, "--output")
+@pytest.mark.parametrize("interval", [1, 7])
+def test_restarted_run_equals_the_uninterrupted_one(tmp_path, interval):
+    """Twenty steps with the charges of linear response, and ten and ten, at every step and held for seven."""
+    case = tmp_path / "case"
+    shutil.copytree(ROOT / "ipi_inputs" / "graphene_nacl_small", case)
+    shorten(
+        case / "input.xml", 20, ('filename="refresh_work" stride="10"', 'filename="refresh_work" stride="1"')
+    )
+    words = ("run", case, "--backend", "response", "--threads", 1, "--refresh", interval, "--output")
     for name, lengths in (("whole", (20,)), ("parts", (10, 10))):
         for number, steps in enumerate(lengths):
             restart = ["--restart"] if number else []
@@ -108,6 +113,13 @@ def test_restarted_run_equals_the_uninterrupted_one(tmp_path):
     assert whole[-1, 0] == parts[-1, 0] == 20
     # a new OpenMM context sorts the atoms anew: single-precision sums in another order
     assert np.abs(whole[-1] - parts[-1]).max() < 1e-7 * np.abs(whole[-1]).max()
+    charges, work = (
+        [extras(tmp_path / name / f"simulation.{key}_0")[-1] for name in ("whole", "parts")]
+        for key in ("charges", "refresh_work")
+    )
+    assert np.abs(charges[0] - charges[1]).max() < 1e-9
+    assert work[0] == pytest.approx(work[1], abs=1e-9)
+    assert (work[0] != 0) == (interval > 1)
 
 
 def test_mistakes_are_one_line(tmp_path):
