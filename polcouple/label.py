@@ -11,7 +11,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -233,8 +233,8 @@ def _run(
                     raise error
             if suspects:
                 suspects.extend(running.values())
+                _stop(executor, running)
                 running.clear()
-                executor.shutdown(wait=False, cancel_futures=True)
                 executor = new_executor()
             for task in suspects:
                 deaths[id(task)] = deaths.get(id(task), 0) + 1
@@ -243,7 +243,14 @@ def _run(
                 else:
                     yield task, None
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        _stop(executor, running)
+
+
+def _stop(executor: Executor, running: Iterable[Future[ChargeResult]]) -> None:
+    """Give up what is running; Dask's executor knows no ``cancel_futures``."""
+    for future in running:
+        future.cancel()
+    executor.shutdown(wait=False)
 
 
 @contextmanager

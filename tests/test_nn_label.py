@@ -58,6 +58,17 @@ def test_a_dying_worker_costs_its_own_frame_only(dataset, monkeypatch):
     assert list(np.flatnonzero(status == CONVERGED)) == [0, 1, 3, 5]
 
 
+def test_a_dask_cluster_labels_the_same(dataset):
+    """A scheduler and a worker in processes of their own, over TCP on this host."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        summary = label.label_dataset(dataset.path, "fixed", [-1.0, 0.0], scheduler=cluster.scheduler_address)
+    assert summary.labelled == 12 and not summary.lost
+    np.testing.assert_allclose(dataset.complete_labels("fixed", -1.0).charges, -1.0 / 24)
+
+
 def test_frames_that_did_not_converge_are_redone_on_request(dataset, monkeypatch):
     nothing = np.full(6, np.nan)
     dataset.write_labels("fixed", 0.0, np.arange(6), np.zeros((6, 24)), nothing, nothing, np.arange(6) != 1)
