@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from polcouple.backends.base import Environment, create_backend
+from polcouple.backends.base import ChargeResult, Environment, create_backend
 from polcouple.command import log
 from polcouple.errors import InputError
 from polcouple.nn.binning import Binning
@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
     if args.all_frames:
         every = np.arange(len(dataset))
         split = Split(every, every, every)
-    rows, charges = evaluate_backends(dataset, chosen, split, args.labels)
-    table = markdown_table(rows)
+    rows, charges, levels = evaluate_backends(dataset, chosen, split, args.labels)
+    table = f"{markdown_table(rows)}\n{level_table(levels)}"
     print(table)
     if args.output is not None:
         from polcouple.nn.figures import parity_figure
@@ -70,7 +70,7 @@ def evaluate_backends(
     backends: Mapping[str, tuple[str, Mapping[str, Any]]],
     split: Split,
     labels: str | None = None,
-) -> tuple[dict[str, Metrics], dict[str, np.ndarray]]:
+) -> tuple[dict[str, Metrics], dict[str, np.ndarray], dict[str, tuple[float, float]]]:
     """Score backends on the test frames of ``split``, beside the null baselines.
 
     Args:
@@ -78,33 +78,42 @@ def evaluate_backends(
         labels: what to compare with, as ``BACKEND@CHARGE``; needed where the dataset has several.
 
     Returns:
-        Metrics by row, and charges (f, n) in e by row and under ``reference``.
+        Metrics by row; charges (f, n) in e by row and under ``reference``; root mean square errors of energy
+        and Fermi level in Hartree by row (NaN where there is none), beside the labels' standard deviations.
 
     Raises:
         InputError: no such labels, or labels that are missing or not converged.
         PolcoupleError: a backend that refuses the dataset's system or settings.
     """
     backend_name, total_charge = select_labels(dataset, labels)
-    everything = dataset.complete_labels(backend_name, total_charge).charges
-    reference = everything[split.test]
-    binning = Binning.fit(everything[split.train])
+    everything = dataset.complete_labels(backend_name, total_charge)
+    reference = everything.charges[split.test]
+    labelled = np.column_stack([everything.energy, everything.fermi_level])[split.test]
+    binning = Binning.fit(everything.charges[split.train])
     charges: dict[str, np.ndarray] = {"reference": reference}
     rows: dict[str, Metrics] = {}
+    levels: dict[str, tuple[float, float]] = {}
     for row, (name, settings) in backends.items():
-        charges[row] = backend_charges(dataset, name, settings, total_charge, split.test)
+        results = backend_results(dataset, name, settings, total_charge, split.test)
+        charges[row] = np.array([result.charges for result in results])
         rows[row] = evaluate(charges[row], reference, binning)
-    rows |= null_baselines(everything[split.train], reference, binning)
-    return rows, charges
+        found = np.array([(r.energy, r.fermi_level) for r in results], dtype=float)
+        errors = np.sqrt(np.mean((found - labelled) ** 2, axis=0))
+        levels[row] = (float(errors[0]), float(errors[1]))
+    spread = labelled.std(axis=0)
+    levels["standard deviation of the labels"] = (float(spread[0]), float(spread[1]))
+    rows |= null_baselines(everything.charges[split.train], reference, binning)
+    return rows, charges, levels
 
 
-def backend_charges(
+def backend_results(
     dataset: Dataset,
     name: str,
     settings: Mapping[str, Any],
     total_charge: float,
     indices: Sequence[int] | np.ndarray,
-) -> np.ndarray:
-    """(f, n) charges in e of a backend on the frames ``indices``; atoms not stored have NaN positions."""
+) -> list[ChargeResult]:
+    """Answers of a backend for the frames ``indices``; atoms not stored have NaN positions."""
     backend = create_backend(name, dataset.electrode, dataset.electrolyte, settings, Path.cwd())
     frames = dataset.frames()
     positions = np.full((len(dataset.electrolyte), 3), np.nan)
@@ -115,8 +124,17 @@ def backend_charges(
         result = backend.solve(environment, total_charge)
         if not result.converged:
             raise InputError(f"{dataset.path}: {name} did not converge on frame {frame}")
-        found.append(result.charges)
-    return np.array(found)
+        found.append(result)
+    return found
+
+
+def level_table(levels: Mapping[str, tuple[float, float]]) -> str:
+    """Errors of energies and Fermi levels, one line a row."""
+    lines = ["| | energy RMSE / Ha | Fermi level RMSE / Ha |", "|---|---:|---:|"]
+    for name, errors in levels.items():
+        shown = ["none" if np.isnan(error) else f"{error:.2e}" for error in errors]
+        lines.append(f"| {name} | {' | '.join(shown)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _parsed(text: str) -> tuple[str, dict[str, Any]]:

@@ -97,7 +97,7 @@ def main(dataset_path: str, figure_path: str) -> None:
     split = split_frames(len(dataset), 10, 9, "blocks")
     everything = dataset.complete_labels("dftb", TOTAL_CHARGE).charges
     backends = {name: ("nn", {"model": model}) for name, model in MODELS.items()}
-    found, charges = evaluate_backends(dataset, backends, split, f"dftb@{TOTAL_CHARGE:g}")
+    found, charges, _ = evaluate_backends(dataset, backends, split, f"dftb@{TOTAL_CHARGE:g}")
     ions = response_to_ions(dataset, everything, split.train)[split.test]
     binning = Binning.fit(everything[split.train])
     rows = {
