@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
+from types import FrameType
 
 from polcouple.errors import PolcoupleError
 
 
+class _StoppedError(KeyboardInterrupt):
+    """SIGTERM (a queueing system) or SIGHUP (a closed terminal): to be cleaned up after like Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.status = 128 + number
+
+
 def guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace, program: str) -> int:
-    """Run a command; its exit status: 2 for a PolcoupleError (one line on stderr), 130 for Ctrl-C."""
+    """Run a command; its exit status: 2 for a PolcoupleError (one line on stderr), 128 + n for signal n."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # nohup's choice to ignore SIGHUP is respected
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)
     try:
         return run(args)
     except PolcoupleError as error:
         print(f"{program}: error: {error}", file=sys.stderr, flush=True)
         return 2
+    except _StoppedError as error:
+        print(f"{program}: {error}", file=sys.stderr, flush=True)
+        return error.status
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr, flush=True)
         return 130
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise _StoppedError(number)
 
 
 def log(message: str) -> None:

@@ -25,8 +25,13 @@ from polcouple.ipi_input import UNIX_SOCKET_PREFIX, SocketAddress
 
 #: longest INIT string that is read (bytes)
 _LONGEST_INIT = 1_000_000
-#: a message that has begun must be complete after this time (s)
-_MESSAGE_TIMEOUT = 10.0
+#: a message that has begun must go on within this time (s). i-PI sends each in one piece, so that over a unix
+#: socket only an i-PI that was stopped, or no i-PI, keeps us waiting; TCP repeats lost packets for seconds
+_MESSAGE_TIMEOUT = {"unix": 1.0, "inet": 10.0}
+#: i-PI may be busy with other replicas or its output for this long before it takes an answer (s)
+_ANSWER_TIMEOUT = 60.0
+#: i-PI finds the EXIT file within a second and then ends its step's other requests (s)
+_STOP_TIMEOUT = 10.0
 
 
 @dataclass
@@ -77,14 +82,19 @@ def connect(
             try:
                 streams.append(_open(address))
                 break
-            except (ConnectionRefusedError, FileNotFoundError, TimeoutError):
+            except (ConnectionRefusedError, FileNotFoundError, TimeoutError) as error:
+                stale = address.mode == "unix" and isinstance(error, ConnectionRefusedError)
+                cure = "start it with `i-pi input.xml`"
+                if stale:
+                    path = UNIX_SOCKET_PREFIX + address.address
+                    cure = f"an i-PI that was killed left {path}: remove that file and start i-PI again"
                 if not announced:
-                    log(f"waiting for i-PI at {address}; start it with `i-pi input.xml`")
+                    log(f"waiting for i-PI at {address}; {cure}")
                     announced = True
                 if time.monotonic() > deadline:
                     raise InputError(
-                        f"i-PI did not appear at {address} within {patience:g} s; start it with"
-                        " `i-pi input.xml` or correct the address in its <ffsocket>"
+                        f"i-PI did not appear at {address} within {patience:g} s; {cure},"
+                        " or correct the address in its <ffsocket>"
                     ) from None
                 time.sleep(0.2)
             except OSError as error:
@@ -111,7 +121,7 @@ def serve(
     refreshing = {a.part for a in addresses} - {"bonded"} or {"bonded"}
     with selectors.DefaultSelector() as selector:
         for address, stream, provider in zip(addresses, streams, providers, strict=True):
-            stream.settimeout(_MESSAGE_TIMEOUT)
+            stream.settimeout(_MESSAGE_TIMEOUT[address.mode])
             connection = _Connection(address, provider, stream, IPIProtocol(stream))
             selector.register(stream, selectors.EVENT_READ, connection)
         while selector.get_map():
@@ -145,7 +155,7 @@ def stop_ipi(directory: Path, streams: Sequence[socket.socket]) -> None:
     signal_file.touch()
     try:
         for stream in streams:
-            stream.settimeout(_MESSAGE_TIMEOUT)
+            stream.settimeout(_STOP_TIMEOUT)
             with suppress(OSError):
                 while stream.recv(4096):
                     pass
@@ -176,7 +186,9 @@ def _answer(connection: _Connection, header: str, n_atoms: int) -> None:
         if connection.evaluation is None:
             raise ProtocolError(f"{address}: GETFORCE came before any positions")
         with _protocol_errors(address):
+            connection.stream.settimeout(_ANSWER_TIMEOUT)
             connection.stream.sendall(_force_message(connection.evaluation))
+            connection.stream.settimeout(_MESSAGE_TIMEOUT[address.mode])
         connection.evaluation = None
         # ask for INIT again: the next positions may be another replica's
         connection.replica = None
@@ -253,7 +265,7 @@ def _protocol_errors(address: SocketAddress) -> Iterator[None]:
             f"{address}: i-PI hung up without EXIT; look at i-PI's output and go on from RESTART"
         ) from None
     except TimeoutError:
-        raise ProtocolError(f"{address}: a message stopped half-way for {_MESSAGE_TIMEOUT:g} s") from None
+        raise ProtocolError(f"{address}: a message stopped half-way; is i-PI suspended?") from None
     except (AssertionError, UnicodeDecodeError):
         raise ProtocolError(
             f"{address}: received numbers that are not finite or text that is not ASCII"

@@ -211,6 +211,11 @@ class ForceProvider:
         """Compute new charges."""
         where = f"replica {replica}"
         new = checked_solve(backend, environment, self._case.total_charge, state.result, where)
+        expected = (len(self._case.electrode),)
+        if new.charges.shape != expected:
+            raise ConvergenceError(
+                f"{where}: the backend returned charges of shape {new.charges.shape}, not {expected}"
+            )
         self.warnings.update(new.warnings)
         state.result = new
         state.internal_energy = 0.0
@@ -226,7 +231,7 @@ def checked_solve(
     guess: ChargeResult | None,
     where: str,
 ) -> ChargeResult:
-    """Charges that may be used: converged, finite, of the right number and with the right sum.
+    """Charges that may be used: converged, finite and with the right sum.
 
     Raises:
         ConvergenceError: naming ``where``.

@@ -27,14 +27,18 @@ from polcouple.ipi_input import (
     read_xml,
     rename_sockets,
     set_total_steps,
+    socket_addresses,
     step_of,
     write_xml,
 )
 from polcouple.ipi_output import last_properties
 from polcouple.options import add_backend_arguments, add_engine_arguments, forwarded_arguments
+from polcouple.run_guard import locked, remove_stale_sockets
 
-#: i-PI gets this long to write its RESTART after being asked to stop (s)
+#: i-PI gets this long to finish its step and write its RESTART after being asked to stop (s)
 _PATIENCE = 60.0
+#: the driver gets this long to follow i-PI (s)
+_DRIVER_PATIENCE = 10.0
 _POLL = 0.2
 
 
@@ -68,8 +72,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         prepare(args.case, args.input, directory)
         last_step = args.steps
-    propagate(directory, last_step, forwarded_arguments(args))
-    log(f"done; go on with `polcouple run {args.case} --backend {args.backend} --steps N --restart`")
+    again = f"`polcouple run {args.case} --backend {args.backend} --steps N --restart`"
+    try:
+        reached = propagate(directory, last_step, forwarded_arguments(args))
+    except KeyboardInterrupt:
+        log(f"stopped; go on with {again}")
+        raise
+    if reached < last_step:
+        log(f"i-PI was asked to stop, at step {reached} of {last_step}; go on with {again}")
+    else:
+        log(f"done; go on with {again}")
     return 0
 
 
@@ -96,37 +108,58 @@ def prepare(case: Path, input_name: str, directory: Path) -> None:
 def restart_file(directory: Path) -> Path | None:
     """What a run goes on from: the newer of i-PI's RESTART and checkpoint; a killed run leaves only this.
 
+    A file that is not complete, because the disk was full or i-PI was killed as it wrote, is passed over.
+
     Raises:
-        InputError: the directory holds no run.
+        InputError: the directory holds no run, or no file of it is complete.
     """
     prefix = output_file(read_xml(directory / "input.xml")).rpartition(".")[0]
     files = [path for path in (directory / "RESTART", directory / f"{prefix}.checkpoint") if path.exists()]
-    return max(files, key=lambda path: path.stat().st_mtime) if files else None
+    failure: InputError | None = None
+    for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
+        try:
+            read_xml(path)
+            return path
+        except InputError as error:
+            log(f"warning: {error}; passed over")
+            failure = error
+    if failure is not None:
+        raise failure
+    return None
 
 
-def propagate(directory: Path, last_step: int, driver_words: list[str]) -> None:
+def propagate(directory: Path, last_step: int, driver_words: list[str]) -> int:
     """Run i-PI and the driver in a prepared directory, from where it stands to ``last_step``.
 
     Args:
         driver_words: options of polcouple-driver.
 
+    Returns:
+        The step reached: less than ``last_step`` where somebody asked i-PI to stop.
+
     Raises:
         RunFailedError: one of the two ended early.
+        InputError: another run is at work in the directory.
     """
-    restart = restart_file(directory)
-    root = read_xml(restart or directory / "input.xml")
-    first = step_of(root)
-    input_name = "restart.xml" if restart else "input.xml"
-    set_total_steps(root, last_step)
-    write_xml(root, directory / input_name)
-    (directory / "EXIT").unlink(missing_ok=True)
-    log(f"running in {directory}; what i-PI and the driver say is in i-pi.log and driver.log there")
-    programs = _start(directory, input_name, driver_words)
-    try:
-        _follow(programs, directory, first, last_step - first)
-    finally:
-        programs.stop()
-    log(f"driver: {_last_line(directory / 'driver.log').partition(' ')[2]}")
+    with locked(directory) as lock:
+        restart = restart_file(directory)
+        root = read_xml(restart or directory / "input.xml")
+        first = step_of(root)
+        input_name = "restart.xml" if restart else "input.xml"
+        set_total_steps(root, last_step)
+        write_xml(root, directory / input_name)
+        (directory / "EXIT").unlink(missing_ok=True)
+        addresses = socket_addresses(root, directory / input_name)
+        remove_stale_sockets(addresses)
+        log(f"running in {directory}; what i-PI and the driver say is in i-pi.log and driver.log there")
+        programs = _start(directory, input_name, driver_words, lock)
+        try:
+            _follow(programs, directory, first, last_step - first)
+        finally:
+            programs.stop()
+            remove_stale_sockets(addresses)
+        log(f"driver: {_last_line(directory / 'driver.log').partition(' ')[2]}")
+        return step_of(read_xml(directory / "RESTART"))
 
 
 @dataclass
@@ -137,33 +170,42 @@ class _Programs:
     driver: subprocess.Popen[bytes]
 
     def stop(self) -> None:
-        """Ask i-PI to stop, so that it writes RESTART, then end both."""
+        """Ask i-PI to stop, so that it writes RESTART, then end both; a second Ctrl-C ends them at once."""
+        try:
+            self._stop()
+        finally:
+            for process in (self.driver, self.ipi):
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+
+    def _stop(self) -> None:
         if self.ipi.poll() is None:
             self.ipi.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.ipi.wait(_PATIENCE)
-        for process in (self.driver, self.ipi):
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(5.0)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+        if self.driver.poll() is None:
+            self.driver.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.driver.wait(_DRIVER_PATIENCE)
 
 
-def _start(directory: Path, input_name: str, driver_words: list[str]) -> _Programs:
+def _start(directory: Path, input_name: str, driver_words: list[str], lock: int) -> _Programs:
     """Start i-PI and the driver."""
     ipi = shutil.which("i-pi", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if ipi is None:
         raise InputError("i-pi is not installed in this environment; `pip install ipi`")
     driver = [sys.executable, "-m", "polcouple.driver_cli", "--input", input_name, *driver_words]
-    return _Programs(
-        _spawn([ipi, input_name], directory, "i-pi.log"), _spawn(driver, directory, "driver.log")
-    )
+    server = _spawn([ipi, input_name], directory, "i-pi.log", lock)
+    try:
+        return _Programs(server, _spawn(driver, directory, "driver.log", lock))
+    except BaseException:
+        server.kill()
+        server.wait()
+        raise
 
 
-def _spawn(command: list[str], directory: Path, log_name: str) -> subprocess.Popen[bytes]:
+def _spawn(command: list[str], directory: Path, log_name: str, lock: int) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own (Ctrl-C is ours to act on), its output appended to a log."""
     with (directory / log_name).open("ab") as stream:
         return subprocess.Popen(
@@ -173,6 +215,7 @@ def _spawn(command: list[str], directory: Path, log_name: str) -> subprocess.Pop
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=(lock,),
         )
 
 
@@ -198,9 +241,8 @@ def _follow(programs: _Programs, directory: Path, first: int, steps: int) -> Non
         began: tuple[float, float] | None = None
         while programs.ipi.poll() is None:
             time.sleep(_POLL)
-            if programs.driver.poll() not in (None, 0):
-                programs.stop()
-                raise RunFailedError(f"the driver stopped: {_last_line(directory / 'driver.log')}")
+            if programs.driver.poll() not in (None, 0) and programs.ipi.poll() is None:
+                break
             latest = last_properties(output)
             if latest.get("step", -1) < first:
                 continue
@@ -210,13 +252,35 @@ def _follow(programs: _Programs, directory: Path, first: int, steps: int) -> Non
             if simulated > began[0]:
                 rate += f", {86.4 * (simulated - began[0]) / (now - began[1]):.3f} ns/day"
             bar.update(task, completed=latest["step"] - first, description="running", rate=rate)
-        if programs.ipi.returncode == 0:
+        if programs.ipi.poll() == 0:
             bar.update(task, completed=steps)
-    if programs.ipi.returncode != 0:
+    _require_success(programs, directory)
+
+
+def _require_success(programs: _Programs, directory: Path) -> None:
+    """Wait for both to end, and blame the right one if they failed."""
+    # an i-PI that died takes the driver along, and may be seen to end after it
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        programs.ipi.wait(2.0)
+    if programs.ipi.poll() not in (None, 0):
         raise RunFailedError(
-            f"i-PI stopped with status {programs.ipi.returncode}: {_last_line(directory / 'i-pi.log')};"
+            f"i-PI {_how(programs.ipi.returncode)}: {_last_line(directory / 'i-pi.log')};"
             f" see {directory / 'i-pi.log'}"
         )
+    # a driver that refused something had i-PI stop with status 0
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        programs.driver.wait(_DRIVER_PATIENCE)
+    if programs.driver.poll() not in (None, 0):
+        raise RunFailedError(
+            f"the driver {_how(programs.driver.returncode)}: {_last_line(directory / 'driver.log')}"
+        )
+
+
+def _how(status: int) -> str:
+    """How a process that failed has ended."""
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"stopped with status {status}"
 
 
 def _last_line(path: Path) -> str:

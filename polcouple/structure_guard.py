@@ -10,6 +10,8 @@ from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
 #: a cell or electrode atom that moved by more than this stops the run (bohr)
 _FROZEN_TOLERANCE = 1e-4
+#: no liquid gets this far from its cell, and sums over images lose their digits there (bohr)
+_FARTHEST = 1e6
 #: an O-H distance beyond this means that the atoms are not in the case's order (bohr)
 _LONGEST_BOND = 2.0 * ANGSTROM_TO_BOHR
 
@@ -39,9 +41,11 @@ class StructureGuard:
                 f"the cell sent by i-PI differs from the case's by {change * BOHR_TO_ANGSTROM:.2g} Angstrom;"
                 " electrodes need a constant cell (nve or nvt) and the case's init.xyz"
             )
-        if not np.isfinite(positions).all():
-            atom = int(np.argwhere(~np.isfinite(positions))[0, 0])
-            raise InputError(f"i-PI sent a position of atom {atom} that is not finite; shorten the time step")
+        lost = ~(np.abs(positions) < _FARTHEST)
+        if lost.any():
+            atom = int(np.argwhere(lost)[0, 0])
+            kind = "far outside the cell" if np.isfinite(positions[atom]).all() else "not finite"
+            raise InputError(f"i-PI sent a position of atom {atom} that is {kind}; shorten the time step")
         moved = self._distance(positions[case.electrode_indices] - case.electrode.positions)
         if not moved.max() < _FROZEN_TOLERANCE:
             atom = int(case.electrode_indices[moved.argmax()])
