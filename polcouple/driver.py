@@ -30,8 +30,8 @@ _LONGEST_INIT = 1_000_000
 _MESSAGE_TIMEOUT = {"unix": 1.0, "inet": 10.0}
 #: i-PI may be busy with other replicas or its output for this long before it takes an answer (s)
 _ANSWER_TIMEOUT = 60.0
-#: i-PI finds the EXIT file within a second and then ends its step's other requests (s)
-_STOP_TIMEOUT = 10.0
+#: i-PI looks for EXIT every second; then it waits for its step, and that for us, until we hang up (s)
+_STOP_TIMEOUT = 3.0
 
 
 @dataclass

@@ -9,6 +9,7 @@ apart however many digits i-PI's RESTART has.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -154,7 +155,7 @@ class HeldStates:
         except OSError as error:
             raise self._failure(error) from None
         if written != len(data):
-            raise InputError(f"{self._path}: the disk is full; free space and go on from RESTART")
+            raise self._failure(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         self._next += 1
 
     def _open(self) -> int:

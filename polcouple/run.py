@@ -7,7 +7,6 @@ the same by hand.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import shutil
 import signal
@@ -35,10 +34,12 @@ from polcouple.ipi_output import last_properties
 from polcouple.options import add_backend_arguments, add_engine_arguments, forwarded_arguments
 from polcouple.run_guard import locked, remove_stale_sockets
 
-#: i-PI gets this long to finish its step and write its RESTART after being asked to stop (s)
+#: i-PI gets this long to write its outputs and RESTART after being asked to stop (s)
 _PATIENCE = 60.0
+#: and this long of it to finish its step, whose forces are needed for nothing any more (s)
+_STEP_PATIENCE = 5.0
 #: the driver gets this long to follow i-PI (s)
-_DRIVER_PATIENCE = 10.0
+_DRIVER_PATIENCE = 5.0
 _POLL = 0.2
 
 
@@ -172,22 +173,34 @@ class _Programs:
     def stop(self) -> None:
         """Ask i-PI to stop, so that it writes RESTART, then end both; a second Ctrl-C ends them at once."""
         try:
-            self._stop()
+            if self.ipi.poll() is None:
+                self.ipi.send_signal(signal.SIGTERM)
+                if not _ended(self.ipi, _STEP_PATIENCE):
+                    self._end_driver()
+                    _ended(self.ipi, _PATIENCE)
+            if not _ended(self.driver, _DRIVER_PATIENCE):
+                self._end_driver()
         finally:
             for process in (self.driver, self.ipi):
                 if process.poll() is None:
-                    process.kill()
+                    os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
 
-    def _stop(self) -> None:
-        if self.ipi.poll() is None:
-            self.ipi.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.ipi.wait(_PATIENCE)
-        if self.driver.poll() is None:
-            self.driver.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.driver.wait(_DRIVER_PATIENCE)
+    def _end_driver(self) -> None:
+        """With what it has started; a computation that cannot be interrupted is not waited for."""
+        self.driver.terminate()
+        if not _ended(self.driver, 2.0):
+            os.killpg(self.driver.pid, signal.SIGKILL)
+            self.driver.wait()
+
+
+def _ended(process: subprocess.Popen[bytes], patience: float) -> bool:
+    """Wait for a process; whether it has ended by then."""
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _start(directory: Path, input_name: str, driver_words: list[str], lock: int) -> _Programs:
@@ -260,17 +273,14 @@ def _follow(programs: _Programs, directory: Path, first: int, steps: int) -> Non
 def _require_success(programs: _Programs, directory: Path) -> None:
     """Wait for both to end, and blame the right one if they failed."""
     # an i-PI that died takes the driver along, and may be seen to end after it
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        programs.ipi.wait(2.0)
+    _ended(programs.ipi, 2.0)
     if programs.ipi.poll() not in (None, 0):
         raise RunFailedError(
             f"i-PI {_how(programs.ipi.returncode)}: {_last_line(directory / 'i-pi.log')};"
             f" see {directory / 'i-pi.log'}"
         )
     # a driver that refused something had i-PI stop with status 0
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        programs.driver.wait(_DRIVER_PATIENCE)
-    if programs.driver.poll() not in (None, 0):
+    if _ended(programs.driver, _DRIVER_PATIENCE) and programs.driver.returncode != 0:
         raise RunFailedError(
             f"the driver {_how(programs.driver.returncode)}: {_last_line(directory / 'driver.log')}"
         )

@@ -17,16 +17,18 @@ import pytest
 from test_run import BIN, extras, properties
 
 from polcouple.held_state import FILE_NAME
+from polcouple.ipi_output import last_properties
 
 #: backends found by name in a directory that sitecustomize adds to the package's path
 BACKENDS = {
     "nan": "charges[3] = numpy.nan",
     "unbalanced": "charges[3] += 1e-3",
-    "short": "charges = charges[:-1]",
-    "hung": "self.calls += 1\n        while self.calls > 3: time.sleep(3600)",
+    "short": "charges = charges[:-1] * self.n / (self.n - 1)",
+    # as a computation in C, which Python's signal handlers do not interrupt
+    "hung": "self.calls += 1\n        if self.calls > 3: signal.pthread_sigmask(0, {2, 15}), time.sleep(99)",
 }
 BACKEND = """
-import time, numpy
+import signal, time, numpy
 from polcouple.backends.base import BackendOptions, ChargeResult
 class Options(BackendOptions): pass
 class Backend:
@@ -124,11 +126,7 @@ def driver(start, directory, *words, backend="fixed", **options):
 
 
 def steps_done(directory):
-    try:
-        rows = np.loadtxt(directory / "simulation.out", ndmin=2)
-    except (OSError, ValueError):
-        return -1
-    return int(rows[-1, 0]) if len(rows) else -1
+    return int(last_properties(directory / "simulation.out").get("step", -1))
 
 
 def wait_for(condition, seconds=40.0):
@@ -144,6 +142,7 @@ def last_line(process):
     return lines[-1]
 
 
+@pytest.mark.slow
 def test_killed_driver_is_replaced_while_ipi_waits(small_directory, address, start, tmp_path):
     """Charges held for seven steps: the second driver takes them over, and no step is lost."""
     prepare(small_directory, address, 40)
@@ -363,6 +362,7 @@ def test_signals_end_a_driver_cleanly(small_directory, address, start, number):
     assert (small_directory / "RESTART").exists()
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_keeps_others_out(small_directory, address, start, tmp_path):
     prepare(small_directory, address, 5)
     command = [sys.executable, "-m", "polcouple.cli", "run", small_directory, "--backend", "fixed"]
@@ -392,19 +392,27 @@ def alive(pid):
     ("backend", "message"),
     [
         ("nan", "charges that are not finite"),
-        ("unbalanced", "miss the total charge"),
-        ("short", "of shape (95,)"),
+        pytest.param("unbalanced", "miss the total charge", marks=pytest.mark.slow),
+        pytest.param("short", "of shape (95,)", marks=pytest.mark.slow),
     ],
 )
-def test_unusable_charges_move_no_atom(small_directory, address, start, tmp_path, backend, message):
+def test_unusable_charges_move_no_atom(
+    small_case, small_directory, address, start, tmp_path, backend, message
+):
     prepare(small_directory, address, 5)
     command = [sys.executable, "-m", "polcouple.cli", "run", small_directory, "--backend", backend]
     run = start(tmp_path, *command, "--steps", 20, "--output", tmp_path / "run", "--threads", 1)
     assert run.wait(60) == 2
     assert message in last_line(run)
-    assert steps_done(tmp_path / "run") == -1
+    assert steps_done(tmp_path / "run") <= 0
+    restart = (tmp_path / "run" / "RESTART").read_text()
+    text = re.search(r"<q .*?\[(.*?)\]", restart, re.S).group(1)
+    positions = np.array([float(word) for word in text.split(",")])
+    # i-PI's bohr differs in the ninth digit
+    assert np.abs(positions - small_case.positions.ravel()).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_hung_backend_does_not_keep_a_run_from_being_stopped(small_directory, address, start, tmp_path):
     prepare(small_directory, address, 5)
     command = [sys.executable, "-m", "polcouple.cli", "run", small_directory, "--backend", "hung"]
@@ -422,13 +430,15 @@ def limit_file_size():
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 
 
+@pytest.mark.slow
 def test_full_disk_stops_the_driver_and_ipi(small_directory, address, start):
     """No file of the driver may exceed 40 kB: its journal does after some steps."""
     prepare(small_directory, address, 1000)
     server = ipi(start, small_directory)
     limited = driver(start, small_directory, "--refresh", 5, backend="response", preexec_fn=limit_file_size)
     assert limited.wait(60) == 2
-    assert f"{FILE_NAME}: cannot be written (File too large)" in last_line(limited)
+    assert f"{FILE_NAME}: cannot be written (" in last_line(limited)
+    assert "free space" in last_line(limited)
     assert server.wait(30) == 0
     restart = (small_directory / "RESTART").read_text()
     assert restart.rstrip().endswith("</simulation>")
