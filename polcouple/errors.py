@@ -13,6 +13,10 @@ from collections.abc import Iterable
 class PolcoupleError(Exception):
     """Base of all errors caused by input or environment rather than by a defect."""
 
+    def __str__(self) -> str:
+        """One line, whatever was quoted from the user's files."""
+        return " ".join(super().__str__().split())
+
 
 class InputError(PolcoupleError):
     """A file, key or value the user gave is missing, malformed or inconsistent."""

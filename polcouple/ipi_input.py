@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
@@ -69,8 +70,8 @@ def socket_addresses(root: ElementTree.Element, path: Path) -> list[SocketAddres
         if mode not in ("unix", "inet"):
             raise InputError(f"{where}: mode '{mode}' is not served by polcouple-driver; use unix or inet")
         port = (element.findtext("port") or "65535").strip()
-        if not port.isdigit():
-            raise InputError(f"{where}: port '{port}' is not a number")
+        if not (port.isascii() and port.isdigit() and int(port) < 65536):
+            raise InputError(f"{where}: port '{port[:40]}' is not a number from 0 to 65535")
         part = _parameter(element.findtext("parameters") or "", "part") or "all"
         if part not in get_args(Part):
             raise InputError(f"{where}: part '{part}' is unknown{nearest(part, get_args(Part))}")
@@ -97,15 +98,22 @@ def output_file(root: ElementTree.Element) -> str:
 
 
 def step_of(root: ElementTree.Element) -> int:
-    """Step at which a RESTART was written; 0 for a fresh input."""
-    return int((root.findtext("step") or "0").strip())
+    """Step at which a RESTART was written; 0 for a fresh input.
+
+    Raises:
+        InputError: it is not a number.
+    """
+    text = (root.findtext("step") or "0").strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise InputError(f"<step> '{text[:40]}' of i-PI's input is not a number of steps")
+    return int(text)
 
 
 def time_step_ps(root: ElementTree.Element, path: Path) -> float:
     """Time in ps between two steps (of the outer level, with multiple time stepping).
 
     Raises:
-        InputError: there is no time step, or it is in an unknown unit.
+        InputError: there is no time step, it is not positive, or it is in an unknown unit.
     """
     element = root.find(".//dynamics/timestep")
     if element is None:
@@ -113,7 +121,13 @@ def time_step_ps(root: ElementTree.Element, path: Path) -> float:
     unit = element.get("units", "atomic_unit").strip() or "atomic_unit"
     if unit not in _TIME_UNITS_PS:
         raise InputError(f"{path}: <timestep> in '{unit}'{nearest(unit, _TIME_UNITS_PS)}; use femtosecond")
-    return float(element.text or 0.0) * _TIME_UNITS_PS[unit]
+    try:
+        value = float(element.text or "")
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < math.inf:
+        raise InputError(f"{path}: <timestep> '{(element.text or '').strip()[:40]}' is not a positive number")
+    return value * _TIME_UNITS_PS[unit]
 
 
 def set_total_steps(root: ElementTree.Element, total_steps: int) -> None:

@@ -22,6 +22,8 @@ DEFAULT_SLAKO = Path(__file__).parent / "slako" / "mio-1-1"
 _TAIL = 1.0
 _POINTS = 8
 _SHELL_NAMES = "spd"
+#: no line has more numbers
+_MOST_REPEATS = 100
 
 #: columns of (l1, l2, |m|) in the ten columns of H and the ten of S; l1 <= l2
 _COLUMNS = {(0, 0): [9], (0, 1): [8], (0, 2): [7], (1, 1): [5, 6], (1, 2): [3, 4], (2, 2): [0, 1, 2]}
@@ -184,6 +186,8 @@ def _grid(path: Path, lines: list[str]) -> tuple[float, int]:
     step, n_rows = fields[0], int(fields[1]) - 1
     if step <= 0.0 or n_rows <= _POINTS:
         raise InputError(f"{path}: line 1: grid spacing {step:g} and {n_rows} rows make no table")
+    if n_rows > len(lines):
+        raise InputError(f"{path} is truncated: line 1 announces {n_rows} rows, {len(lines)} lines are there")
     return step, n_rows
 
 
@@ -201,9 +205,13 @@ def _numbers(path: Path, lines: list[str], index: int, at_least: int) -> list[fl
     for field in lines[index].replace(",", " ").split():
         count, star, value = field.rpartition("*")
         try:
-            values += [float(value.lower().replace("d", "e"))] * (int(count) if star else 1)
+            repeats = int(count) if star else 1
+            number = float(value.lower().replace("d", "e"))
         except ValueError:
             break
+        if not 0 < repeats <= _MOST_REPEATS:
+            raise InputError(f"{path}: line {index + 1}: '{field[:40]}' is not a count and a number")
+        values += [number] * repeats
     if len(values) < at_least or not np.isfinite(values).all():
         raise InputError(f"{path}: line {index + 1}: expected {at_least} numbers, found {len(values)}")
     return values

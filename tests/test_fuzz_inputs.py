@@ -1,0 +1,210 @@
+"""Mutated input files: a case that can be computed with, or one line that names the file; nothing else."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from conftest import SMALL
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from polcouple.case import read_case
+from polcouple.classical import build_system
+from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
+from polcouple.errors import PolcoupleError
+from polcouple.ipi_input import init_file, output_file, read_xml, socket_addresses, step_of, time_step_ps
+
+RELAXED = settings(deadline=None, max_examples=150, derandomize=True, suppress_health_check=list(HealthCheck))
+SYSTEM = yaml.safe_load((SMALL / "system.yaml").read_text())
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 200),
+    st.sampled_from([10**30, -(10**30), 1e308, float("inf"), float("nan"), 1e-320]),
+    st.floats(-100.0, 100.0),
+    st.text(max_size=8),
+    st.sampled_from([[], {}, [1], {"x": 1}, "water", "O", "Na", "Xx", "electrode", "1.0"]),
+)
+
+
+def places(content, path=()):
+    """Paths of all values in nested dicts and lists."""
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in items:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, key))
+
+
+@st.composite
+def systems(draw):
+    """system.yaml with one or two values replaced, removed, renamed or added."""
+    content = yaml.safe_load(yaml.safe_dump(SYSTEM))
+    for _ in range(draw(st.integers(1, 2))):
+        *parents, key = draw(st.sampled_from(list(places(content))))
+        holder = content
+        for parent in parents:
+            holder = holder[parent]
+        action = draw(st.sampled_from(["replace", "replace", "remove", "rename", "add"]))
+        if action == "replace":
+            holder[key] = draw(JUNK)
+        elif action == "remove":
+            del holder[key]
+        elif isinstance(holder, list):
+            holder.insert(key, draw(JUNK))
+        elif action == "rename":
+            holder[draw(st.text(min_size=1, max_size=6))] = holder.pop(key)
+        else:
+            holder[draw(st.text(min_size=1, max_size=6))] = draw(JUNK)
+        if not content:
+            break
+    return content
+
+
+SKF = (DEFAULT_SLAKO / "C-C.skf").read_text()
+
+
+@st.composite
+def damaged(draw, text):
+    """A text with a few pieces cut out, doubled, or replaced."""
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(text)))
+        length = draw(st.sampled_from([0, 1, 5, 60, 2000, len(text)]))
+        filling = draw(
+            st.one_of(
+                st.just(""),
+                st.just(2 * text[start : start + length]),
+                st.sampled_from(
+                    ["nan", "-1", "1e400", "9" * 30, "\n", "\t", "\x00", "é", "#", "{", "- ", ": "]
+                ),
+                st.text(max_size=6),
+            )
+        )
+        text = text[:start] + filling + text[start + length :]
+    return text
+
+
+def write(path, text):
+    """As it is, whatever it is: surrogates, NUL and carriage returns included."""
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def valid_or_one_line(directory, *names):
+    try:
+        case = read_case(directory)
+        build_system(case)
+    except PolcoupleError as error:
+        message = str(error)
+        assert "\n" not in message
+        assert any(str(directory / name) in message for name in names), message
+        return
+    assert np.isfinite(case.positions).all()
+    assert case.charges.sum() + case.total_charge == pytest.approx(0.0, abs=1e-8)
+    assert len(case.electrode) + len(case.electrolyte) == len(case)
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    target = tmp_path_factory.mktemp("fuzz")
+    for name in ("system.yaml", "init.xyz"):
+        shutil.copy(SMALL / name, target)
+    return target
+
+
+@pytest.fixture
+def restored(directory):
+    yield directory
+    for name in ("system.yaml", "init.xyz"):
+        shutil.copy(SMALL / name, directory)
+
+
+@RELAXED
+@given(content=systems())
+@example(content=SYSTEM | {"topology": []})
+def test_changed_values_in_system_yaml(restored, content):
+    write(restored / "system.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    valid_or_one_line(restored, "system.yaml")
+
+
+@RELAXED
+@given(text=damaged((SMALL / "system.yaml").read_text()))
+def test_damaged_system_yaml(restored, text):
+    write(restored / "system.yaml", text)
+    valid_or_one_line(restored, "system.yaml")
+
+
+@RELAXED
+@given(text=damaged((SMALL / "init.xyz").read_text()))
+def test_damaged_init_xyz(restored, text):
+    write(restored / "init.xyz", text)
+    valid_or_one_line(restored, "init.xyz", "system.yaml")
+
+
+@RELAXED
+@given(line=st.integers(0, 581), word=st.integers(0, 8), new=st.text(max_size=8) | st.floats().map(str))
+def test_changed_words_in_init_xyz(restored, line, word, new):
+    lines = (SMALL / "init.xyz").read_text().splitlines()
+    words = lines[line % len(lines)].split()
+    words[word % len(words)] = new
+    lines[line % len(lines)] = " ".join(words)
+    write(restored / "init.xyz", "\n".join(lines) + "\n")
+    valid_or_one_line(restored, "init.xyz", "system.yaml")
+
+
+@RELAXED
+@given(text=damaged((SMALL / "input.xml").read_text()))
+def test_damaged_input_xml(tmp_path_factory, text):
+    read_everything(tmp_path_factory.getbasetemp() / "input.xml", text)
+
+
+WORDS = ["abc", "", "-1", "nan", "1e999", "²", "9" * 30, "0", "1.5", "localhost", "{part: none}", "{", "a\nb"]
+
+
+@pytest.mark.parametrize("key", ["address", "timestep", "total_steps", "parameters", "port", "step", "file"])
+@pytest.mark.parametrize("word", WORDS)
+def test_words_in_input_xml(tmp_path, key, word):
+    text = (SMALL / "input.xml").read_text()
+    if f"<{key}" in text:
+        text = re.sub(rf"(<{key}[^>]*>)[^<]*<", rf"\g<1>{word}<", text)
+    elif key == "port":
+        text = text.replace("<address>", f"<port>{word}</port><address>")
+    else:
+        text = text.replace("<total_steps>", f"<step>{word}</step><total_steps>")
+    read_everything(tmp_path / "input.xml", text)
+
+
+def read_everything(path, text):
+    """All that the driver and `polcouple run` read of i-PI's input."""
+    write(path, text)
+    try:
+        root = read_xml(path)
+        for address in socket_addresses(root, path):
+            assert address.mode in ("unix", "inet")
+        assert isinstance(init_file(root), str)
+        assert isinstance(output_file(root), str)
+        assert step_of(root) >= 0
+        assert time_step_ps(root, path) > 0
+    except PolcoupleError as error:
+        assert "\n" not in str(error)
+        assert str(path) in str(error) or "<step>" in str(error)
+
+
+@RELAXED
+@given(text=damaged(SKF))
+@example(text="0.02, 999999999999\n" + SKF.partition("\n")[2])
+@example(text="0.02, 1e400\n" + SKF.partition("\n")[2])
+@example(text=SKF.replace("20*1.0", "999999999999*1.0", 1))
+@example(text=SKF)
+def test_damaged_skf(tmp_path_factory, text):
+    folder = tmp_path_factory.getbasetemp() / "slako"
+    folder.mkdir(exist_ok=True)
+    path = Path(folder / "C-C.skf")
+    write(path, text)
+    try:
+        load_parameters(folder, ["C"])
+    except PolcoupleError as error:
+        assert "\n" not in str(error)
+        assert str(path) in str(error)
