@@ -97,8 +97,9 @@ def table(directory: Path, atoms: int, total_charge: float) -> None:
     later = properties["step"] > properties["step"][-1] / 4
     print(f"steps {properties['step'][-1]:.0f}, {properties['time'][-1]:.3g} ps")
     for name, samples in read_resources(directory / "resources.csv").items():
-        # what is loaded and compiled at the start is not growth
-        steady = samples[samples[:, 0] > properties["step"][-1] / 20]
+        # what is loaded and compiled at the start is not growth; at the last step both are ending
+        last_step = properties["step"][-1]
+        steady = samples[(samples[:, 0] > last_step / 20) & (samples[:, 0] < last_step)]
         growth = 1e3 * 1024 * np.polyfit(steady[:, 0], steady[:, 1], 1)[0]
         first, last = steady[0], steady[-1]
         print(
