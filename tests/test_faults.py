@@ -254,6 +254,7 @@ def test_gone_ipi(small_directory, address, start):
     stale.unlink()
 
 
+@pytest.mark.slow
 def test_stale_socket_does_not_stop_polcouple_run(small_directory, address, start, tmp_path):
     """The same socket name again, as after a kill of everything."""
     prepare(small_directory, address, 5)
