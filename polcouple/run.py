@@ -7,6 +7,7 @@ the same by hand.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -64,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
     if args.steps < 1:
         raise InputError(f"--steps {args.steps}: ask for at least one step")
     if args.restart:
-        restart = restart_file(directory)
+        with locked(directory):
+            restart = restart_file(directory)
         if restart is None:
             raise InputError(
                 f"{directory}: neither RESTART nor a checkpoint to go on from; run without --restart"
@@ -114,8 +116,8 @@ def restart_file(directory: Path) -> Path | None:
     Raises:
         InputError: the directory holds no run, or no file of it is complete.
     """
-    prefix = output_file(read_xml(directory / "input.xml")).rpartition(".")[0]
-    files = [path for path in (directory / "RESTART", directory / f"{prefix}.checkpoint") if path.exists()]
+    checkpoint = _checkpoint(directory)
+    files = [p for p in (directory / "RESTART", checkpoint, _kept(checkpoint)) if p.exists()]
     failure: InputError | None = None
     for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
         try:
@@ -127,6 +129,30 @@ def restart_file(directory: Path) -> Path | None:
     if failure is not None:
         raise failure
     return None
+
+
+def _checkpoint(directory: Path) -> Path:
+    """Where i-PI writes its checkpoints."""
+    return directory / f"{output_file(read_xml(directory / 'input.xml')).rpartition('.')[0]}.checkpoint"
+
+
+def _kept(checkpoint: Path) -> Path:
+    return checkpoint.with_name(checkpoint.name + ".kept")
+
+
+def _keep(checkpoint: Path) -> None:
+    """Copy a new, complete checkpoint: i-PI overwrites it in place, and may be killed as it does."""
+    kept = _kept(checkpoint)
+    with contextlib.suppress(OSError):
+        stamp = checkpoint.stat().st_mtime
+        if kept.exists() and kept.stat().st_mtime >= stamp:
+            return
+        text = checkpoint.read_text()
+        if text.rstrip().endswith("</simulation>"):
+            temporary = kept.with_name(kept.name + ".new")
+            temporary.write_text(text)
+            os.utime(temporary, (stamp, stamp))
+            os.replace(temporary, kept)
 
 
 def propagate(directory: Path, last_step: int, driver_words: list[str]) -> int:
@@ -241,6 +267,7 @@ def _follow(programs: _Programs, directory: Path, first: int, steps: int) -> Non
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     output = directory / output_file(read_xml(directory / "input.xml"))
+    checkpoint = _checkpoint(directory)
     columns = (
         "{task.description}",
         BarColumn(),
@@ -256,6 +283,7 @@ def _follow(programs: _Programs, directory: Path, first: int, steps: int) -> Non
             time.sleep(_POLL)
             if programs.driver.poll() not in (None, 0) and programs.ipi.poll() is None:
                 break
+            _keep(checkpoint)
             latest = last_properties(output)
             if latest.get("step", -1) < first:
                 continue

@@ -195,7 +195,9 @@ def test_killed_ipi_goes_on_from_its_checkpoint(small_directory, address, start,
     assert run.wait(30) == 2
     assert "i-PI was ended by SIGKILL" in run.log.read_text()
     assert not (tmp_path / "parts" / "RESTART").exists()
-    checkpoint = (tmp_path / "parts" / "simulation.checkpoint").read_text()
+    checkpoint = (tmp_path / "parts" / "simulation.checkpoint.kept").read_text()
+    # as if i-PI had been killed while it wrote
+    (tmp_path / "parts" / "simulation.checkpoint").write_text(checkpoint[:5000])
     reached = int(re.search(r"<step>\s*(\d+)", checkpoint).group(1))
     again = start(tmp_path, *command, "--steps", 60 - reached, "--output", tmp_path / "parts", "--restart")
     assert again.wait(90) == 0, again.log.read_text()
