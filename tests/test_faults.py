@@ -16,8 +16,11 @@ import numpy as np
 import pytest
 from test_run import BIN, extras, properties
 
+from polcouple.backends.base import create_backend
+from polcouple.forces import ForceProvider
 from polcouple.held_state import FILE_NAME
 from polcouple.ipi_output import last_properties
+from polcouple.units import ANGSTROM_TO_BOHR
 
 #: backends found by name in a directory that sitecustomize adds to the package's path
 BACKENDS = {
@@ -297,26 +300,38 @@ def test_two_drivers_cannot_hold_charges(small_directory, address, start):
 
 
 @pytest.mark.slow
-def test_four_beads_through_one_driver_and_through_two(small_directory, address, start, tmp_path):
+@pytest.mark.parametrize("n_drivers", [1, 2])
+def test_four_beads_have_the_charges_of_their_own_positions(
+    small_case, small_directory, address, start, n_drivers
+):
+    """Through one driver and through two.
+
+    Two runs are not compared: with several beads, i-PI 3.3.1 changes the trajectory at some of its checkpoints.
+    """
     prepare(small_directory, address, 6, **{'nbeads="1"': 'nbeads="4"'})
-    results = []
-    for n_drivers in (1, 2):
-        directory = tmp_path / str(n_drivers)
-        directory.mkdir()
-        for name in ("system.yaml", "init.xyz", "input.xml"):
-            (directory / name).write_bytes((small_directory / name).read_bytes())
-        server = ipi(start, directory)
-        drivers = [driver(start, directory, backend="response") for _ in range(n_drivers)]
-        assert server.wait(90) == 0
-        assert all(process.wait(10) == 0 for process in drivers)
-        results.append(
-            [properties(directory / "simulation.out")]
-            + [extras(directory / f"simulation.charges_{bead}") for bead in range(4)]
-        )
-    for one, two in zip(*results, strict=True):
-        assert np.abs(one - two).max() < 1e-7 * max(1.0, np.abs(one).max())
-    # the beads differ: a mixed-up replica would be seen
-    assert np.abs(results[0][1][-1] - results[0][2][-1]).max() > 1e-5
+    server = ipi(start, small_directory)
+    drivers = [driver(start, small_directory, backend="response") for _ in range(n_drivers)]
+    assert server.wait(90) == 0
+    assert all(process.wait(10) == 0 for process in drivers)
+    backend = create_backend("response", small_case.electrode, small_case.electrolyte)
+    provider = ForceProvider(small_case, backend, threads=1)
+    moving = small_case.electrolyte_indices
+    last = []
+    for bead in range(4):
+        lines = (small_directory / f"simulation.positions_{bead}.xyz").read_text().splitlines()
+        charges = extras(small_directory / f"simulation.charges_{bead}")
+        height = len(small_case) + 2
+        assert len(charges) == len(lines) // height == 7
+        for frame, written in enumerate(charges):
+            words = [line.split()[1:] for line in lines[frame * height + 2 : (frame + 1) * height]]
+            positions = small_case.positions.copy()
+            positions[moving] = np.array(words, float)[moving] * ANGSTROM_TO_BOHR
+            expected = provider.evaluate(positions, small_case.cell).extras["charges"]
+            # i-PI writes positions with six digits, 5e-5 Angstrom
+            assert np.abs(written - expected).max() < 1e-5
+        last.append(charges[-1])
+    # a mixed-up replica would be seen
+    assert min(np.abs(last[i] - last[j]).max() for i in range(4) for j in range(i)) > 1e-4
 
 
 @pytest.mark.slow
