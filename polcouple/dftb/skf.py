@@ -187,7 +187,10 @@ def _grid(path: Path, lines: list[str]) -> tuple[float, int]:
     if step <= 0.0 or n_rows <= _POINTS:
         raise InputError(f"{path}: line 1: grid spacing {step:g} and {n_rows} rows make no table")
     if n_rows > len(lines):
-        raise InputError(f"{path} is truncated: line 1 announces {n_rows} rows, {len(lines)} lines are there")
+        raise InputError(
+            f"{path} is truncated: it ends after line {len(lines)}, line 1 announces"
+            f" {n_rows} rows; get the file again"
+        )
     return step, n_rows
 
 
