@@ -306,7 +306,7 @@ def test_four_beads_have_the_charges_of_their_own_positions(
 ):
     """Through one driver and through two.
 
-    Two runs are not compared: with several beads, i-PI 3.3.1 changes the trajectory at some of its checkpoints.
+    Two runs are not compared: with several beads, i-PI 3.3.1 may change the trajectory at a checkpoint.
     """
     prepare(small_directory, address, 6, **{'nbeads="1"': 'nbeads="4"'})
     server = ipi(start, small_directory)
