@@ -340,7 +340,13 @@ class Dataset:
                 raise InputError(f"{self.path}: another process is writing to it; try again") from None
             raise InputError(f"{self.path}: not a readable HDF5 file") from None
         with file:
-            yield file
+            try:
+                yield file
+            except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:  # h5py's, of damaged bytes
+                raise InputError(
+                    f"{self.path}: damaged, or the disk is full ({' '.join(str(error).split())[:100]});"
+                    " copy it again or sample anew"
+                ) from None
 
     def _array(self, file: h5py.File, name: str) -> np.ndarray:
         if name not in file:

@@ -90,14 +90,15 @@ def load_model_files(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndar
     path = directory / _DESCRIPTION
     try:
         description = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
     if not isinstance(description, dict) or description.get("format") != _FORMAT:
         raise InputError(f"{path}: not a model description of format {_FORMAT}")
     weights = directory / _WEIGHTS
     if not weights.is_file():
         raise InputError(f"{weights}: missing; copy the whole model directory")
-    if _sha256(weights) != description.get("weights", {}).get("sha256"):
+    recorded = description.get("weights")
+    if not isinstance(recorded, dict) or _sha256(weights) != recorded.get("sha256"):
         raise InputError(
             f"{weights}: its SHA-256 is not the one in {_DESCRIPTION}; damaged, or of another model"
         )
