@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from polcouple.backends.base import ChargeResult, Environment
+from polcouple.backends.base import ChargeResult
 from polcouple.case import Case, read_case
 from polcouple.command import log
 from polcouple.errors import InputError
@@ -34,18 +34,14 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import track
 
     from polcouple.electrostatics.site_potential import SitePotential
-    from polcouple.forces import checked_solve
+    from polcouple.forces import checked_solve, environment_at
 
     site_potential = SitePotential(case.electrode.positions, case.cell, case.electrode.pbc)
     results: list[ChargeResult] = []
     seconds = []
     for number, positions in enumerate(track(frames, description=args.backend)):
         start = time.perf_counter()
-        environment = Environment(
-            case.electrolyte,
-            positions[case.electrolyte_indices],
-            lambda moved: site_potential(moved, case.electrolyte.charges),
-        )
+        environment = environment_at(case, site_potential, positions)
         guess = results[-1] if results else None
         results.append(checked_solve(backend, environment, case.total_charge, guess, f"frame {number}"))
         seconds.append(time.perf_counter() - start)

@@ -141,7 +141,7 @@ class ForceProvider:
         extras: dict[str, object] = {}
         if self._backend is not None:
             start = time.perf_counter()
-            environment = self._environment(positions)
+            environment = environment_at(self._case, self._site_potential, positions)
             if not repeated:
                 self._advance(self._backend, state, environment, replica)
                 if self._held is not None:
@@ -180,14 +180,6 @@ class ForceProvider:
         self._replicas[replica] = state
         return state, repeated
 
-    def _environment(self, positions: np.ndarray) -> Environment:
-        electrolyte = self._case.electrolyte
-        return Environment(
-            electrolyte,
-            positions[self._case.electrolyte_indices],
-            lambda moved: self._site_potential(moved, electrolyte.charges),
-        )
-
     def _advance(
         self, backend: ChargeBackend, state: ReplicaState, environment: Environment, replica: int
     ) -> None:
@@ -222,6 +214,16 @@ class ForceProvider:
         if new.energy is not None:
             state.internal_energy = new.energy - float(new.charges @ environment.site_potentials)
         state.refreshes += 1
+
+
+def environment_at(case: Case, site_potential: SitePotential, positions: np.ndarray) -> Environment:
+    """What the case's electrode sees when all atoms are at ``positions`` (N, 3) in bohr."""
+    electrolyte = case.electrolyte
+    return Environment(
+        electrolyte,
+        positions[case.electrolyte_indices],
+        lambda moved: site_potential(moved, electrolyte.charges),
+    )
 
 
 def checked_solve(

@@ -20,6 +20,7 @@ from polcouple.evaluate import evaluate_backends
 from polcouple.nn.binning import Binning
 from polcouple.nn.dataset import Dataset
 from polcouple.nn.evaluation import PAPER_TOLERANCE, Metrics, evaluate, markdown_table
+from polcouple.nn.figures import parity_panel
 from polcouple.nn.model_files import find_model
 from polcouple.nn.models import load_model
 from polcouple.nn.response_net import ResponseNet
@@ -55,20 +56,7 @@ def draw(path: Path, reference: np.ndarray, charges: dict[str, np.ndarray], rows
     limits = (-0.085, 0.025)
     panels = ((left, "classifier on ions"), (middle, "classifier on potentials"))
     for axis, name in panels:
-        axis.hexbin(
-            reference.ravel(),
-            charges[name].ravel(),
-            gridsize=60,
-            extent=(*limits, *limits),
-            bins="log",
-            cmap="viridis",
-            mincnt=1,
-            linewidths=0.1,
-        )
-        axis.plot(limits, limits, color="black", linewidth=0.8)
-        for sign in (-1, 1):
-            shifted = np.array(limits) + sign * PAPER_TOLERANCE
-            axis.plot(limits, shifted, color="black", linewidth=0.8, linestyle=":")
+        parity_panel(axis, reference, charges[name], np.array(limits), gridsize=60)
         axis.set(xlim=limits, ylim=limits, aspect="equal", xlabel="DFTB charge / e", title=name)
         axis.set_xticks((-0.08, -0.04, 0.0))
     left.set_ylabel("predicted charge / e")

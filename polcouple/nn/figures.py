@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,19 +28,7 @@ def parity_figure(
     figure = Figure(figsize=(3.4 * len(predicted) + 0.4, 3.9), layout="constrained")
     axes = figure.subplots(1, len(predicted), sharey=True, squeeze=False)[0]
     for axis, (name, charges) in zip(axes, predicted.items(), strict=True):
-        axis.hexbin(
-            reference.ravel(),
-            charges.ravel(),
-            gridsize=70,
-            extent=(*limits, *limits),
-            bins="log",
-            cmap="viridis",
-            mincnt=1,
-            linewidths=0.1,
-        )
-        axis.plot(limits, limits, color="black", linewidth=0.8)
-        for sign in (-1, 1):
-            axis.plot(limits, limits + sign * PAPER_TOLERANCE, color="black", linewidth=0.8, linestyle=":")
+        parity_panel(axis, reference, charges, limits, gridsize=70)
         metrics = rows[name]
         axis.set_title(
             f"{name}\nwithin {PAPER_TOLERANCE:g} e: {100 * metrics.within_tolerance:.1f} %,  "
@@ -49,6 +38,28 @@ def parity_figure(
         axis.set(xlim=limits, ylim=limits, aspect="equal", xlabel="reference charge / e")
     axes[0].set_ylabel("predicted charge / e")
     figure.savefig(path, dpi=150)
+
+
+def parity_panel(
+    axis: Any, reference: np.ndarray, predicted: np.ndarray, limits: np.ndarray, gridsize: int
+) -> None:
+    """Density of predicted against reference charges (f, n) in e, the diagonal, and the tolerance's band.
+
+    ``axis`` is a Matplotlib axes, ``limits`` (2,) the range in e of both of its directions.
+    """
+    axis.hexbin(
+        reference.ravel(),
+        predicted.ravel(),
+        gridsize=gridsize,
+        extent=(*limits, *limits),
+        bins="log",
+        cmap="viridis",
+        mincnt=1,
+        linewidths=0.1,
+    )
+    axis.plot(limits, limits, color="black", linewidth=0.8)
+    for sign in (-1, 1):
+        axis.plot(limits, limits + sign * PAPER_TOLERANCE, color="black", linewidth=0.8, linestyle=":")
 
 
 def _shown(r2: float) -> str:
