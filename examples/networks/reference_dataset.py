@@ -3,7 +3,8 @@
     python reference_dataset.py DIRECTORY reference.h5
 
 DIRECTORY holds system.npz and trajectory/*.npz: positions in Angstrom, charges in e, site potentials and
-Fermi levels in Hartree. Atoms are ordered electrode, water, ions.
+Fermi levels in Hartree. Atoms are ordered electrode, water, ions. The labels that come with it have no
+energies and are called reference@-4; `polcouple label reference.h5` makes dftb's.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from polcouple.units import ANGSTROM_TO_BOHR
 ORIGIN = (
     "400 frames, 0.5 ps apart, of 336 C (-4 e), 2065 SPC/Fw water, 90 Na+ and 86 Cl-: OpenMM, MTS Langevin "
     "at 300 K, electrode charges refreshed every 50 fs by linear response, after 30 ps of equilibration; "
-    "labels by self-consistent DFTB (mio-1-1, Gamma point, 300 K) converged to 2e-7 e, equal to DFTB+ 25.1."
+    "labels `dftb` by SCC-DFTB (mio-1-1, Gamma point, 300 K) converged to 1e-8 e."
 )
 TOTAL_CHARGE = -4.0
+LABELS = "reference"
 N_ELECTRODE = 336
 
 
 def convert(directory: Path, output: Path) -> Dataset:
-    """Make the dataset ``output``; its labels are called dftb@-4."""
+    """Make the dataset ``output``; its labels are called reference@-4."""
     system = np.load(directory / "system.npz")
     symbols = [str(symbol) for symbol in system["symbols"]]
     electrode = Electrode(
@@ -46,7 +48,7 @@ def convert(directory: Path, output: Path) -> Dataset:
         dataset.append(Frames(part["time"], part["site_potentials"], ion_positions))
         count = len(part["time"])
         dataset.write_labels(
-            "dftb",
+            LABELS,
             TOTAL_CHARGE,
             np.arange(first, first + count),
             part["charges"],
