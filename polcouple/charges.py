@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from polcouple.backends.base import ChargeResult
+from polcouple.backends.base import ChargeResult, checked_solve
 from polcouple.case import Case, read_case
 from polcouple.command import log
 from polcouple.errors import InputError
@@ -34,8 +34,9 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import track
 
     from polcouple.electrostatics.site_potential import SitePotential
-    from polcouple.forces import checked_solve, environment_at
+    from polcouple.forces import environment_at
 
+    n_electrode = len(case.electrode)
     site_potential = SitePotential(case.electrode.positions, case.cell, case.electrode.pbc)
     results: list[ChargeResult] = []
     seconds = []
@@ -43,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
         start = time.perf_counter()
         environment = environment_at(case, site_potential, positions)
         guess = results[-1] if results else None
-        results.append(checked_solve(backend, environment, case.total_charge, guess, f"frame {number}"))
+        result = checked_solve(backend, environment, n_electrode, case.total_charge, guess, f"frame {number}")
+        results.append(result)
         seconds.append(time.perf_counter() - start)
     levels = [np.nan if r.fermi_level is None else r.fermi_level * HARTREE_TO_EV for r in results]
     temporary = args.output.with_name(args.output.name + ".new")

@@ -29,18 +29,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, ChargeResult, Environment
+from polcouple.backends.base import ChargeBackend, Environment, checked_solve
 from polcouple.case import Case
 from polcouple.classical import ClassicalEngine
 from polcouple.electrostatics.site_potential import SitePotential
-from polcouple.errors import ConvergenceError, InputError
+from polcouple.errors import InputError
 from polcouple.force_field import Part
 from polcouple.held_state import HeldStates, ReplicaState
 from polcouple.structure_guard import StructureGuard
 from polcouple.units import HARTREE_TO_EV
-
-#: a backend whose charges miss the total charge by more than this is at fault (e)
-_SUM_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,13 +198,10 @@ class ForceProvider:
         self, backend: ChargeBackend, state: ReplicaState, environment: Environment, replica: int
     ) -> None:
         """Compute new charges."""
-        where = f"replica {replica}"
-        new = checked_solve(backend, environment, self._case.total_charge, state.result, where)
-        expected = (len(self._case.electrode),)
-        if new.charges.shape != expected:
-            raise ConvergenceError(
-                f"{where}: the backend returned charges of shape {new.charges.shape}, not {expected}"
-            )
+        case = self._case
+        new = checked_solve(
+            backend, environment, len(case.electrode), case.total_charge, state.result, f"replica {replica}"
+        )
         self.warnings.update(new.warnings)
         state.result = new
         state.internal_energy = 0.0
@@ -224,33 +218,6 @@ def environment_at(case: Case, site_potential: SitePotential, positions: np.ndar
         positions[case.electrolyte_indices],
         lambda moved: site_potential(moved, electrolyte.charges),
     )
-
-
-def checked_solve(
-    backend: ChargeBackend,
-    environment: Environment,
-    total_charge: float,
-    guess: ChargeResult | None,
-    where: str,
-) -> ChargeResult:
-    """Charges that may be used: converged, finite and with the right sum.
-
-    Raises:
-        ConvergenceError: naming ``where``.
-    """
-    result = backend.solve(environment, total_charge, guess)
-    if not result.converged:
-        raise ConvergenceError(
-            f"{where}: the backend did not converge in {result.iterations} cycles (residual"
-            f" {result.residual:.1e} e); loosen its accuracy or look at the structure"
-            + "".join(f"; {warning}" for warning in result.warnings)
-        )
-    if not np.isfinite(result.charges).all():
-        raise ConvergenceError(f"{where}: the backend returned charges that are not finite")
-    excess = float(result.charges.sum()) - total_charge
-    if abs(excess) > _SUM_TOLERANCE:
-        raise ConvergenceError(f"{where}: the backend's charges miss the total charge by {excess:.2e} e")
-    return result
 
 
 def _extras(state: ReplicaState) -> dict[str, object]:

@@ -8,14 +8,15 @@ import ase.io
 import numpy as np
 import pytest
 from conftest import SMALL
+from fault_cases import environment_with_faulty_backends
 
 from polcouple.units import BOHR_TO_ANGSTROM
 
 
-def charges(frames, output, backend="fixed"):
+def charges(frames, output, backend="fixed", environment=None):
     command = [sys.executable, "-m", "polcouple.cli", "charges", str(SMALL), str(frames)]
     command += ["--backend", backend, "-o", str(output)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
 
 
 @pytest.fixture
@@ -73,6 +74,21 @@ def test_frames_of_another_system_are_refused(frames, tmp_path, damage, message)
     done = charges(tmp_path / "frames.extxyz", tmp_path / "out.npz")
     assert done.returncode == 2
     assert "frame 1" in done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("backend", "message"),
+    [("nan", "not finite"), ("short", "of shape (95,), not (96,)"), ("unbalanced", "miss the total charge")],
+)
+def test_unusable_charges_are_refused(frames, tmp_path, backend, message):
+    ase.io.write(tmp_path / "frames.extxyz", frames)
+    environment = environment_with_faulty_backends(tmp_path / "faulty")
+    done = charges(tmp_path / "frames.extxyz", tmp_path / "out.npz", backend, environment)
+    assert done.returncode == 2
+    assert "frame 0: the backend" in done.stderr
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "out.npz").exists()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fault_cases import environment_with_faulty_backends
 from test_run import BIN, extras, properties
 
 from polcouple.backends.base import create_backend
@@ -21,28 +22,6 @@ from polcouple.forces import ForceProvider
 from polcouple.held_state import FILE_NAME
 from polcouple.ipi_output import last_properties
 from polcouple.units import ANGSTROM_TO_BOHR
-
-#: backends found by name in a directory that sitecustomize adds to the package's path
-BACKENDS = {
-    "nan": "charges[3] = numpy.nan",
-    "unbalanced": "charges[3] += 1e-3",
-    "short": "charges = charges[:-1] * self.n / (self.n - 1)",
-    # as a computation in C, which Python's signal handlers do not interrupt
-    "hung": "self.calls += 1\n        if self.calls > 3: signal.pthread_sigmask(0, {2, 15}), time.sleep(99)",
-}
-BACKEND = """
-import signal, time, numpy
-from polcouple.backends.base import BackendOptions, ChargeResult
-class Options(BackendOptions): pass
-class Backend:
-    conservative = True
-    calls = 0
-    def __init__(self, electrode, electrolyte, options): self.n = len(electrode)
-    def solve(self, environment, total_charge, guess=None):
-        charges = numpy.full(self.n, total_charge / self.n)
-        {fault}
-        return ChargeResult(charges)
-"""
 
 
 @pytest.fixture
@@ -59,14 +38,7 @@ def address():
 @pytest.fixture
 def environment(tmp_path):
     """Environment variables with which the faulty backends are found."""
-    folder = tmp_path / "faulty"
-    folder.mkdir()
-    for name, fault in BACKENDS.items():
-        (folder / f"{name}.py").write_text(BACKEND.format(fault=fault))
-    (folder / "sitecustomize.py").write_text(
-        f"import polcouple.backends; polcouple.backends.__path__.append({str(folder)!r})\n"
-    )
-    return os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    return environment_with_faulty_backends(tmp_path / "faulty") | {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture

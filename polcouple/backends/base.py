@@ -27,7 +27,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import polcouple.backends
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.errors import InputError, nearest
+from polcouple.errors import ConvergenceError, InputError, nearest
+
+#: a backend whose charges miss the total charge by more than this is at fault (e)
+_SUM_TOLERANCE = 1e-8
 
 
 class Environment:
@@ -114,6 +117,38 @@ class ChargeBackend(Protocol):
         not an exception; the caller decides.
         """
         ...
+
+
+def checked_solve(
+    backend: ChargeBackend,
+    environment: Environment,
+    n_electrode: int,
+    total_charge: float,
+    guess: ChargeResult | None,
+    where: str,
+) -> ChargeResult:
+    """Charges that may be used: converged, finite, one for each electrode atom and with the right sum.
+
+    Raises:
+        ConvergenceError: naming ``where``.
+    """
+    result = backend.solve(environment, total_charge, guess)
+    if not result.converged:
+        raise ConvergenceError(
+            f"{where}: the backend did not converge in {result.iterations} cycles (residual"
+            f" {result.residual:.1e} e); loosen its accuracy or look at the structure"
+            + "".join(f"; {warning}" for warning in result.warnings)
+        )
+    if result.charges.shape != (n_electrode,):
+        raise ConvergenceError(
+            f"{where}: the backend returned charges of shape {result.charges.shape}, not {(n_electrode,)}"
+        )
+    if not np.isfinite(result.charges).all():
+        raise ConvergenceError(f"{where}: the backend returned charges that are not finite")
+    excess = float(result.charges.sum()) - total_charge
+    if abs(excess) > _SUM_TOLERANCE:
+        raise ConvergenceError(f"{where}: the backend's charges miss the total charge by {excess:.2e} e")
+    return result
 
 
 def backend_names() -> list[str]:
