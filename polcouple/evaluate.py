@@ -19,6 +19,7 @@ from polcouple.nn.dataset import Dataset
 from polcouple.nn.evaluation import Metrics, evaluate, markdown_table, null_baselines
 from polcouple.nn.splits import Split, split_frames
 from polcouple.nn.training import select_labels
+from polcouple.options import parse_backend
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table; write it, the metrics and the figures where asked to."""
     dataset = Dataset(args.dataset)
-    chosen = {text: _parsed(text) for text in args.backends}
+    chosen = {text: parse_backend(text) for text in args.backends}
     split = split_frames(len(dataset), args.folds, args.folds - 1, args.split)
     if args.all_frames:
         every = np.arange(len(dataset))
@@ -135,14 +136,3 @@ def level_table(levels: Mapping[str, tuple[float, float]]) -> str:
         shown = ["none" if np.isnan(error) else f"{error:.2e}" for error in errors]
         lines.append(f"| {name} | {' | '.join(shown)} |")
     return "\n".join(lines) + "\n"
-
-
-def _parsed(text: str) -> tuple[str, dict[str, Any]]:
-    name, _, rest = text.partition(":")
-    settings = {}
-    for part in filter(None, rest.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise InputError(f"--backend {text}: write NAME:KEY=VALUE,KEY=VALUE")
-        settings[key] = yaml.safe_load(value)
-    return name, settings

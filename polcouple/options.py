@@ -75,6 +75,22 @@ def given_settings(args: argparse.Namespace) -> dict[str, Any]:
     return settings
 
 
+def parse_backend(text: str) -> tuple[str, dict[str, Any]]:
+    """Name and settings of ``NAME[:KEY=VALUE,...]``; a value with a slash is a path, made absolute.
+
+    Raises:
+        InputError: a setting that is not KEY=VALUE.
+    """
+    name, _, rest = text.partition(":")
+    settings = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise InputError(f"--backend {text}: write NAME:KEY=VALUE,KEY=VALUE")
+        settings[key] = str(Path(value).resolve()) if "/" in value else yaml.safe_load(value)
+    return name, settings
+
+
 def forwarded_arguments(args: argparse.Namespace) -> list[str]:
     """The shared options again as words of a command line, for a process started on the user's behalf."""
     words = ["--backend", args.backend, "--platform", args.platform]
