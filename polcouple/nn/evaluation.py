@@ -75,14 +75,18 @@ def evaluate(
     )
 
 
-def null_baselines(train: np.ndarray, reference: np.ndarray, binning: Binning) -> dict[str, Metrics]:
-    """Scores of no model: the uniform charge Q/N, and each atom's mean over the (t, n) training charges."""
-    uniform = np.broadcast_to(reference.mean(axis=1, keepdims=True), reference.shape)
-    atom_mean = np.broadcast_to(train.mean(axis=0), reference.shape)
+def null_charges(train: np.ndarray, reference: np.ndarray) -> dict[str, np.ndarray]:
+    """Charges (f, n) of no model in e: Q/N, and each atom's mean over the (t, n) training charges."""
     return {
-        "uniform Q/N": evaluate(uniform, reference, binning),
-        "mean of each atom": evaluate(atom_mean, reference, binning),
+        "uniform Q/N": np.broadcast_to(reference.mean(axis=1, keepdims=True), reference.shape),
+        "mean of each atom": np.broadcast_to(train.mean(axis=0), reference.shape),
     }
+
+
+def null_baselines(train: np.ndarray, reference: np.ndarray, binning: Binning) -> dict[str, Metrics]:
+    """Scores of :func:`null_charges`."""
+    charges = null_charges(train, reference)
+    return {name: evaluate(values, reference, binning) for name, values in charges.items()}
 
 
 def mean_metrics(parts: Sequence[Metrics]) -> Metrics:
