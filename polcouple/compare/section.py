@@ -19,6 +19,15 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Movie:
+    """An animated GIF, shown after the figures; `name` as of a figure."""
+
+    name: str
+    gif: bytes
+    caption: str
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows of text and numbers; the unit of each column stands in its heading ("peak height (g/cm3)").
 
@@ -39,4 +48,5 @@ class Section:
     paragraphs: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
+    movies: tuple[Movie, ...] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
