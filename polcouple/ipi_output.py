@@ -49,21 +49,50 @@ def read_extras(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: the file is missing or holds no frame.
     """
+    frames = list(iterate_extras(path))
+    if not frames:
+        raise InputError(f"{path}: no complete frame")
+    return np.array([step for step, _ in frames]), np.array([values for _, values in frames])
+
+
+def iterate_extras(path: Path) -> Iterator[tuple[int, np.ndarray]]:
+    """Step and values (m,) of one frame of an extras trajectory after the other, of a file of any length.
+
+    A frame that a crash cut off is left out, wherever it is: a run that goes on appends to the file.
+
+    Raises:
+        InputError: the file is missing, or holds something that is not a number.
+    """
+    size = None
+    for step, text in _extras_frames(path):
+        try:
+            values = np.array(text.split(), dtype=float)
+        except ValueError:
+            raise InputError(f"{path}: step {step} holds something that is not a number") from None
+        size = size or len(values)
+        if len(values) == size:
+            yield step, values
+
+
+def _extras_frames(path: Path) -> Iterator[tuple[int, str]]:
+    """Step and text of every frame whose last line is complete."""
+    step, body = 0, ""
     try:
-        frames = path.read_text().split("#EXTRAS(")[1:]
+        with path.open() as stream:
+            for line in stream:
+                before, header, after = line.partition("#EXTRAS(")
+                if header:
+                    if body.endswith("\n") and not before.strip():
+                        yield step, body
+                    step, body = int(after.partition("Step:")[2].split()[0]), ""
+                else:
+                    body += line
+            if body.endswith("\n"):
+                yield step, body
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; the run's input must write this extra") from None
-    steps, values = [], []
-    for frame in frames:
-        header, _, body = frame.partition("\n")
-        steps.append(int(header.partition("Step:")[2].split()[0]))
-        values.append([float(word) for word in body.split()])
-    while values and len(values[-1]) != len(values[0]):
-        steps.pop()
-        values.pop()
-    if not values:
-        raise InputError(f"{path}: no complete frame")
-    return np.array(steps), np.array(values)
+    except (IndexError, UnicodeDecodeError, ValueError):
+        raise InputError(f"{path}: damaged after step {step}") from None
 
 
 def _column_names(lines: Iterable[str]) -> Iterator[str]:
