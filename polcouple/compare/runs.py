@@ -1,0 +1,317 @@
+"""A finished run directory of `polcouple run`, its frames streamed one by one.
+
+Positions come through MDAnalysis, which keeps one frame in memory and the file offsets of the others. i-PI
+appends to its files: after a restart from a checkpoint some steps are written twice, and the later one, from
+which the run went on, counts.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from polcouple.case import Case, read_case
+from polcouple.errors import InputError
+from polcouple.ipi_input import init_file, read_xml, step_of, time_step_ps
+from polcouple.ipi_output import iterate_extras
+from polcouple.structure_guard import StructureGuard
+from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
+
+if TYPE_CHECKING:
+    import MDAnalysis
+
+#: what the driver says of itself when it starts
+_DRIVER_LINE = re.compile(r"backend (\w+), charges every (\d+) evaluation")
+_STEP = re.compile(r"Step:\s*(\d+)")
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One instant of a run.
+
+    Attributes:
+        step: of i-PI.
+        positions: (N, 3) in bohr, as i-PI wrote them: molecules may be split over the cell's faces.
+    """
+
+    step: int
+    positions: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run directory; read it with :func:`read_run`.
+
+    Attributes:
+        directory: of the run.
+        case: its system.
+        backend: that gave the charges, and ``interval`` in evaluations between their refreshes.
+        time_step_ps: between two steps of i-PI (the outer level of multiple time stepping).
+        first_step: frames before it are left out.
+        positions_path, charges_path: i-PI's trajectories.
+    """
+
+    directory: Path
+    case: Case
+    backend: str
+    interval: int
+    time_step_ps: float
+    first_step: int
+    positions_path: Path
+    charges_path: Path
+
+    @property
+    def name(self) -> str:
+        """Backend and directory, for legends and tables."""
+        return f"{self.backend} ({self.directory.name})"
+
+    @cached_property
+    def steps(self) -> np.ndarray:
+        """(n_frames,) steps at which positions were written, ascending."""
+        return self._index[1]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def frame_spacing_ps(self) -> float:
+        """Time between two frames of positions."""
+        return float(self.steps[1] - self.steps[0]) * self.time_step_ps
+
+    @cached_property
+    def universe(self) -> MDAnalysis.Universe:
+        """The trajectory as MDAnalysis sees it: Angstrom, the case's cell, names, elements, charges; waters are HOH.
+
+        Its frames are those of the file, including such as :meth:`frames` leaves out.
+        """
+        return _universe(self.case, self.positions_path)
+
+    def frames(self) -> Iterator[Frame]:
+        """Positions, one frame after the other.
+
+        Raises:
+            InputError: a frame does not belong to the case, or the file is damaged.
+        """
+        guard = StructureGuard(self.case)
+        trajectory = self.universe.trajectory
+        for number, step in zip(*self._index, strict=True):
+            where = f"{self.positions_path}: step {step}"
+            try:
+                positions = trajectory[int(number)].positions.astype(float) * ANGSTROM_TO_BOHR
+            except (OSError, ValueError):
+                raise InputError(f"{where}: the frame is damaged; repeat the run") from None
+            try:
+                guard.check(positions, self.case.cell)
+            except InputError as error:
+                raise InputError(f"{where}: {error}") from None
+            yield Frame(int(step), positions)
+
+    def charges(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Step and electrode charges (n_electrode,) in e, of one frame of i-PI's extras after the other.
+
+        Raises:
+            InputError: the file is missing, damaged or of another electrode.
+        """
+        n_electrode = len(self.case.electrode)
+        kept = _last_of_each(np.array([step for step, _ in iterate_extras(self.charges_path)], dtype=int))
+        for number, (step, values) in enumerate(iterate_extras(self.charges_path)):
+            if kept[number] and step >= self.first_step:
+                if len(values) != n_electrode:
+                    raise InputError(
+                        f"{self.charges_path}: {len(values)} charges at step {step}, the electrode has"
+                        f" {n_electrode} atoms; these are outputs of another case"
+                    )
+                yield step, values
+
+    @cached_property
+    def _index(self) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers in the file of the frames that count, and their steps."""
+        complete = self.universe.trajectory.n_frames
+        steps = np.fromiter(_steps(self.positions_path), dtype=int)[:complete]
+        numbers = np.flatnonzero(_last_of_each(steps) & (steps >= self.first_step))
+        return numbers, steps[numbers]
+
+
+def read_run(directory: Path | str, skip_ps: float = 0.0) -> Run:
+    """Open a finished run; the frames of its first ``skip_ps`` (equilibration) are left out.
+
+    Raises:
+        InputError: no run, an unfinished one, one with beads, or one whose outputs cannot be used.
+    """
+    directory = Path(directory)
+    path = directory / "input.xml"
+    if not path.is_file():
+        raise InputError(f"{directory}: no run here; give a directory that `polcouple run` made")
+    root = read_xml(path)
+    case = read_case(directory, init_file(root))
+    _require_finished(directory)
+    _require_one_bead(root, directory)
+    backend, interval = _driver(directory)
+    time_step = time_step_ps(root, path)
+    run = Run(
+        directory,
+        case,
+        backend,
+        interval,
+        time_step,
+        round(skip_ps / time_step),
+        _output(directory, root, path, "positions"),
+        _output(directory, root, path, "charges"),
+    )
+    _check_header(run)
+    return run
+
+
+def require_frames(run: Run, least: int) -> None:
+    """Refuse a run with fewer than ``least`` frames of positions.
+
+    Raises:
+        InputError: saying how many there are.
+    """
+    if len(run) < least:
+        skipped = " after what is skipped" if run.first_step else ""
+        raise InputError(
+            f"{run.directory}: {len(run)} frames{skipped}, {least} are needed; run on with --restart or write"
+            " positions more often (stride of <trajectory filename='positions'>)"
+        )
+
+
+def require_same_system(runs: Sequence[Run]) -> None:
+    """Refuse runs whose liquids or electrodes differ.
+
+    Raises:
+        InputError: naming the first difference.
+    """
+    first = runs[0]
+    for other in runs[1:]:
+        a, b = first.case, other.case
+        differences = {
+            "topology": a.symbols != b.symbols or a.system.topology != b.system.topology,
+            "cell": np.abs(a.cell - b.cell).max() > 1e-4,
+            "electrode": a.electrode.fingerprint() != b.electrode.fingerprint(),
+            "electrode's total charge": a.total_charge != b.total_charge,
+            "force field": a.system.force_field != b.system.force_field,
+        }
+        for what, differ in differences.items():
+            if differ:
+                raise InputError(
+                    f"{other.directory}: its {what} is not that of {first.directory};"
+                    " compare runs of one case"
+                )
+
+
+def _require_finished(directory: Path) -> None:
+    restart = directory / "RESTART"
+    again = f"finish it with `polcouple run CASE --output {directory} --steps N --backend NAME --restart`"
+    if not restart.is_file():
+        raise InputError(f"{directory}: the run has not finished (no RESTART); wait for it, or {again}")
+    continued = directory / "restart.xml"
+    newest = read_xml(continued if continued.is_file() else directory / "input.xml")
+    total, reached = int(newest.findtext("total_steps") or 0), step_of(read_xml(restart))
+    if reached < total:
+        raise InputError(f"{directory}: the run stands at step {reached} of {total}; {again}")
+
+
+def _require_one_bead(root: Element, directory: Path) -> None:
+    beads = next((element.get("nbeads", "1") for element in root.iter("initialize")), "1").strip()
+    if beads != "1":
+        raise InputError(f"{directory}: a run with {beads} beads; only runs with one are compared")
+
+
+def _driver(directory: Path) -> tuple[str, int]:
+    """Backend and refresh interval, from the driver's log; of the last start."""
+    path = directory / "driver.log"
+    found = _DRIVER_LINE.findall(path.read_text(errors="replace")) if path.is_file() else []
+    if not found:
+        raise InputError(f"{path}: does not say which backend the run had; make runs with `polcouple run`")
+    return str(found[-1][0]), int(found[-1][1])
+
+
+def _output(directory: Path, root: Element, path: Path, what: str) -> Path:
+    """The file of bead 0 that i-PI's input names for ``positions`` or for the extra ``charges``."""
+    output = root.find("output")
+    for element in output.iter("trajectory") if output is not None else ():
+        content = (element.text or "").partition("{")[0].strip()
+        name = element.get("filename", "").strip()
+        if what == "positions" and content == "positions":
+            format_ = element.get("format", "xyz").strip()
+            if format_ != "xyz":
+                raise InputError(f"{path}: positions are written as {format_}; use format='xyz'")
+            name += "_0.xyz"
+        elif what == "charges" and content == "extras" and element.get("extra_type", "").strip() == what:
+            name += "_0"
+        else:
+            continue
+        assert output is not None
+        found = directory / f"{output.get('prefix', 'i-pi').strip()}.{name}"
+        if not found.is_file():
+            raise InputError(f"{found}: no such file; the run has written no {what}")
+        return found
+    raise InputError(f"{path}: no <trajectory> of {what} in <output>; add it as `polcouple build` writes it")
+
+
+def _check_header(run: Run) -> None:
+    """The first frame has the case's atoms and cell, in Angstrom."""
+    with run.positions_path.open() as stream:
+        count, comment = stream.readline().strip(), stream.readline()
+        symbols = tuple(line.split()[0] for _, line in zip(range(len(run.case)), stream, strict=False))
+    if count != str(len(run.case)) or symbols != run.case.symbols:
+        raise InputError(f"{run.positions_path}: its atoms are not those of the case beside it")
+    for what in ("positions", "cell"):
+        if f"{what}{{angstrom}}" not in comment:
+            raise InputError(
+                f"{run.positions_path}: {what} are not in Angstrom; write <trajectory ..."
+                ' format="xyz" cell_units="angstrom"> positions{angstrom} </trajectory>'
+            )
+    lengths = np.array(comment.partition("CELL(abcABC):")[2].split()[:3], dtype=float)
+    if np.abs(lengths - np.linalg.norm(run.case.cell, axis=1) * BOHR_TO_ANGSTROM).max() > 1e-3:
+        raise InputError(f"{run.positions_path}: its cell is not that of the case beside it")
+
+
+def _steps(path: Path) -> Iterator[int]:
+    """Steps in the comment lines of i-PI's xyz file."""
+    with path.open() as stream:
+        for line in stream:
+            if line.startswith("#"):
+                match = _STEP.search(line)
+                yield int(match.group(1)) if match else -1
+
+
+def _last_of_each(steps: np.ndarray) -> np.ndarray:
+    """Mask of the frames that no later frame with the same or an earlier step supersedes."""
+    later = np.append(np.minimum.accumulate(steps[::-1])[::-1][1:], np.iinfo(int).max)
+    return np.asarray(steps < later)
+
+
+def _universe(case: Case, path: Path) -> Any:
+    from MDAnalysis import Universe
+    from MDAnalysis.transformations.boxdimensions import set_dimensions
+
+    waters = np.arange(len(case.water_oxygens))
+    residues = np.zeros(len(case), dtype=int)
+    for atom in range(3):
+        residues[case.water_oxygens + atom] = 1 + waters
+    residues[case.ion_indices] = 1 + len(waters) + np.arange(len(case.ion_indices))
+    names = ["electrode"] + ["HOH"] * len(waters) + [case.symbols[i] for i in case.ion_indices]
+    universe = Universe.empty(len(case), n_residues=len(names), atom_resindex=residues, trajectory=False)
+    universe.add_TopologyAttr("names", list(case.symbols))
+    universe.add_TopologyAttr("elements", list(case.symbols))
+    universe.add_TopologyAttr("charges", case.charges)
+    universe.add_TopologyAttr("resnames", names)
+    lengths = np.linalg.norm(case.cell, axis=1)
+    unit = case.cell / lengths[:, None]
+    cosines = np.array([unit[1] @ unit[2], unit[0] @ unit[2], unit[0] @ unit[1]])
+    box = np.concatenate([lengths * BOHR_TO_ANGSTROM, np.degrees(np.arccos(cosines))])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Reader has no dt")
+        universe.load_new(str(path), format="XYZ")
+    universe.trajectory.add_transformations(set_dimensions(box))
+    return universe
