@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write ``charges`` (n_frames, n_electrode) in e, ``fermi_level`` in eV (NaN: none) and ``seconds``."""
     case = read_case(args.case)
-    frames = read_frames(args.frames, case)
+    frames = list(read_frames(args.frames, case))
     backend = backend_from_arguments(args, case)
     from rich.progress import track
 
@@ -61,25 +63,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def read_frames(path: Path, case: Case) -> list[np.ndarray]:
-    """Positions (N, 3) in bohr of every frame, checked against the case.
+def read_frames(path: Path, case: Case) -> Iterator[np.ndarray]:
+    """Positions (N, 3) in bohr of one frame after the other, checked against the case.
 
     Raises:
         InputError: unreadable file; a frame with other atoms, in another order, or not finite.
     """
-    import ase.io
-
-    try:
-        frames = ase.io.read(path, index=":")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except Exception as error:  # every format of ASE's raises its own
-        raise InputError(f"{path}: ASE cannot read it ({type(error).__name__}: {error})") from None
-    if not frames:
-        raise InputError(f"{path}: no frames")
     guard = StructureGuard(case)
-    positions = []
-    for number, frame in enumerate(frames):
+    number = -1
+    for number, frame in enumerate(_frames_of(path)):
         where = f"{path}: frame {number}"
         symbols = tuple(frame.get_chemical_symbols())
         if len(symbols) != len(case):
@@ -99,5 +91,18 @@ def read_frames(path: Path, case: Case) -> list[np.ndarray]:
             guard.check_order(bohr)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
-        positions.append(bohr)
-    return positions
+        yield bohr
+    if number < 0:
+        raise InputError(f"{path}: no frames")
+
+
+def _frames_of(path: Path) -> Iterator[Any]:
+    """ASE's Atoms, one after the other."""
+    import ase.io
+
+    try:
+        yield from ase.io.iread(path, index=":")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except Exception as error:  # every format of ASE's raises its own
+        raise InputError(f"{path}: ASE cannot read it ({type(error).__name__}: {error})") from None

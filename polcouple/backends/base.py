@@ -74,6 +74,8 @@ class ChargeResult:
         converged: False when the requested accuracy was not reached; the charges must then not be used.
         iterations: self-consistency cycles (0 for closed forms).
         residual: estimated largest error of a charge in e (0 for closed forms).
+        unprojected_sum: sum of the charges in e before they were corrected to the total charge, or None
+            where no correction was needed.
         warnings: one line each, for the log.
     """
 
@@ -84,6 +86,7 @@ class ChargeResult:
     converged: bool = True
     iterations: int = 0
     residual: float = 0.0
+    unprojected_sum: float | None = None
     warnings: tuple[str, ...] = ()
 
 

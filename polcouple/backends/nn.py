@@ -169,12 +169,20 @@ class _ClassifierSolver:
         else:
             inputs = model.inputs(potentials[None], None)
         raw = model.binning.charges(self._labels(inputs).numpy()[0])
-        deficit = float(total_charge - raw.sum()) / len(raw)
+        unprojected_sum = float(raw.sum())
+        deficit = (total_charge - unprojected_sum) / len(raw)
         charges = raw + deficit
         charges += (total_charge - charges.sum()) / len(charges)
         warnings: tuple[str, ...] = ()
         if abs(deficit) > _LARGE_DEFICIT:
             warnings = (
-                f"model {model.name}: labels sum to {np.sum(raw):.3f} e, {deficit:+.4f} e added to each atom",
+                f"model {model.name}: labels sum to {unprojected_sum:.3f} e, "
+                f"{deficit:+.4f} e added to each atom",
             )
-        return ChargeResult(charges, potentials, residual=abs(deficit), warnings=warnings)
+        return ChargeResult(
+            charges,
+            potentials,
+            residual=abs(deficit),
+            unprojected_sum=unprojected_sum,
+            warnings=warnings,
+        )
