@@ -88,7 +88,7 @@ class Run:
 
     @cached_property
     def universe(self) -> MDAnalysis.Universe:
-        """The trajectory as MDAnalysis sees it: Angstrom, the case's cell, names, elements, charges; waters are HOH.
+        """The trajectory as MDAnalysis sees it: Angstrom, the case's cell, elements, charges, waters as HOH.
 
         Its frames are those of the file, including such as :meth:`frames` leaves out.
         """
@@ -293,6 +293,7 @@ def _last_of_each(steps: np.ndarray) -> np.ndarray:
 
 def _universe(case: Case, path: Path) -> Any:
     from MDAnalysis import Universe
+    from MDAnalysis.lib.mdamath import triclinic_box
     from MDAnalysis.transformations.boxdimensions import set_dimensions
 
     waters = np.arange(len(case.water_oxygens))
@@ -306,10 +307,7 @@ def _universe(case: Case, path: Path) -> Any:
     universe.add_TopologyAttr("elements", list(case.symbols))
     universe.add_TopologyAttr("charges", case.charges)
     universe.add_TopologyAttr("resnames", names)
-    lengths = np.linalg.norm(case.cell, axis=1)
-    unit = case.cell / lengths[:, None]
-    cosines = np.array([unit[1] @ unit[2], unit[0] @ unit[2], unit[0] @ unit[1]])
-    box = np.concatenate([lengths * BOHR_TO_ANGSTROM, np.degrees(np.arccos(cosines))])
+    box = triclinic_box(*(case.cell * BOHR_TO_ANGSTROM))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Reader has no dt")
         universe.load_new(str(path), format="XYZ")
