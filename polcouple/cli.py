@@ -20,6 +20,7 @@ COMMANDS = {
     "label": ("polcouple.label", "charges of a dataset's frames by a backend, in parallel"),
     "train": ("polcouple.train", "train a network on a labelled dataset"),
     "evaluate": ("polcouple.evaluate", "score backends on a labelled dataset, beside the null baselines"),
+    "compare": ("polcouple.compare", "compare runs and backends, in a report with figures and numbers"),
     "conserved": ("polcouple.conserved", "correct a run's conserved quantity for the work of the refreshes"),
     "charges": ("polcouple.charges", "evaluate a backend on the frames of a trajectory"),
 }

@@ -1,0 +1,95 @@
+"""The runs of a comparison that is asked for by a case and backends: one directory each, resumable."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from polcouple.case import read_case
+from polcouple.command import log
+from polcouple.compare.models import Model
+from polcouple.errors import InputError
+from polcouple.ipi_input import init_file, read_xml, step_of, write_xml
+from polcouple.options import forwarded_arguments
+from polcouple.run import RunFailedError, prepare, propagate, restart_file
+
+#: written beside the run: what it was made from
+_IDENTITY = "comparison.json"
+#: steps between checkpoints: what an interruption costs at most
+_CHECKPOINT_STRIDE = 200
+
+
+def make_runs(args: argparse.Namespace, case: Path, models: Sequence[Model], directory: Path) -> list[Path]:
+    """Run the case once with each model for ``args.steps`` steps; what is finished is kept.
+
+    Args:
+        args: ``input``, ``steps``, ``every``, and the engine's options.
+        directory: the runs go into subdirectories of it.
+
+    Returns:
+        The run directories, in the order of the models.
+
+    Raises:
+        InputError: a directory holds a run made in another way.
+        RunFailedError: i-PI or the driver stopped early.
+    """
+    made = [directory / re.sub(r"[^\w.-]+", "_", model.label).strip("_") for model in models]
+    identities = [_identity(args, case, model) for model in models]
+    # all of them before the first is run
+    for run, identity in zip(made, identities, strict=True):
+        if (run / _IDENTITY).exists() and (run / _IDENTITY).read_text() != identity:
+            raise InputError(
+                f"{run} holds a run of another case, or with other settings or --every; remove it, or choose"
+                " another -o"
+            )
+    for model, run, identity in zip(models, made, identities, strict=True):
+        if not (run / _IDENTITY).exists():
+            prepare(case, args.input, run)
+            _set_strides(run, args.every)
+            (run / _IDENTITY).write_text(identity)
+        if _reached(run) >= args.steps:
+            log(f"{run}: finished before, kept")
+        elif propagate(run, args.steps, _driver_words(args, model)) < args.steps:
+            raise RunFailedError(f"{run}: i-PI was asked to stop; repeat the command to go on")
+    return made
+
+
+def _driver_words(args: argparse.Namespace, model: Model) -> list[str]:
+    engine = {"platform": args.platform, "threads": args.threads, "refresh": args.refresh, "slako": None}
+    settings = [f"{key}={value}" for key, value in model.given.items()]
+    return forwarded_arguments(argparse.Namespace(backend=model.backend, settings=settings, **engine))
+
+
+def _identity(args: argparse.Namespace, case: Path, model: Model) -> str:
+    """What decides the trajectory, as text."""
+    root = read_xml(case / args.input)
+    files = [case / "system.yaml", case / args.input, case / init_file(root)]
+    made_from = {
+        "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+        "model": model.identity(read_case(case, init_file(root))),
+        "driver": _driver_words(args, model),
+        "every": args.every,
+    }
+    return json.dumps(made_from, indent=1) + "\n"
+
+
+def _set_strides(run: Path, every: int) -> None:
+    """Positions and charges every ``every`` steps; checkpoints, so that an interruption is cheap."""
+    root = read_xml(run / "input.xml")
+    for trajectory in root.iter("trajectory"):
+        content = (trajectory.text or "").partition("{")[0].strip()
+        if content == "positions" or trajectory.get("extra_type") == "charges":
+            trajectory.set("stride", str(every))
+    for checkpoint in root.iter("checkpoint"):
+        checkpoint.set("stride", str(_CHECKPOINT_STRIDE))
+    write_xml(root, run / "input.xml")
+
+
+def _reached(run: Path) -> int:
+    """Step at which the run stands."""
+    restart = restart_file(run)
+    return step_of(read_xml(restart)) if restart is not None else 0

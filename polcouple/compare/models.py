@@ -1,0 +1,103 @@
+"""The backends of a comparison: what the user asked for, under a name short enough for a legend."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polcouple.backends.base import backend_names, parse_options
+from polcouple.backends.nn import Options as NetworkOptions
+from polcouple.case import Case
+from polcouple.errors import InputError, nearest
+from polcouple.nn.binning import Binning
+from polcouple.nn.model_files import find_model, load_model_files
+from polcouple.options import parse_backend
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A backend with settings.
+
+    Attributes:
+        label: for legends, unique in a comparison.
+        backend: name.
+        given: settings of the command line.
+        settings: those of the case with ``given`` over them.
+    """
+
+    label: str
+    backend: str
+    given: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+    def network(self) -> dict[str, Any] | None:
+        """model.yaml of a network, None for other backends.
+
+        Raises:
+            InputError: there is no such model.
+        """
+        if self.backend != "nn":
+            return None
+        options = parse_options(NetworkOptions, self.settings, "settings of backend 'nn'")
+        assert isinstance(options, NetworkOptions)
+        return load_model_files(find_model(options.model))[0]
+
+    def identity(self, case: Case) -> str:
+        """Digest of all that decides which charges it gives on a frame of the case."""
+        network = self.network()
+        decisive = {
+            "backend": self.backend,
+            "settings": {key: str(value) for key, value in sorted(self.settings.items())},
+            "weights": network["weights"]["sha256"] if network else None,
+            "electrode": case.electrode.fingerprint(),
+            "electrolyte": hashlib.sha256(case.electrolyte.charges.tobytes()).hexdigest(),
+            "total_charge": case.total_charge,
+        }
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
+
+
+def parse_models(texts: Sequence[str], case: Case) -> list[Model]:
+    """Models of the words ``NAME[:KEY=VALUE,...]``; one that is asked for twice is taken once.
+
+    Raises:
+        InputError: unknown backend, or a setting that is not KEY=VALUE.
+    """
+    parsed = {text: parse_backend(text) for text in texts}
+    known = backend_names()
+    for text, (name, _) in parsed.items():
+        if name not in known:
+            raise InputError(f"--backend {text}: no backend '{name}'{nearest(name, known)}")
+    labels = {text: _label(name, given) for text, (name, given) in parsed.items()}
+    models = []
+    for text, (name, given) in parsed.items():
+        unique = list(labels.values()).count(labels[text]) == 1
+        settings = dict(case.system.backends.get(name, {})) | given
+        models.append(Model(labels[text] if unique else text, name, given, settings))
+    return models
+
+
+def common_binning(models: Sequence[Model], reference_charges: np.ndarray) -> Binning:
+    """Bins of the first classifier among the models, or else bins of the paper's width over the reference.
+
+    A classifier's labels are the bins it was trained with: bins of another origin would split them.
+    """
+    for model in models:
+        network = model.network()
+        if network is not None and "bins" in network:
+            bins = network["bins"]
+            # model.yaml rounds the values, which may lie on an edge
+            values, width = np.array(bins["values"], dtype=float), float(bins["width"])
+            edges = float(bins["q_min"]) + width * np.arange(len(values) + 1)
+            return Binning(float(bins["q_min"]), width, np.clip(values, edges[:-1], edges[1:]))
+    return Binning.fit(reference_charges)
+
+
+def _label(name: str, given: Mapping[str, Any]) -> str:
+    values = [Path(value).name if "/" in str(value) else f"{value}" for value in given.values()]
+    return f"{name} ({', '.join(values)})" if values else name

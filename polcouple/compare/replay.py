@@ -1,0 +1,195 @@
+"""The same frames through several backends, one of which is the reference.
+
+Charges once computed are kept: an interrupted replay goes on where it stopped, and a backend added to a
+comparison costs its own frames only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, checked_solve, create_backend
+from polcouple.case import Case
+from polcouple.compare.models import Model, common_binning
+from polcouple.electrostatics.site_potential import SitePotential
+from polcouple.errors import InputError
+from polcouple.forces import environment_at
+from polcouple.nn.binning import Binning
+from polcouple.nn.evaluation import null_charges
+
+#: seconds between writes of what was computed so far
+_SAVE_PERIOD = 5.0
+#: a time mean and fluctuations about it need two frames
+FEWEST_FRAMES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """Charges that several backends give on the same f frames.
+
+    Attributes:
+        reference: name of the reference; its charges are in ``charges`` too.
+        charges: (f, n) in e by name.
+        baselines: (f, n) in e of no model: Q/N, and each atom's mean over these very frames.
+        unprojected_sums: (f,) sum of the charges in e before it was corrected to the total charge, by name
+            of the backends that need the correction.
+        seconds: (f,) wall time of each answer without site potentials, by name.
+        times: (f,) in ps, or the frames' numbers where ``time_label`` says so.
+        total_charge: in e.
+        positions: (n, 3) of the electrode in bohr.
+        cell: (3, 3) in bohr.
+        binning: bins of the histograms.
+    """
+
+    reference: str
+    charges: Mapping[str, np.ndarray]
+    baselines: Mapping[str, np.ndarray]
+    unprojected_sums: Mapping[str, np.ndarray]
+    seconds: Mapping[str, np.ndarray]
+    times: np.ndarray
+    time_label: str
+    total_charge: float
+    positions: np.ndarray
+    cell: np.ndarray
+    binning: Binning
+
+    @property
+    def compared(self) -> dict[str, np.ndarray]:
+        """Charges (f, n) of everything but the reference, the null baselines last."""
+        models = {name: charges for name, charges in self.charges.items() if name != self.reference}
+        return models | dict(self.baselines)
+
+
+def replay(
+    case: Case,
+    frames: Iterable[np.ndarray],
+    times: np.ndarray,
+    time_label: str,
+    models: Sequence[Model],
+    store: Path,
+) -> Replay:
+    """Ask every model for the charges on every frame; the first model is the reference.
+
+    Args:
+        frames: positions (N, 3) in bohr, as many as ``times``.
+        models: without `fixed`, which is the null baseline Q/N.
+        store: directory for the charges computed so far.
+
+    Raises:
+        InputError: too few frames.
+        PolcoupleError: a backend that refuses the case, or does not converge.
+    """
+    from rich.progress import track
+
+    if len(times) < FEWEST_FRAMES:
+        raise InputError(f"{len(times)} frame(s) to replay; at least {FEWEST_FRAMES} are needed")
+    store.mkdir(parents=True, exist_ok=True)
+    answers = [_Answers(model, case, store) for model in models]
+    site_potential = SitePotential(case.electrode.positions, case.cell, case.electrode.pbc)
+    rows: list[list[_Row]] = [[] for _ in models]
+    try:
+        shown = track(frames, description=f"{len(models)} backends", total=len(times))
+        for number, positions in enumerate(shown):
+            environment = environment_at(case, site_potential, positions)
+            key = hashlib.sha256(positions.tobytes()).hexdigest()
+            for row, answer in zip(rows, answers, strict=True):
+                row.append(answer.on(key, environment, f"frame {number}"))
+    finally:
+        for answer in answers:
+            answer.save()
+    charges = {m.label: np.array([r.charges for r in row]) for m, row in zip(models, rows, strict=True)}
+    sums = {m.label: np.array([r.unprojected_sum for r in row]) for m, row in zip(models, rows, strict=True)}
+    reference = charges[models[0].label]
+    return Replay(
+        models[0].label,
+        charges,
+        null_charges(reference, reference),
+        {name: values for name, values in sums.items() if np.isfinite(values).all()},
+        {m.label: np.array([r.seconds for r in row]) for m, row in zip(models, rows, strict=True)},
+        times,
+        time_label,
+        case.total_charge,
+        case.electrode.positions,
+        case.cell,
+        common_binning(models, reference),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """One answer: charges (n,) and their sum before projection in e (NaN: exact), wall time in s."""
+
+    charges: np.ndarray
+    unprojected_sum: float
+    seconds: float
+
+
+class _Answers:
+    """Charges of one model by digest of the positions, kept on disk; the backend is made when needed."""
+
+    def __init__(self, model: Model, case: Case, store: Path) -> None:
+        self._model = model
+        self._case = case
+        self._path = store / f"{model.backend}-{model.identity(case)}.npz"
+        self._rows: dict[str, _Row] = self._load()
+        self._saved = len(self._rows)
+        self._next_save = time.monotonic() + _SAVE_PERIOD
+        self._backend: ChargeBackend | None = None
+        self._guess: ChargeResult | None = None
+
+    def on(self, key: str, environment: Environment, where: str) -> _Row:
+        """The answer for the frame whose digest is ``key``."""
+        if key not in self._rows:
+            self._rows[key] = self._ask(environment, f"{self._model.label}, {where}")
+            if time.monotonic() > self._next_save:
+                self.save()
+        return self._rows[key]
+
+    def save(self) -> None:
+        """Write what is known; the file is replaced when it is complete."""
+        if len(self._rows) > self._saved:
+            temporary = self._path.with_name(self._path.name + ".new")
+            with temporary.open("wb") as stream:
+                np.savez(
+                    stream,
+                    keys=np.array(list(self._rows)),
+                    charges=np.array([row.charges for row in self._rows.values()]),
+                    unprojected_sums=np.array([row.unprojected_sum for row in self._rows.values()]),
+                    seconds=np.array([row.seconds for row in self._rows.values()]),
+                )
+            os.replace(temporary, self._path)
+            self._saved = len(self._rows)
+        self._next_save = time.monotonic() + _SAVE_PERIOD
+
+    def _load(self) -> dict[str, _Row]:
+        if not self._path.exists():
+            return {}
+        with np.load(self._path) as stored:
+            columns = zip(stored["charges"], stored["unprojected_sums"], stored["seconds"], strict=True)
+            return {
+                str(key): _Row(charges, float(total), float(seconds))
+                for key, (charges, total, seconds) in zip(stored["keys"], columns, strict=True)
+            }
+
+    def _ask(self, environment: Environment, where: str) -> _Row:
+        case, model = self._case, self._model
+        if self._backend is None:
+            self._backend = create_backend(
+                model.backend, case.electrode, case.electrolyte, model.settings, case.directory
+            )
+        _ = environment.site_potentials  # not to be counted to the first backend that looks at them
+        start = time.perf_counter()
+        result = checked_solve(
+            self._backend, environment, len(case.electrode), case.total_charge, self._guess, where
+        )
+        seconds = time.perf_counter() - start
+        self._guess = result
+        total = np.nan if result.unprojected_sum is None else result.unprojected_sum
+        return _Row(result.charges, total, seconds)

@@ -1,0 +1,154 @@
+"""Where on the sheet the errors are: maps of a frame and of the time mean, a movie (the paper's figure 6)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from polcouple.compare.replay import Replay
+from polcouple.compare.section import Figure, Movie
+from polcouple.compare.style import DIVERGING
+from polcouple.nn.evaluation import PAPER_TOLERANCE
+from polcouple.units import BOHR_TO_ANGSTROM
+
+_PIXELS_PER_ANGSTROM = 6.0
+_MOVIE_FRAMES = 40
+_MOVIE_FRAMES_PER_SECOND = 6
+#: of the colour scale of single frames, in units of the tolerance
+_SCALE = 4.0
+
+
+def thresholded(error: np.ndarray) -> np.ndarray:
+    """Errors in units of 0.015 e; zero where they are smaller than one unit."""
+    units = error / PAPER_TOLERANCE
+    return np.where(np.abs(units) < 1.0, 0.0, units)
+
+
+class SheetRaster:
+    """An image of the cell, seen along z, in which every pixel has the value of the atom nearest to it.
+
+    Args:
+        positions: (n, 3) of the electrode in bohr.
+        cell: (3, 3) in bohr, a and b in the plane of the sheet.
+    """
+
+    def __init__(self, positions: np.ndarray, cell: np.ndarray) -> None:
+        from scipy.spatial import cKDTree
+
+        plane = cell[:2, :2] * BOHR_TO_ANGSTROM
+        atoms = positions[:, :2] * BOHR_TO_ANGSTROM
+        shifts = np.array([[i, j] for i in (-1, 0, 1) for j in (-1, 0, 1)]) @ plane
+        fractional = atoms @ np.linalg.inv(plane)
+        folded = (fractional - np.floor(fractional)) @ plane
+        images = (folded[None] + shifts[:, None]).reshape(-1, 2)
+        size = np.abs(plane).sum(axis=0)
+        self.extent = (0.0, float(size[0]), 0.0, float(size[1]))
+        x, y = (np.arange(0.5, length * _PIXELS_PER_ANGSTROM) / _PIXELS_PER_ANGSTROM for length in size)
+        pixels = np.stack(np.meshgrid(x, y), axis=-1)
+        self._atoms = cKDTree(images).query(pixels)[1] % len(atoms)
+
+    def image(self, values: np.ndarray) -> np.ndarray:
+        """(rows, columns) from values (n,) of the atoms; y goes up."""
+        return values[self._atoms]
+
+
+def error_map_figure(replay: Replay) -> Figure:
+    """A row per model: errors of the middle frame, and their mean over all frames."""
+    raster = SheetRaster(replay.positions, replay.cell)
+    compared = replay.compared
+    errors = _errors(replay)
+    frame = len(replay.times) // 2
+    means = {name: error.mean(axis=0) for name, error in errors.items()}
+    mean_scale = max(float(max(np.abs(mean).max() for mean in means.values())), 0.1)
+    canvas = Canvas(figsize=(6.4, 2.75 * len(compared) + 0.6), layout="constrained")
+    grid = canvas.subplots(len(compared), 2, sharex=True, sharey=True, squeeze=False)
+    images: list[Any] = [None, None]
+    for row, name in zip(grid, compared, strict=True):
+        shown = ((errors[name][frame], _SCALE), (means[name], mean_scale))
+        for column, (values, scale) in enumerate(shown):
+            images[column] = _draw(row[column], raster, values, scale)
+        row[0].set_title(f"{name}, {replay.time_label} = {replay.times[frame]:g}", fontsize=9)
+        row[1].set_title(f"{name}, mean of {len(replay.times)} frames", fontsize=9)
+        row[0].set_ylabel("y / Å")
+    for column, image in enumerate(images):
+        grid[-1][column].set_xlabel("x / Å")
+        canvas.colorbar(
+            image, ax=grid[:, column], location="bottom", label=f"error / {PAPER_TOLERANCE:g} e", shrink=0.9,
+            aspect=30, pad=0.01,
+        )  # fmt: skip
+    return Figure(
+        "error_maps",
+        canvas,
+        f"Error of the charges over the sheet against {replay.reference}, in units of {PAPER_TOLERANCE:g} e;"
+        " errors smaller than one unit are drawn, and averaged, as zero (white). Left: one frame; right: the"
+        " mean over all frames, on a scale of its own. Red: too positive. Every carbon colours the area"
+        " nearest to it.",
+    )
+
+
+def error_movie(replay: Replay) -> Movie:
+    """The maps of single frames, one after the other."""
+    from matplotlib.animation import FuncAnimation, PillowWriter
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    raster = SheetRaster(replay.positions, replay.cell)
+    errors = _errors(replay)
+    chosen = np.unique(np.linspace(0, len(replay.times) - 1, _MOVIE_FRAMES).round().astype(int))
+    columns = min(3, len(errors))
+    rows = -(-len(errors) // columns)
+    canvas = Canvas(figsize=(1.0 + 2.1 * columns, 2.35 * rows + 0.9), layout="constrained")
+    FigureCanvasAgg(canvas)
+    grid = canvas.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    images = {}
+    for axis, (name, error) in zip(grid.flat, errors.items(), strict=False):
+        images[name] = _draw(axis, raster, error[chosen[0]], _SCALE)
+        axis.set_title(name, fontsize=8)
+    for axis in list(grid.flat)[len(errors) :]:
+        axis.set_axis_off()
+    canvas.supxlabel("x / Å", fontsize=8)
+    canvas.supylabel("y / Å", fontsize=8)
+    colours = next(iter(images.values()))
+    canvas.colorbar(colours, ax=grid, label=f"error / {PAPER_TOLERANCE:g} e", shrink=0.9, pad=0.01)
+    title = canvas.suptitle(" ", fontsize=9)
+
+    def draw(number: int) -> list[Any]:
+        for name, image in images.items():
+            image.set_data(raster.image(errors[name][number]))
+        title.set_text(f"{replay.time_label} = {replay.times[number]:.3f}")
+        return [*images.values(), title]
+
+    animation = FuncAnimation(canvas, draw, frames=chosen.tolist(), blit=False)
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "errors.gif"
+        animation.save(path, writer=PillowWriter(fps=_MOVIE_FRAMES_PER_SECOND), dpi=80)
+        gif = path.read_bytes()
+    return Movie(
+        "error_movie",
+        gif,
+        f"The error maps of {len(chosen)} frames, {_MOVIE_FRAMES_PER_SECOND} a second, errors below"
+        f" {PAPER_TOLERANCE:g} e as zero (white), colours as in the left column above.",
+    )
+
+
+def _errors(replay: Replay) -> Mapping[str, np.ndarray]:
+    """(f, n) thresholded errors by name."""
+    reference = replay.charges[replay.reference]
+    return {name: thresholded(charges - reference) for name, charges in replay.compared.items()}
+
+
+def _draw(axis: Any, raster: SheetRaster, values: np.ndarray, scale: float) -> Any:
+    axis.tick_params(labelsize=8)
+    return axis.imshow(
+        raster.image(values),
+        origin="lower",
+        extent=raster.extent,
+        cmap=DIVERGING,
+        vmin=-scale,
+        vmax=scale,
+        interpolation="nearest",
+    )
