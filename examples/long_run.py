@@ -1,6 +1,7 @@
 """A long NVT run: memory, open files, temperature, conserved quantity and total charge. Needs Linux's /proc.
 
     python examples/long_run.py CASE --backend response --steps 20000 [-o DIR] [--figure PATH]
+    python examples/long_run.py CASE --backend nn --set model=/path/to/model --steps 20000 [-o DIR]
 
 A run directory that holds a finished run is only analysed again.
 """
@@ -12,7 +13,7 @@ import csv
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from polcouple.case import read_case
 from polcouple.conserved import drift_and_spread
 from polcouple.ipi_input import read_xml, write_xml
 from polcouple.ipi_output import last_properties, read_extras, read_properties
+from polcouple.options import add_backend_arguments
 from polcouple.run import prepare
 from polcouple.units import HARTREE_TO_KJ_PER_MOL
 
@@ -48,7 +50,7 @@ def sample(pid: int, output: Path) -> Iterator[list[object]]:
         yield [step, name, resident, len(list((process / "fd").iterdir()))]
 
 
-def propagate(case: Path, backend: str, steps: int, directory: Path) -> None:
+def propagate(case: Path, backend: str, settings: Sequence[str], steps: int, directory: Path) -> None:
     """Run, and write resources.csv beside the run's output."""
     prepare(case, "input.xml", directory)
     root = read_xml(directory / "input.xml")
@@ -60,6 +62,7 @@ def propagate(case: Path, backend: str, steps: int, directory: Path) -> None:
     write_xml(root, prepared / "input.xml")
     words = [sys.executable, "-m", "polcouple.cli", "run", str(prepared), "--backend", backend]
     words += ["--steps", str(steps), "--output", str(directory), "--threads", "1"]
+    words += [word for setting in settings for word in ("--set", setting)]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     rows: list[list[object]] = []
     while process.poll() is None:
@@ -143,14 +146,14 @@ def main() -> None:
     """Run if needed, print the figures, draw them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("case", type=Path)
-    parser.add_argument("--backend", default="response")
+    add_backend_arguments(parser, default="response")
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("-o", "--output", type=Path, default=Path("long_run"))
     parser.add_argument("--figure", type=Path, help="where to draw (OUTPUT/long_run.png)")
     args = parser.parse_args()
     case = read_case(args.case)
     if not (args.output / "resources.csv").exists():
-        propagate(args.case, args.backend, args.steps, args.output)
+        propagate(args.case, args.backend, args.settings, args.steps, args.output)
     table(args.output, len(case.electrolyte), case.total_charge)
     draw(args.output, len(case.electrolyte), args.figure or args.output / "long_run.png")
 
