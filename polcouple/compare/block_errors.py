@@ -9,7 +9,7 @@ error of every block length is the jackknife's; for a mean the two are the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,7 +24,7 @@ _LENGTHS = 3.0
 class Blocks:
     """Sums of an array over blocks of consecutive frames.
 
-    Add one array a frame. Between 64 and 128 blocks of equal length are kept, fewer as long as there are fewer
+    Add one array a frame. Between 64 and 128 blocks of equal length are kept, fewer while there are fewer
     frames; the length is a power of two.
     """
 
@@ -81,6 +81,11 @@ class Estimate:
     converged: bool
 
 
+def scaled(result: Estimate, factor: float) -> Estimate:
+    """The same in another unit."""
+    return replace(result, value=result.value * factor, error=result.error * abs(factor))
+
+
 def identity(mean: np.ndarray) -> np.ndarray:
     """The mean itself."""
     return mean
@@ -89,8 +94,8 @@ def identity(mean: np.ndarray) -> np.ndarray:
 def estimate(blocks: Blocks, function: Callable[[np.ndarray], np.ndarray | float] = identity) -> Estimate:
     """``function`` of the mean over the frames, with its error.
 
-    An array has one block length, chosen by the mean over its elements of the variance of the mean relative to
-    that of the shortest blocks.
+    An array has one block length, chosen by the mean over its elements of the error's square relative to
+    that with the shortest blocks.
     """
     value = np.asarray(function(blocks.mean), dtype=float)
     means = blocks.means
@@ -118,7 +123,7 @@ def _level(errors: np.ndarray, counts: np.ndarray) -> tuple[int, bool]:
     """Which block length to trust, and whether it is several times the correlation its error shows.
 
     Of length L among n, L^3 > 2 n g^2 with the statistical inefficiency g (R. M. Lee et al., Phys. Rev. E 83,
-    066706 (2011)): there the bias of short blocks and the scatter of few blocks cost the same. Where no length
+    066706 (2011)): there the bias of short blocks and the scatter of few cost the same. Where no length
     is long enough, the longest one.
     """
     levels = errors.reshape(len(errors), -1)

@@ -20,6 +20,8 @@ _PROMINENCE = 0.2
 _PROMINENCE_ERRORS = 3.0
 #: bins on either side of the highest that belong to the top of a peak
 _TOP = 2
+#: beyond this distance a first peak is none
+_FARTHEST_PEAK = 10.0 * ANGSTROM_TO_BOHR
 #: how far apart the same peak may be in two runs
 _SAME_PEAK = 1.0 * ANGSTROM_TO_BOHR
 
@@ -72,9 +74,14 @@ class DensityProfile:
 
     def peak(self, top: int) -> tuple[Estimate, Estimate]:
         """Height (over the bulk density) and position (bohr) of the peak whose top is near a bin."""
+        density = self._normalised(self._counts.mean)
         reach = round(_SAME_PEAK / self.grid.width)
-        window = self._normalised(self._counts.mean)[top - reach : top + reach + 1]
-        highest = top - reach + int(np.argmax(window))
+        highest = top
+        # uphill, but not on to another peak
+        while (
+            abs(highest - top) < reach and max(density[highest - 1], density[highest + 1]) > density[highest]
+        ):
+            highest += 1 if density[highest + 1] > density[highest - 1] else -1
         height = estimate(self._counts, lambda mean: self._top(self._normalised(mean), highest)[0])
         position = estimate(self._counts, lambda mean: self._top(self._normalised(mean), highest)[1])
         return height, position
@@ -116,7 +123,8 @@ def first_peak(profiles: Sequence[DensityProfile]) -> int | None:
     peaks, properties = find_peaks(density, prominence=_PROMINENCE)
     centres = profiles[0].grid.centres
     for peak, prominence in zip(peaks, properties["prominences"], strict=True):
-        if centres[peak] > 0 and prominence > _PROMINENCE_ERRORS * errors[peak]:
+        near = 0 < centres[peak] < _FARTHEST_PEAK
+        if near and prominence > _PROMINENCE_ERRORS * errors[peak]:
             return int(peak)
     return None
 

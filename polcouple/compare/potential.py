@@ -3,8 +3,8 @@
     phi''(z) = -4 pi rho(z)
 
 in the cell that is periodic in all three directions, electrolyte and electrode together, with phi(z)
-periodic along z: the boundary condition of the forces, which are Ewald sums without a surface term. The vacuum then has
-a field that makes up for the slab's dipole. The bulk of the liquid, where it is screened, is the zero.
+periodic along z: the boundary condition of the forces, which are Ewald sums without a surface term. The vacuum
+then has a field that makes up for the slab's dipole. The bulk of the liquid, where it is screened, is the zero.
 """
 
 from __future__ import annotations

@@ -170,6 +170,12 @@ def read_run(directory: Path | str, skip_ps: float = 0.0) -> Run:
     return run
 
 
+def labels(runs: Sequence[Run]) -> list[str]:
+    """A short name for each run: its backend where that tells them apart, else with its directory."""
+    backends = [run.backend for run in runs]
+    return backends if len(set(backends)) == len(runs) else [run.name for run in runs]
+
+
 def require_frames(run: Run, least: int) -> None:
     """Refuse a run with fewer than ``least`` frames of positions.
 
@@ -182,6 +188,8 @@ def require_frames(run: Run, least: int) -> None:
             f"{run.directory}: {len(run)} frames{skipped}, {least} are needed; run on with --restart or write"
             " positions more often (stride of <trajectory filename='positions'>)"
         )
+    if len(set(np.diff(run.steps))) > 1:
+        raise InputError(f"{run.positions_path}: its frames are not equally far apart; repeat the run")
 
 
 def require_same_system(runs: Sequence[Run]) -> None:

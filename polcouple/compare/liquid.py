@@ -1,0 +1,42 @@
+"""What separate trajectories say of the liquid and of the electrode's charges in time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from polcouple.compare.gather import LEAST_FRAMES, gather
+from polcouple.compare.liquid_sections import (
+    charge_section,
+    density_section,
+    difference_section,
+    ion_section,
+    orientation_section,
+    potential_section,
+)
+from polcouple.compare.runs import Run, labels, require_frames, require_same_system
+from polcouple.compare.section import Section
+
+
+def sections(runs: Sequence[Run]) -> list[Section]:
+    """Compare the runs' liquids and charges; the first run is what the others are held against.
+
+    The runs are read once for positions and twice for charges, frame by frame; memory does not depend on
+    their length.
+
+    Raises:
+        InputError: runs of different systems, or too short to be analysed.
+    """
+    require_same_system(runs)
+    for run in runs:
+        require_frames(run, LEAST_FRAMES)
+    liquids = [gather(run, label) for run, label in zip(runs, labels(runs), strict=True)]
+    densities, density_quantities, layer = density_section(liquids)
+    parts = [
+        (densities, density_quantities),
+        orientation_section(liquids, layer),
+        ion_section(liquids),
+        charge_section(liquids),
+        potential_section(liquids),
+    ]
+    quantities = [quantity for _, found in parts for quantity in found]
+    return [difference_section(liquids, quantities), *(section for section, _ in parts)]
