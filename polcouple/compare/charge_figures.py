@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 
 from polcouple.compare.replay import Replay
 from polcouple.compare.section import Figure
-from polcouple.compare.style import line_styles
+from polcouple.compare.style import WIDTH_INCHES, line_styles
 from polcouple.nn.evaluation import PAPER_TOLERANCE
 
 #: sorted errors are drawn at so many quantiles
@@ -43,10 +43,10 @@ def histogram_figure(replay: Replay) -> Figure:
     centres = replay.binning.edges[:-1] + 0.5 * replay.binning.width
     expected = np.bincount(reference.ravel(), minlength=count) / reference.size
     drawn = styles(replay)
-    canvas = Canvas(figsize=(7.0, 1.45 * len(drawn) + 0.7), layout="constrained")
+    canvas = Canvas(figsize=(WIDTH_INCHES, 1.4 * len(drawn) + 0.7), layout="constrained")
     grid = canvas.subplots(len(drawn), 2, sharex=True, squeeze=False)
     grid[0][0].set_title("as predicted", fontsize=10)
-    grid[0][1].set_title("off by one bin counted as right", fontsize=10)
+    grid[0][1].set_title("off by one bin is right", fontsize=10)
     for row, (name, style) in zip(grid, drawn.items(), strict=True):
         predicted = labels(replay, name)
         distance = np.abs(predicted - reference)
@@ -82,7 +82,7 @@ def total_charge_figure(replay: Replay) -> Figure | None:
     if not replay.unprojected_sums:
         return None
     drawn = styles(replay)
-    canvas = Canvas(figsize=(7.0, 3.4), layout="constrained")
+    canvas = Canvas(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
     axis, counts = canvas.subplots(1, 2, sharey=True, width_ratios=(4, 1))
     for name, sums in replay.unprojected_sums.items():
         axis.plot(replay.times, sums, **drawn[name], label=name)
@@ -114,7 +114,7 @@ def sorted_error_figure(replay: Replay) -> Figure:
     width = replay.binning.width
     threshold = PAPER_TOLERANCE / width
     rank = np.linspace(0, 100, _QUANTILES)
-    canvas = Canvas(figsize=(7.0, 4.0), layout="constrained")
+    canvas = Canvas(figsize=(WIDTH_INCHES, 3.6), layout="constrained")
     signed, magnitude = canvas.subplots(1, 2)
     drawn = styles(replay)
     for name, charges in replay.compared.items():
@@ -128,7 +128,7 @@ def sorted_error_figure(replay: Replay) -> Figure:
     signed.annotate(f"{PAPER_TOLERANCE:g} e", (2, threshold), (0, 3), textcoords="offset points", fontsize=8)
     signed.set(xlabel="charges, sorted / %", ylabel=f"error / bins of {width:g} e")
     magnitude.set(xlabel="charges, sorted / %", ylabel="size of the error / bins", yscale="log")
-    canvas.legend(loc="outside upper center", ncols=3, fontsize=8, frameon=False)
+    canvas.legend(loc="outside upper center", ncols=2, fontsize=8, frameon=False)
     return Figure(
         "sorted_errors",
         canvas,

@@ -14,6 +14,7 @@ from polcouple.backends.base import backend_names
 from polcouple.case import Case, read_case
 from polcouple.charges import read_frames
 from polcouple.command import log
+from polcouple.compare import liquid
 from polcouple.compare.making import make_runs
 from polcouple.compare.models import Model, parse_models
 from polcouple.compare.replay import FEWEST_FRAMES, replay
@@ -66,10 +67,10 @@ def run(args: argparse.Namespace) -> int:
     require_free(args.output, _comparison(args))
     work = args.output.with_name(args.output.name + ".work")
     case, models, runs = _subjects(args, work)
-    sections = []
-    if runs:
-        sections.append(_runs_section(runs))
+    sections = [_runs_section(runs)] if runs else []
     sections.append(_replay_section(args, case, models, runs, work / "replay"))
+    if len(runs) > 1:
+        sections += liquid.sections(runs)
     names = [model.label for model in models]
     write_report(args.output, f"A/B validation: {', '.join(names)}", _comparison(args), sections)
     log(f"written to {args.output / 'report.html'}")
@@ -151,7 +152,7 @@ def _replay_section(
         count = sum(1 for _ in read_frames(args.frames, case))
         chosen = _spread(count, args.replay_frames)
         replayed = replay(
-            case, _selected(read_frames(args.frames, case), chosen), chosen, "frame", asked, store
+            case, _selected(read_frames(args.frames, case), chosen), chosen, False, asked, store
         )
         return replay_section(replayed)
     run = runs[0]
@@ -159,7 +160,7 @@ def _replay_section(
     chosen = _spread(len(run), args.replay_frames)
     positions = (frame.positions for frame in run.frames())
     times = run.steps[chosen] * run.time_step_ps
-    replayed = replay(case, _selected(positions, chosen), times, "time / ps", asked, store)
+    replayed = replay(case, _selected(positions, chosen), times, True, asked, store)
     section = replay_section(replayed)
     own = next((model.label for model in asked if model.backend == run.backend), None)
     if own is None or run.interval > 1:
@@ -181,8 +182,8 @@ def _with_recorded(section: Section, run: Run, steps: np.ndarray, own: str, char
         section,
         paragraphs=(
             *section.paragraphs,
-            f"The frames are those of {run.name}. Replayed, {own} gives the charges that the run recorded"
-            f" within {max(errors):.1e} e ({len(errors)} frames, positions read in single precision).",
+            f"The frames are those of the run {run.directory.name}. Replayed, {own} gives the charges that"
+            f" the run recorded within {max(errors):.1e} e ({len(errors)} frames).",
         ),
         numbers={**section.numbers, "recorded_charges_reproduced_within_e": max(errors)},
     )

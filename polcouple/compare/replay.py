@@ -41,7 +41,8 @@ class Replay:
         unprojected_sums: (f,) sum of the charges in e before it was corrected to the total charge, by name
             of the backends that need the correction.
         seconds: (f,) wall time of each answer without site potentials, by name.
-        times: (f,) in ps, or the frames' numbers where ``time_label`` says so.
+        times: (f,) in ps, or the frames' numbers where the file has no times.
+        times_in_ps: which of the two.
         total_charge: in e.
         positions: (n, 3) of the electrode in bohr.
         cell: (3, 3) in bohr.
@@ -54,7 +55,7 @@ class Replay:
     unprojected_sums: Mapping[str, np.ndarray]
     seconds: Mapping[str, np.ndarray]
     times: np.ndarray
-    time_label: str
+    times_in_ps: bool
     total_charge: float
     positions: np.ndarray
     cell: np.ndarray
@@ -66,12 +67,21 @@ class Replay:
         models = {name: charges for name, charges in self.charges.items() if name != self.reference}
         return models | dict(self.baselines)
 
+    @property
+    def time_label(self) -> str:
+        """For an axis."""
+        return "time / ps" if self.times_in_ps else "frame"
+
+    def moment(self, number: int) -> str:
+        """When frame ``number`` was, in words."""
+        return f"{self.times[number]:.3f} ps" if self.times_in_ps else f"frame {self.times[number]}"
+
 
 def replay(
     case: Case,
     frames: Iterable[np.ndarray],
     times: np.ndarray,
-    time_label: str,
+    times_in_ps: bool,
     models: Sequence[Model],
     store: Path,
 ) -> Replay:
@@ -114,7 +124,7 @@ def replay(
         {name: values for name, values in sums.items() if np.isfinite(values).all()},
         {m.label: np.array([r.seconds for r in row]) for m, row in zip(models, rows, strict=True)},
         times,
-        time_label,
+        times_in_ps,
         case.total_charge,
         case.electrode.positions,
         case.cell,

@@ -104,7 +104,7 @@ def _score_table(replay: Replay, scores: Mapping[str, Metrics]) -> Table:
 
 
 def _what(replay: Replay) -> str:
-    span = f"{len(replay.times)} frames, {replay.time_label} from {replay.times[0]:g} to {replay.times[-1]:g}"
+    span = f"{len(replay.times)} frames, from {replay.moment(0)} to {replay.moment(-1)}"
     return (
         f"Every backend answers for the same configurations ({span}); {replay.reference} is the reference."
         " The liquid has no part in a difference: it is the same."

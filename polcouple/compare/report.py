@@ -18,6 +18,8 @@ from polcouple.errors import InputError
 
 _NUMBERS = "numbers.json"
 _DPI = 150
+#: on a narrow screen a figure scrolls in its box rather than shrink below this: 9 pt are then 8 px
+_LEAST_PIXELS_PER_INCH = 64
 _STYLE_SHEET = Path(__file__).with_name("report.css")
 
 
@@ -123,8 +125,11 @@ def _picture(item: Figure | Movie, path: Path, kind: str) -> str:
     files = [f'<a href="figures/{path.name}">{kind.upper()}</a>']
     if isinstance(item, Figure):
         files.append(f'<a href="figures/{item.name}.pdf">PDF</a>')
+    width = item.figure.get_size_inches()[0] if isinstance(item, Figure) else 0.0
+    style = f"min-width: {_LEAST_PIXELS_PER_INCH * width:.0f}px"
     return (
-        f'<figure id="{item.name}"><img src="data:image/{kind};base64,{data}" alt="{escape(item.caption)}">'
+        f'<figure id="{item.name}"><div class="scroll"><img src="data:image/{kind};base64,{data}"'
+        f' style="{style}" alt="{escape(item.caption)}"></div>'
         f"<figcaption>{escape(item.caption)} {' '.join(files)}</figcaption></figure>"
     )
 

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure as Canvas
 
 from polcouple.compare.replay import Replay
 from polcouple.compare.section import Figure, Movie
-from polcouple.compare.style import DIVERGING
+from polcouple.compare.style import DIVERGING, WIDTH_INCHES
 from polcouple.nn.evaluation import PAPER_TOLERANCE
 from polcouple.units import BOHR_TO_ANGSTROM
 
-_PIXELS_PER_ANGSTROM = 6.0
+_PIXELS_PER_ANGSTROM = 10.0
 _MOVIE_FRAMES = 40
 _MOVIE_FRAMES_PER_SECOND = 6
 #: of the colour scale of single frames, in units of the tolerance
@@ -65,14 +65,17 @@ def error_map_figure(replay: Replay) -> Figure:
     frame = len(replay.times) // 2
     means = {name: error.mean(axis=0) for name, error in errors.items()}
     mean_scale = max(float(max(np.abs(mean).max() for mean in means.values())), 0.1)
-    canvas = Canvas(figsize=(6.4, 2.75 * len(compared) + 0.6), layout="constrained")
+    canvas = Canvas(figsize=(WIDTH_INCHES, 2.2 * len(compared) + 0.9), layout="constrained")
     grid = canvas.subplots(len(compared), 2, sharex=True, sharey=True, squeeze=False)
     images: list[Any] = [None, None]
     for row, name in zip(grid, compared, strict=True):
         shown = ((errors[name][frame], _SCALE), (means[name], mean_scale))
         for column, (values, scale) in enumerate(shown):
             images[column] = _draw(row[column], raster, values, scale)
-        row[0].set_title(f"{name}, {replay.time_label} = {replay.times[frame]:g}", fontsize=9)
+            if not values.any():
+                text = f"all within\n{PAPER_TOLERANCE:g} e"
+                row[column].text(0.5, 0.5, text, transform=row[column].transAxes, ha="center", va="center")
+        row[0].set_title(f"{name}, {replay.moment(frame)}", fontsize=9)
         row[1].set_title(f"{name}, mean of {len(replay.times)} frames", fontsize=9)
         row[0].set_ylabel("y / Å")
     for column, image in enumerate(images):
@@ -85,9 +88,9 @@ def error_map_figure(replay: Replay) -> Figure:
         "error_maps",
         canvas,
         f"Error of the charges over the sheet against {replay.reference}, in units of {PAPER_TOLERANCE:g} e;"
-        " errors smaller than one unit are drawn, and averaged, as zero (white). Left: one frame; right: the"
-        " mean over all frames, on a scale of its own. Red: too positive. Every carbon colours the area"
-        " nearest to it.",
+        " errors smaller than one unit count as zero, in the mean too, and leave the map pale. Left: one"
+        " frame; right: the mean over all frames, on a scale of its own. Red: too positive. Every carbon"
+        " colours the area nearest to it.",
     )
 
 
@@ -99,9 +102,9 @@ def error_movie(replay: Replay) -> Movie:
     raster = SheetRaster(replay.positions, replay.cell)
     errors = _errors(replay)
     chosen = np.unique(np.linspace(0, len(replay.times) - 1, _MOVIE_FRAMES).round().astype(int))
-    columns = min(3, len(errors))
+    columns = min(2, len(errors))
     rows = -(-len(errors) // columns)
-    canvas = Canvas(figsize=(1.0 + 2.1 * columns, 2.35 * rows + 0.9), layout="constrained")
+    canvas = Canvas(figsize=(WIDTH_INCHES, 2.2 * rows + 0.9), layout="constrained")
     FigureCanvasAgg(canvas)
     grid = canvas.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     images = {}
@@ -119,7 +122,7 @@ def error_movie(replay: Replay) -> Movie:
     def draw(number: int) -> list[Any]:
         for name, image in images.items():
             image.set_data(raster.image(errors[name][number]))
-        title.set_text(f"{replay.time_label} = {replay.times[number]:.3f}")
+        title.set_text(replay.moment(number))
         return [*images.values(), title]
 
     animation = FuncAnimation(canvas, draw, frames=chosen.tolist(), blit=False)
@@ -131,7 +134,7 @@ def error_movie(replay: Replay) -> Movie:
         "error_movie",
         gif,
         f"The error maps of {len(chosen)} frames, {_MOVIE_FRAMES_PER_SECOND} a second, errors below"
-        f" {PAPER_TOLERANCE:g} e as zero (white), colours as in the left column above.",
+        f" {PAPER_TOLERANCE:g} e as zero; colours as in the left column above.",
     )
 
 

@@ -10,6 +10,9 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
 _GREYS = ("#000000", "#888888")
 
+#: of a figure whose text can be read on a phone; wider ones scroll there
+WIDTH_INCHES = 5.2
+
 #: of a diverging map with zero at its centre; blue and red are told apart by everybody
 DIVERGING = "RdBu_r"
 
