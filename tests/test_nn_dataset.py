@@ -62,7 +62,8 @@ def test_frames_appended_after_labelling_are_pending(dataset):
 def test_units_are_attributes(dataset):
     with h5py.File(dataset.path) as file:
         units = {
-            name: file[name].attrs["unit"] for name in ("frames/site_potentials", "labels/dftb@-0.5/charges")
+            name: file[name].attrs["unit"].decode()
+            for name in ("frames/site_potentials", "labels/dftb@-0.5/charges")
         }
     assert units == {"frames/site_potentials": "Hartree/e", "labels/dftb@-0.5/charges": "e"}
 

@@ -40,6 +40,7 @@ import numpy as np
 
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import InputError, ModelMismatchError
+from polcouple.nn.hdf5 import DAMAGE, read_array, set_text, sound_array, text, write_array, write_growing
 
 _FORMAT = "polcouple dataset"
 _VERSION = 1
@@ -99,13 +100,13 @@ class Dataset:
         if not self.path.is_file():
             raise InputError(f"{self.path}: no such dataset; `polcouple sample` makes one")
         with self._open("r") as file:
-            if file.attrs.get("format") != _FORMAT:
+            if text(file, "format") != _FORMAT:
                 raise InputError(f"{self.path}: an HDF5 file, but not a polcouple dataset")
             if file.attrs.get("version") != _VERSION:
                 raise InputError(
                     f"{self.path}: dataset version {file.attrs.get('version')}, this program reads {_VERSION}"
                 )
-            self.origin = str(file.attrs.get("origin", ""))
+            self.origin = text(file, "origin")
             self.electrode = Electrode(
                 tuple(self._array(file, "electrode/symbols").astype(str)),
                 self._array(file, "electrode/positions"),
@@ -117,7 +118,7 @@ class Dataset:
                 self._array(file, "electrolyte/charges"),
                 self._array(file, "electrolyte/ion_indices"),
             )
-            if file["electrode"].attrs.get("fingerprint") != self.electrode.fingerprint():
+            if text(file["electrode"], "fingerprint") != self.electrode.fingerprint():
                 raise InputError(f"{self.path}: /electrode was changed after the dataset was made")
             self.has_positions = "frames/positions" in file
             self._check_frames(file)
@@ -144,24 +145,26 @@ class Dataset:
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         n, m, k = len(electrode), len(electrolyte), len(electrolyte.ion_indices)
         with h5py.File(temporary, "w") as file:
-            file.attrs.update(format=_FORMAT, version=_VERSION, origin=origin)
+            set_text(file, "format", _FORMAT)
+            set_text(file, "origin", origin)
+            file.attrs["version"] = _VERSION
             group = file.create_group("electrode")
-            group.attrs["fingerprint"] = electrode.fingerprint()
-            _write(group, "symbols", np.array(electrode.symbols, dtype="S3"), "")
-            _write(group, "positions", np.asarray(electrode.positions, dtype=float), "bohr")
-            _write(group, "cell", np.asarray(electrode.cell, dtype=float), "bohr")
-            _write(group, "pbc", np.array(electrode.pbc), "")
+            set_text(group, "fingerprint", electrode.fingerprint())
+            write_array(group, "symbols", np.array(electrode.symbols, dtype="S3"), "")
+            write_array(group, "positions", np.asarray(electrode.positions, dtype=float), "bohr")
+            write_array(group, "cell", np.asarray(electrode.cell, dtype=float), "bohr")
+            write_array(group, "pbc", np.array(electrode.pbc), "")
             group = file.create_group("electrolyte")
-            _write(group, "symbols", np.array(electrolyte.symbols, dtype="S3"), "")
-            _write(group, "charges", np.asarray(electrolyte.charges, dtype=float), "e")
-            _write(group, "ion_indices", np.asarray(electrolyte.ion_indices, dtype=np.int64), "")
+            write_array(group, "symbols", np.array(electrolyte.symbols, dtype="S3"), "")
+            write_array(group, "charges", np.asarray(electrolyte.charges, dtype=float), "e")
+            write_array(group, "ion_indices", np.asarray(electrolyte.ion_indices, dtype=np.int64), "")
             group = file.create_group("frames")
             group.attrs["n_frames"] = 0
-            _growing(group, "time", (), "f8", "ps")
-            _growing(group, "site_potentials", (n,), "f8", "Hartree/e")
-            _growing(group, "ion_positions", (k, 3), "f8", "bohr")
+            write_growing(group, "time", (), "f8", "ps", _BLOCK)
+            write_growing(group, "site_potentials", (n,), "f8", "Hartree/e", _BLOCK)
+            write_growing(group, "ion_positions", (k, 3), "f8", "bohr", _BLOCK)
             if store_positions:
-                _growing(group, "positions", (m, 3), "f4", "bohr")
+                write_growing(group, "positions", (m, 3), "f4", "bohr", _BLOCK)
             file.create_group("labels")
         os.replace(temporary, path)
         return cls(path)
@@ -229,17 +232,22 @@ class Dataset:
         with self._open("r") as file:
             n = int(file["frames"].attrs["n_frames"])
             return Frames(
-                file["frames/time"][:n],
-                file["frames/site_potentials"][:n],
-                file["frames/ion_positions"][:n],
-                file["frames/positions"][:n] if positions else None,
+                self._array(file, "frames/time", n),
+                self._array(file, "frames/site_potentials", n),
+                self._array(file, "frames/ion_positions", n),
+                self._array(file, "frames/positions", n) if positions else None,
             )
 
     def label_sets(self) -> list[tuple[str, float]]:
         """(backend, total charge in e) of every set of labels, in the order of their names."""
         with self._open("r") as file:
-            groups = file["labels"].values()
-            return [(str(g.attrs["backend"]), float(g.attrs["total_charge"])) for g in groups]
+            found = []
+            for name, group in file["labels"].items():
+                backend, total_charge = text(group, "backend"), float(group.attrs["total_charge"])
+                if name != label_name(backend, total_charge):
+                    raise InputError(f"{self.path}: /labels/{name} is not what its attributes say: damaged")
+                found.append((backend, total_charge))
+            return found
 
     def write_labels(
         self,
@@ -294,7 +302,7 @@ class Dataset:
             group = f"labels/{name}"
             labels = Labels(
                 *(
-                    _padded(self._array(file, f"{group}/{column}"), n, fill)
+                    _padded(self._array(file, f"{group}/{column}", n), n, fill)
                     for column, fill in (
                         ("charges", np.nan),
                         ("energy", np.nan),
@@ -342,19 +350,14 @@ class Dataset:
         with file:
             try:
                 yield file
-            except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:  # h5py's, of damaged bytes
+            except DAMAGE as error:
                 raise InputError(
                     f"{self.path}: damaged, or the disk is full ({' '.join(str(error).split())[:100]});"
                     " copy it again or sample anew"
-                ) from None
+                ) from error
 
-    def _array(self, file: h5py.File, name: str) -> np.ndarray:
-        if name not in file:
-            raise InputError(f"{self.path}: array /{name} is missing")
-        try:
-            return np.asarray(file[name][...])
-        except OSError:
-            raise InputError(f"{self.path}: array /{name} cannot be read; the file is damaged") from None
+    def _array(self, file: h5py.File, name: str, rows: int | None = None) -> np.ndarray:
+        return read_array(self.path, file, name, rows)
 
     def _check_frames(self, file: h5py.File) -> None:
         n, m, k = len(self.electrode), len(self.electrolyte), len(self.electrolyte.ion_indices)
@@ -363,9 +366,7 @@ class Dataset:
         if self.has_positions:
             shapes["positions"] = (m, 3)
         for name, shape in shapes.items():
-            if f"frames/{name}" not in file:
-                raise InputError(f"{self.path}: array /frames/{name} is missing")
-            found = file[f"frames/{name}"].shape
+            found = sound_array(self.path, file, f"frames/{name}").shape
             if found[1:] != shape or found[0] < frames:
                 raise InputError(
                     f"{self.path}: /frames/{name} has shape {found}, expected {(frames, *shape)}: "
@@ -373,37 +374,20 @@ class Dataset:
                 )
             if name == "positions":
                 continue
-            finite = np.isfinite(self._array(file, f"frames/{name}")[:frames])
+            finite = np.isfinite(self._array(file, f"frames/{name}", frames))
             bad = np.flatnonzero(~finite.all(axis=tuple(range(1, finite.ndim))))
             if len(bad):
                 raise InputError(f"{self.path}: /frames/{name}: frame {bad[0]} holds NaN or infinity")
 
     def _create_labels(self, file: h5py.File, name: str, backend: str, total_charge: float) -> h5py.Group:
         group = file["labels"].create_group(name)
-        group.attrs.update(backend=backend, total_charge=float(total_charge))
-        _growing(group, "charges", (len(self.electrode),), "f8", "e", np.nan)
-        _growing(group, "energy", (), "f8", "Hartree", np.nan)
-        _growing(group, "fermi_level", (), "f8", "Hartree", np.nan)
-        _growing(group, "status", (), "i1", "", PENDING)
+        set_text(group, "backend", backend)
+        group.attrs["total_charge"] = float(total_charge)
+        write_growing(group, "charges", (len(self.electrode),), "f8", "e", _BLOCK, np.nan)
+        write_growing(group, "energy", (), "f8", "Hartree", _BLOCK, np.nan)
+        write_growing(group, "fermi_level", (), "f8", "Hartree", _BLOCK, np.nan)
+        write_growing(group, "status", (), "i1", "", _BLOCK, PENDING)
         return group
-
-
-def _write(group: h5py.Group, name: str, values: np.ndarray, unit: str) -> None:
-    group.create_dataset(name, data=values).attrs["unit"] = unit
-
-
-def _growing(
-    group: h5py.Group, name: str, shape: tuple[int, ...], dtype: str, unit: str, fill: float = 0
-) -> None:
-    array = group.create_dataset(
-        name,
-        (0, *shape),
-        dtype,
-        maxshape=(None, *shape),
-        chunks=(1 if shape else _BLOCK, *shape),
-        fillvalue=fill,
-    )
-    array.attrs["unit"] = unit
 
 
 def _grow(array: h5py.Dataset, rows: int) -> None:
