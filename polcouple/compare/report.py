@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -61,12 +62,14 @@ def write_report(
     for section in sections:
         for figure in section.figures:
             figure.figure.savefig(temporary / "figures" / f"{figure.name}.png", dpi=_DPI)
+            # the layout stays; to find it takes longer than to draw
+            figure.figure.set_layout_engine("none")
             figure.figure.savefig(temporary / "figures" / f"{figure.name}.pdf")
         for movie in section.movies:
             (temporary / "figures" / f"{movie.name}.gif").write_bytes(movie.gif)
         for table in section.tables:
             (temporary / "tables" / f"{table.name}.csv").write_text(_csv(table))
-    numbers = {"comparison": comparison, **{section.title: section.numbers for section in sections}}
+    numbers = {"comparison": comparison, **{section.title: _plain(section.numbers) for section in sections}}
     (temporary / _NUMBERS).write_text(json.dumps(numbers, indent=1, allow_nan=False) + "\n")
     (temporary / "report.html").write_text(_page(title, sections, temporary / "figures"), encoding="utf-8")
     if directory.exists():
@@ -78,11 +81,25 @@ def write_report(
         os.replace(temporary, directory)
 
 
+def _plain(value: Any) -> Any:
+    """What JSON can hold; null for numbers that are not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return _known(value)
+
+
+def _known(value: Any) -> Any:
+    """None for a number that is not finite: nothing could be said."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows(["" if value is None else value for value in row] for row in table.rows)
+    writer.writerows(["" if _known(value) is None else value for value in row] for row in table.rows)
     return text.getvalue()
 
 
@@ -154,7 +171,7 @@ def _kind(value: str | float | int | None) -> str:
 
 
 def _shown(value: str | float | int | None) -> str:
-    if value is None:
+    if _known(value) is None:
         return "\N{EN DASH}"
     if isinstance(value, float):
         return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")

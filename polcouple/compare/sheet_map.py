@@ -118,6 +118,8 @@ def error_movie(replay: Replay) -> Movie:
     colours = next(iter(images.values()))
     canvas.colorbar(colours, ax=grid, label=f"error / {PAPER_TOLERANCE:g} e", shrink=0.9, pad=0.01)
     title = canvas.suptitle(" ", fontsize=9)
+    canvas.draw_without_rendering()
+    canvas.set_layout_engine("none")
 
     def draw(number: int) -> list[Any]:
         for name, image in images.items():

@@ -1,0 +1,241 @@
+"""Replay through several backends: right scores, nothing computed twice; the command from case to report."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import SMALL
+
+import polcouple.compare.replay
+from polcouple.case import write_init_xyz
+from polcouple.cli import main
+from polcouple.compare.charge_figures import labels, total_charge_figure
+from polcouple.compare.models import common_binning, parse_models
+from polcouple.compare.replay import Replay, replay
+from polcouple.compare.replay_section import metrics, replay_section
+from polcouple.compare.sheet_map import SheetRaster, thresholded
+from polcouple.errors import InputError
+from polcouple.nn.binning import Binning
+
+TIMES = np.array([0.0, 0.5, 1.0])
+
+
+@pytest.fixture(scope="module")
+def frames(small_case):
+    """Three configurations: the liquid shifted along the sheet, whose charges follow."""
+    moved = []
+    for shift in (0.0, 0.7, 1.6):
+        positions = small_case.positions.copy()
+        positions[small_case.electrolyte_indices, 0] += shift
+        moved.append(positions)
+    return moved
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def replayed(small_case, frames, store):
+    return replay(small_case, frames, TIMES, True, parse_models(["dftb", "response"], small_case), store)
+
+
+def test_scores(replayed, small_case):
+    assert replayed.reference == "dftb"
+    assert list(replayed.compared) == ["response", "uniform Q/N", "mean of each atom"]
+    for charges in (*replayed.charges.values(), *replayed.baselines.values()):
+        assert charges.shape == (3, len(small_case.electrode))
+        assert charges.sum(axis=1) == pytest.approx([small_case.total_charge] * 3, abs=1e-9)
+    scores = metrics(replayed)
+    # linear response is within 3e-4 e of DFTB, and constants explain nothing
+    assert scores["response"].max_error < 3e-4
+    assert scores["response"].r2 > 0.999
+    assert scores["mean of each atom"].r2 == pytest.approx(0.0, abs=1e-12)
+    assert scores["uniform Q/N"].r2 < 0.0
+    section = replay_section(replayed)
+    assert section.numbers["metrics"]["response"]["rmse"] == scores["response"].rmse
+    names = [figure.name for figure in section.figures]
+    assert names == ["charge_histograms", "sorted_errors", "error_maps"]
+    assert section.movies[0].gif.startswith(b"GIF89a")
+
+
+def test_what_is_known_is_not_computed_again(replayed, small_case, frames, store, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("no backend is needed")
+
+    monkeypatch.setattr(polcouple.compare.replay, "create_backend", refuse)
+    again = replay(small_case, frames, TIMES, True, parse_models(["dftb", "response"], small_case), store)
+    for name, charges in replayed.charges.items():
+        assert np.array_equal(again.charges[name], charges)
+    with pytest.raises(AssertionError):
+        replay(small_case, frames, TIMES, True, parse_models(["response:warn_error=1"], small_case), store)
+
+
+def test_interrupted_replay_goes_on(small_case, frames, tmp_path, monkeypatch):
+    models = parse_models(["fixed"], small_case)
+    asked = []
+
+    def solve(backend, environment, n, total_charge, guess, where):
+        asked.append(where)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return backend.solve(environment, total_charge, guess)
+
+    monkeypatch.setattr(polcouple.compare.replay, "checked_solve", solve)
+    with pytest.raises(KeyboardInterrupt):
+        replay(small_case, frames, TIMES, True, models, tmp_path)
+    replay(small_case, frames, TIMES, True, models, tmp_path)
+    assert asked == ["fixed, frame 0", "fixed, frame 1", "fixed, frame 1", "fixed, frame 2"]
+
+
+def made_up(reference, predicted, deficits):
+    """A replay of a classifier whose labels lack ``deficits`` of the total charge."""
+    total = float(reference[0].sum())
+    return Replay(
+        "dftb",
+        {"dftb": reference, "nn": predicted + deficits[:, None] / reference.shape[1]},
+        {},
+        {"nn": total - deficits},
+        {},
+        np.arange(len(reference)),
+        False,
+        total,
+        np.zeros((reference.shape[1], 3)),
+        np.eye(3),
+        Binning.fit(reference),
+    )
+
+
+def test_labels_are_those_before_the_projection():
+    reference = np.random.default_rng(1).normal(-0.01, 0.01, (4, 50))
+    reference -= reference.mean(axis=1, keepdims=True) + 0.01
+    binning = Binning.fit(reference)
+    decoded = binning.charges(binning.labels(reference))
+    shown = made_up(reference, decoded, np.array([0.2, -0.2, 0.1, 0.0]))
+    assert np.array_equal(labels(shown, "nn"), binning.labels(reference))
+    score = metrics(shown)["nn"]
+    assert score.exact_bin == 1.0
+    assert score.total_charge_error == pytest.approx(0.125)
+    lines = total_charge_figure(shown).figure.axes[0].lines
+    assert lines[0].get_ydata() == pytest.approx(shown.unprojected_sums["nn"])
+    assert lines[1].get_ydata() == pytest.approx([-0.5, -0.5])
+    assert total_charge_figure(replace(shown, unprojected_sums={})) is None
+
+
+def test_map_is_zero_below_the_threshold_and_periodic(small_case):
+    assert thresholded(np.array([0.0149, -0.0149, 0.03, -0.045])) == pytest.approx([0, 0, 2, -3])
+    electrode = small_case.electrode
+    values = np.arange(len(electrode), dtype=float)
+    raster = SheetRaster(electrode.positions, electrode.cell)
+    image = raster.image(values)
+    assert np.unique(image).tolist() == values.tolist()
+    shifted = electrode.positions + electrode.cell[0] - 2 * electrode.cell[1]
+    assert np.array_equal(SheetRaster(shifted, electrode.cell).image(values), image)
+    lengths = np.diag(electrode.cell)[:2]
+    place = (electrode.positions[7, :2] / lengths % 1.0 * image.shape[::-1]).astype(int)
+    assert image[place[1], place[0]] == 7
+
+
+def test_bins_are_the_classifiers(small_case):
+    charges = np.linspace(-0.05, 0.02, 30)
+    assert common_binning(parse_models(["response"], small_case), charges).q_min == -0.05
+    models = parse_models(["nn", "nn:model=graphene_nacl_classifier"], small_case)
+    assert [model.label for model in models] == ["nn", "nn (graphene_nacl_classifier)"]
+    binning = common_binning(models, charges)
+    network = models[1].network()
+    assert binning.q_min == network["bins"]["q_min"] != -0.05
+    assert binning.n_bins == len(network["bins"]["values"])
+
+
+def test_one_frame_is_too_few(small_case, frames, tmp_path):
+    with pytest.raises(InputError, match="1 frame"):
+        replay(small_case, frames[:1], TIMES[:1], True, parse_models(["response"], small_case), tmp_path)
+
+
+def compare(capsys, *words):
+    """Exit status and what the command said on stderr."""
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", *map(str, words)])
+    return ended.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--steps", 10], "--backend twice or more"),
+        (["--steps", 10, "--backend", "dftb", "--backend", "respnse"], "did you mean 'response'"),
+        (["--steps", 10, "--backend", "dftb", "--backend", "nn:x"], "NAME:KEY=VALUE"),
+        (["--steps", 0, "--backend", "dftb", "--backend", "fixed"], "--steps 0: give a positive number"),
+        (["--steps", 10, "--frames", "f.xyz", "--backend", "dftb", "--backend", "fixed"], "one of the two"),
+        (["--frames", "none.xyz", "--backend", "dftb", "--backend", "fixed"], "none.xyz: no such file"),
+        ([], "nothing to compare it with"),
+        (["--backend", "dftb"], "has not finished"),
+        (["other_case", "--steps", 10], "one case; 2 directories"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(capsys, tmp_path, words, message):
+    status, said = compare(capsys, SMALL, *words, "-o", tmp_path / "out")
+    assert status == 2
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_frames_of_a_file(capsys, tmp_path, small_case, frames):
+    path = tmp_path / "frames.xyz"
+    texts = []
+    for positions in frames:
+        write_init_xyz(path, small_case.symbols, positions, small_case.cell)
+        texts.append(path.read_text())
+    path.write_text("".join(texts))
+    words = [SMALL, "--frames", path, "--backend", "response", "--backend", "fixed", "--replay-frames", 2]
+    status, said = compare(capsys, *words, "-o", tmp_path / "out")
+    assert status == 0, said
+    numbers = json.loads((tmp_path / "out" / "numbers.json").read_text())
+    found = next(part for title, part in numbers.items() if title.startswith("Same trajectory"))
+    assert found["reference"] == "response"
+    assert found["frames"] == 2
+    assert list(found["metrics"]) == ["uniform Q/N", "mean of each atom"]
+
+
+@pytest.fixture(scope="module")
+def from_case(tmp_path_factory):
+    """Two runs made by the command, and the words that asked for them."""
+    output = tmp_path_factory.mktemp("compare") / "out"
+    words = ["compare", SMALL, "--backend", "response", "--backend", "fixed", "--steps", 64, "--every", 4]
+    words = [str(word) for word in [*words, "--threads", 1, "-o", output]]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    return output, words
+
+
+def test_from_case_to_report(from_case):
+    output, _ = from_case
+    numbers = json.loads((output / "numbers.json").read_text())
+    found = next(part for title, part in numbers.items() if title.startswith("Same trajectory"))
+    assert found["frames"] == 17
+    # the same positions, to MDAnalysis's single precision, give the charges that drove the run
+    assert 0.0 < found["recorded_charges_reproduced_within_e"] < 2e-5
+    assert found["metrics"]["mean of each atom"]["r2"] == pytest.approx(0.0, abs=1e-12)
+    assert {path.name for path in output.parent.iterdir()} == {"out", "out.work"}
+
+
+def test_repeated_command_keeps_the_runs(from_case, capsys, monkeypatch):
+    output, words = from_case
+    runs = output.with_name("out.work") / "runs"
+    before = {path: path.stat().st_mtime_ns for path in runs.rglob("simulation.*")}
+    assert before
+    status, _ = compare(capsys, *words[1:])
+    assert status == 0
+    assert {path: path.stat().st_mtime_ns for path in runs.rglob("simulation.*")} == before
+    status, said = compare(capsys, *words[1:], "--replay-frames", 3)
+    assert status == 2
+    assert "another comparison" in said
+    other = [*words[1:-1], output.with_name("new")]
+    (output.with_name("new.work")).symlink_to(output.with_name("out.work"))
+    status, said = compare(capsys, *other, "--every", 2)
+    assert status == 2
+    assert "other settings or --every" in said
