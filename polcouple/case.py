@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -97,12 +98,52 @@ class Block(_Section):
 
 
 class ElectrodeSection(_Section):
-    """One frozen electrode: atoms ``first_atom`` to ``last_atom`` of init.xyz, both counted from 0."""
+    """One frozen electrode: atoms ``first_atom`` to ``last_atom`` of init.xyz, both counted from 0.
+
+    ``total_charge_e`` is its charge, or what it starts from where a potential is held.
+    """
 
     name: str
     first_atom: Annotated[int, Field(ge=0)]
     last_atom: Annotated[int, Field(ge=0)]
     total_charge_e: float
+
+
+class Potential(_Section):
+    """What is held in place of the electrodes' charges.
+
+    Of two electrodes the difference of their potentials, first minus second: charge flows between them. Of one
+    electrode its Fermi level: a uniform background takes what its charge misses to neutrality.
+    """
+
+    voltage_volt: float | None = None
+    fermi_level_ev: float | None = None
+    counter_charge: Literal["background"] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Potential:
+        if (self.voltage_volt is None) == (self.fermi_level_ev is None):
+            raise ValueError("give voltage_volt (two electrodes) or fermi_level_ev (one)")
+        if (self.fermi_level_ev is None) != (self.counter_charge is None):
+            raise ValueError("fermi_level_ev, and nothing else, needs counter_charge: background")
+        return self
+
+
+class Slab(_Section):
+    """A slab with vacuum along z, in a displacement field D or in an electric field E along z.
+
+    With D the field of the slab's periodic images is taken away; D = 0 is the correction of I.-C. Yeh and
+    M. L. Berkowitz, J. Chem. Phys. 111, 3155 (1999). With E the images' field stays.
+    """
+
+    displacement_volt_per_angstrom: float | None = None
+    field_volt_per_angstrom: float | None = None
+
+    @model_validator(mode="after")
+    def _one_field(self) -> Slab:
+        if (self.displacement_volt_per_angstrom is None) == (self.field_volt_per_angstrom is None):
+            raise ValueError("give displacement_volt_per_angstrom or field_volt_per_angstrom")
+        return self
 
 
 class Refresh(_Section):
@@ -118,6 +159,8 @@ class SystemSection(_Section):
     topology: list[Block]
     force_field: ForceField
     electrodes: Annotated[list[ElectrodeSection], Field(min_length=1)]
+    potential: Potential | None = None
+    slab: Slab | None = None
     refresh: Refresh = Refresh()
     backends: dict[str, dict[str, Any]] = {}
 
@@ -145,9 +188,8 @@ class Case:
 
     @cached_property
     def electrode_indices(self) -> np.ndarray:
-        """Indices of the electrode's atoms."""
-        section = self.system.electrodes[0]
-        return np.arange(section.first_atom, section.last_atom + 1)
+        """Indices of the atoms of all electrodes, one electrode after the other."""
+        return np.concatenate([np.arange(s.first_atom, s.last_atom + 1) for s in self.system.electrodes])
 
     @cached_property
     def electrolyte_indices(self) -> np.ndarray:
@@ -186,8 +228,17 @@ class Case:
 
     @cached_property
     def electrode(self) -> Electrode:
-        """The frozen electrode at its initial positions."""
-        indices = self.electrode_indices
+        """The frozen atoms of all electrodes at their initial positions."""
+        return self._electrode(self.electrode_indices)
+
+    @cached_property
+    def electrodes(self) -> tuple[Electrode, ...]:
+        """The electrodes one by one."""
+        return tuple(
+            self._electrode(np.arange(s.first_atom, s.last_atom + 1)) for s in self.system.electrodes
+        )
+
+    def _electrode(self, indices: np.ndarray) -> Electrode:
         return Electrode(tuple(self.symbols[i] for i in indices), self.positions[indices], self.cell)
 
     @cached_property
@@ -202,8 +253,8 @@ class Case:
 
     @property
     def total_charge(self) -> float:
-        """Charge of the electrode in e."""
-        return self.system.electrodes[0].total_charge_e
+        """Charge of all electrodes together in e; where a Fermi level is held, what it starts from."""
+        return float(sum(section.total_charge_e for section in self.system.electrodes))
 
     def _blocks(self) -> list[tuple[str, int, int]]:
         """(species, first atom, one past the last atom) of each topology block."""
@@ -229,6 +280,7 @@ def read_case(directory: Path | str, init_file: str = "init.xyz") -> Case:
     _check_topology(case, path)
     _check_charges(case, path)
     _check_cutoff(case, path)
+    _check_potential(case, path)
     return case
 
 
@@ -327,6 +379,8 @@ def _all_keys() -> set[str]:
         Walls,
         Block,
         ElectrodeSection,
+        Potential,
+        Slab,
         Refresh,
     ]
     return {key for section in sections for key in section.model_fields}
@@ -347,10 +401,6 @@ def _check_topology(case: Case, path: Path) -> None:
         raise InputError(
             f"{path}: topology describes {n_topology} atoms, init.xyz holds {len(case)}; correct the counts"
         )
-    if len(case.system.electrodes) != 1:
-        raise InputError(
-            f"{path}: {len(case.system.electrodes)} electrodes; this version propagates exactly one"
-        )
     for species, start, stop in case._blocks():
         if species == "electrode":
             continue
@@ -362,13 +412,20 @@ def _check_topology(case: Case, path: Path) -> None:
                     f"{path}: atom {atom} of init.xyz is {case.symbols[atom]}, the topology expects {symbol}"
                     f" ({species}); bring init.xyz into the topology's order"
                 )
-    section = case.system.electrodes[0]
+    sections = case.system.electrodes
     blocks = [(start, stop - 1) for species, start, stop in case._blocks() if species == "electrode"]
-    if (section.first_atom, section.last_atom) not in blocks:
-        raise InputError(
-            f"{path}: electrode '{section.name}' spans atoms {section.first_atom} to {section.last_atom},"
-            f" but the topology's electrode blocks are {blocks}"
-        )
+    for section, block in zip_longest(sections, blocks):
+        if section is None:
+            raise InputError(
+                f"{path}: no electrode is described for the topology's atoms {block[0]} to {block[1]}"
+            )
+        if (section.first_atom, section.last_atom) != block:
+            raise InputError(
+                f"{path}: electrode '{section.name}' spans atoms {section.first_atom} to {section.last_atom},"
+                f" but the topology's electrode blocks are {blocks}; describe each one, in that order"
+            )
+    if len({section.name for section in sections}) < len(sections):
+        raise InputError(f"{path}: two electrodes have the same name; give each its own")
     for symbol in sorted(set(case.symbols)):
         if symbol not in force_field.lennard_jones:
             raise InputError(f"{path}: force_field.lennard_jones has no entry for {symbol}")
@@ -381,6 +438,26 @@ def _check_charges(case: Case, path: Path) -> None:
             f"{path}: the cell is not neutral: electrode {case.total_charge:+g} e, electrolyte"
             f" {case.charges.sum():+g} e, sum {total:+g} e; change total_charge_e or the number of ions"
         )
+
+
+def _check_potential(case: Case, path: Path) -> None:
+    potential, slab, n = case.system.potential, case.system.slab, len(case.system.electrodes)
+    if potential is not None and potential.voltage_volt is not None and n != 2:
+        raise InputError(
+            f"{path}: potential.voltage_volt is a difference between two electrodes, there are {n}; for one"
+            " electrode give fermi_level_ev and counter_charge: background"
+        )
+    if potential is not None and potential.fermi_level_ev is not None:
+        if n != 1:
+            raise InputError(
+                f"{path}: potential.fermi_level_ev is of one electrode, there are {n}; give voltage_volt"
+            )
+        if slab is not None:
+            raise InputError(
+                f"{path}: slab needs a neutral cell, and potential.counter_charge makes it charged; leave one out"
+            )
+    if slab is not None and np.abs([*case.cell[:2, 2], *case.cell[2, :2]]).max() > 1e-6:
+        raise InputError(f"{path}: slab needs a cell whose third vector is along z and the others across")
 
 
 def _check_cutoff(case: Case, path: Path) -> None:
