@@ -1,4 +1,4 @@
-"""``polcouple build``: a graphene sheet under an aqueous electrolyte, equilibrated, ready for i-PI."""
+"""``polcouple build``: an aqueous electrolyte on a graphene sheet or between two, ready for i-PI."""
 
 from __future__ import annotations
 
@@ -51,9 +51,10 @@ class BuildOptions:
         sheet: orthorhombic graphene cells along x and y, four atoms each.
         n_water: number of water molecules.
         ions: number of each ion by its symbol (Li, Na, K, Cl).
-        total_charge: of the electrode in e.
-        gap: thickness of the electrolyte in Angstrom.
+        total_charge: of the electrode in e; two electrodes share it.
+        gap: thickness of the electrolyte in Angstrom; with a voltage, the distance between two sheets.
         vacuum: empty space above it in Angstrom; the cell's height is the sum of both.
+        voltage: first minus second potential in volts of two sheets that face each other; None: one sheet.
         temperature: in kelvin.
         equilibration: in ps.
         seed: of all random numbers.
@@ -66,10 +67,21 @@ class BuildOptions:
     total_charge: float = -4.0
     gap: float = 80.0
     vacuum: float = 80.0
+    voltage: float | None = None
     temperature: float = 300.0
     equilibration: float = 2.0
     seed: int = 1
     platform: str = "CPU"
+
+    @property
+    def n_sheets(self) -> int:
+        """Number of electrodes."""
+        return 1 if self.voltage is None else 2
+
+    @property
+    def top(self) -> float:
+        """Height in Angstrom that the electrolyte's molecules stay below at the start."""
+        return self.gap if self.voltage is None else self.gap - SHEET_CLEARANCE
 
     def check(self) -> None:
         """Refuse what cannot be built.
@@ -77,8 +89,8 @@ class BuildOptions:
         Raises:
             InputError: with the numbers and what would mend them.
         """
-        for name in ("gap", "vacuum", "temperature", "equilibration", "total_charge"):
-            if not math.isfinite(getattr(self, name)):
+        for name in ("gap", "vacuum", "voltage", "temperature", "equilibration", "total_charge"):
+            if not math.isfinite(getattr(self, name) or 0.0):
                 raise InputError(f"{name} {getattr(self, name)} must be a finite number")
         if min(self.sheet) < 1 or self.n_water < 0 or min(self.ions.values(), default=0) < 0:
             raise InputError("the sheet needs at least one cell each way, and no number may be negative")
@@ -102,9 +114,10 @@ class BuildOptions:
                 f" {min(sides) / 2:.2f} Angstrom, {_SHORTEST_CUTOFF:g} are needed; give at least"
                 f" {need[0]} x {need[1]} cells"
             )
-        if not self.gap > SHEET_CLEARANCE:
+        if not self.top > SHEET_CLEARANCE:
             raise InputError(
-                f"gap {self.gap:g} must exceed {SHEET_CLEARANCE:g} Angstrom, kept from the sheet"
+                f"gap {self.gap:g} must exceed {SHEET_CLEARANCE:g} Angstrom, kept from"
+                f" {'the sheet' if self.voltage is None else 'each of two sheets'}"
             )
         if not self.vacuum >= _LEAST_VACUUM:
             raise InputError(
@@ -151,9 +164,11 @@ def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Ca
     sheet, sides = graphene_sheet(*options.sheet)
     rng = np.random.default_rng(options.seed)
     shape = (SPC_FW["bond_length_angstrom"], SPC_FW["angle_degree"])
-    waters, ions = pack_liquid(sides, options.gap, options.n_water, sum(options.ions.values()), shape, rng)
-    positions = np.concatenate([sheet, waters.reshape(-1, 3), ions]) * ANGSTROM_TO_BOHR
-    symbols = ("C",) * len(sheet) + ("O", "H", "H") * options.n_water
+    sheets = [sheet + np.array([0.0, 0.0, number * options.gap]) for number in range(options.n_sheets)]
+    n_carbon = len(sheet) * options.n_sheets
+    waters, ions = pack_liquid(sides, options.top, options.n_water, sum(options.ions.values()), shape, rng)
+    positions = np.concatenate([*sheets, waters.reshape(-1, 3), ions]) * ANGSTROM_TO_BOHR
+    symbols = ("C",) * n_carbon + ("O", "H", "H") * options.n_water
     symbols += tuple(ion for ion, count in options.ions.items() for _ in range(count))
     cell = np.diag([*sides, options.gap + options.vacuum]) * ANGSTROM_TO_BOHR
 
@@ -165,7 +180,7 @@ def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Ca
         case = read_case(draft)
         positions = equilibrate(case, options, progress)
         write_init_xyz(draft / "init.xyz", symbols, whole_molecules(case, positions), cell)
-        write_inputs(draft, len(sheet), options.temperature, options.seed)
+        write_inputs(draft, n_carbon, options.temperature, options.seed, options.voltage is not None)
         directory.mkdir(exist_ok=True)
         # system.yaml makes a directory a case, so it comes last
         for path in sorted(draft.iterdir(), key=lambda path: path.name == "system.yaml"):
@@ -242,7 +257,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
     for name, text in (
         ("total_charge", "charge of the electrode in e"),
-        ("gap", "thickness of the electrolyte in Angstrom"),
+        ("gap", "thickness of the electrolyte, or distance of two sheets, in Angstrom"),
         ("vacuum", "empty space above it in Angstrom"),
         ("temperature", "in kelvin"),
         ("equilibration", "in ps"),
@@ -251,6 +266,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=float, default=value, help=f"{text} ({value:g})"
         )
+    parser.add_argument(
+        "--voltage", type=float, metavar="V",
+        help="build a second sheet opposite the first, and hold the first at this potential against it",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=default.seed, help="of all random numbers (1)")
     parser.add_argument("--platform", default=default.platform, help="OpenMM platform (CPU)")
 
@@ -267,6 +286,7 @@ def run(args: argparse.Namespace) -> int:
         total_charge=args.total_charge,
         gap=args.gap,
         vacuum=args.vacuum,
+        voltage=args.voltage,
         temperature=args.temperature,
         equilibration=args.equilibration,
         seed=args.seed,
@@ -286,11 +306,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write_system(path: Path, options: BuildOptions, n_carbon: int, sides: np.ndarray) -> None:
-    """system.yaml of the case; the cut-off is 10 Angstrom, or what fits the cell."""
+    """system.yaml of the case; the cut-off is 10 Angstrom, or what fits the cell; ``n_carbon`` a sheet."""
     shortest = min(*sides, options.gap + options.vacuum)
     cutoff = min(_LONGEST_CUTOFF, math.floor(shortest / 2 * 10) / 10)
-    walls = (_LOWER_WALL, options.gap + _UPPER_WALL_CLEARANCE)
-    topology = [{"species": "electrode", "count": n_carbon}]
+    above = _UPPER_WALL_CLEARANCE if options.voltage is None else -_LOWER_WALL
+    walls = (_LOWER_WALL, options.gap + above)
+    names = ["sheet"] if options.voltage is None else ["lower", "upper"]
+    topology = [{"species": "electrode", "count": n_carbon} for _ in names]
     if options.n_water:
         topology.append({"species": "water", "count": options.n_water})
     topology += [{"species": ion, "count": count} for ion, count in options.ions.items()]
@@ -300,15 +322,19 @@ def _write_system(path: Path, options: BuildOptions, n_carbon: int, sides: np.nd
         "force_field": default_force_field(tuple(options.ions), float(cutoff), walls),
         "electrodes": [
             {
-                "name": "sheet",
-                "first_atom": 0,
-                "last_atom": n_carbon - 1,
-                "total_charge_e": options.total_charge,
+                "name": name,
+                "first_atom": number * n_carbon,
+                "last_atom": (number + 1) * n_carbon - 1,
+                "total_charge_e": options.total_charge / len(names),
             }
+            for number, name in enumerate(names)
         ],
         "refresh": {"interval": 1},
         "backends": {},
     }
+    if options.voltage is not None:
+        content["potential"] = {"voltage_volt": options.voltage}
+        content["slab"] = {"displacement_volt_per_angstrom": 0.0}
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 

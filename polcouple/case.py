@@ -18,8 +18,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from polcouple.electrode import Electrode, Electrolyte
+from polcouple.electrostatics.slab import SlabField
 from polcouple.errors import InputError, nearest
-from polcouple.units import ANGSTROM_TO_BOHR
+from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 
 #: a cell whose total charge exceeds this is refused (e)
 NEUTRALITY_TOLERANCE = 1e-9
@@ -112,8 +113,8 @@ class ElectrodeSection(_Section):
 class Potential(_Section):
     """What is held in place of the electrodes' charges.
 
-    Of two electrodes the difference of their potentials, first minus second: charge flows between them. Of one
-    electrode its Fermi level: a uniform background takes what its charge misses to neutrality.
+    Of two electrodes the difference of their potentials, first minus second: charge flows between them. Of
+    one electrode its Fermi level: a uniform background takes what its charge misses to neutrality.
     """
 
     voltage_volt: float | None = None
@@ -236,6 +237,27 @@ class Case:
         """The electrodes one by one."""
         return tuple(
             self._electrode(np.arange(s.first_atom, s.last_atom + 1)) for s in self.system.electrodes
+        )
+
+    @cached_property
+    def electrode_slices(self) -> tuple[slice, ...]:
+        """Where each electrode's atoms are among those of all electrodes."""
+        ends = np.cumsum([len(electrode) for electrode in self.electrodes])
+        return tuple(slice(int(end) - len(e), int(end)) for end, e in zip(ends, self.electrodes, strict=True))
+
+    @cached_property
+    def slab_field(self) -> SlabField | None:
+        """What the slab adds to the periodic sum, if the case is one."""
+        slab = self.system.slab
+        if slab is None:
+            return None
+        unit = EV_TO_HARTREE / ANGSTROM_TO_BOHR
+        displacement, electric = slab.displacement_volt_per_angstrom, slab.field_volt_per_angstrom
+        return SlabField(
+            self.cell,
+            self.positions,
+            None if displacement is None else displacement * unit,
+            0.0 if electric is None else electric * unit,
         )
 
     def _electrode(self, indices: np.ndarray) -> Electrode:
@@ -414,12 +436,10 @@ def _check_topology(case: Case, path: Path) -> None:
                 )
     sections = case.system.electrodes
     blocks = [(start, stop - 1) for species, start, stop in case._blocks() if species == "electrode"]
-    for section, block in zip_longest(sections, blocks):
-        if section is None:
-            raise InputError(
-                f"{path}: no electrode is described for the topology's atoms {block[0]} to {block[1]}"
-            )
-        if (section.first_atom, section.last_atom) != block:
+    if len(sections) < len(blocks):
+        raise InputError(f"{path}: {len(sections)} electrodes are described, the topology has {len(blocks)}")
+    for section, span in zip_longest(sections, blocks):
+        if (section.first_atom, section.last_atom) != span:
             raise InputError(
                 f"{path}: electrode '{section.name}' spans atoms {section.first_atom} to {section.last_atom},"
                 f" but the topology's electrode blocks are {blocks}; describe each one, in that order"
@@ -454,10 +474,16 @@ def _check_potential(case: Case, path: Path) -> None:
             )
         if slab is not None:
             raise InputError(
-                f"{path}: slab needs a neutral cell, and potential.counter_charge makes it charged; leave one out"
+                f"{path}: slab needs a neutral cell, and potential.counter_charge makes it charged; leave"
+                " one of them out"
             )
     if slab is not None and np.abs([*case.cell[:2, 2], *case.cell[2, :2]]).max() > 1e-6:
         raise InputError(f"{path}: slab needs a cell whose third vector is along z and the others across")
+    if slab is not None:
+        try:
+            case.slab_field  # noqa: B018  (computed now, so that a cell without vacuum is refused here)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
 
 
 def _check_cutoff(case: Case, path: Path) -> None:

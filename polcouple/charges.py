@@ -35,16 +35,15 @@ def run(args: argparse.Namespace) -> int:
     backend = backend_from_arguments(args, case)
     from rich.progress import track
 
-    from polcouple.electrostatics.site_potential import SitePotential
-    from polcouple.forces import environment_at
+    from polcouple.forces import Surroundings
 
     n_electrode = len(case.electrode)
-    site_potential = SitePotential(case.electrode.positions, case.cell, case.electrode.pbc)
+    surroundings = Surroundings(case)
     results: list[ChargeResult] = []
     seconds = []
     for number, positions in enumerate(track(frames, description=args.backend)):
         start = time.perf_counter()
-        environment = environment_at(case, site_potential, positions)
+        environment = surroundings.environment(positions)
         guess = results[-1] if results else None
         result = checked_solve(backend, environment, n_electrode, case.total_charge, guess, f"frame {number}")
         results.append(result)

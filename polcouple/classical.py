@@ -7,9 +7,10 @@ The energy returned is that of the electrolyte in the field of the electrode,
 
     E = E_electrolyte + sum_i q_i phi_i,
 
-without the interaction of the electrode's charges with one another: that belongs to the electrode's
-electronic energy (:mod:`polcouple.forces`). OpenMM's energy contains it as 1/2 q^T B q with a constant
-matrix B (the periodic Ewald kernel less the pairs that are excluded), which is subtracted here.
+a slab's field (:mod:`polcouple.electrostatics.slab`) included, without the interaction of the electrode's
+charges with one another: that belongs to the electrode's electronic energy (:mod:`polcouple.forces`).
+OpenMM's energy contains it as 1/2 q^T B q with a constant matrix B (the periodic Ewald kernel less the pairs
+that are excluded), which is subtracted here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from scipy.fft import next_fast_len
 
 from polcouple.case import Case
 from polcouple.electrostatics.ewald import ewald_matrix
+from polcouple.electrostatics.slab import SlabField
 from polcouple.errors import InputError, nearest
 from polcouple.force_field import Part
 from polcouple.units import (
@@ -63,6 +65,7 @@ class ClassicalEngine:
         self._context = create_context(self._system, openmm.VerletIntegrator(0.001), platform, threads)
         self._charges = np.zeros(len(self._electrode))
         self._self_energy = 0.0
+        self._slab = case.slab_field if self._nonbonded is not None else None
         if self._nonbonded is not None:
             self._self_matrix = _openmm_self_interaction(case)
 
@@ -85,8 +88,19 @@ class ClassicalEngine:
         state = self._context.getState(getEnergy=True, getForces=True)
         energy = state.getPotentialEnergy()._value * KJ_PER_MOL_TO_HARTREE - self._self_energy
         forces = state.getForces(asNumpy=True)._value * KJ_PER_MOL_NM_TO_HARTREE_PER_BOHR
+        if self._slab is not None:
+            energy += self._add_slab(self._slab, positions, forces)
         forces[self._electrode] = 0.0
         return energy, forces
+
+    def _add_slab(self, slab: SlabField, positions: np.ndarray, forces: np.ndarray) -> float:
+        """Add the slab's field to ``forces``; its energy less that of the electrode's own dipole moment."""
+        charges = self._case.charges.copy()
+        charges[self._electrode] = self._charges
+        moments = charges * slab.heights(positions)
+        dipole, own = float(moments.sum()), float(moments[self._electrode].sum())
+        forces[:, 2] -= slab.gradient(dipole) * charges
+        return slab.energy(dipole) - 0.5 * slab.curvature * own**2
 
 
 def build_system(case: Case, part: Part = "all") -> tuple[openmm.System, openmm.NonbondedForce | None]:

@@ -32,6 +32,7 @@ import numpy as np
 from polcouple.backends.base import ChargeBackend, Environment, checked_solve
 from polcouple.case import Case
 from polcouple.classical import ClassicalEngine
+from polcouple.electrodes import CoupledResult
 from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.errors import InputError
 from polcouple.force_field import Part
@@ -48,8 +49,10 @@ class Evaluation:
         energy: in Hartree.
         forces: (N, 3) in Hartree/bohr, zero on the electrode.
         extras: what i-PI can write along: ``charges`` (n_electrode,) in e, ``total_charge`` in e,
-            ``refresh_work`` accumulated in Hartree, ``refreshes`` counted, and ``fermi_level`` in eV where
-            the backend has one. Empty for the bonded part.
+            ``electrode_charges`` (electrodes,) in e, ``refresh_work`` accumulated in Hartree, ``refreshes``
+            counted, and ``fermi_level`` in eV where the backend has one; of several electrodes, or where a
+            potential is held, ``fermi_levels`` (electrodes,) in eV and ``source_work`` in Hartree, NaN where
+            unknown. Empty for the bonded part.
     """
 
     energy: float
@@ -118,7 +121,7 @@ class ForceProvider:
         self._observer = observer
         self._held = held
         self._engine = ClassicalEngine(case, part, platform, threads)
-        self._site_potential = SitePotential(case.electrode.positions, case.cell, case.electrode.pbc)
+        self._surroundings = Surroundings(case)
         self._guard = StructureGuard(case)
         self._replicas: dict[int, ReplicaState] = {}
         self._served: dict[int, int] = {}
@@ -138,7 +141,7 @@ class ForceProvider:
         extras: dict[str, object] = {}
         if self._backend is not None:
             start = time.perf_counter()
-            environment = environment_at(self._case, self._site_potential, positions)
+            environment = self._surroundings.environment(positions)
             if not repeated:
                 self._advance(self._backend, state, environment, replica)
                 if self._held is not None:
@@ -149,7 +152,7 @@ class ForceProvider:
                 self._observer(replica, served, environment)
             self._served[replica] = served + 1
             surface_energy = state.internal_energy
-            extras = _extras(state)
+            extras = _extras(state, self._case)
         start = time.perf_counter()
         if state.result is not None:
             self._engine.set_charges(state.result.charges)
@@ -210,25 +213,47 @@ class ForceProvider:
         state.refreshes += 1
 
 
-def environment_at(case: Case, site_potential: SitePotential, positions: np.ndarray) -> Environment:
-    """What the case's electrode sees when all atoms are at ``positions`` (N, 3) in bohr."""
-    electrolyte = case.electrolyte
-    return Environment(
-        electrolyte,
-        positions[case.electrolyte_indices],
-        lambda moved: site_potential(moved, electrolyte.charges),
-    )
+class Surroundings:
+    """What the electrodes of a case see: the electrolyte's potential at their atoms, slab field included."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._periodic = SitePotential(case.electrode.positions, case.cell, case.electrode.pbc)
+        self._slab = case.slab_field
+        if self._slab is not None:
+            self._heights = self._slab.heights(case.electrode.positions)
+
+    def environment(self, positions: np.ndarray) -> Environment:
+        """What they see when all atoms are at ``positions`` (N, 3) in bohr."""
+        case = self._case
+        return Environment(case.electrolyte, positions[case.electrolyte_indices], self._potentials)
+
+    def _potentials(self, positions: np.ndarray) -> np.ndarray:
+        charges = self._case.electrolyte.charges
+        potentials = self._periodic(positions, charges)
+        if self._slab is not None:
+            dipole = float(charges @ self._slab.heights(positions))
+            potentials += self._slab.gradient(dipole) * self._heights
+        return potentials
 
 
-def _extras(state: ReplicaState) -> dict[str, object]:
-    assert state.result is not None
-    charges = state.result.charges
+def _extras(state: ReplicaState, case: Case) -> dict[str, object]:
+    result = state.result
+    assert result is not None
+    charges = result.charges
+    totals = [float(charges[own].sum()) for own in case.electrode_slices]
     extras: dict[str, object] = {
         "charges": charges,
         "total_charge": float(charges.sum()),
+        "electrode_charges": totals,
         "refresh_work": state.work,
         "refreshes": state.refreshes,
     }
-    if state.result.fermi_level is not None:
-        extras["fermi_level"] = state.result.fermi_level * HARTREE_TO_EV
+    if len(totals) > 1 or case.system.potential is not None:
+        known = result if isinstance(result, CoupledResult) else None
+        levels = [np.nan] * len(totals) if known is None else known.fermi_levels
+        extras["fermi_levels"] = (np.asarray(levels) * HARTREE_TO_EV).tolist()
+        extras["source_work"] = np.nan if known is None else known.source_work
+    elif result.fermi_level is not None:
+        extras["fermi_level"] = result.fermi_level * HARTREE_TO_EV
     return extras

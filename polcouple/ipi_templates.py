@@ -27,7 +27,7 @@ _SIMULATION = Template("""\
     </properties>
     <trajectory filename="refresh_work" stride="10" extra_type="refresh_work"> extras </trajectory>
     <trajectory filename="charges" stride="100" extra_type="charges"> extras </trajectory>
-    <trajectory filename="positions" stride="1000" format="xyz" cell_units="angstrom">
+$potential_outputs    <trajectory filename="positions" stride="1000" format="xyz" cell_units="angstrom">
       positions{angstrom}
     </trajectory>
     <checkpoint filename="checkpoint" stride="1000" overwrite="True"/>
@@ -58,6 +58,12 @@ $integrator
   </system>
 </simulation>
 """)
+
+#: what is worth watching where a potential is held
+_POTENTIAL_OUTPUTS = "".join(
+    f'    <trajectory filename="{name}" stride="10" extra_type="{name}"> extras </trajectory>\n'
+    for name in ("electrode_charges", "fermi_levels", "source_work")
+)
 
 _SOCKET = Template("""\
   <ffsocket name="$name" mode="unix" pbc="False">
@@ -92,10 +98,12 @@ _MULTIPLE_FORCES = """\
       <force forcefield="polcouple-bonded"><mts_weights> [ 0, 1 ] </mts_weights></force>"""
 
 
-def write_inputs(directory: Path, n_electrode: int, temperature_kelvin: float, seed: int) -> None:
+def write_inputs(
+    directory: Path, n_electrode: int, temperature_kelvin: float, seed: int, at_potential: bool = False
+) -> None:
     """Write input.xml (NVT), input_nve.xml, input_mts.xml, input_ffdirect.xml and polcouple_pes.py.
 
-    The first ``n_electrode`` atoms are frozen.
+    The first ``n_electrode`` atoms are frozen; ``at_potential`` adds outputs of their charge and potential.
     """
     socket = _SOCKET.substitute(name="polcouple", part="all")
     sockets = "\n".join(
@@ -110,6 +118,7 @@ def write_inputs(directory: Path, n_electrode: int, temperature_kelvin: float, s
     for name, (force_fields, forces, ensemble, integrator) in inputs.items():
         text = _SIMULATION.substitute(
             seed=seed,
+            potential_outputs=_POTENTIAL_OUTPUTS if at_potential else "",
             force_fields=force_fields,
             temperature=f"{temperature_kelvin:g}",
             forces=forces,

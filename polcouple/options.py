@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
-from polcouple.backends.base import ChargeBackend, backend_names, create_backend
+from polcouple.backends.base import ChargeBackend, backend_names
 from polcouple.case import Case
+from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError
 
 
@@ -51,7 +52,7 @@ def backend_from_arguments(args: argparse.Namespace, case: Case) -> ChargeBacken
         InputError: unknown backend or setting.
     """
     settings = backend_settings(args, case)
-    return create_backend(args.backend, case.electrode, case.electrolyte, settings, case.directory)
+    return create_electrodes(case, args.backend, settings)
 
 
 def backend_settings(args: argparse.Namespace, case: Case) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import cast
 import numpy as np
 from ipi.pes.dummy import Dummy_driver
 
-from polcouple.backends.base import create_backend
 from polcouple.case import read_case
+from polcouple.electrodes import create_electrodes
 from polcouple.force_field import Part
 from polcouple.forces import ForceProvider
 from polcouple.held_state import held_states
@@ -45,7 +45,7 @@ class PolcouplePES(Dummy_driver):
         super().__init__(**kwargs)
         system = read_case(Path(case))
         settings = system.system.backends.get(backend, {})
-        charges = create_backend(backend, system.electrode, system.electrolyte, settings, system.directory)
+        charges = create_electrodes(system, backend, settings)
         interval = int(refresh or system.system.refresh.interval)
         held = held_states(system, charges, f"{backend} {sorted(settings.items())}", interval)
         self._provider = ForceProvider(system, charges, cast(Part, part), platform, None, interval, held=held)

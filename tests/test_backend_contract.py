@@ -98,7 +98,7 @@ def test_forces_are_derivatives_of_the_energy(backend, small_case):
 
 
 def test_backends_are_found_by_name():
-    assert set(backend_names()) == {"dftb", "dftbplus", "fixed", "nn", "response"}
+    assert set(backend_names()) == {"dftb", "dftbplus", "fixed", "metal", "nn", "response"}
 
 
 @pytest.mark.parametrize("name", ["dftb", "dftbplus", "fixed", "nn", "response"])

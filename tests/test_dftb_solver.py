@@ -189,7 +189,7 @@ def test_gapped_block_agrees_with_diagonalisation():
     anchor = Anchor(prepared, np.zeros(72), 4.0 * 72 + 1.0, ROOM)
     full = anchor._fill(anchor._blocks, -phi, anchor.electrons, ())
     for tolerance, expected in ((1e-3, 1e-3), (1e-6, 1e-6), (1e-9, 1e-9)):
-        output = anchor.evaluate(-phi, (), tolerance)
+        output = anchor.evaluate(-phi, anchor.electrons, (), tolerance)
         assert len(output.expansions) == 1
         error = np.abs(output.populations - full.populations).max()
         assert error < expected

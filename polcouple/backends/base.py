@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -77,6 +77,7 @@ class ChargeResult:
         unprojected_sum: sum of the charges in e before they were corrected to the total charge, or None
             where no correction was needed.
         warnings: one line each, for the log.
+        total_charge: in e where it is an outcome, of an electrode at a given Fermi level; else None.
     """
 
     charges: np.ndarray
@@ -88,6 +89,20 @@ class ChargeResult:
     residual: float = 0.0
     unprojected_sum: float | None = None
     warnings: tuple[str, ...] = ()
+    total_charge: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ChargeDerivatives:
+    """How an electrode answers to a change of its total charge Q.
+
+    Attributes:
+        fukui: (n_electrode,) dq/dQ, the Fukui function; sums to one.
+        hardness: -d(Fermi level)/dQ in Hartree/e.
+    """
+
+    fukui: np.ndarray
+    hardness: float
 
 
 class BackendOptions(BaseModel):
@@ -148,10 +163,23 @@ def checked_solve(
         )
     if not np.isfinite(result.charges).all():
         raise ConvergenceError(f"{where}: the backend returned charges that are not finite")
-    excess = float(result.charges.sum()) - total_charge
+    expected = total_charge if result.total_charge is None else result.total_charge
+    excess = float(result.charges.sum()) - expected
     if abs(excess) > _SUM_TOLERANCE:
         raise ConvergenceError(f"{where}: the backend's charges miss the total charge by {excess:.2e} e")
     return result
+
+
+@runtime_checkable
+class FermiBackend(ChargeBackend, Protocol):
+    """A backend whose results have a Fermi level, -dE/dQ, for any real total charge."""
+
+    def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
+        """Derivatives with respect to the total charge, near ``environment`` and ``total_charge`` (e).
+
+        They steer the search for the charge at a given potential; errors cost cycles, not accuracy.
+        """
+        ...
 
 
 def backend_names() -> list[str]:

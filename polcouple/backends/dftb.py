@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from polcouple.backends.base import BackendOptions, ChargeResult, Environment
+from polcouple.backends.base import BackendOptions, ChargeDerivatives, ChargeResult, Environment
 from polcouple.dftb.cache import default_cache_directory
 from polcouple.dftb.scf import FrozenElectrode, Guess, Solution
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
@@ -91,6 +91,11 @@ class Backend:
             warnings=() if solution.converged else (failure,),
             solution=solution if solution.converged else None,
         )
+
+    def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
+        """See :class:`polcouple.backends.base.FermiBackend`; those of the solver's reference state."""
+        response = self.frozen_electrode.derivatives(total_charge)
+        return ChargeDerivatives(response.fukui, response.hardness)
 
     def _start(self, result: ChargeResult | None) -> Guess | None:
         if isinstance(result, DftbResult) and result.solution is not None:

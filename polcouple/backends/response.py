@@ -5,26 +5,29 @@
 with q0, E0 and K = dq/dphi of the self-consistent electrode at phi = 0 and the same total charge. That
 reference needs no history, so a restarted run goes on with the same energy, and it lies nearer to every
 configuration of a liquid than another configuration does: on the reference system its charges have half the
-error (docs/dftb.md). A total charge gets a reference of its own, because the response of a sheet changes with
-every level that is filled.
+error (docs/dftb.md). Every whole total charge gets a reference of its own, because the response of a sheet
+changes with every level that is filled; others are interpolated (:mod:`polcouple.dftb.expansion`).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
 
-from polcouple.backends.base import ChargeResult, Environment
+from polcouple.backends.base import ChargeDerivatives, ChargeResult, Environment
 from polcouple.backends.dftb import HamiltonianOptions
-from polcouple.dftb.response import LinearResponse
+from polcouple.dftb.expansion import Expanded, Node, at_node, between
 from polcouple.dftb.scf import FrozenElectrode, Solution
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.errors import ConvergenceError
+from polcouple.errors import ConvergenceError, InputError
 
 #: accuracy of the self-consistent reference points, e
 _REFERENCE_ACCURACY = 1e-9
+#: a total charge this close to a whole number is one (e)
+_WHOLE = 1e-9
 
 
 class Options(HamiltonianOptions):
@@ -37,33 +40,34 @@ class Options(HamiltonianOptions):
 
 
 @dataclass(frozen=True, eq=False)
-class _Reference:
-    """Point of expansion, the response there, and what a check against the exact answer gave."""
+class _Check:
+    """What a comparison with the exact answer gave."""
 
-    point: Solution
-    response: LinearResponse
-    checked_distance: float
-    checked_error: float
+    distance: float
+    error: float
 
-    def error(self, distance: float) -> float:
+    def error_at(self, distance: float) -> float:
         """Estimated largest error of a charge: the neglected term is quadratic in the distance."""
-        return self.checked_error * (distance / self.checked_distance) ** 2
+        return self.error * (distance / self.distance) ** 2
 
 
 class Backend:
     """Linear response with a drift monitor.
 
-    The first call at a total charge builds the reference and solves the environment exactly once; the error
-    found there, scaled with the square of the potentials' distance from the reference, is the ``residual`` of
-    every result. With ``reanchor_every`` the energy jumps at each re-anchoring, and the count is not restored
-    on restart, so that the backend no longer counts as conservative.
+    Whole total charges have a reference each; between them the expansion is interpolated
+    (:mod:`polcouple.dftb.expansion`). The first call at a whole charge, or between two, solves the
+    environment exactly once; the error found there, scaled with the square of the potentials' distance from
+    the reference, is the ``residual`` of every result. With ``reanchor_every`` the energy jumps at each
+    re-anchoring, and the count is not restored on restart, so that the backend no longer counts as
+    conservative.
     """
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
         self._options = options
         self.conservative = options.reanchor_every == 0
         self._electrode: FrozenElectrode = options.frozen_electrode(electrode)
-        self._references: dict[float, _Reference] = {}
+        self._nodes: dict[int, Node] = {}
+        self._checks: dict[tuple[int, bool], _Check] = {}
         self._since_anchor = 0
 
     def solve(
@@ -72,37 +76,66 @@ class Backend:
         """See :class:`polcouple.backends.base.ChargeBackend`.
 
         Raises:
+            InputError: ``reanchor_every`` with a total charge that is not a whole number.
             ConvergenceError: an exact reference calculation did not converge.
         """
         potentials = environment.site_potentials
-        reference = self._reference(potentials, total_charge)
-        shift = potentials - reference.point.site_potentials
-        induced = reference.response.charge_kernel @ shift
-        charges = reference.point.charges + induced
-        charges += (total_charge - charges.sum()) / len(charges)
-        distance = _distance(shift)
-        error = reference.error(distance)
+        whole, fraction = _split(total_charge)
+        if self._options.reanchor_every and not fraction:
+            self._reanchor(potentials, whole)
+        elif self._options.reanchor_every:
+            raise InputError(
+                f"response: reanchor_every needs a whole total charge, not {total_charge:g} e; leave it out"
+            )
+        expanded = self._expand(potentials, whole, fraction)
+        charges = expanded.charges + (total_charge - expanded.charges.sum()) / len(potentials)
+        distance = _distance(potentials - self._node(whole).point.site_potentials)
+        check = self._check(potentials, whole, fraction, expanded.charges)
+        error = check.error_at(distance)
         return ChargeResult(
             charges,
             potentials,
-            energy=reference.point.energy + float((reference.point.charges + 0.5 * induced) @ shift),
-            fermi_level=reference.point.fermi_level - float(reference.response.fukui @ shift),
+            energy=expanded.energy,
+            fermi_level=expanded.fermi_level,
             residual=error,
-            warnings=self._drift(distance, error, reference),
+            warnings=self._drift(distance, error, check),
         )
 
-    def _reference(self, potentials: np.ndarray, total_charge: float) -> _Reference:
-        if total_charge not in self._references:
-            point, response = self._electrode.bare_reference(total_charge)
-            check = self._exact(potentials, total_charge)
-            self._references[total_charge] = _checked(point, response, check)
-        elif self._options.reanchor_every and self._since_anchor >= self._options.reanchor_every:
-            exact = self._exact(potentials, total_charge)
-            response = self._electrode.linear_response(exact)
-            self._references[total_charge] = _checked(exact, response, self._references[total_charge].point)
+    def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
+        """See :class:`polcouple.backends.base.FermiBackend`."""
+        expanded = self._expand(environment.site_potentials, *_split(total_charge))
+        return ChargeDerivatives(expanded.fukui, expanded.hardness)
+
+    def _expand(self, potentials: np.ndarray, whole: int, fraction: float) -> Expanded:
+        if not fraction:
+            return at_node(self._node(whole), potentials)
+        return between(self._node(whole), self._node(whole + 1), fraction, potentials)
+
+    def _node(self, charge: int) -> Node:
+        if charge not in self._nodes:
+            self._nodes[charge] = Node(*self._electrode.bare_reference(float(charge)))
+        return self._nodes[charge]
+
+    def _reanchor(self, potentials: np.ndarray, charge: int) -> None:
+        """Expand about the exact answer to ``potentials`` if it is time."""
+        if self._since_anchor >= self._options.reanchor_every:
+            exact = self._exact(potentials, float(charge))
+            before = self._nodes[charge].point
+            node = self._nodes[charge] = Node(exact, self._electrode.linear_response(exact))
+            found = at_node(node, before.site_potentials).charges
+            self._checks[charge, False] = _checked(
+                exact.site_potentials - before.site_potentials, found, before
+            )
             self._since_anchor = 0
         self._since_anchor += 1
-        return self._references[total_charge]
+
+    def _check(self, potentials: np.ndarray, whole: int, fraction: float, charges: np.ndarray) -> _Check:
+        """The comparison with the exact answer at this total charge, made at the first call there."""
+        key = (whole, fraction > 0.0)
+        if key not in self._checks:
+            shift = potentials - self._node(whole).point.site_potentials
+            self._checks[key] = _checked(shift, charges, self._exact(potentials, whole + fraction))
+        return self._checks[key]
 
     def _exact(self, potentials: np.ndarray, total_charge: float) -> Solution:
         solution = self._electrode.solve(potentials, total_charge, accuracy=_REFERENCE_ACCURACY)
@@ -113,21 +146,27 @@ class Backend:
             )
         return solution
 
-    def _drift(self, distance: float, error: float, reference: _Reference) -> tuple[str, ...]:
+    def _drift(self, distance: float, error: float, check: _Check) -> tuple[str, ...]:
         if error <= self._options.warn_error:
             return ()
         return (
             f"response: site potentials lie {distance:.2e} Ha (rms) from the reference, "
-            f"{distance / reference.checked_distance:.1f} times as far as when it was checked: "
+            f"{distance / check.distance:.1f} times as far as when it was checked: "
             f"charges may be wrong by {error:.1e} e",
         )
 
 
-def _checked(point: Solution, response: LinearResponse, check: Solution) -> _Reference:
-    """Reference at ``point``, with the error that its response has at the exact solution ``check``."""
-    shift = check.site_potentials - point.site_potentials
-    error = point.charges + response.charge_kernel @ shift - check.charges
-    return _Reference(point, response, max(_distance(shift), 1e-12), float(np.abs(error).max()))
+def _split(total_charge: float) -> tuple[int, float]:
+    """The whole charge below and the fraction above it, zero within rounding."""
+    nearest = round(total_charge)
+    if abs(total_charge - nearest) < _WHOLE:
+        return nearest, 0.0
+    whole = math.floor(total_charge)
+    return whole, total_charge - whole
+
+
+def _checked(shift: np.ndarray, charges: np.ndarray, exact: Solution) -> _Check:
+    return _Check(max(_distance(shift), 1e-12), float(np.abs(charges - exact.charges).max()))
 
 
 def _distance(shift: np.ndarray) -> float:

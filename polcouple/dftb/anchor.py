@@ -56,7 +56,7 @@ class Anchor:
     Args:
         prepared: the electrode.
         potential: (n_sites,) reference potential energy of an electron in Hartree.
-        electrons: number of electrons.
+        electrons: number of electrons at the reference.
         temperature: k_B T in Hartree.
         cached: file with the response of this reference, written by :meth:`store`, or None.
 
@@ -89,10 +89,12 @@ class Anchor:
         self._dense = [block for k, block in enumerate(self._blocks) if k not in gapped]
         self.bare = bare_response(self._blocks, chi.total, filling, temperature)
         self.newton = np.linalg.inv(np.eye(len(potential)) - self.bare.chi @ prepared.gamma)
-        self.reference = self.evaluate(potential, (), 0.0)
+        self.reference = self.evaluate(potential, electrons, (), 0.0)
 
-    def evaluate(self, potential: np.ndarray, near: Sequence[Expansion], tolerance: float) -> Output:
-        """Populations of non-interacting electrons in ``potential`` (n_sites,), Hartree.
+    def evaluate(
+        self, potential: np.ndarray, electrons: float, near: Sequence[Expansion], tolerance: float
+    ) -> Output:
+        """Populations of ``electrons`` non-interacting electrons in ``potential`` (n_sites,), Hartree.
 
         ``near`` are the expansions of the previous output, or empty; gapped blocks add an error of
         ``tolerance`` (e) at most.
@@ -104,11 +106,11 @@ class Anchor:
                 for block, source in zip(self._gapped, sources, strict=True)
             )
             fixed = sum(block.electrons for block in self._gapped)
-            output = self._fill(self._dense, potential, self.electrons - fixed, expansions)
+            output = self._fill(self._dense, potential, electrons - fixed, expansions)
             margin = _CERTAIN * self._temperature
             if all(block.covers(potential, output.fermi_level, margin) for block in self._gapped):
                 return output
-        return self._fill(self._blocks, potential, self.electrons, ())
+        return self._fill(self._blocks, potential, electrons, ())
 
     def _fill(
         self,

@@ -33,6 +33,8 @@ _LONGEST_STEP = 0.3
 #: but not less than _CONTRACTION times the step (1 to 2 % measured with the Jacobian of the bare electrode)
 _SAFETY = 3.0
 _CONTRACTION = 0.03
+#: an anchor serves total charges that differ by no more than this (e)
+_SAME_ANCHOR = 0.5
 #: solutions that took more cycles than this become the new anchor
 _STALE_CYCLES = 6
 #: potentials that vary by less (Hartree) have the eigenvectors and the response of a constant
@@ -164,7 +166,7 @@ class FrozenElectrode:
         near: Sequence[Expansion] = ()
         for cycle in range(1, max_cycles + 1):
             potential = gamma @ populations - external
-            output = anchor.evaluate(potential, near, _GAPPED_SHARE * accuracy)
+            output = anchor.evaluate(potential, electrons, near, _GAPPED_SHARE * accuracy)
             near = output.expansions
             residual = output.populations - populations
             step = broyden.step(residual)
@@ -211,9 +213,16 @@ class FrozenElectrode:
         anchor = self._anchor
         if anchor is None or anchor.electrons != electrons or np.ptp(anchor.potential - potential) > _UNIFORM:
             anchor = self._anchor_at(potential, electrons)
-        return self_consistent_response(
-            anchor.bare, self.prepared.gamma, self.prepared.site_atom, self.prepared.n_atoms
-        )
+        return self._response(anchor)
+
+    def derivatives(self, total_charge: float) -> LinearResponse:
+        """K, Fukui function and hardness of the reference state that serves ``total_charge`` (e).
+
+        That is the self-consistent electrode at zero site potentials and at a total charge within half an
+        electron, unless later solutions had to leave it.
+        """
+        anchor = self._anchor_for(total_charge)
+        return self._response(anchor)
 
     def bare_reference(self, total_charge: float) -> tuple[Solution, LinearResponse]:
         """Solution and linear response at zero site potentials.
@@ -262,9 +271,9 @@ class FrozenElectrode:
         return blocks, filling
 
     def _anchor_for(self, total_charge: float) -> Anchor:
-        """The anchor at this total charge; a new one is the self-consistent state at zero site potentials."""
+        """The anchor near this total charge; a new one is the self-consistent state without electrolyte."""
         electrons = self._electrons(total_charge)
-        if self._anchor is not None and self._anchor.electrons == electrons:
+        if self._anchor is not None and abs(self._anchor.electrons - electrons) <= _SAME_ANCHOR:
             return self._anchor
         path = response_file(self.prepared, electrons, self.temperature)
         potential = cached_potential(path)
@@ -280,6 +289,11 @@ class FrozenElectrode:
             self._anchor.store(path)
         return self._anchor
 
+    def _response(self, anchor: Anchor) -> LinearResponse:
+        return self_consistent_response(
+            anchor.bare, self.prepared.gamma, self.prepared.site_atom, self.prepared.n_atoms
+        )
+
     def _anchor_at(self, potential: np.ndarray, electrons: float, path: Path | None = None) -> Anchor:
         return Anchor(self.prepared, potential, electrons, self.temperature, path)
 
@@ -289,6 +303,7 @@ class FrozenElectrode:
         """First populations by linear response, and the largest change that linear response made."""
         if guess is None or len(guess.populations) != len(external):
             source = anchor.reference.populations - anchor.bare.chi @ (external + anchor.potential)
+            source += anchor.bare.fukui * (self._electrons(total_charge) - anchor.electrons)
             return anchor.newton @ source, 1e-300
         source = anchor.bare.chi @ (self._external(guess.site_potentials) - external)
         source -= anchor.bare.fukui * (guess.populations.sum() + total_charge)

@@ -7,8 +7,8 @@ feels the field of its images. Both ways to mend that add an energy u(M) of the 
     E given:  u = -E M
 
 (M. Stengel, N. A. Spaldin, D. Vanderbilt, Nat. Phys. 5, 304 (2009); D = 0: I.-C. Yeh and M. L. Berkowitz,
-J. Chem. Phys. 111, 3155 (1999)). A charge q at height z has the energy q z u'(M) in it, and two charges interact
-by u'' z_1 z_2. The cell must be neutral; heights are counted without crossing the vacuum.
+J. Chem. Phys. 111, 3155 (1999)). A charge q at height z has the potential energy q z u'(M), and two charges
+interact by u'' z_1 z_2. The cell must be neutral; heights are counted without crossing the vacuum.
 """
 
 from __future__ import annotations
