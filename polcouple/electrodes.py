@@ -48,8 +48,8 @@ _POTENTIAL_TOLERANCE = 1e-8
 _CHARGE_TOLERANCE = 1e-6
 #: no step of the charge is longer (e)
 _LONGEST_STEP = 1.0
-#: charges further apart than this (e) tell the hardness between them
-_SECANT = 1e-3
+#: slopes of the grand potential that differ by more (Hartree/e) tell the hardness between them
+_SECANT = 1e-6
 #: a solution that took more cycles has derivatives of its own computed next time
 _STALE_CYCLES = 3
 _MAX_CYCLES = 50
@@ -258,16 +258,23 @@ class _Flow:
         self.fukui = np.concatenate([t * d.fukui for t, d in zip(self.transfer, derivatives, strict=True)])
         self.hardness = sum(d.hardness for d in derivatives) + float(self.fukui @ kernel @ self.fukui)
         self._last: tuple[float, float] | None = None
+        self._bounds = [-np.inf, np.inf]
 
     def step(self, charge: float, solved: Sequence[ChargeResult]) -> tuple[float, float]:
         """dOmega/dQ_1 at Q_1 = ``charge`` in Hartree/e, and the step of Q_1 in e that makes it vanish."""
         levels = np.array([part.fermi_level for part in solved], dtype=float)
         excess = -float(self.transfer @ levels) - self.source_potential
-        if self._last is not None and abs(charge - self._last[0]) > _SECANT:
+        if self._last is not None and abs(excess - self._last[1]) > _SECANT:
             slope = (excess - self._last[1]) / (charge - self._last[0])
-            self.hardness = slope if slope > 0.0 else 2.0 * self.hardness
+            self.hardness = slope if slope > 0.0 else self.hardness
         self._last = (charge, excess)
-        return excess, float(np.clip(-excess / self.hardness, -_LONGEST_STEP, _LONGEST_STEP))
+        self._bounds[int(excess > 0.0)] = charge
+        step = float(np.clip(-excess / self.hardness, -_LONGEST_STEP, _LONGEST_STEP))
+        low, high = self._bounds
+        if not low < charge + step < high and abs(step) > _CHARGE_TOLERANCE:
+            # Omega is convex: its minimum lies between two charges where the slopes have different signs
+            step = 0.5 * (low + high) - charge
+        return excess, step
 
 
 def _shifted(environment: Environment, potentials: np.ndarray) -> Environment:

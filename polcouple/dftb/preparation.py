@@ -17,7 +17,7 @@ from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 
 #: part of the name of cache files: raise it when their content changes
-_FORMAT = 1
+_FORMAT = 2
 _BLOCK_ARRAYS = ("orbitals", "sites", "energies", "vectors", "duals")
 
 
@@ -56,7 +56,8 @@ def prepare(
 ) -> Prepared:
     """Build H0, S and gamma and reduce them to blocks, or read them from ``cache_directory``.
 
-    A cached file is used only if coordinates, parameters and settings are the same to the last bit; it is
+    A cached file is used only if coordinates relative to the first atom (to 1e-9 bohr), cell, parameters and
+    settings are the same; it is
     written under a temporary name first, so that an interrupted run leaves no half file. None: no cache.
 
     Raises:
@@ -115,7 +116,9 @@ def _key(
     digest = hashlib.sha256(
         repr((_FORMAT, electrode.symbols, electrode.pbc, k_points, shell_resolved)).encode()
     )
-    digest.update(np.ascontiguousarray(electrode.positions, dtype=float).tobytes())
+    # a translated electrode has the same matrices, and the sheets of a capacitor share them
+    relative = np.round(electrode.positions - electrode.positions[0], 9) + 0.0
+    digest.update(np.ascontiguousarray(relative).tobytes())
     if any(electrode.pbc):
         digest.update(np.ascontiguousarray(electrode.cell, dtype=float).tobytes())
     for name, kind in sorted(parameters.atoms.items()):
