@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, checked_solve, create_backend
+from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, checked_solve
 from polcouple.case import Case
 from polcouple.compare.models import Model, common_binning
-from polcouple.electrostatics.site_potential import SitePotential
+from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError
-from polcouple.forces import environment_at
+from polcouple.forces import Surroundings
 from polcouple.nn.binning import Binning
 from polcouple.nn.evaluation import null_charges
 
@@ -102,12 +102,12 @@ def replay(
         raise InputError(f"{len(times)} frame(s) to replay; at least {FEWEST_FRAMES} are needed")
     store.mkdir(parents=True, exist_ok=True)
     answers = [_Answers(model, case, store) for model in models]
-    site_potential = SitePotential(case.electrode.positions, case.cell, case.electrode.pbc)
+    surroundings = Surroundings(case)
     rows: list[list[_Row]] = [[] for _ in models]
     try:
         shown = track(frames, description=f"{len(models)} backends", total=len(times))
         for number, positions in enumerate(shown):
-            environment = environment_at(case, site_potential, positions)
+            environment = surroundings.environment(positions)
             key = hashlib.sha256(positions.tobytes()).hexdigest()
             for row, answer in zip(rows, answers, strict=True):
                 row.append(answer.on(key, environment, f"frame {number}"))
@@ -191,9 +191,7 @@ class _Answers:
     def _ask(self, environment: Environment, where: str) -> _Row:
         case, model = self._case, self._model
         if self._backend is None:
-            self._backend = create_backend(
-                model.backend, case.electrode, case.electrolyte, model.settings, case.directory
-            )
+            self._backend = create_electrodes(case, model.backend, model.settings)
         _ = environment.site_potentials  # not to be counted to the first backend that looks at them
         start = time.perf_counter()
         result = checked_solve(

@@ -26,8 +26,7 @@ from polcouple.compare.runs import Run, require_frames, require_same_system
 from polcouple.compare.section import Figure, Section, Table
 from polcouple.compare.slab import Slab, slab_of
 from polcouple.compare.style import line_styles
-from polcouple.electrostatics.site_potential import SitePotential
-from polcouple.forces import environment_at
+from polcouple.forces import Surroundings
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
     BOHR_TO_ANGSTROM,
@@ -145,13 +144,12 @@ class _Solver:
     def __init__(self, case: Case, backend: ChargeBackend) -> None:
         self._case = case
         self._backend = backend
-        electrode = case.electrode
-        self._site_potential = SitePotential(electrode.positions, case.cell, electrode.pbc)
+        self._surroundings = Surroundings(case)
         self._last: ChargeResult | None = None
 
     def __call__(self, positions: np.ndarray, where: str) -> tuple[ChargeResult, np.ndarray]:
         case = self._case
-        environment = environment_at(case, self._site_potential, positions)
+        environment = self._surroundings.environment(positions)
         self._last = checked_solve(
             self._backend, environment, len(case.electrode), case.total_charge, self._last, where
         )

@@ -57,8 +57,8 @@ def prepare(
     """Build H0, S and gamma and reduce them to blocks, or read them from ``cache_directory``.
 
     A cached file is used only if coordinates relative to the first atom (to 1e-9 bohr), cell, parameters and
-    settings are the same; it is
-    written under a temporary name first, so that an interrupted run leaves no half file. None: no cache.
+    settings are the same; it is written
+    under a temporary name first, so that an interrupted run leaves no half file. None: no cache.
 
     Raises:
         InputError: duplicate atoms, partial periodicity, or k-points for a flake.
