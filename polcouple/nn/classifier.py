@@ -215,9 +215,12 @@ class Classifier:
             raise InputError(
                 f"model {name}: the bins in model.yaml are not those it was trained with; restore the file"
             )
-        kernels = [
-            arrays[f"layers/{i}/kernel"] for i in range(1 + len(description["network"]["hidden_layers"]))
-        ]
+        if (description["features"] == "site_potentials") != ("whitening" in arrays):
+            raise ValueError("the weights are for other features")
+        if description["data"]["labels"].partition("@")[2] != f"{description['total_charge']:g}":
+            raise ValueError("total_charge is not that of the labels")
+        n_layers = sum(name.endswith("/kernel") for name in arrays)
+        kernels = [arrays[f"layers/{i}/kernel"] for i in range(n_layers)]
         hidden = [kernel.shape[1] for kernel in kernels[:-1]]
         network = build_network(kernels[0].shape[0], hidden, kernels[-1].shape[1], seed=0)
         for i, layer in enumerate(network.layers):

@@ -2,7 +2,8 @@
 
 The weights are plain HDF5 arrays named by :mod:`polcouple.nn.classifier` and
 :mod:`polcouple.nn.response_net`, which
-build the network in code: a model file cannot run anything. model.yaml holds the SHA-256 of weights.h5.
+build the network in code: a model file cannot run anything. model.yaml holds the SHA-256 of weights.h5;
+what it says of the network itself must agree with the weights, and the rest is for people.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ import yaml
 import polcouple
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError, ModelMismatchError, nearest
+from polcouple.nn.hdf5 import DAMAGE
 
 _FORMAT = 1
-_DESCRIPTION, _WEIGHTS, _CARD = "model.yaml", "weights.h5", "README.md"
+DESCRIPTION, _WEIGHTS, _CARD = "model.yaml", "weights.h5", "README.md"
 #: largest displacement of an electrode atom or cell vector a model accepts (bohr)
 _GEOMETRY_TOLERANCE = 1e-3
 
@@ -32,7 +34,7 @@ def shipped_models() -> dict[str, Path]:
     package = Path(polcouple.__file__).parent
     found: dict[str, Path] = {}
     for root in (package.parent / "models", package / "_models"):
-        found.update({path.parent.name: path.parent for path in sorted(root.glob(f"*/{_DESCRIPTION}"))})
+        found.update({path.parent.name: path.parent for path in sorted(root.glob(f"*/{DESCRIPTION}"))})
     return found
 
 
@@ -43,8 +45,8 @@ def find_model(model: str | Path) -> Path:
         InputError: there is none.
     """
     if isinstance(model, Path):
-        if not (model / _DESCRIPTION).is_file():
-            raise InputError(f"no model in {model}: {_DESCRIPTION} is not there")
+        if not (model / DESCRIPTION).is_file():
+            raise InputError(f"no model in {model}: {DESCRIPTION} is not there")
         return model
     shipped = shipped_models()
     if model not in shipped:
@@ -74,7 +76,7 @@ def save_model(
     os.replace(temporary, directory / _WEIGHTS)
     _write_text(directory / _CARD, card)
     document = {"format": _FORMAT, **description, "weights": weights}
-    _write_text(directory / _DESCRIPTION, yaml.safe_dump(document, sort_keys=False, width=110))
+    _write_text(directory / DESCRIPTION, yaml.safe_dump(document, sort_keys=False, width=110))
 
 
 def load_model_files(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -87,10 +89,10 @@ def load_model_files(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndar
         InputError: a file is missing or malformed, or the weights are not those the description was written
         for.
     """
-    path = directory / _DESCRIPTION
+    path = directory / DESCRIPTION
     try:
         description = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
     if not isinstance(description, dict) or description.get("format") != _FORMAT:
         raise InputError(f"{path}: not a model description of format {_FORMAT}")
@@ -100,13 +102,19 @@ def load_model_files(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndar
     recorded = description.get("weights")
     if not isinstance(recorded, dict) or _sha256(weights) != recorded.get("sha256"):
         raise InputError(
-            f"{weights}: its SHA-256 is not the one in {_DESCRIPTION}; damaged, or of another model"
+            f"{weights}: its SHA-256 is not the one in {DESCRIPTION}; damaged, or of another model"
         )
-    with h5py.File(weights, "r") as file:
-        arrays: dict[str, np.ndarray] = {}
-        file.visititems(
-            lambda name, item: arrays.__setitem__(name, item[...]) if isinstance(item, h5py.Dataset) else None
-        )
+    arrays: dict[str, np.ndarray] = {}
+    try:
+        # opened only now: what HDF5 makes of damaged bytes is not to be relied on
+        with h5py.File(weights, "r") as file:
+            file.visititems(
+                lambda name, item: (
+                    arrays.update({name: item[...]}) if isinstance(item, h5py.Dataset) else None
+                )
+            )
+    except DAMAGE as error:
+        raise InputError(f"{weights}: cannot be read ({error}); copy the model again") from error
     return description, arrays
 
 

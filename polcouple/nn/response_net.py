@@ -345,16 +345,18 @@ class ResponseNet:
     ) -> ResponseNet:
         """Rebuild a response net from what :func:`polcouple.nn.model_files.load_model_files` returned."""
         prior = Prior(**{field.name: arrays[f"prior/{field.name}"].astype(float) for field in fields(Prior)})
-        network = description["network"]
+        disagreements = description["largest_disagreements"]
+        if not all(0.0 < value < np.inf for value in disagreements.values()):
+            raise ValueError("largest_disagreements are not positive numbers")
         correction = Correction(
             arrays["correction/orbits"],
             arrays["correction/kernel"].astype(float),
             float(arrays["correction/charge_scale"]),
             float(arrays["correction/energy_scale"]),
-            network["filters"],
-            network["width"],
-            network["members"],
+            filters=len(arrays["correction/filters"]),
+            width=arrays["correction/kernel_1"].shape[1],
+            members=len(arrays["correction/kernel_1"]),
         )
         for key, variable in correction.variables.items():
             variable.assign(arrays[f"correction/{key}"])
-        return cls(name, electrode, prior, correction, description["largest_disagreements"])
+        return cls(name, electrode, prior, correction, disagreements)
