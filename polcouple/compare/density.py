@@ -17,7 +17,9 @@ _WATER_BIN = 0.2 * ANGSTROM_TO_BOHR
 _ION_BIN = 0.5 * ANGSTROM_TO_BOHR
 #: a peak rises by this fraction of the bulk density and by as many errors
 _PROMINENCE = 0.2
-_PROMINENCE_ERRORS = 3.0
+_PROMINENCE_ERRORS = 5.0
+#: how far on either side of a peak its foot is looked for
+_FOOT = 3.0 * ANGSTROM_TO_BOHR
 #: bins on either side of the highest that belong to the top of a peak
 _TOP = 2
 #: beyond this distance a first peak is none
@@ -120,8 +122,10 @@ def first_peak(profiles: Sequence[DensityProfile]) -> int | None:
     errors = np.sqrt(np.nansum([result.error**2 for result in results], axis=0)) / len(results)
     # a bin that a single atom visited has no honest error of its own
     errors = np.maximum(errors, np.sqrt(np.mean(errors[density > 0] ** 2)))
-    peaks, properties = find_peaks(density, prominence=_PROMINENCE)
-    centres = profiles[0].grid.centres
+    grid = profiles[0].grid
+    window = 2 * round(_FOOT / grid.width) + 1
+    peaks, properties = find_peaks(density, prominence=_PROMINENCE, wlen=window)
+    centres = grid.centres
     for peak, prominence in zip(peaks, properties["prominences"], strict=True):
         near = 0 < centres[peak] < _FARTHEST_PEAK
         if near and prominence > _PROMINENCE_ERRORS * errors[peak]:
