@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -93,6 +94,55 @@ def _extras_frames(path: Path) -> Iterator[tuple[int, str]]:
         raise InputError(f"{path}: no such file; the run's input must write this extra") from None
     except (IndexError, UnicodeDecodeError, ValueError):
         raise InputError(f"{path}: damaged after step {step}") from None
+
+
+def cut_unfinished(path: Path) -> None:
+    """Remove the last row or frame if i-PI, killed or on a full disk, did not finish it.
+
+    A run that goes on appends to the file and does these steps again; what was cut off in the middle would
+    merge with what follows. Properties, extras and xyz trajectories are known, other files are left alone.
+    """
+    with path.open("r+b") as stream:
+        head = stream.readline() + stream.readline()
+        if b"#EXTRAS(" in head:
+            end = _end_of_frames(stream, b"#EXTRAS(", 0)
+        elif b"# CELL" in head:
+            end = _end_of_frames(stream, b"# CELL", 1)
+        elif head.startswith(b"# column"):
+            end = stream.seek(0, os.SEEK_END) - len(_tail(stream, 1 << 16).rpartition(b"\n")[2])
+        else:
+            return
+        stream.truncate(end)
+
+
+def _end_of_frames(stream: BinaryIO, mark: bytes, before: int) -> int:
+    """Where the last complete frame ends; a line with ``mark`` is in each, after ``before`` others."""
+    stream.seek(0)
+    height, size, seen = 0, 0, 0
+    for line in stream:
+        seen += mark in line
+        if seen == 2:
+            break
+        height += seen
+        size += len(line)
+    end = stream.seek(0, os.SEEK_END)
+    tail = _tail(stream, 3 * size)
+    found = tail.rfind(mark)
+    if seen < 2 or found < 0:
+        return end
+    lines = tail[found:].splitlines(keepends=True)
+    whole = lines[: height - before]
+    if len(whole) == height - before and whole[-1].endswith(b"\n"):
+        return end - sum(map(len, lines[height - before :]))
+    start = tail[:found].rsplit(b"\n", 1 + before)[1:]
+    return end - len(tail) + found - sum(map(len, start)) - before
+
+
+def _tail(stream: BinaryIO, length: int) -> bytes:
+    """At most ``length`` last bytes."""
+    end = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, end - length))
+    return stream.read()
 
 
 def _column_names(lines: Iterable[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from pathlib import Path
 from polcouple.case import read_case
 from polcouple.command import log
 from polcouple.errors import InputError, PolcoupleError
+from polcouple.held_state import FILE_NAME
 from polcouple.ipi_input import (
     init_file,
     output_file,
@@ -31,7 +33,7 @@ from polcouple.ipi_input import (
     step_of,
     write_xml,
 )
-from polcouple.ipi_output import last_properties
+from polcouple.ipi_output import cut_unfinished, last_properties
 from polcouple.options import add_backend_arguments, add_engine_arguments, forwarded_arguments
 from polcouple.run_guard import locked, remove_stale_sockets
 
@@ -42,6 +44,10 @@ _STEP_PATIENCE = 5.0
 #: the driver gets this long to follow i-PI (s)
 _DRIVER_PATIENCE = 5.0
 _POLL = 0.2
+#: files of a case that a run directory gets, besides the inputs
+_COPIED = ("system.yaml", "polcouple_pes.py")
+#: and what is written there, besides i-PI's outputs
+_WRITTEN = ("input.xml", "restart.xml", "run.lock", "i-pi.log", "driver.log", "RESTART", "EXIT", FILE_NAME)
 
 
 class RunFailedError(PolcoupleError):
@@ -97,15 +103,42 @@ def prepare(case: Path, input_name: str, directory: Path) -> None:
     root = read_xml(case / input_name)
     read_case(case, init_file(root))
     if directory.exists() and any(directory.iterdir()):
-        raise InputError(
-            f"{directory} holds a run already; go on with --restart or choose another directory with --output"
-        )
+        _clear(directory)
     rename_sockets(root, f"-{uuid.uuid4().hex[:8]}")
     directory.mkdir(parents=True, exist_ok=True)
-    for name in ("system.yaml", init_file(root), "polcouple_pes.py"):
+    for name in (*_COPIED, init_file(root)):
         if (case / name).exists():
             shutil.copy(case / name, directory / Path(name).name)
     write_xml(root, directory / "input.xml")
+
+
+def _clear(directory: Path) -> None:
+    """Remove what a run that failed before its first step has left.
+
+    Raises:
+        InputError: a step was done, a program is at work there, or there is something else.
+    """
+    own = {*_COPIED, *_WRITTEN}
+    prefix = None
+    if (directory / "input.xml").exists():
+        root = read_xml(directory / "input.xml")
+        own.add(Path(init_file(root)).name)
+        prefix = output_file(root).partition(".")[0]
+    left = list(directory.iterdir())
+    holds = InputError(
+        f"{directory} holds a run already; go on with --restart or choose another directory with --output"
+    )
+    if not all(path.name in own or path.name.partition(".")[0] == prefix for path in left):
+        raise holds
+    with locked(directory):
+        if prefix is not None:
+            restart = restart_file(directory)
+            done = last_properties(directory / output_file(root)).get("step", 0)
+            if done > 0 or (restart is not None and step_of(read_xml(restart)) > 0):
+                raise holds
+        for path in left:
+            if path.name != "run.lock":
+                path.unlink()
 
 
 def restart_file(directory: Path) -> Path | None:
@@ -173,6 +206,10 @@ def propagate(directory: Path, last_step: int, driver_words: list[str]) -> int:
         root = read_xml(restart or directory / "input.xml")
         first = step_of(root)
         input_name = "restart.xml" if restart else "input.xml"
+        if restart:
+            for path in directory.glob(f"{output_file(root).partition('.')[0]}.*"):
+                if ".checkpoint" not in path.name:
+                    cut_unfinished(path)
         set_total_steps(root, last_step)
         write_xml(root, directory / input_name)
         (directory / "EXIT").unlink(missing_ok=True)
@@ -308,9 +345,11 @@ def _require_success(programs: _Programs, directory: Path) -> None:
     # an i-PI that died takes the driver along, and may be seen to end after it
     _ended(programs.ipi, 2.0)
     if programs.ipi.poll() not in (None, 0):
+        words = _last_line(directory / "i-pi.log")
+        full = any(os.strerror(number) in words for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+        cure = "; free space and go on with --restart" if full else ""
         raise RunFailedError(
-            f"i-PI {_how(programs.ipi.returncode)}: {_last_line(directory / 'i-pi.log')};"
-            f" see {directory / 'i-pi.log'}"
+            f"i-PI {_how(programs.ipi.returncode)}: {words}; see {directory / 'i-pi.log'}{cure}"
         )
     # a driver that refused something had i-PI stop with status 0
     if _ended(programs.driver, _DRIVER_PATIENCE) and programs.driver.returncode != 0:

@@ -403,6 +403,47 @@ def test_unusable_charges_move_no_atom(
 
 
 @pytest.mark.slow
+def test_a_run_whose_first_charges_were_refused_may_be_tried_again(small_directory, address, start, tmp_path):
+    """i-PI wrote its RESTART, of step 0."""
+    prepare(small_directory, address, 5)
+    command = [sys.executable, "-m", "polcouple.cli", "run", small_directory, "--threads", 1, "--steps", 3]
+    command += ["--output", tmp_path / "run", "--backend"]
+    assert start(tmp_path, *command, "nan").wait(60) == 2
+    assert (tmp_path / "run" / "RESTART").exists()
+    again = start(tmp_path, *command, "fixed")
+    assert again.wait(60) == 0, again.log.read_text()
+    assert np.array_equal(properties(tmp_path / "run" / "simulation.out")[:, 0], np.arange(4))
+
+
+@pytest.mark.slow
+def test_full_disk_of_ipi(small_directory, address, start, tmp_path):
+    """No file of i-PI may exceed 400 kB: positions at every step do soon. Then the limit is lifted."""
+    prepare(small_directory, address, 40)
+    command = [sys.executable, "-m", "polcouple.cli", "run", small_directory, "--backend", "fixed"]
+    command += ["--threads", 1, "--output", tmp_path / "run", "--steps"]
+    run = start(tmp_path, *command, 40)
+    wait_for(lambda: steps_done(tmp_path / "run") >= 1)
+    resource.prlimit(child(run, "i-pi"), resource.RLIMIT_FSIZE, (400_000, 400_000))
+    assert run.wait(60) == 2
+    line = last_line(run)
+    assert "i-PI stopped with status 1: OSError" in line
+    assert "free space and go on with --restart" in line
+    reached = steps_done(tmp_path / "run")
+    assert 1 < reached < 40
+    done = start(tmp_path, *command, 5, "--restart")
+    assert done.wait(60) == 0, done.log.read_text()
+    steps = properties(tmp_path / "run" / "simulation.out")[:, 0]
+    assert set(steps) == set(range(int(steps[-1]) + 1))
+    assert steps[-1] >= reached
+    text = (tmp_path / "run" / "simulation.positions_0.xyz").read_text().splitlines()
+    height = 2 + int(text[0])
+    assert len(text) % height == 0
+    assert all("# CELL" in line for line in text[1::height])
+    frames = [int(re.search(r"Step:\s+(\d+)", line).group(1)) for line in text[1::height]]
+    assert set(frames) == set(range(frames[-1] + 1))
+
+
+@pytest.mark.slow
 def test_hung_backend_does_not_keep_a_run_from_being_stopped(small_directory, address, start, tmp_path):
     prepare(small_directory, address, 5)
     command = [sys.executable, "-m", "polcouple.cli", "run", small_directory, "--backend", "hung"]

@@ -95,6 +95,24 @@ def test_run_does_not_overwrite(short_run):
     assert (directory / "simulation.out").read_bytes() == before
 
 
+def test_a_run_that_failed_before_its_first_step_may_be_tried_again(tmp_path, small_directory):
+    """Its directory is used again; one with a step in it, or with anything of the user's, is not."""
+    output = tmp_path / "out"
+    run = ("run", small_directory, "--steps", 3, "--output", output, "--threads", 1, "--backend")
+    failed = polcouple(*run, "nn", "--set", "model=none")
+    assert failed.returncode == 2
+    assert (output / "i-pi.log").exists()
+    (output / "mine.txt").write_text("x")
+    refused = polcouple(*run, "fixed")
+    assert refused.returncode == 2
+    assert "holds a run already" in refused.stderr
+    (output / "mine.txt").unlink()
+    done = polcouple(*run, "fixed")
+    assert done.returncode == 0, done.stderr
+    assert properties(output / "simulation.out").ndim >= 1
+    assert "holds a run already" in polcouple(*run, "fixed").stderr
+
+
 @pytest.mark.parametrize("interval", [1, 7])
 def test_restarted_run_equals_the_uninterrupted_one(tmp_path, interval):
     """Twenty steps with the charges of linear response, and ten and ten, at every step and held for seven."""
