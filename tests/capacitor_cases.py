@@ -1,0 +1,63 @@
+"""Two small sheets that face each other, with point ions between them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.backends.base import Environment
+from polcouple.case import Case, SystemSection
+from polcouple.force_field import default_force_field
+from polcouple.packing import graphene_sheet
+from polcouple.units import ANGSTROM_TO_BOHR
+
+#: a temperature at which the levels of so small a sheet overlap
+HOT = {"temperature_kelvin": 3000.0}
+
+
+def capacitor(distance=12.0, height=30.0, charges=(0.3, -0.3), bump=0.0, **sections) -> Case:
+    """A case of two sheets of 24 C (bumped by ``bump``) and two ions; lengths in Angstrom.
+
+    ``sections`` are those of system.yaml: potential, slab.
+    """
+    sheet, sides = graphene_sheet(3, 2)
+    upper = sheet + np.array([0.0, 0.0, distance])
+    if bump:
+        wave = bump * np.cos(2.0 * np.pi * sheet[:, 0] / sides[0])
+        sheet = sheet + np.stack([0 * wave, 0 * wave, wave], axis=1)
+    ions = np.array([[2.0, 3.0, 0.3 * distance], [5.0, 6.0, 0.6 * distance]])
+    system = SystemSection.model_validate(
+        {
+            "format": "polcouple-case-1",
+            "topology": [
+                {"species": "electrode", "count": 24},
+                {"species": "electrode", "count": 24},
+                {"species": "Na", "count": 1},
+                {"species": "Cl", "count": 1},
+            ],
+            "force_field": default_force_field(("Na", "Cl"), 3.5, (1.0, distance - 1.0)),
+            "electrodes": [
+                {"name": name, "first_atom": first, "last_atom": first + 23, "total_charge_e": charge}
+                for name, first, charge in zip(("lower", "upper"), (0, 24), charges, strict=True)
+            ],
+            **sections,
+        }
+    )
+    symbols = ("C",) * 48 + ("Na", "Cl")
+    positions = np.concatenate([sheet, upper, ions]) * ANGSTROM_TO_BOHR
+    return Case(Path("capacitor"), system, symbols, positions, np.diag([*sides, height]) * ANGSTROM_TO_BOHR)
+
+
+def with_sections(case: Case, **sections) -> Case:
+    """The same atoms with other sections of system.yaml."""
+    return replace(case, system=case.system.model_copy(update=sections))
+
+
+def seen(case: Case, potentials: np.ndarray) -> Environment:
+    """An environment of given site potentials (n,) in Hartree/e."""
+    return Environment(case.electrolyte, case.positions[case.electrolyte_indices], potentials)
+
+
+def noise(case: Case, size: float, seed: int = 0) -> np.ndarray:
+    """Random potentials (n,) at the electrodes' atoms in Hartree/e."""
+    return size * np.random.default_rng(seed).standard_normal(len(case.electrode))
