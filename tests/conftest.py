@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).parent.parent
 SMALL = ROOT / "ipi_inputs" / "graphene_nacl_small"
 REFERENCE = ROOT / "ipi_inputs" / "graphene_nacl"
+CAPACITOR = ROOT / "ipi_inputs" / "graphene_capacitor_small"
 
 
 @pytest.fixture(scope="session")

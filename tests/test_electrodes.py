@@ -116,6 +116,7 @@ def test_exchanged_electrodes_answer_with_exchanged_charges(name, settings):
 @pytest.mark.parametrize(("name", "settings"), BACKENDS)
 def test_one_electrode_at_a_fermi_level(name, settings):
     both = capacitor()
+    sheet = ElectrodeSection(name="sheet", first_atom=0, last_atom=23, total_charge_e=0.0)
     case = replace(
         both,
         symbols=both.symbols[:24] + both.symbols[48:],
