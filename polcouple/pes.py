@@ -47,7 +47,9 @@ class PolcouplePES(Dummy_driver):
         settings = system.system.backends.get(backend, {})
         charges = create_electrodes(system, backend, settings)
         interval = int(refresh or system.system.refresh.interval)
-        held = held_states(system, charges, f"{backend} {sorted(settings.items())}", interval)
+        held = None
+        if part != "bonded":
+            held = held_states(system, charges, f"{backend} {sorted(settings.items())}", interval)
         self._provider = ForceProvider(system, charges, cast(Part, part), platform, None, interval, held=held)
 
     def compute_structure(

@@ -105,7 +105,7 @@ def test_input_defects(small_directory, old, new, severity, message):
         ("\\[ 0, 1 \\]", "[ 1, 0 ]", "2 fs between bonded forces is long"),
         ("\\[ 0, 1 \\]", "[ 1 ]", "'polcouple-bonded' has 1 mts_weights, <nmts> has 2 levels"),
         ("\\[ 1, 4 \\]", "[ 1, 1 ]", "2 fs between bonded forces is long"),
-        ("{part: bonded}", "{part: all}", "add up to 1 x nonbonded, 1 x all"),
+        ("part: bonded", "part: all", "add up to 1 x nonbonded, 1 x all"),
     ],
 )
 def test_multiple_time_stepping_defects(small_directory, old, new, message):

@@ -74,7 +74,8 @@ def check_surroundings(path: Path) -> Iterator[Finding]:
         yield Finding("error", f"{path.parent / 'EXIT'} makes i-PI stop at once; remove it")
     root = read_xml(path)
     try:
-        addresses = socket_addresses(root, path) if root.find("ffdirect") is None else []
+        all_inside = root.find("ffsocket") is None and root.find("ffdirect") is not None
+        addresses = [] if all_inside else socket_addresses(root, path)
     except PolcoupleError as error:
         yield Finding("error", str(error))
         return
