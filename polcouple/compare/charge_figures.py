@@ -43,23 +43,25 @@ def histogram_figure(replay: Replay) -> Figure:
     centres = replay.binning.edges[:-1] + 0.5 * replay.binning.width
     expected = np.bincount(reference.ravel(), minlength=count) / reference.size
     drawn = styles(replay)
-    canvas = Canvas(figsize=(WIDTH_INCHES, 1.4 * len(drawn) + 0.7), layout="constrained")
-    grid = canvas.subplots(len(drawn), 2, sharex=True, squeeze=False)
-    grid[0][0].set_title("as predicted", fontsize=10)
-    grid[0][1].set_title("off by one bin is right", fontsize=10)
+    canvas = Canvas(figsize=(WIDTH_INCHES, 1.45 * len(drawn) + 0.7), layout="constrained")
+    grid = canvas.subplots(len(drawn), 2, sharex=True, sharey=True, squeeze=False)
     for row, (name, style) in zip(grid, drawn.items(), strict=True):
         predicted = labels(replay, name)
         distance = np.abs(predicted - reference)
         filtered = np.where(distance <= 1, reference, predicted)
-        for axis, shown, right in ((row[0], predicted, distance == 0), (row[1], filtered, distance <= 1)):
-            axis.bar(centres, expected, replay.binning.width, color="#d9d9d9", label=replay.reference)
+        row[0].set_title(name, fontsize=9, loc="left")
+        panels = (
+            (row[0], predicted, f"exact bin: {100 * (distance == 0).mean():.1f} %"),
+            (row[1], filtered, f"within one bin: {100 * (distance <= 1).mean():.1f} %"),
+        )
+        for axis, shown, text in panels:
+            axis.bar(centres, expected, replay.binning.width, color="#d9d9d9")
             share = np.bincount(shown.ravel(), minlength=count) / shown.size
-            axis.stairs(share, replay.binning.edges, **style, label=name)
-            text = f"right: {100 * right.mean():.1f} %"
-            axis.text(0.98, 0.93, text, transform=axis.transAxes, ha="right", va="top", fontsize=8)
-            axis.set_ylim(0, 1.6 * max(expected.max(), min(share.max(), 2.0 * expected.max())))
+            axis.stairs(share, replay.binning.edges, **style)
+            axis.text(0.03, 0.93, text, transform=axis.transAxes, va="top", fontsize=8)
         row[0].set_ylabel("fraction", fontsize=9)
-        row[0].legend(loc="upper left", fontsize=8, frameon=False, handlelength=1.4)
+    # the constants' single bin may leave the axis
+    grid[0][0].set_ylim(0, 2.0 * expected.max())
     used = np.flatnonzero(expected)
     for axis in grid[-1]:
         axis.set_xlim(

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import backend_names
+from polcouple.backends.base import backend_names, create_backend
 from polcouple.case import Case, read_case
 from polcouple.charges import read_frames
 from polcouple.command import log
-from polcouple.compare import liquid
+from polcouple.compare import liquid, stale_charges
 from polcouple.compare.making import make_runs
 from polcouple.compare.models import Model, parse_models
 from polcouple.compare.replay import FEWEST_FRAMES, replay
@@ -52,6 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f" {', '.join(backend_names())} (those of the runs)",
     )
     parser.add_argument("--frames", type=Path, metavar="FILE", help="to replay instead of the first run's")
+    parser.add_argument(
+        "--fine-run",
+        type=Path,
+        metavar="RUN",
+        help="a run of the same case with frames closer together, for charges held for a few steps",
+    )
     parser.add_argument("--replay-frames", type=int, default=200, metavar="N", help="at most so many (200)")
     parser.add_argument("--skip", type=float, default=0.0, metavar="PS", help="left out of each run (0)")
     made = parser.add_argument_group("with a case: the runs to make in DIR.work/runs; finished ones are kept")
@@ -71,8 +77,9 @@ def run(args: argparse.Namespace) -> int:
     sections.append(_replay_section(args, case, models, runs, work / "replay"))
     if len(runs) > 1:
         sections += liquid.sections(runs)
-    names = [model.label for model in models]
-    write_report(args.output, f"A/B validation: {', '.join(names)}", _comparison(args), sections)
+    if runs:
+        sections.append(_stale_section(args, runs[0]))
+    write_report(args.output, f"A/B validation: {case.directory.resolve().name}", _comparison(args), sections)
     log(f"written to {args.output / 'report.html'}")
     return 0
 
@@ -100,9 +107,10 @@ def _require_sense(args: argparse.Namespace) -> None:
 def _comparison(args: argparse.Namespace) -> dict[str, Any]:
     """What is compared, for the report and to tell it from other comparisons."""
     paths = {"paths": [str(path.resolve()) for path in args.paths]}
-    frames = {"frames": None if args.frames is None else str(args.frames.resolve())}
+    named = ("frames", "fine_run")
+    files = {name: str(value.resolve()) if (value := getattr(args, name)) else None for name in named}
     others = ("backends", "steps", "every", "input", "skip", "replay_frames", "refresh")
-    return paths | frames | {name: getattr(args, name) for name in others}
+    return paths | files | {name: getattr(args, name) for name in others}
 
 
 def _subjects(args: argparse.Namespace, work: Path) -> tuple[Case, list[Model], list[Run]]:
@@ -166,6 +174,16 @@ def _replay_section(
     if own is None or run.interval > 1:
         return section
     return _with_recorded(section, run, run.steps[chosen], own, replayed.charges[own])
+
+
+def _stale_section(args: argparse.Namespace, run: Run) -> Section:
+    """What held charges cost along the first run; by linear response, which is nearly exact and cheap."""
+    runs = [run] if args.fine_run is None else [read_run(args.fine_run), run]
+    (model,) = parse_models([_PRIOR], run.case)
+    backend = create_backend(
+        model.backend, run.case.electrode, run.case.electrolyte, model.settings, run.directory
+    )
+    return stale_charges.section(runs, backend, model.label, args.platform, args.threads)
 
 
 def _with_recorded(section: Section, run: Run, steps: np.ndarray, own: str, charges: np.ndarray) -> Section:

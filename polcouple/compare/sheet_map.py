@@ -17,7 +17,7 @@ from polcouple.nn.evaluation import PAPER_TOLERANCE
 from polcouple.units import BOHR_TO_ANGSTROM
 
 _PIXELS_PER_ANGSTROM = 10.0
-_MOVIE_FRAMES = 40
+_MOVIE_FRAMES = 30
 _MOVIE_FRAMES_PER_SECOND = 6
 #: of the colour scale of single frames, in units of the tolerance
 _SCALE = 4.0
@@ -75,15 +75,13 @@ def error_map_figure(replay: Replay) -> Figure:
             if not values.any():
                 text = f"all within\n{PAPER_TOLERANCE:g} e"
                 row[column].text(0.5, 0.5, text, transform=row[column].transAxes, ha="center", va="center")
-        row[0].set_title(f"{name}, {replay.moment(frame)}", fontsize=9)
-        row[1].set_title(f"{name}, mean of {len(replay.times)} frames", fontsize=9)
+        row[0].set_title(name, fontsize=9, loc="left")
         row[0].set_ylabel("y / Å")
-    for column, image in enumerate(images):
+    for column, what in enumerate((replay.moment(frame), f"mean of {len(replay.times)} frames")):
         grid[-1][column].set_xlabel("x / Å")
         canvas.colorbar(
-            image, ax=grid[:, column], location="bottom", label=f"error / {PAPER_TOLERANCE:g} e", shrink=0.9,
-            aspect=30, pad=0.01,
-        )  # fmt: skip
+            images[column], ax=grid[:, column], location="bottom", shrink=0.9, aspect=30, pad=0.01
+        ).set_label(f"{what}: error / {PAPER_TOLERANCE:g} e", fontsize=9)
     return Figure(
         "error_maps",
         canvas,
