@@ -102,7 +102,7 @@ def _charge_statistics(run: Run) -> tuple[ChargeStatistics, float]:
         statistics.add(charges)
     if spacing is None or statistics.frames < LEAST_FRAMES:
         raise InputError(
-            f"{run.charges_path}: {statistics.frames} frames of charges, {LEAST_FRAMES} are needed; write them"
-            " more often (stride of <trajectory filename='charges'>)"
+            f"{run.charges_path}: {statistics.frames} frames of charges, {LEAST_FRAMES} are needed; write"
+            " them more often (stride of <trajectory filename='charges'>)"
         )
     return statistics, spacing * run.time_step_ps

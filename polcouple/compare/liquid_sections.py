@@ -86,7 +86,8 @@ def difference_section(liquids: Sequence[Liquid], quantities: Sequence[Quantity]
 
 _REMARK = (
     "Runs of one case start from the same structure, and with the same seed from the same velocities. Until"
-    " they have forgotten that, they are more alike than their errors say; motions slower than the runs are in"
+    " they have forgotten that, they are more alike than their errors say; motions slower than the runs are"
+    " in"
     " no error."
 )
 
@@ -184,7 +185,8 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
             Figure(
                 "liquid_densities",
                 canvas,
-                f"Densities against the distance from the sheet, over the mean from {low:.0f} to {high:.0f} Å."
+                f"Densities against the distance from the sheet, over the mean from {low:.0f} to {high:.0f}"
+                " Å."
                 f" {_BAND}",
             ),
         ),
@@ -234,7 +236,8 @@ def orientation_section(liquids: Sequence[Liquid], layer: float) -> tuple[Sectio
             Figure(
                 "liquid_orientation",
                 canvas,
-                f"Mean orientation against distance, and its distribution in the first layer. Grey: random. {_BAND}",
+                "Mean orientation against distance, and its distribution in the first layer. Grey: random."
+                f" {_BAND}",
             ),
         ),
         numbers={
@@ -291,7 +294,8 @@ def ion_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
     section = Section(
         "Ions near the sheet",
         (
-            f"Ions nearer than {near:.0f} Å to the sheet, and the probability that one has stayed there without"
+            f"Ions nearer than {near:.0f} Å to the sheet, and the probability that one has stayed there"
+            " without"
             " being away for more than 2 ps. The residence time is the time spent there over the number of"
             " departures; where nothing is given none left.",
         ),
@@ -351,7 +355,8 @@ def charge_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
             time = scaled(frames, liquid.charge_spacing_ps)
             if not followed:
                 words.append(
-                    f"{liquid.label}: the correlation is not followed to its end; the integral time is a lower"
+                    f"{liquid.label}: the correlation is not followed to its end; the integral time is a"
+                    " lower"
                     " bound."
                 )
                 time = _unconverged(time)
@@ -370,7 +375,8 @@ def charge_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
         "errors",
     )
     caption = (
-        "Fluctuation: standard deviation in time of an atom's charge, root mean square over the atoms. Integral"
+        "Fluctuation: standard deviation in time of an atom's charge, root mean square over the atoms."
+        " Integral"
         " time: integral of the autocorrelation."
     )
     section = Section(
@@ -416,9 +422,9 @@ def potential_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity
     section = Section(
         "Potential across the cell",
         (
-            "Poisson's equation with the mean charge density of liquid and electrode, the potential periodic in"
-            " all directions, as in the Ewald sums of the forces (conducting boundary at infinity). The vacuum's"
-            " field makes up for the slab's dipole. Zero: mean over the liquid's middle half.",
+            "Poisson's equation with the mean charge density of liquid and electrode,"
+            f" {_boundary(liquids[0])}."
+            " Zero: mean over the liquid's middle half.",
             "At the sheet: " + _listed(liquids, drops, "V") + ".",
         ),
         (Figure("liquid_potential", canvas, f"Potential against height; the sheet is at 0. {_BAND}"),),
@@ -430,6 +436,16 @@ def potential_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity
     return section, [Quantity("potential of the sheet against the bulk (V)", drops)]
 
 
+def _boundary(liquid: Liquid) -> str:
+    """The boundary condition of the run's forces, in words."""
+    periodic = (
+        "periodic in all directions, as in the Ewald sums of the forces (conducting boundary at infinity)"
+    )
+    if liquid.run.case.slab_field is None:
+        return f"the potential {periodic}: the vacuum's field makes up for the slab's dipole"
+    return f"{periodic}, plus the field along z that system.yaml gives the slab"
+
+
 _MAP_CAPTION = "Time mean of each atom's charge, seen from the liquid; the mean over the sheet is white."
 
 
@@ -438,26 +454,28 @@ def _charge_maps(liquids: Sequence[Liquid]) -> matplotlib.figure.Figure:
     from matplotlib.colors import CenteredNorm
     from matplotlib.patches import Circle
 
-    canvas = matplotlib.figure.Figure(figsize=(3.6 * len(liquids) + 1.0, 4.0), layout="constrained")
-    panels = canvas.subplots(1, len(liquids), squeeze=False)[0]
-    means = [liquid.statistics.mean().value for liquid in liquids]
-    centre = float(np.mean(means))
-    reach = max(float(np.abs(np.array(means) - centre).max()), 1e-12)
-    for panel, liquid, charges in zip(panels, liquids, means, strict=True):
-        places = liquid.run.case.electrode.positions[:, :2] * BOHR_TO_ANGSTROM
-        drawn = PatchCollection(
-            [Circle(place, 0.71) for place in places], cmap=DIVERGING, norm=CenteredNorm(centre, reach)
-        )
-        drawn.set_array(charges)
-        drawn.set_edgecolor("0.75")
-        drawn.set_linewidth(0.3)
-        panel.add_collection(drawn)
-        panel.set(title=liquid.label, aspect="equal", xlabel="x / Å", ylabel="y / Å")
-        panel.set(
-            xlim=(places[:, 0].min() - 1, places[:, 0].max() + 1),
-            ylim=(places[:, 1].min() - 1, places[:, 1].max() + 1),
-        )
-    canvas.colorbar(panels[0].collections[0], ax=list(panels), label="mean charge / e", shrink=0.8)
+    sheets = liquids[0].run.case.electrode_slices
+    canvas = matplotlib.figure.Figure(
+        figsize=(3.6 * len(liquids) + 1.0, 4.0 * len(sheets)), layout="constrained"
+    )
+    panels = canvas.subplots(len(sheets), len(liquids), squeeze=False)
+    for row, own in zip(panels, sheets, strict=True):
+        means = [liquid.statistics.mean().value[own] for liquid in liquids]
+        centre = float(np.mean(means))
+        norm = CenteredNorm(centre, max(float(np.abs(np.array(means) - centre).max()), 1e-12))
+        for panel, liquid, charges in zip(row, liquids, means, strict=True):
+            positions = liquid.run.case.electrode.positions[own] * BOHR_TO_ANGSTROM
+            order = np.argsort(positions[:, 2])
+            places = positions[order, :2]
+            drawn = PatchCollection([Circle(place, 0.71) for place in places], cmap=DIVERGING, norm=norm)
+            drawn.set_array(charges[order])
+            drawn.set_edgecolor("0.75")
+            drawn.set_linewidth(0.3)
+            panel.add_collection(drawn)
+            panel.set(title=liquid.label, aspect="equal", xlabel="x / Å", ylabel="y / Å")
+            low, high = places.min(axis=0) - 1, places.max(axis=0) + 1
+            panel.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+        canvas.colorbar(row[0].collections[0], ax=list(row), label="mean charge / e", shrink=0.8)
     return canvas
 
 

@@ -3,8 +3,10 @@
     phi''(z) = -4 pi rho(z)
 
 in the cell that is periodic in all three directions, electrolyte and electrode together, with phi(z)
-periodic along z: the boundary condition of the forces, which are Ewald sums without a surface term. The vacuum
-then has a field that makes up for the slab's dipole. The bulk of the liquid, where it is screened, is the zero.
+periodic along z: the boundary condition of the forces, which are Ewald sums without a surface term. The
+vacuum then has a field that makes up for the slab's dipole. Where the case has a slab's field, that of the
+forces is added (:mod:`polcouple.electrostatics.slab`). A charge that is missing to neutrality is spread
+evenly. The bulk of the liquid, where it is screened, is the zero.
 """
 
 from __future__ import annotations
@@ -52,8 +54,11 @@ class PotentialProfile:
         return estimate(self._charges, lambda mean: self._potential(mean)[self._sheet_bin])
 
     def _potential(self, electrolyte: np.ndarray) -> np.ndarray:
-        density = (electrolyte + self._electrode) / (self._slab.area * self.grid.width)
-        potential = periodic_potential(density, self.grid.width)
+        charges = electrolyte + self._electrode
+        potential = periodic_potential(charges / (self._slab.area * self.grid.width), self.grid.width)
+        field = self._case.slab_field
+        if field is not None:
+            potential += field.gradient(float(charges @ self.grid.centres)) * self.grid.centres
         return np.asarray(potential - potential[self._in_bulk].mean())
 
 
@@ -61,13 +66,15 @@ def periodic_potential(density: np.ndarray, width: float) -> np.ndarray:
     """Periodic potential (n,) in Hartree/e, of mean zero, at the middles of bins of constant charge density.
 
     Args:
-        density: (n,) in e/bohr^3, of sum zero.
+        density: (n,) in e/bohr^3; its mean is taken off.
         width: of a bin in bohr.
 
     The double integral is exact for such a density. A field that is the same everywhere is added so that the
     potential is as high at one end of the cell as at the other.
     """
-    field = np.concatenate([[0.0], 4 * np.pi * np.cumsum(density) * width])  # at the bins' edges
+    field = np.concatenate(
+        [[0.0], 4 * np.pi * np.cumsum(density - density.mean()) * width]
+    )  # at the bins' edges
     field -= 0.5 * (field[:-1] + field[1:]).mean()
     below, above = field[:-1], field[1:]
     at_edges = np.concatenate([[0.0], -np.cumsum(0.5 * (below + above)) * width])

@@ -205,7 +205,8 @@ def require_same_system(runs: Sequence[Run]) -> None:
             "topology": a.symbols != b.symbols or a.system.topology != b.system.topology,
             "cell": np.abs(a.cell - b.cell).max() > 1e-4,
             "electrode": a.electrode.fingerprint() != b.electrode.fingerprint(),
-            "electrode's total charge": a.total_charge != b.total_charge,
+            "electrodes' charge or potential": (a.system.electrodes, a.system.potential, a.system.slab)
+            != (b.system.electrodes, b.system.potential, b.system.slab),
             "force field": a.system.force_field != b.system.force_field,
         }
         for what, differ in differences.items():

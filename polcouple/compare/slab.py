@@ -8,7 +8,10 @@ import numpy as np
 
 from polcouple.case import Case
 from polcouple.errors import InputError
-from polcouple.units import ANGSTROM_TO_BOHR
+from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
+
+#: a slab has at least this much vacuum along z (bohr)
+_LEAST_VACUUM = 5.0 * ANGSTROM_TO_BOHR
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,8 +19,8 @@ class Slab:
     """The liquid on an electrode that lies across the cell's third vector; lengths in bohr.
 
     Attributes:
-        sheet: z of the electrode's outermost layer, from which heights are counted.
-        lowest: height at which the periodic cell is cut open: in the vacuum, as far from both walls.
+        sheet: z of the electrode's layer next to the liquid, from which heights are counted.
+        lowest: height at which the periodic cell is cut open: in the middle of the vacuum.
         length: of the cell along z.
         area: of the cell across z, in bohr^2.
         bulk: lowest and highest height of the liquid's middle half, by its oxygens in the initial structure.
@@ -64,26 +67,31 @@ class Grid:
 
 
 def slab_of(case: Case) -> Slab:
-    """The slab of a case.
+    """The slab of a case, from its initial structure; of two electrodes the lower one is the sheet.
 
     Raises:
-        InputError: the cell's third vector is not along z, or system.yaml has no walls to keep a vacuum.
+        InputError: the cell's third vector is not along z, there is no vacuum, or no liquid above an
+        electrode.
     """
-    cell, walls = case.cell, case.system.force_field.walls
+    cell, z = case.cell, case.positions[:, 2]
     if np.abs([*cell[2, :2], *cell[:2, 2]]).max() > 1e-6:
         raise InputError(f"{case.directory}: the third cell vector must be along z and the others across it")
-    if walls is None or not len(case.water_oxygens):
-        raise InputError(
-            f"{case.directory / 'system.yaml'}: density profiles need water between walls"
-            " (force_field.walls), with vacuum on the electrode's other side"
-        )
     length = float(cell[2, 2])
-    lower, upper = walls.lower_angstrom * ANGSTROM_TO_BOHR, walls.upper_angstrom * ANGSTROM_TO_BOHR
-    sheet = float(case.electrode.positions[:, 2].max())
-    cut = Slab(sheet, 0.5 * (lower + upper - length) - sheet, length, abs(_cross(cell)), (0.0, 0.0))
-    low, high = np.quantile(cut.heights(case.positions[case.water_oxygens, 2]), [0.25, 0.75])
-    return Slab(cut.sheet, cut.lowest, length, cut.area, (float(low), float(high)))
-
-
-def _cross(cell: np.ndarray) -> float:
-    return float(cell[0, 0] * cell[1, 1] - cell[0, 1] * cell[1, 0])
+    folded = np.sort(z % length)
+    gaps = np.diff(folded, append=folded[0] + length)
+    widest = int(gaps.argmax())
+    if gaps[widest] < _LEAST_VACUUM or not len(case.water_oxygens):
+        raise InputError(
+            f"{case.directory}: profiles need water and, somewhere along z,"
+            f" {_LEAST_VACUUM * BOHR_TO_ANGSTROM:g} Angstrom without atoms"
+        )
+    cut = folded[widest] + 0.5 * gaps[widest] - length
+    heights = (z - cut) % length
+    oxygens = heights[case.water_oxygens]
+    layers = heights[case.electrode_indices]
+    if not (layers < oxygens.min()).any():
+        raise InputError(f"{case.directory}: no electrode below the liquid, from which to count distances")
+    sheet = float(layers[layers < oxygens.min()].max())
+    low, high = np.quantile(oxygens - sheet, [0.25, 0.75])
+    area = abs(float(cell[0, 0] * cell[1, 1] - cell[0, 1] * cell[1, 0]))
+    return Slab(sheet + cut, -sheet, length, area, (float(low), float(high)))

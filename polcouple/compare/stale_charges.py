@@ -1,8 +1,8 @@
 """The force error that held charges cause: charges of some time ago against refreshed ones.
 
 Along a trajectory the backend gives the charges of every frame. At some of the frames the forces are computed
-with the frame's own charges, with those of earlier frames, with the uniform charge Q/N (the null baseline) and
-with none. Exchanging charges of age T for fresh ones lifts the energy by
+with the frame's own charges, with those of earlier frames, with the uniform charge Q/N (the null baseline)
+and with none. Exchanging charges of age T for fresh ones lifts the energy by
 
     W = E(phi; Q) - [E(phi_T; Q) + q_T . (phi - phi_T)]
 
@@ -101,7 +101,7 @@ def ageing(run: Run, backend: ChargeBackend, platform: str = "CPU", threads: int
         result, phi = solver(frame.positions, f"step {frame.step}")
         past.append(result)
         potentials.append(phi)
-        uniform_square += float(np.var(result.charges))
+        uniform_square += float(np.mean((result.charges - _uniform(case, result.charges)) ** 2))
         for i, age in enumerate(ages):
             if age <= number:
                 old, old_phi = past[-1 - age], potentials[-1 - age]
@@ -129,6 +129,14 @@ def _ages(frames: int) -> list[int]:
     """1, 2, 5, 10, 20, 50, ... up to half of the frames."""
     last = min((frames - 1) // 2, _OLDEST)
     return [m * 10**k for k in range(4) for m in (1, 2, 5) if m * 10**k <= last]
+
+
+def _uniform(case: Case, charges: np.ndarray) -> np.ndarray:
+    """Q/N of each electrode on all of its atoms."""
+    uniform = np.empty_like(charges)
+    for own in case.electrode_slices:
+        uniform[own] = charges[own].mean()
+    return uniform
 
 
 def _exchange_work(old: ChargeResult, old_phi: np.ndarray, new: ChargeResult, phi: np.ndarray) -> float:
@@ -175,7 +183,7 @@ class _ForceMeter:
         """Forces at ``positions`` with ``charges``, with each of ``stale``, with uniform ones and none."""
         groups = _groups(self._case, self._slab, positions)
         fresh = self._forces(positions, charges)
-        uniform = self._forces(positions, np.full_like(charges, charges.mean()))
+        uniform = self._forces(positions, _uniform(self._case, charges))
         bare = self._forces(positions, np.zeros_like(charges))
         self._components += [3 * len(group) for group in groups]
         self.total += _squares(fresh, groups)
@@ -261,7 +269,8 @@ def section(
             f"Charges by {name}, along frames {' and '.join(spans)}; forces at"
             f" {sum(m.force_frames for m in measured)} frames. " + _words(best),
             "The work is that of one exchange of charges of this age for fresh ones, along a trajectory whose"
-            " charges were refreshed more often; the rate is the work over the age. Negative: heat is drained.",
+            " charges were refreshed more often; the rate is the work over the age. Negative: heat is"
+            " drained.",
         ),
         (Figure("stale_charges", _draw(measured, atoms, step), _caption(best)),),
         (Table("stale_charges", columns, [*rows, uniform], caption),),
@@ -285,7 +294,8 @@ def section(
 
 
 def _joined(measured: Sequence[Ageing]) -> Ageing:
-    """All ages in order; of one that several runs have, the run with most pairs counts. Baselines: the mean."""
+    """All ages in order; of one that several runs have, the run with most pairs counts. Baselines: the"
+    " mean."""
     places = sorted(
         ((m.ages_ps[i], -m.pairs[i], r, i) for r, m in enumerate(measured) for i in range(len(m.ages_ps))),
     )
@@ -355,10 +365,13 @@ def _words(result: Ageing) -> str:
 def _caption(result: Ageing) -> str:
     shares = result.electrode_force / result.total_force
     return (
-        "Errors of charges of a certain age. Top: rms error of the force over the electrode's rms force on the"
-        f" same atoms, which is {_percent(shares[0])} of the total force on the first water layer (oxygen below"
+        "Errors of charges of a certain age. Top: rms error of the force over the electrode's rms force on"
+        " the"
+        f" same atoms, which is {_percent(shares[0])} of the total force on the first water layer (oxygen"
+        " below"
         f" {_FIRST_LAYER * BOHR_TO_ANGSTROM:.0f} Å), {_percent(shares[1])} on the near ions,"
-        f" {_percent(shares[2])} on all. Dotted: uniform charges Q/N. Bottom: heat drained per time by refreshes"
+        f" {_percent(shares[2])} on all. Dotted: uniform charges Q/N. Bottom: heat drained per time by"
+        " refreshes"
         " that often."
     )
 
