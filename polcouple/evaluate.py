@@ -16,7 +16,14 @@ from polcouple.command import log
 from polcouple.errors import InputError
 from polcouple.nn.binning import Binning
 from polcouple.nn.dataset import Dataset
-from polcouple.nn.evaluation import Metrics, evaluate, markdown_table, null_baselines
+from polcouple.nn.evaluation import (
+    Metrics,
+    evaluate,
+    level_errors,
+    level_table,
+    markdown_table,
+    null_baselines,
+)
 from polcouple.nn.splits import Split, split_frames
 from polcouple.nn.training import select_labels
 from polcouple.options import parse_backend
@@ -99,8 +106,7 @@ def evaluate_backends(
         charges[row] = np.array([result.charges for result in results])
         rows[row] = evaluate(charges[row], reference, binning)
         found = np.array([(r.energy, r.fermi_level) for r in results], dtype=float)
-        errors = np.sqrt(np.mean((found - labelled) ** 2, axis=0))
-        levels[row] = (float(errors[0]), float(errors[1]))
+        levels[row] = level_errors(found, labelled)
     spread = labelled.std(axis=0)
     levels["standard deviation of the labels"] = (float(spread[0]), float(spread[1]))
     rows |= null_baselines(everything.charges[split.train], reference, binning)
@@ -127,12 +133,3 @@ def backend_results(
             raise InputError(f"{dataset.path}: {name} did not converge on frame {frame}")
         found.append(result)
     return found
-
-
-def level_table(levels: Mapping[str, tuple[float, float]]) -> str:
-    """Errors of energies and Fermi levels, one line a row."""
-    lines = ["| | energy RMSE / Ha | Fermi level RMSE / Ha |", "|---|---:|---:|"]
-    for name, errors in levels.items():
-        shown = ["none" if np.isnan(error) else f"{error:.2e}" for error in errors]
-        lines.append(f"| {name} | {' | '.join(shown)} |")
-    return "\n".join(lines) + "\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,16 @@ from polcouple.backends.base import parse_options
 from polcouple.backends.dftb import Options as DftbOptions
 from polcouple.command import log
 from polcouple.electrode import Electrode
-from polcouple.errors import ConvergenceError, InputError
+from polcouple.errors import InputError
 from polcouple.nn.dataset import Dataset
-from polcouple.nn.evaluation import Metrics, markdown_table
+from polcouple.nn.evaluation import level_table, markdown_table
+from polcouple.nn.prior import Prior, bracketed, class_means, pair_classes
 from polcouple.nn.progress import training_progress
-from polcouple.nn.response_net import Prior
-from polcouple.nn.response_training import ResponseOptions, train_response
+from polcouple.nn.response_net import pair_orbits
+from polcouple.nn.response_training import ResponseOptions, Trained, train_response
+from polcouple.nn.symmetry import lattice_symmetries
 from polcouple.nn.training import ClassifierOptions, Progress, train_classifier
 from polcouple.option_arguments import add_option_arguments, options_from_arguments
-
-_REFERENCE_ACCURACY = 1e-9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,13 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train with progress on the terminal; print the table of the model card."""
+    levels: dict[str, tuple[float, float]] = {}
     with training_progress() as progress:
         if args.kind == "classifier":
             options = options_from_arguments(args, ClassifierOptions)
             rows = train_classifier(args.dataset, args.output, options, labels=args.labels, progress=progress)
         else:
             settings = {"slako": args.slako} if args.slako else {}
-            rows = train_response_net(
+            trained = train_response_net(
                 args.dataset,
                 args.output,
                 options_from_arguments(args, ResponseOptions),
@@ -60,7 +60,10 @@ def run(args: argparse.Namespace) -> int:
                 dftb_settings=settings,
                 progress=progress,
             )
+            rows, levels = trained.rows, trained.levels
     print(markdown_table(rows))
+    if levels:
+        print(level_table(levels))
     log(f"written to {args.output}; use it with --backend nn --set model={_as_setting(args.output)}")
     return 0
 
@@ -77,7 +80,7 @@ def train_response_net(
     labels: str = "dftb",
     dftb_settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
-) -> dict[str, Metrics]:
+) -> Trained:
     """Train a response net on every total charge that ``labels`` has in the dataset.
 
     Args:
@@ -93,7 +96,7 @@ def train_response_net(
         raise InputError(f"{opened.path}: no labels by {labels}; run `polcouple label`")
     settings = parse_options(DftbOptions, dftb_settings or {}, "settings of backend 'dftb'")
     assert isinstance(settings, DftbOptions)
-    prior = linear_response_prior(opened.electrode, _filled(charges), settings)
+    prior = linear_response_prior(opened.electrode, charges, settings)
     origin = "linear response of SCC-DFTB at zero site potentials"
     origin += f" ({settings.slako.name}, {settings.temperature_kelvin:g} K, k-points {settings.k_points})."
     return train_response(
@@ -101,35 +104,30 @@ def train_response_net(
     )
 
 
-def _filled(charges: list[float]) -> list[float]:
-    """``charges`` and enough between them for steps of 1 e at most: every filled level changes K."""
-    filled = charges[:1]
-    for left, right in pairwise(charges):
-        steps = math.ceil(right - left - 1e-9)
-        filled += [left + (right - left) * step / steps for step in range(1, steps + 1)]
-    return filled
-
-
 def linear_response_prior(electrode: Electrode, total_charges: list[float], options: DftbOptions) -> Prior:
-    """Linear response at phi = 0 for each of ``total_charges`` (ascending, e).
+    """Linear response at phi = 0 from the first to the last of ``total_charges`` (e).
+
+    Nodes are these charges, all whole ones between them, where shells of levels may be filled, and four more
+    around each charge where one is.
 
     Raises:
         ConvergenceError: the electrode has no self-consistent state there.
     """
     dftb = options.frozen_electrode(electrode)
-    solutions = [dftb.solve(np.zeros(len(electrode)), Q, accuracy=_REFERENCE_ACCURACY) for Q in total_charges]
-    for solution in solutions:
-        if not solution.converged:
-            raise ConvergenceError(
-                f"dftb: no self-consistent reference at Q = {solution.total_charge:g} e: "
-                "raise temperature_kelvin"
-            )
-    responses = [dftb.linear_response(solution) for solution in solutions]
+    low, high = min(total_charges), max(total_charges)
+    whole = {float(charge) for charge in range(math.ceil(low), math.floor(high) + 1)}
+    nodes = sorted({*total_charges, *whole})
+    found = {charge: dftb.bare_reference(charge) for charge in nodes}
+    for charge in bracketed(nodes, [found[charge][1].hardness for charge in nodes]):
+        found[charge] = dftb.bare_reference(charge)
+    ordered = [found[charge] for charge in sorted(found)]
+    classes = pair_classes(pair_orbits(len(electrode), lattice_symmetries(electrode)))
     return Prior(
-        np.array(total_charges),
-        np.array([solution.energy for solution in solutions]),
-        np.array([solution.fermi_level for solution in solutions]),
-        np.array([solution.charges for solution in solutions]),
-        np.array([response.fukui for response in responses]),
-        np.array([response.charge_kernel for response in responses]),
+        np.array(sorted(found)),
+        np.array([solution.energy for solution, _ in ordered]),
+        np.array([solution.fermi_level for solution, _ in ordered]),
+        np.array([solution.charges for solution, _ in ordered]),
+        np.array([response.fukui for _, response in ordered]),
+        class_means(np.array([response.charge_kernel for _, response in ordered]), classes),
+        classes,
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.nn.dataset import Dataset, Frames
-from polcouple.nn.response_net import Prior
+from polcouple.nn.prior import Prior, class_means
 from polcouple.units import ANGSTROM_TO_BOHR
 
 TOTAL_CHARGE = -0.5
@@ -45,23 +45,38 @@ def coupling(electrode: Electrode) -> np.ndarray:
 
 
 def true_charges(electrode: Electrode, site_potentials: np.ndarray, total_charge: float) -> np.ndarray:
-    """Linear response plus a cubic energy 1/3 sum_i (K phi)_i^3, whose derivative is a smooth correction."""
+    """Linear response plus the derivative of the cubic energy (1 + Q/2) 1/3 sum_i (K phi)_i^3."""
     kernel = coupling(electrode)
     fluctuation = site_potentials - site_potentials.mean(axis=-1, keepdims=True)
     induced = fluctuation @ kernel
-    return total_charge / len(electrode) + induced + (induced**2) @ kernel
+    return total_charge / len(electrode) + induced + (1.0 + 0.5 * total_charge) * (induced**2) @ kernel
+
+
+def true_levels(
+    electrode: Electrode, site_potentials: np.ndarray, total_charge: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Energies (f,) whose derivative :func:`true_charges` is, with 0.1 Q^2 on top, and - dE/dQ (f,)."""
+    fluctuation = site_potentials - site_potentials.mean(axis=-1, keepdims=True)
+    induced = fluctuation @ coupling(electrode)
+    linear = 0.5 * (fluctuation * induced).sum(axis=-1)
+    cubic, mean = (induced**3).sum(axis=-1) / 3.0, site_potentials.mean(axis=-1)
+    energies = 0.1 * total_charge**2 + total_charge * mean + linear + (1.0 + 0.5 * total_charge) * cubic
+    return energies, -0.2 * total_charge - mean - 0.5 * cubic
 
 
 def prior(electrode: Electrode, total_charges: tuple[float, ...] = (TOTAL_CHARGE,)) -> Prior:
     """The linear part of :func:`true_charges`."""
     n, levels = len(electrode), np.array(sorted(total_charges))
+    classes = np.arange(n * n).reshape(n, n)
+    classes = np.unique(np.minimum(classes, classes.T), return_inverse=True)[1].reshape(n, n)
     return Prior(
         levels,
         0.1 * levels**2,
         -0.2 * levels,
         np.repeat(levels[:, None] / n, n, axis=1),
         np.full((len(levels), n), 1.0 / n),
-        np.repeat(coupling(electrode)[None], len(levels), axis=0),
+        class_means(np.repeat(coupling(electrode)[None], len(levels), axis=0), classes),
+        classes,
     )
 
 
@@ -76,15 +91,15 @@ def frames(electrode: Electrode, n_frames: int, seed: int = 0) -> Frames:
 def labelled_dataset(
     path: Path, n_frames: int = 60, total_charges: tuple[float, ...] = (TOTAL_CHARGE,)
 ) -> Dataset:
-    """A dataset whose labels ``dftb@Q`` are :func:`true_charges`."""
+    """A dataset whose labels ``dftb@Q`` are :func:`true_charges` and :func:`true_levels`."""
     electrode = sheet()
     dataset = Dataset.create(path, electrode, electrolyte(), origin="made up")
     made = frames(electrode, n_frames)
     dataset.append(made)
-    nothing = np.full(n_frames, np.nan)
     for total_charge in total_charges:
         charges = true_charges(electrode, made.site_potentials, total_charge)
+        levels = true_levels(electrode, made.site_potentials, total_charge)
         dataset.write_labels(
-            "dftb", total_charge, np.arange(n_frames), charges, nothing, nothing, np.full(n_frames, True)
+            "dftb", total_charge, np.arange(n_frames), charges, *levels, np.full(n_frames, True)
         )
     return dataset

@@ -58,12 +58,57 @@ def test_charges_are_the_derivative_of_the_energy(net):
         assert derivative == pytest.approx(charges[atom], abs=1e-5)
 
 
-def test_the_network_carries_weight_in_that_derivative(net):
+@pytest.mark.parametrize("total_charge", [-0.8, -0.37])
+def test_the_fermi_level_is_minus_the_derivative_of_the_energy_by_the_total_charge(net, total_charge):
+    phi = frames(sheet(), 1, seed=9).site_potentials[0]
+    step = 0.02
+    energies = [net.respond(phi, total_charge + k * step).energy for k in (-2, -1, 1, 2)]
+    derivative = (energies[0] - 8 * energies[1] + 8 * energies[2] - energies[3]) / (12 * step)
+    assert net.respond(phi, total_charge).fermi_level == pytest.approx(-derivative, abs=2e-5)
+
+
+def test_the_fukui_vector_is_the_derivative_of_charges_and_of_the_fermi_level(net):
+    phi = frames(sheet(), 1, seed=9).site_potentials[0]
+    fukui = net.charge_response(phi, -0.6).fukui
+    assert fukui.sum() == pytest.approx(1.0, abs=1e-12)
+    step = 0.05
+    ends = [net.respond(phi, -0.6 + sign * step).charges for sign in (-1, 1)]
+    np.testing.assert_allclose((ends[1] - ends[0]) / (2 * step), fukui, atol=2e-4)
+    for atom in (0, 5, 23):
+        shift = np.zeros(len(phi))
+        shift[atom] = 3e-3
+        levels = [net.respond(phi + k * shift, -0.6).fermi_level for k in (-2, -1, 1, 2)]
+        derivative = (levels[0] - 8 * levels[1] + 8 * levels[2] - levels[3]) / (12 * 3e-3)
+        assert derivative == pytest.approx(-fukui[atom], abs=2e-4)
+
+
+def test_the_hardness_is_minus_the_derivative_of_the_fermi_level(net):
+    phi = frames(sheet(), 1, seed=9).site_potentials[0]
+    ends = [net.respond(phi, -0.6 + sign * 0.05).fermi_level for sign in (-1, 1)]
+    hardness = net.charge_response(phi, -0.6).hardness
+    assert hardness == pytest.approx((ends[0] - ends[1]) / 0.1, rel=2e-3)
+
+
+def test_the_network_carries_weight_in_these_derivatives(net):
     """The finite differences above would pass on the prior alone."""
     phi = frames(sheet(), 1, seed=9).site_potentials[0]
-    linear = net.prior.at(-1.0)
-    only_linear = linear.charges + linear.kernel @ (phi - phi.mean())
-    assert np.abs(net.respond(phi, -1.0).charges - only_linear).max() > 1e-3
+    terms, slopes = net.prior.at(-1.0), net.prior.at(-1.0, order=1)
+    found, fluctuation = net.respond(phi, -1.0), phi - phi.mean()
+    assert np.abs(found.charges - terms.charges - terms.kernel @ fluctuation).max() > 1e-3
+    assert abs(found.fermi_level + slopes.value(phi)) > 1e-3
+    linear = slopes.charges + slopes.kernel @ fluctuation
+    assert np.abs(net.charge_response(phi, -1.0).fukui - linear).max() > 1e-3
+
+
+def test_energies_and_fermi_levels_improve_on_linear_response(trained):
+    levels = load_model_files(trained)[0]["levels"]
+    for total_charge in (-1, 0):
+        own, linear, spread = (
+            levels[f"{name}, Q = {total_charge} e"]
+            for name in ("this model", "linear response alone", "standard deviation of the labels")
+        )
+        for quantity in ("energy", "fermi_level"):
+            assert own[quantity] < 0.6 * linear[quantity] < spread[quantity]
 
 
 def test_charges_sum_to_the_total_charge(net):
@@ -104,6 +149,8 @@ def test_backend_gives_energy_and_warns_when_it_extrapolates(trained):
     inside = backend.solve(Environment(electrolyte(), positions, phi), -1.0)
     assert backend.conservative and inside.energy is not None and inside.fermi_level is not None
     assert inside.warnings == () and inside.residual > 0.0
+    response = backend.derivatives(Environment(electrolyte(), positions, phi), -1.0)
+    assert response.fukui.shape == phi.shape and response.hardness > 0.0
     outside = backend.solve(Environment(electrolyte(), positions, 0.3 + 6 * (phi - 0.3)), -1.0)
     assert len(outside.warnings) == 1 and "extrapolates" in outside.warnings[0]
     assert outside.residual > 2 * inside.residual
@@ -136,14 +183,30 @@ def test_total_charges_outside_the_training_are_refused(net):
         net.respond(np.zeros(24), 2.0)
 
 
-def test_prior_interpolates_between_charges():
-    between = prior(sheet(), CHARGES).at(-0.25)
-    assert between.charges.sum() == pytest.approx(-0.25, abs=1e-14)
-    assert between.fermi_level == pytest.approx(0.05)
-    np.testing.assert_allclose(between.kernel.sum(axis=1), 0.0, atol=1e-14)
-
-
 def test_missing_labels_are_refused(tmp_path):
     dataset = labelled_dataset(tmp_path / "data.h5", 30, (0.0,))
     with pytest.raises(InputError, match="no labels by response; there are: dftb"):
         train_response(dataset, tmp_path / "m", prior(sheet(), CHARGES), "response")
+
+
+def test_labels_without_energies_train_the_charges(tmp_path):
+    """Such as those of a code that prints charges alone."""
+    whole = labelled_dataset(tmp_path / "whole.h5", 30, (0.0,))
+    charges, unknown = whole.labels("dftb", 0.0).charges, np.full(30, np.nan)
+    dataset = Dataset.create(tmp_path / "charges.h5", whole.electrode, whole.electrolyte)
+    dataset.append(whole.frames())
+    dataset.write_labels("dftb", 0.0, np.arange(30), charges, unknown, unknown, np.full(30, True))
+    options = ResponseOptions(
+        filters=2, width=8, members=2, max_epochs=40, learning_rate=1e-2, weight_average=0.9
+    )
+    rows = train_response(dataset, tmp_path / "model", prior(sheet(), (0.0,)), "dftb", options).rows
+    assert rows["this model, Q = 0 e"].rmse < 0.95 * rows["linear response alone, Q = 0 e"].rmse
+
+
+def test_the_other_split_is_scored_beside(tmp_path):
+    dataset = labelled_dataset(tmp_path / "data.h5", 30, (0.0,))
+    options = ResponseOptions(filters=2, width=8, members=2, max_epochs=2, compare_splits=True)
+    rows = train_response(dataset, tmp_path / "model", prior(sheet(), (0.0,)), "dftb", options).rows
+    assert rows["this model, all charges, random split"] != rows["this model, all charges"]
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "| this model, all charges, random split |" in card and "for 2 epochs in" in card

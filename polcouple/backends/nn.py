@@ -8,13 +8,19 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field, field_validator
 
-from polcouple.backends.base import BackendOptions, ChargeResult, Environment, create_backend
+from polcouple.backends.base import (
+    BackendOptions,
+    ChargeDerivatives,
+    ChargeResult,
+    Environment,
+    create_backend,
+)
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ModelMismatchError
 from polcouple.nn.classifier import Classifier
 from polcouple.nn.dataset import Dataset, Frames
 from polcouple.nn.model_files import find_model
-from polcouple.nn.models import load_model
+from polcouple.nn.models import default_model, load_model
 from polcouple.nn.response_net import ResponseNet
 
 #: a classifier's deficit spread over the atoms is worth a warning beyond this (e per atom): half a bin
@@ -26,9 +32,10 @@ _LARGE_DISAGREEMENT = 2.0
 class Options(BackendOptions):
     """Settings of the backend."""
 
-    model: Path | str = Field(
-        "graphene_nacl_response",
-        description="name of a shipped model, or a path with a slash in it (./mine) to a model's directory",
+    model: Path | str | None = Field(
+        None,
+        description="name of a shipped model, or a path with a slash in it (./mine) to a model's directory; "
+        "default: the shipped response net made for the electrode",
     )
 
     fallback: str | None = Field(
@@ -41,8 +48,8 @@ class Options(BackendOptions):
 
     @field_validator("model")
     @classmethod
-    def _path_or_name(cls, value: Path | str) -> Path | str:
-        return Path(value) if "/" in str(value) else str(value)
+    def _path_or_name(cls, value: Path | str | None) -> Path | str | None:
+        return Path(value) if isinstance(value, str) and "/" in value else value
 
 
 class Backend:
@@ -52,10 +59,18 @@ class Backend:
     has none; its labels are decoded, the total charge's deficit is spread evenly, and ``residual`` is that
     deficit per atom. With ``fallback`` another backend answers where the committee disagrees; the energy then
     jumps between the two, and the backend does not count as conservative.
+
+    Attributes:
+        model: the network.
     """
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
-        model = load_model(find_model(options.model), electrode)
+        model = (
+            default_model(electrode)
+            if options.model is None
+            else load_model(find_model(options.model), electrode)
+        )
+        self.model: Classifier | ResponseNet = model
         self._solver: _ClassifierSolver | _ResponseSolver
         if isinstance(model, Classifier):
             self._solver = _ClassifierSolver(model, electrolyte)
@@ -75,6 +90,20 @@ class Backend:
             ModelMismatchError: the model was not trained at this total charge.
         """
         return self._solver.solve(environment, total_charge)
+
+    def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
+        """See :class:`polcouple.backends.base.FermiBackend`; exact derivatives of the network's energy.
+
+        Raises:
+            ModelMismatchError: a classifier, or a total charge outside the range trained on.
+        """
+        if not isinstance(self.model, ResponseNet):
+            raise ModelMismatchError(
+                f"model {self.model.name} is a classifier: it has no energy, hence no Fermi level; use a "
+                "response net"
+            )
+        response = self.model.charge_response(environment.site_potentials, total_charge)
+        return ChargeDerivatives(response.fukui, response.hardness)
 
 
 class _ResponseSolver:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from polcouple.nn.classifier import Classifier, composition
-from polcouple.nn.evaluation import Metrics, markdown_table
+from polcouple.nn.evaluation import Metrics, level_table, markdown_table
 from polcouple.nn.fitting import FitOptions, FitResult
 from polcouple.nn.response_net import ResponseNet
 
@@ -66,13 +66,30 @@ is not conservative.
 
 
 def response_card(
-    net: ResponseNet, options: Any, result: FitResult, data: Mapping[str, Any], rows: Mapping[str, Metrics]
+    net: ResponseNet,
+    options: Any,
+    result: FitResult,
+    comparison: FitResult | None,
+    data: Mapping[str, Any],
+    rows: Mapping[str, Metrics],
+    levels: Mapping[str, tuple[float, float]],
 ) -> str:
-    """README.md of a response net; ``options`` are its ResponseOptions."""
+    """README.md of a response net.
+
+    Args:
+        options: its ResponseOptions.
+        comparison: how the fit on the other kind of split ended.
+        levels: errors of energies and Fermi levels.
+    """
     charges = ", ".join(f"{charge:g}" for charge in sorted(net.disagreements, reverse=True))
-    levels = sorted(net.disagreements.items(), reverse=True)
-    usual = ", ".join(f"{value:.1e} e at {Q:g} e" for Q, value in levels)
+    usual = ", ".join(f"{value:.1e} e at {Q:g} e" for Q, value in sorted(net.disagreements.items())[::-1])
     split = "contiguous blocks in time" if options.split == "blocks" else "random frames"
+    other = ""
+    if comparison is not None:
+        other = (
+            "\nThe net scored on the other kind of split was trained likewise, for "
+            f"{comparison.epochs} epochs in {comparison.seconds / 60:.1f} min."
+        )
     return f"""# {net.name}
 
 The electronic energy E(phi, Q) of the electrode as a function of the electrolyte's site potentials and the
@@ -80,7 +97,8 @@ total charge: linear response plus a small convolutional network. The charges ar
 
 - Inputs: site potentials at {len(net.electrode)} atoms (less their mean), and Q, trained at {charges} e.
 - Prior: {data["prior"]} Total charges:
-  {", ".join(f"{Q:g}" for Q in reversed(net.prior.total_charges))} e, interpolated linearly between.
+  {", ".join(f"{Q:g}" for Q in reversed(net.prior.total_charges))} e, interpolated by cubics
+  with the exact slopes, so that the energy has a continuous derivative.
 - Network: {options.filters} filters per atom, two hidden layers of {options.width}, softplus; committee of
   {options.members}, each of which left out another part of the training frames.
 
@@ -92,13 +110,18 @@ SHA-256 of site potentials and labels: `{data["sha256"]}`.
 
 Split: {options.folds} folds of {split}, the same frames at every charge; tested on the last one, stopped
 early on the one before, trained on the others. {_fit_text(options, result)}
-Trained on charges alone, each frame moved by a random translation or mirror of the lattice.
+Each frame is moved by a random translation or mirror of the lattice. The loss is the squared error of the
+charges + {options.energy_weight:g} times that of the energies + {options.fermi_weight:g} times that of the
+Fermi levels, each in units of what linear response leaves at that total charge.{other}
 
 ## Accuracy on frames unseen in training
 
 {markdown_table(rows)}
 R² is the explained part of the fluctuations about each atom's mean. "uniform Q/N" and "mean of each atom"
 (over the training frames) use no model; "linear response alone" is the prior without the network.
+{_random_clause(rows)}
+{level_table(levels)}
+Energies and Fermi levels of the same frames; their standard deviations are what a constant would score.
 
 ## Use
 
@@ -106,7 +129,8 @@ R² is the explained part of the fluctuations about each atom's mean. "uniform Q
 the prior's range. It knows nothing of the electrolyte but its potential: ions, concentration and water model
 may change. Where the committee's members differ by more than twice what they did on held-out frames
 ({usual}), the result carries a warning: at a total charge between
-those trained on, heed it. The Fermi level is that of linear response.
+those trained on, heed it. The Fermi level is -dE/dQ of the same energy, the Fukui vector dq/dQ its mixed
+derivative.
 """
 
 
@@ -116,6 +140,15 @@ def _fit_text(options: FitOptions, result: FitResult) -> str:
         f"epochs, weights averaged with decay {options.weight_average:g} per step, seed {options.seed}: "
         f"{result.epochs} epochs in {result.seconds / 60:.1f} min (stopped by {result.stopped_by}), best "
         f"after {result.best_epoch} with validation loss {result.best_loss:.4g}."
+    )
+
+
+def _random_clause(rows: Mapping[str, Metrics]) -> str:
+    if not any(name.endswith("random split") for name in rows):
+        return ""
+    return (
+        "Rows of a random split test on frames whose neighbours in time were trained on, and flatter the "
+        "model.\n"
     )
 
 

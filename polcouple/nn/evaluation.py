@@ -121,3 +121,18 @@ def markdown_table(rows: Mapping[str, Metrics]) -> str:
             f"| {name} | " + " | ".join(show(values[key]) for key, (_, show) in _COLUMNS.items()) + " |"
         )
     return "\n".join(lines) + "\n"
+
+
+def level_errors(found: np.ndarray, labelled: np.ndarray) -> tuple[float, float]:
+    """Root mean square errors in Hartree of (f, 2) energies and Fermi levels; NaN where there are none."""
+    errors = np.sqrt(np.mean((found - labelled) ** 2, axis=0))
+    return float(errors[0]), float(errors[1])
+
+
+def level_table(levels: Mapping[str, tuple[float, float]]) -> str:
+    """Errors of energies and Fermi levels in Hartree, one line a row."""
+    lines = ["| | energy RMSE / Ha | Fermi level RMSE / Ha |", "|---|---:|---:|"]
+    for name, errors in levels.items():
+        shown = ["none" if np.isnan(error) else f"{error:.2e}" for error in errors]
+        lines.append(f"| {name} | {' | '.join(shown)} |")
+    return "\n".join(lines) + "\n"

@@ -25,6 +25,8 @@ from polcouple.nn.hdf5 import DAMAGE
 
 _FORMAT = 1
 DESCRIPTION, _WEIGHTS, _CARD = "model.yaml", "weights.h5", "README.md"
+#: arrays larger than this (bytes) are compressed
+_WORTH_PACKING = 4096
 #: largest displacement of an electrode atom or cell vector a model accepts (bohr)
 _GEOMETRY_TOLERANCE = 1e-3
 
@@ -71,12 +73,29 @@ def save_model(
     temporary = directory / f".{_WEIGHTS}"
     with h5py.File(temporary, "w") as file:
         for name, values in arrays.items():
-            file.create_dataset(name, data=values)
+            packed = {"compression": "gzip", "shuffle": True} if values.nbytes > _WORTH_PACKING else {}
+            file.create_dataset(name, data=values, **packed)
     weights = {"file": _WEIGHTS, "sha256": _sha256(temporary), "bytes": temporary.stat().st_size}
     os.replace(temporary, directory / _WEIGHTS)
     _write_text(directory / _CARD, card)
     document = {"format": _FORMAT, **description, "weights": weights}
     _write_text(directory / DESCRIPTION, yaml.safe_dump(document, sort_keys=False, width=110))
+
+
+def load_description(directory: Path) -> dict[str, Any]:
+    """Contents of model.yaml.
+
+    Raises:
+        InputError: the file is missing or malformed.
+    """
+    path = directory / DESCRIPTION
+    try:
+        description = yaml.safe_load(path.read_text())
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
+    if not isinstance(description, dict) or description.get("format") != _FORMAT:
+        raise InputError(f"{path}: not a model description of format {_FORMAT}")
+    return description
 
 
 def load_model_files(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -89,13 +108,7 @@ def load_model_files(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndar
         InputError: a file is missing or malformed, or the weights are not those the description was written
         for.
     """
-    path = directory / DESCRIPTION
-    try:
-        description = yaml.safe_load(path.read_text())
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
-    if not isinstance(description, dict) or description.get("format") != _FORMAT:
-        raise InputError(f"{path}: not a model description of format {_FORMAT}")
+    description = load_description(directory)
     weights = directory / _WEIGHTS
     if not weights.is_file():
         raise InputError(f"{weights}: missing; copy the whole model directory")
@@ -118,6 +131,16 @@ def load_model_files(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndar
     return description, arrays
 
 
+def stored_electrode(arrays: Mapping[str, np.ndarray]) -> Electrode:
+    """The electrode that a model was made for, from the arrays of weights.h5."""
+    return Electrode(
+        tuple(arrays["electrode/symbols"].astype(str)),
+        arrays["electrode/positions"],
+        arrays["electrode/cell"],
+        tuple(arrays["electrode/pbc"].tolist()),
+    )
+
+
 def electrode_arrays(electrode: Electrode) -> dict[str, np.ndarray]:
     """The electrode as arrays for weights.h5 (bohr)."""
     return {
@@ -134,28 +157,36 @@ def require_electrode(model: str, arrays: Mapping[str, np.ndarray], electrode: E
     Raises:
         ModelMismatchError: number, order, elements, geometry or cell differ.
     """
-    symbols = tuple(arrays["electrode/symbols"].astype(str))
-    cell = arrays["electrode/cell"]
-    pbc = tuple(bool(periodic) for periodic in arrays["electrode/pbc"])
-    if symbols != electrode.symbols:
+    own = stored_electrode(arrays)
+    if own.symbols != electrode.symbols:
         raise ModelMismatchError(
-            f"model {model} is for an electrode of {_formula(symbols)}, this one is "
-            f"{_formula(electrode.symbols)}; train one with `polcouple train`"
+            f"model {model} is for an electrode of {formula(own.symbols)}, this one is "
+            f"{formula(electrode.symbols)}; train one with `polcouple train`"
         )
-    offset = electrode.positions - arrays["electrode/positions"]
+    offset = electrode.positions - own.positions
     offset = offset - offset[0]
-    if any(pbc):
-        fractional = offset @ np.linalg.inv(cell)
-        offset = (fractional - np.rint(fractional)) @ cell
-    cell_differs = any(pbc) and np.abs(electrode.cell - cell).max() > _GEOMETRY_TOLERANCE
-    if pbc != electrode.pbc or cell_differs or np.abs(offset).max() > _GEOMETRY_TOLERANCE:
+    if any(own.pbc):
+        fractional = offset @ np.linalg.inv(own.cell)
+        offset = (fractional - np.rint(fractional)) @ own.cell
+    cell_differs = any(own.pbc) and np.abs(electrode.cell - own.cell).max() > _GEOMETRY_TOLERANCE
+    if own.pbc != electrode.pbc or cell_differs or np.abs(offset).max() > _GEOMETRY_TOLERANCE:
         what = "cell" if cell_differs else "geometry or order of atoms"
         raise ModelMismatchError(
             f"model {model} is for another electrode (its {what} differs); train one with `polcouple train`"
         )
 
 
-def _formula(symbols: tuple[str, ...]) -> str:
+def fits_electrode(arrays: Mapping[str, np.ndarray], electrode: Electrode) -> bool:
+    """Whether :func:`require_electrode` accepts it."""
+    try:
+        require_electrode("", arrays, electrode)
+    except ModelMismatchError:
+        return False
+    return True
+
+
+def formula(symbols: tuple[str, ...]) -> str:
+    """Composition, such as ``336 C``."""
     return " ".join(f"{symbols.count(symbol)} {symbol}" for symbol in sorted(set(symbols)))
 
 

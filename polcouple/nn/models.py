@@ -5,9 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from polcouple.electrode import Electrode
-from polcouple.errors import InputError
+from polcouple.errors import InputError, ModelMismatchError
 from polcouple.nn.classifier import Classifier
-from polcouple.nn.model_files import DESCRIPTION, load_model_files, require_electrode
+from polcouple.nn.model_files import (
+    DESCRIPTION,
+    fits_electrode,
+    formula,
+    load_description,
+    load_model_files,
+    require_electrode,
+    shipped_models,
+    stored_electrode,
+)
 from polcouple.nn.response_net import ResponseNet
 
 
@@ -30,12 +39,7 @@ def load_model(directory: Path, electrode: Electrode | None = None) -> Classifie
     try:
         if electrode is not None:
             require_electrode(directory.name, arrays, electrode)
-        own = Electrode(
-            tuple(arrays["electrode/symbols"].astype(str)),
-            arrays["electrode/positions"],
-            arrays["electrode/cell"],
-            tuple(arrays["electrode/pbc"].tolist()),
-        )
+        own = stored_electrode(arrays)
         family = Classifier if kind == "classifier" else ResponseNet
         model = family.from_files(directory.name, own, description, arrays)
         stated = model.description()
@@ -47,3 +51,24 @@ def load_model(directory: Path, electrode: Electrode | None = None) -> Classifie
         if description.get(key) != value:
             raise InputError(f"{path}: '{key}' is not what the weights beside it say; restore the file")
     return model
+
+
+def default_model(electrode: Electrode) -> Classifier | ResponseNet:
+    """The shipped response net that was made for ``electrode``.
+
+    Raises:
+        ModelMismatchError: none was, or several were.
+    """
+    nets = [path for path in shipped_models().values() if load_description(path).get("kind") == "response"]
+    fitting = [path for path in nets if fits_electrode(load_model_files(path)[1], electrode)]
+    if len(fitting) == 1:
+        return load_model(fitting[0], electrode)
+    names = ", ".join(path.name for path in fitting or nets) or "none"
+    if fitting:
+        raise ModelMismatchError(
+            f"several shipped response nets fit this electrode: name one as model: {names}"
+        )
+    raise ModelMismatchError(
+        f"no shipped response net was made for this electrode of {formula(electrode.symbols)} (shipped: "
+        f"{names}); train one (docs/networks.md) and name it as model: ./NAME"
+    )

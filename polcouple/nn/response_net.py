@@ -1,20 +1,22 @@
-"""A network for the electronic energy of the electrode, whose derivative is its charges.
+"""A network for the electronic energy of the electrode, whose derivatives are all that is asked of it.
 
-    E(phi, Q) = E0 + q0 . phi + 1/2 phi . K phi  +  s sum_i [g(u_i, Q) - g(0, Q)],      q = dE/dphi
+    E(phi, Q) = E0(Q) + q0(Q) . phi + 1/2 d . K(Q) d  +  s sum_i [g(u_i, Q) - g(0, Q)],   d = phi - mean(phi)
 
-The first three terms are the linear response of the electrode at phi = 0, with E0, q0 and K of the total
-charge Q (interpolated linearly between the charges it was made for). The sum is the correction: u_i are a
-few numbers per atom, filtered from the charges that linear response induces,
+    charges        q  = dE/dphi              Fukui vector  f = dq/dQ = -d(mu)/dphi
+    Fermi level    mu = -dE/dQ               hardness      -d(mu)/dQ = d2E/dQ2
+
+The first three terms are the linear response of the electrode at phi = 0, see :mod:`polcouple.nn.prior`. The
+sum is the correction: u_i are a few numbers per atom, filtered from the charges that linear response induces,
 
     u_im = sum_j F_m(i, j) (K phi)_j ,
 
-and g is a small dense network with softplus, the same for every atom. F_m(i, j) is the same for all pairs
-that a translation or two-fold rotation of the electrode maps onto each other (a convolution over the
-lattice), so that the energy has these symmetries exactly; mirrors are learned from augmented data. Filters
-and g are trained.
+(K: mean over the charges trained on) and g is a small dense network with softplus, the same for every atom.
+F_m(i, j) is the same for all pairs that a translation or two-fold rotation of the electrode maps onto each
+other (a convolution over the lattice), so that the energy has these symmetries exactly; mirrors are learned
+from augmented data. Filters and g are trained. Derivatives of the correction are automatic.
 
-Because the rows of K sum to zero, E depends on phi - mean(phi) and on Q mean(phi) only, and the charges sum
-to Q. Since phi is all that the electrode sees, nothing in the model knows which liquid made it.
+Because the rows of K sum to zero, E depends on d and on Q mean(phi) only, and the charges sum to Q. Since phi
+is all that the electrode sees, nothing in the model knows which liquid made it.
 
 A committee of networks g shares the filters; each saw other frames. Their mean is the answer, their
 disagreement tells when phi is unlike what they were trained on.
@@ -29,77 +31,14 @@ from typing import Any
 import numpy as np
 
 from polcouple.electrode import Electrode
-from polcouple.errors import ModelMismatchError
 from polcouple.nn._tensorflow import tensorflow
+from polcouple.nn.prior import Prior, Terms, class_means
 from polcouple.nn.symmetry import SymmetryOperation
 
 #: total charges are divided by this before they enter the network (e)
 _CHARGE_SCALE = 8.0
-
-
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """Linear response of the electrode at zero site potentials, at several total charges.
-
-    Attributes:
-        total_charges: (c,) ascending, in e.
-        energies: (c,) E0 in Hartree.
-        fermi_levels: (c,) in Hartree.
-        charges: (c, n) q0 in e; row c sums to ``total_charges[c]``.
-        fukui: (c, n) dq/dQ, each row sums to 1.
-        kernels: (c, n, n) K = dq/dphi in e^2/Hartree; symmetric, rows sum to 0.
-    """
-
-    total_charges: np.ndarray
-    energies: np.ndarray
-    fermi_levels: np.ndarray
-    charges: np.ndarray
-    fukui: np.ndarray
-    kernels: np.ndarray
-
-    def at(self, total_charge: float) -> PriorAtCharge:
-        """The prior at ``total_charge``.
-
-        Raises:
-            ModelMismatchError: outside the range covered.
-        """
-        covered = self.total_charges
-        if not covered[0] - 1e-9 <= total_charge <= covered[-1] + 1e-9:
-            raise ModelMismatchError(
-                f"the model covers total charges from {covered[0]:g} to {covered[-1]:g} e, "
-                f"not {total_charge:g} e; label frames at that charge and train again"
-            )
-        right = int(np.clip(np.searchsorted(covered, total_charge), 1, max(1, len(covered) - 1)))
-        if len(covered) == 1:
-            weights = np.ones(1)
-        else:
-            fraction = (total_charge - covered[right - 1]) / (covered[right] - covered[right - 1])
-            weights = np.zeros(len(covered))
-            weights[right - 1 : right + 1] = 1.0 - fraction, fraction
-        kernel = np.tensordot(weights, self.kernels, 1)
-        kernel = 0.5 * (kernel + kernel.T)
-        kernel -= kernel.mean(axis=0)
-        kernel -= kernel.mean(axis=1)[:, None]
-        charges = weights @ self.charges
-        charges += (total_charge - charges.sum()) / len(charges)
-        return PriorAtCharge(
-            float(weights @ self.energies),
-            float(weights @ self.fermi_levels),
-            charges,
-            weights @ self.fukui,
-            kernel,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class PriorAtCharge:
-    """One row of a :class:`Prior`, with exact sum rules."""
-
-    energy: float
-    fermi_level: float
-    charges: np.ndarray
-    fukui: np.ndarray
-    kernel: np.ndarray
+#: total charges whose kernels are kept
+_REMEMBERED = 8
 
 
 def pair_orbits(n: int, symmetries: list[SymmetryOperation]) -> np.ndarray:
@@ -126,6 +65,9 @@ class Correction:
         energy_scale: s in Hartree.
         filters, width, members: numbers of filters, of units in both hidden layers, of committee members.
         seed: of the initial weights.
+
+    Attributes:
+        scaled_kernel: (n, n) tensor, K divided by ``charge_scale``.
     """
 
     def __init__(
@@ -160,51 +102,52 @@ class Correction:
         self.members = members
         self._n = n
         self._orbit_index = tf.constant(orbits)
-        self._scaled_kernel = tf.constant((kernel / charge_scale).astype(np.float32))
+        self.scaled_kernel = tf.constant((kernel / charge_scale).astype(np.float32))
 
-    def bank(self) -> Any:
-        """(n, n M) tensor from potentials to all u_im, the filters' index running fastest."""
+    def filter_bank(self) -> Any:
+        """(n, n M) tensor from scaled induced charges to all u_im, m running fastest."""
         tf = tensorflow()
         filters = tf.transpose(tf.gather(self.variables["filters"], self._orbit_index, axis=1), (2, 1, 0))
-        return self._scaled_kernel @ tf.reshape(filters, (self._n, -1))
+        return tf.reshape(filters, (self._n, -1))
 
-    def energies(self, site_potentials: Any, charge: Any, bank: Any) -> Any:
+    def bank(self) -> Any:
+        """(n, n M) tensor from potentials to all u_im."""
+        return self.scaled_kernel @ self.filter_bank()
+
+    def energies(self, inputs: Any, charge: Any, bank: Any) -> Any:
         """(k, b) energies of the k members in units of ``energy_scale``.
 
         Args:
-            site_potentials: (k, b, n) float32, one copy for each member so that derivatives stay apart.
-            charge: (b,) total charge in e.
-            bank: from :meth:`bank`.
+            inputs: (k, b, n) float32 potentials or scaled induced charges, one copy for each member so that
+                derivatives stay apart.
+            charge: (k, b) total charge in e, likewise.
+            bank: from :meth:`bank` or :meth:`filter_bank`, as the inputs are.
         """
         tf = tensorflow()
-        k, b = self.members, tf.shape(site_potentials)[1]
-        features = tf.reshape(tf.reshape(site_potentials, (-1, self._n)) @ bank, (k, b * self._n, -1))
+        k, b = self.members, tf.shape(inputs)[1]
+        features = tf.reshape(tf.reshape(inputs, (-1, self._n)) @ bank, (k, b * self._n, -1))
         condition = charge / _CHARGE_SCALE
-        atoms = tf.reshape(self._network(features, tf.repeat(condition, self._n)), (k, b, self._n))
+        atoms = tf.reshape(self._network(features, tf.repeat(condition, self._n, axis=1)), (k, b, self._n))
         at_zero = self._network(tf.zeros((k, b, tf.shape(features)[2])), condition)
         return tf.reduce_sum(atoms - at_zero[:, :, None], axis=2)
 
-    def charges(self, site_potentials: Any, charge: Any, bank: Any) -> tuple[Any, Any]:
-        """Energies (k, b) and their derivatives (k, b, n), which sum to zero, in units of ``energy_scale``.
-
-        Args:
-            site_potentials: (b, n) float32.
-            charge: (b,) in e.
-        """
+    def derivatives(self, inputs: Any, charge: Any, bank: Any) -> tuple[Any, Any, Any]:
+        """:meth:`energies` and their derivatives by inputs (k, b, n) and by total charge (k, b)."""
         tf = tensorflow()
-        copies = tf.repeat(site_potentials[None], self.members, axis=0)
         with tf.GradientTape() as tape:
-            tape.watch(copies)
-            energies = self.energies(copies, charge, bank)
-        derivative = tape.gradient(energies, copies)
-        return energies, derivative - tf.reduce_mean(derivative, axis=2, keepdims=True)
+            tape.watch([inputs, charge])
+            energies = self.energies(inputs, charge, bank)
+        return energies, *tape.gradient(energies, [inputs, charge])
+
+    def copies(self, values: Any) -> Any:
+        """(k, ...) one copy of a tensor for each member."""
+        return tensorflow().repeat(values[None], self.members, axis=0)
 
     def _network(self, features: Any, condition: Any) -> Any:
-        """(k, r) values of g for (k, r, M) filtered charges and (r,) scaled total charges."""
+        """(k, r) values of g for (k, r, M) filtered charges and (k, r) scaled total charges."""
         tf = tensorflow()
         weights = self.variables
-        given = tf.broadcast_to(condition[None, :, None], (*tf.unstack(tf.shape(features)[:2]), 1))
-        hidden = tf.concat([features, given], axis=2)
+        hidden = tf.concat([features, condition[:, :, None]], axis=2)
         for layer in ("0", "1"):
             hidden = tf.nn.softplus(hidden @ weights[f"kernel_{layer}"] + weights[f"bias_{layer}"])
         return (hidden @ weights["kernel_2"])[:, :, 0]
@@ -217,7 +160,7 @@ class Response:
     Attributes:
         charges: (n,) in e; their sum is the total charge to rounding.
         energy: in Hartree; d(energy)/d(site_potentials) = charges.
-        fermi_level: in Hartree, by linear response; not trained.
+        fermi_level: of the electrons in Hartree; -d(energy)/dQ.
         disagreement: largest standard deviation over the committee of a charge, in e.
     """
 
@@ -225,6 +168,28 @@ class Response:
     energy: float
     fermi_level: float
     disagreement: float
+
+
+@dataclass(frozen=True, eq=False)
+class ChargeResponse:
+    """How the answer changes with the total charge Q, second derivatives of the same energy.
+
+    Attributes:
+        fukui: (n,) dq/dQ = -d(Fermi level)/d(site_potentials); sums to 1.
+        hardness: -d(Fermi level)/dQ in Hartree/e.
+    """
+
+    fukui: np.ndarray
+    hardness: float
+
+
+@dataclass(frozen=True, eq=False)
+class _AtCharge:
+    """The prior and the network's inputs at one total charge."""
+
+    terms: Terms
+    slopes: Terms
+    inputs: tuple[Any, Any, Any]
 
 
 class ResponseNet:
@@ -252,51 +217,94 @@ class ResponseNet:
         self.prior = prior
         self.correction = correction
         self.disagreements = disagreements
-        self._at: dict[float, tuple[PriorAtCharge, Any]] = {}
+        self._at: dict[float, _AtCharge] = {}
         bank = tf.constant(correction.bank())
         scale = correction.energy_scale
         n = len(electrode)
 
-        def evaluate(fluctuation: Any, kernel: Any, charge: Any) -> tuple[Any, Any, Any]:
-            """Energy beyond E0 + q0 . phi, charges beyond q0, and the spread of the committee."""
+        def evaluate(fluctuation: Any, kernel: Any, kernel_slope: Any, charge: Any) -> Any:
+            """(n + 3,): charges and energy beyond E0 + q0 . phi, slope of that energy, committee's spread."""
+            single = tf.cast(fluctuation, tf.float32)
+            energies, by_potential, by_charge = correction.derivatives(
+                correction.copies(single[None]), correction.copies(charge), bank
+            )
+            by_potential -= tf.reduce_mean(by_potential, axis=2, keepdims=True)
             induced = tf.linalg.matvec(kernel, fluctuation)
-            energies, derivatives = correction.charges(tf.cast(fluctuation, tf.float32)[None], charge, bank)
-            energy = 0.5 * tf.reduce_sum(induced * fluctuation)
-            energy += scale * tf.cast(tf.reduce_mean(energies), tf.float64)
-            charges = induced + scale * tf.cast(tf.reduce_mean(derivatives, axis=(0, 1)), tf.float64)
-            spread = scale * tf.reduce_max(tf.math.reduce_std(derivatives[:, 0], axis=0))
-            return energy, charges, spread
+            charges = induced + scale * _mean(by_potential[:, 0])
+            energy = 0.5 * tf.reduce_sum(induced * fluctuation) + scale * _mean(energies[:, 0])
+            quadratic = 0.5 * tf.reduce_sum(tf.linalg.matvec(kernel_slope, single) * single)
+            slope = tf.cast(quadratic, tf.float64) + scale * _mean(by_charge[:, 0])
+            spread = scale * tf.cast(tf.reduce_max(tf.math.reduce_std(by_potential, axis=0)), tf.float64)
+            return tf.concat([charges, [energy, slope, spread]], axis=0)
 
-        signature = [
-            tf.TensorSpec((n,), tf.float64),
-            tf.TensorSpec((n, n), tf.float64),
-            tf.TensorSpec((1,), tf.float32),
-        ]
-        self._evaluate = tf.function(evaluate, input_signature=signature, autograph=False, jit_compile=True)
+        def second(fluctuation: Any, charge: Any) -> tuple[Any, Any]:
+            """(n,) mixed derivative and second derivative with respect to Q of the correction."""
+            potentials = correction.copies(tf.cast(fluctuation, tf.float32)[None])
+            charges = correction.copies(charge)
+            with tf.GradientTape() as tape:
+                tape.watch([potentials, charges])
+                by_charge = correction.derivatives(potentials, charges, bank)[2]
+            mixed, curvature = tape.gradient(by_charge, [potentials, charges])
+            mixed -= tf.reduce_mean(mixed, axis=2, keepdims=True)
+            return scale * _mean(mixed[:, 0]), scale * _mean(curvature[:, 0])
+
+        vector, charge = tf.TensorSpec((n,), tf.float64), tf.TensorSpec((1,), tf.float32)
+        matrices = [tf.TensorSpec((n, n), kind) for kind in (tf.float64, tf.float32)]
+        compiled = {"autograph": False, "jit_compile": True}
+        self._evaluate = tf.function(evaluate, input_signature=[vector, *matrices, charge], **compiled)
+        self._second = tf.function(second, input_signature=[vector, charge], **compiled)
 
     def respond(self, site_potentials: np.ndarray, total_charge: float) -> Response:
-        """Charges, energy and Fermi level for (n,) site potentials in Hartree/e.
+        """Charges, energy and Fermi level for (n,) site potentials in Hartree/e, at any total charge.
 
         Raises:
             ModelMismatchError: a total charge outside the range trained on.
         """
-        if total_charge not in self._at:
-            tf = tensorflow()
-            found = self.prior.at(total_charge)
-            self._at[total_charge] = (
-                found,
-                (tf.constant(found.kernel), tf.constant([total_charge], tf.float32)),
-            )
-        prior, conditions = self._at[total_charge]
-        energy, induced, spread = self._evaluate(site_potentials - site_potentials.mean(), *conditions)
-        charges = prior.charges + induced.numpy()
+        at = self._at_charge(total_charge)
+        found = self._evaluate(site_potentials - site_potentials.mean(), *at.inputs).numpy()
+        energy, slope, spread = (float(value) for value in found[-3:])
+        charges = at.terms.charges + found[:-3]
         charges += (total_charge - charges.sum()) / len(charges)
         return Response(
             charges,
-            prior.energy + float((prior.charges * site_potentials).sum()) + float(energy),
-            prior.fermi_level - float((prior.fukui * site_potentials).sum()),
-            float(spread),
+            at.terms.energy + float((at.terms.charges * site_potentials).sum()) + energy,
+            -(at.slopes.energy + float((at.slopes.charges * site_potentials).sum()) + slope),
+            spread,
         )
+
+    def charge_response(self, site_potentials: np.ndarray, total_charge: float) -> ChargeResponse:
+        """Fukui vector and hardness for (n,) site potentials in Hartree/e; compiled at the first call.
+
+        Raises:
+            ModelMismatchError: a total charge outside the range trained on.
+        """
+        at = self._at_charge(total_charge)
+        fluctuation = site_potentials - site_potentials.mean()
+        mixed, curvature = self._second(fluctuation, at.inputs[-1])
+        fukui = at.slopes.charges + at.slopes.kernel @ fluctuation + mixed.numpy()
+        fukui += (1.0 - fukui.sum()) / len(fukui)
+        hardness = self.prior.at(total_charge, order=2).value(site_potentials) + float(curvature)
+        return ChargeResponse(fukui, hardness)
+
+    def _at_charge(self, total_charge: float) -> _AtCharge:
+        """What depends on the total charge alone; the last few are remembered."""
+        if total_charge not in self._at:
+            tf = tensorflow()
+            terms, slopes = (self.prior.at(total_charge, order) for order in (0, 1))
+            inputs = (
+                tf.constant(terms.kernel),
+                tf.constant(slopes.kernel.astype(np.float32)),
+                tf.constant([total_charge], tf.float32),
+            )
+            if len(self._at) == _REMEMBERED:
+                del self._at[next(iter(self._at))]
+            self._at[total_charge] = _AtCharge(terms, slopes, inputs)
+        return self._at[total_charge]
+
+    @property
+    def traces(self) -> int:
+        """How often the function behind :meth:`respond` was traced and compiled; never more than once."""
+        return int(self._evaluate.experimental_get_tracing_count())
 
     def usual_disagreement(self, total_charge: float) -> float:
         """Largest disagreement on held-out frames at the nearest total charge trained on, in e."""
@@ -328,15 +336,10 @@ class ResponseNet:
         stored = {f"correction/{name}": variable.numpy() for name, variable in correction.variables.items()}
         return stored | {
             "correction/orbits": correction.orbits,
-            "correction/kernel": correction.kernel.astype(np.float32),
+            "correction/kernel": class_means(correction.kernel[None], prior.classes)[0],
             "correction/charge_scale": np.array(correction.charge_scale),
             "correction/energy_scale": np.array(correction.energy_scale),
-            "prior/total_charges": prior.total_charges,
-            "prior/energies": prior.energies,
-            "prior/fermi_levels": prior.fermi_levels,
-            "prior/charges": prior.charges,
-            "prior/fukui": prior.fukui,
-            "prior/kernels": prior.kernels.astype(np.float32),
+            **{f"prior/{field.name}": getattr(prior, field.name) for field in fields(Prior)},
         }
 
     @classmethod
@@ -344,13 +347,13 @@ class ResponseNet:
         cls, name: str, electrode: Electrode, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> ResponseNet:
         """Rebuild a response net from what :func:`polcouple.nn.model_files.load_model_files` returned."""
-        prior = Prior(**{field.name: arrays[f"prior/{field.name}"].astype(float) for field in fields(Prior)})
+        prior = Prior(**{field.name: arrays[f"prior/{field.name}"] for field in fields(Prior)})
         disagreements = description["largest_disagreements"]
         if not all(0.0 < value < np.inf for value in disagreements.values()):
             raise ValueError("largest_disagreements are not positive numbers")
         correction = Correction(
             arrays["correction/orbits"],
-            arrays["correction/kernel"].astype(float),
+            arrays["correction/kernel"][prior.classes],
             float(arrays["correction/charge_scale"]),
             float(arrays["correction/energy_scale"]),
             filters=len(arrays["correction/filters"]),
@@ -360,3 +363,9 @@ class ResponseNet:
         for key, variable in correction.variables.items():
             variable.assign(arrays[f"correction/{key}"])
         return cls(name, electrode, prior, correction, disagreements)
+
+
+def _mean(values: Any) -> Any:
+    """Mean over the committee (first axis) in double precision."""
+    tf = tensorflow()
+    return tf.cast(tf.reduce_mean(values, axis=0), tf.float64)

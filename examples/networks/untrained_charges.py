@@ -1,0 +1,62 @@
+"""Accuracy of a response net at total charges it was not trained at.
+
+    python untrained_charges.py reference.h5 [--total-charges -3 -4.5 -6] [--model NAME]
+
+reference.h5 is made by reference_dataset.py; the model is the shipped one. Every second frame of the last
+tenth, which no model was trained on, is solved by dftb. About a second a frame and charge.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.backends.base import Environment, create_backend
+from polcouple.evaluate import backend_results
+from polcouple.nn.dataset import Dataset
+from polcouple.nn.evaluation import level_errors
+from polcouple.nn.splits import split_frames
+
+_ACCURACY = 1e-8
+
+
+def errors(dataset: Dataset, model: str, total_charge: float, frames: np.ndarray) -> list[float]:
+    """RMSE, largest error of a charge and committee's disagreement (e); RMSE of energy, Fermi level (Ha)."""
+    exact = create_backend("dftb", dataset.electrode, dataset.electrolyte, {"accuracy": _ACCURACY})
+    potentials = dataset.frames().site_potentials
+    nowhere = np.full((len(dataset.electrolyte), 3), np.nan)
+    answers = [
+        exact.solve(Environment(dataset.electrolyte, nowhere, potentials[frame]), total_charge)
+        for frame in frames
+    ]
+    found = backend_results(dataset, "nn", {"model": model}, total_charge, frames)
+    difference = np.array([a.charges - b.charges for a, b in zip(found, answers, strict=True)])
+    levels = [np.array([(a.energy, a.fermi_level) for a in some], dtype=float) for some in (found, answers)]
+    return [
+        float(np.sqrt((difference**2).mean())),
+        float(np.abs(difference).max()),
+        max(result.residual for result in found),
+        *level_errors(*levels),
+    ]
+
+
+def main() -> None:
+    """Print a table, one line a charge."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--total-charges", type=float, nargs="+", default=[-3.0, -4.5, -6.0])
+    parser.add_argument("--model", default="graphene_nacl_response")
+    args = parser.parse_args()
+    dataset = Dataset(args.dataset)
+    frames = split_frames(len(dataset), 10, 9, "blocks").test[::2]
+    print("| Q / e | RMSE / e | max / e | disagreement / e | energy RMSE / Ha | Fermi level RMSE / Ha |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    for charge in args.total_charges:
+        values = errors(dataset, args.model, charge, frames)
+        print(f"| {charge:g} | " + " | ".join(f"{value:.1e}" for value in values) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
