@@ -2,12 +2,14 @@
 
 import shutil
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from compare_cases import STRIDE, jiggled, thinned_case, write_run
 from scipy.signal import lfilter
 
+from polcouple.case import Slab as SlabSection
 from polcouple.case import read_case
 from polcouple.compare.block_errors import Blocks, Estimate, estimate
 from polcouple.compare.density import DensityProfile, Species, first_peak, species_of
@@ -312,6 +314,32 @@ def test_neutral_cell_and_image_planes(small_case):
     above = (potential[sheet + 2] - potential[sheet + 1]) / width
     assert below - above == pytest.approx(4 * np.pi * small_case.total_charge / slab.area, rel=1e-6)
     assert profile.at_sheet().value == pytest.approx(potential[sheet])
+
+
+def test_slab_without_its_images_field_has_none_in_the_vacuum(small_case):
+    slab = slab_of(small_case)
+    electrode = np.full(len(small_case.electrode), small_case.total_charge / len(small_case.electrode))
+    no_field = SlabSection(displacement_volt_per_angstrom=0.0)
+    mended = replace(small_case, system=small_case.system.model_copy(update={"slab": no_field}))
+    steps = []
+    for case in (small_case, mended):
+        profile = PotentialProfile(case, slab, electrode)
+        for _ in range(8):
+            profile.add(small_case.positions)
+        potential = profile.potential().value
+        steps.append([potential[9] - potential[0], potential[-1] - potential[-10]])
+    assert np.abs(steps[0]).min() > 5e-4
+    assert steps[1] == pytest.approx([0.0, 0.0], abs=1e-9)
+
+
+def test_slab_needs_a_vacuum_and_an_electrode_below(small_case):
+    full = small_case.positions.copy()
+    full[small_case.water_oxygens, 2] = np.linspace(3.0, 112.0, len(small_case.water_oxygens))
+    with pytest.raises(InputError, match="5 Angstrom without atoms"):
+        slab_of(replace(small_case, positions=full))
+    turned = small_case.positions * [1, 1, -1]
+    with pytest.raises(InputError, match="no electrode below the liquid"):
+        slab_of(replace(small_case, positions=turned))
 
 
 # differences

@@ -87,8 +87,7 @@ def difference_section(liquids: Sequence[Liquid], quantities: Sequence[Quantity]
 _REMARK = (
     "Runs of one case start from the same structure, and with the same seed from the same velocities. Until"
     " they have forgotten that, they are more alike than their errors say; motions slower than the runs are"
-    " in"
-    " no error."
+    " in no error."
 )
 
 
@@ -295,9 +294,8 @@ def ion_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
         "Ions near the sheet",
         (
             f"Ions nearer than {near:.0f} Å to the sheet, and the probability that one has stayed there"
-            " without"
-            " being away for more than 2 ps. The residence time is the time spent there over the number of"
-            " departures; where nothing is given none left.",
+            " without being away for more than 2 ps. The residence time is the time spent there over the"
+            " number of departures; where nothing is given none left.",
         ),
         (
             Figure(
@@ -356,8 +354,7 @@ def charge_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
             if not followed:
                 words.append(
                     f"{liquid.label}: the correlation is not followed to its end; the integral time is a"
-                    " lower"
-                    " bound."
+                    " lower bound."
                 )
                 time = _unconverged(time)
         times.append(time)
@@ -376,8 +373,7 @@ def charge_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
     )
     caption = (
         "Fluctuation: standard deviation in time of an atom's charge, root mean square over the atoms."
-        " Integral"
-        " time: integral of the autocorrelation."
+        " Integral time: integral of the autocorrelation."
     )
     section = Section(
         "Electrode charges in time",

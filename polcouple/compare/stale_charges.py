@@ -366,13 +366,10 @@ def _caption(result: Ageing) -> str:
     shares = result.electrode_force / result.total_force
     return (
         "Errors of charges of a certain age. Top: rms error of the force over the electrode's rms force on"
-        " the"
-        f" same atoms, which is {_percent(shares[0])} of the total force on the first water layer (oxygen"
-        " below"
-        f" {_FIRST_LAYER * BOHR_TO_ANGSTROM:.0f} Å), {_percent(shares[1])} on the near ions,"
+        f" the same atoms, which is {_percent(shares[0])} of the total force on the first water layer (oxygen"
+        f" below {_FIRST_LAYER * BOHR_TO_ANGSTROM:.0f} Å), {_percent(shares[1])} on the near ions,"
         f" {_percent(shares[2])} on all. Dotted: uniform charges Q/N. Bottom: heat drained per time by"
-        " refreshes"
-        " that often."
+        " refreshes that often."
     )
 
 
