@@ -64,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     backend = backend_from_arguments(args, case)
     recorder = _recorder(args, case, root)
     settings = f"{args.backend} {sorted(backend_settings(args, case).items())}"
-    held = held_states(case, backend, settings, interval, root is not None and step_of(root) > 0)
+    first_step = 0 if root is None else step_of(root)
+    held = held_states(case, backend, settings, interval, first_step, counted=recorder is not None)
     providers = {
         part: ForceProvider(case, backend, part, args.platform, args.threads, interval, recorder, held)
         for part in {address.part for address in addresses}
@@ -165,7 +166,7 @@ def _recorder(args: argparse.Namespace, case: Case, root: Element | None) -> Fra
 
     dataset = open_dataset(args.record, case, store_positions=False, origin="polcouple-driver --record")
     time_step = time_step_ps(root, args.case / args.input)
-    return FrameRecorder(dataset, args.record_every, args.record_after, step_of(root), time_step)
+    return FrameRecorder(dataset, case, args.record_every, args.record_after, time_step)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class Timings:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
-#: called with the replica, the number of its evaluations by this provider before this one, and what its
+#: called with the replica, the number of its evaluations since the run began before this one, and what its
 #: electrode sees
 Observer = Callable[[int, int, Environment], None]
 
@@ -124,7 +124,6 @@ class ForceProvider:
         self._surroundings = Surroundings(case)
         self._guard = StructureGuard(case)
         self._replicas: dict[int, ReplicaState] = {}
-        self._served: dict[int, int] = {}
         self.timings = Timings()
         self.warnings: set[str] = set()
 
@@ -147,10 +146,8 @@ class ForceProvider:
                 if self._held is not None:
                     self._held.append(replica, positions, state)
             self.timings.add("charges", start)
-            served = self._served.get(replica, 0)
             if self._observer is not None:
-                self._observer(replica, served, environment)
-            self._served[replica] = served + 1
+                self._observer(replica, state.evaluations - 1, environment)
             surface_energy = state.internal_energy
             extras = _extras(state, self._case)
         start = time.perf_counter()
@@ -175,8 +172,10 @@ class ForceProvider:
             recalled = self._held.recall(replica, positions)
             if recalled is not None:
                 state, repeated = recalled
-            elif (warning := self._held.unknown(replica)) is not None:
-                self.warnings.add(warning)
+            else:
+                state.evaluations = self._held.first_step
+                if (warning := self._held.unknown(replica)) is not None:
+                    self.warnings.add(warning)
         self._replicas[replica] = state
         return state, repeated
 
@@ -185,7 +184,7 @@ class ForceProvider:
     ) -> None:
         """Count an evaluation, refresh the charges if it is time, and account for the work of that."""
         does_work = not (backend.conservative and self._interval == 1)
-        if state.evaluations % self._interval == 0:
+        if state.result is None or state.evaluations % self._interval == 0:
             old, old_energy = state.result, state.internal_energy
             self._refresh(backend, state, environment, replica)
             if does_work and old is not None and state.result is not None:

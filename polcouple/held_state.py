@@ -1,10 +1,10 @@
 """What must outlive the driver where charges are held or their exchange does work: a journal on disk.
 
 Where charges are refreshed at every evaluation by a conservative backend, everything is a function of the
-positions and nothing needs to be kept. Otherwise a run that goes on needs the charges in force, the number of
-evaluations since they were computed, and the accumulated work. i-PI's messages carry no step number, so the
-journal knows a state by the positions it belongs to: by some random projections of them, which tell steps
-apart however many digits i-PI's RESTART has.
+positions and nothing needs to be kept, unless frames are recorded, which need their step. Otherwise a run
+that goes on needs the charges in force, the number of evaluations since they were computed, and the
+accumulated work. i-PI's messages carry no step number, so the journal knows a state by the positions it
+belongs to: by some random projections of them, which tell steps apart however many digits i-PI's RESTART has.
 """
 
 from __future__ import annotations
@@ -69,15 +69,17 @@ class HeldStates:
         identity: backend, settings and interval; states of others are not continued.
         n_atoms: of the case.
         n_electrode: atoms of the electrode.
-        restarted: whether the run goes on from an earlier one, so that something should be found.
+        first_step: step at which i-PI begins; beyond 0 the run goes on from an earlier one, so that something
+            should be found, and the evaluations of what is not found are counted from there.
 
     Raises:
         InputError: the journal cannot be written, or another driver writes it.
     """
 
     def __init__(
-        self, path: Path, identity: str, n_atoms: int, n_electrode: int, restarted: bool = False
+        self, path: Path, identity: str, n_atoms: int, n_electrode: int, first_step: int = 0
     ) -> None:
+        self.first_step = first_step
         self._path = path
         self._identity = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "little")
         self._weights = np.random.default_rng(0).standard_normal((_PROJECTIONS, 3 * n_atoms))
@@ -101,7 +103,7 @@ class HeldStates:
         self._old = self._read()
         self._next = int(self._old["number"].max()) + 1 if len(self._old) else 0
         self._old = self._old[self._old["identity"] == self._identity]
-        self._expected = restarted or len(self._old) > 0
+        self._expected = first_step > 0 or len(self._old) > 0
 
     def recall(self, replica: int, positions: np.ndarray) -> tuple[ReplicaState, bool] | None:
         """State of ``replica`` at ``positions`` (N, 3) in bohr, or else just before them.
@@ -169,7 +171,8 @@ class HeldStates:
             os.close(descriptor)
             raise InputError(
                 f"{self._path}: another driver holds charges of this run; one driver must serve all replicas"
-                " unless charges are refreshed at every evaluation (--refresh 1) by a backend with an energy"
+                " unless charges are refreshed at every evaluation (--refresh 1) by a backend with an energy,"
+                " and not recorded"
             ) from None
         return descriptor
 
@@ -199,16 +202,24 @@ class HeldStates:
 
 
 def held_states(
-    case: Case, backend: ChargeBackend, settings: str, interval: int, restarted: bool = False
+    case: Case,
+    backend: ChargeBackend,
+    settings: str,
+    interval: int,
+    first_step: int = 0,
+    counted: bool = False,
 ) -> HeldStates | None:
     """The journal of a case, or None where everything is a function of the positions.
 
-    ``settings`` tells the backend and its settings from others.
+    Args:
+        settings: tells the backend and its settings from others.
+        first_step: see :class:`HeldStates`.
+        counted: whether the number of an evaluation matters, too.
     """
-    if backend.conservative and interval == 1:
+    if backend.conservative and interval == 1 and not counted:
         return None
     identity = f"{settings} {case.total_charge} {interval}"
-    return HeldStates(case.directory / FILE_NAME, identity, len(case), len(case.electrode), restarted)
+    return HeldStates(case.directory / FILE_NAME, identity, len(case), len(case.electrode), first_step)
 
 
 def _checksum(record: Any) -> int:

@@ -8,7 +8,11 @@ import numpy as np
 
 from polcouple.backends.base import Environment
 from polcouple.case import Case
+from polcouple.errors import InputError
 from polcouple.nn.dataset import Dataset, Frames
+
+#: i-PI's first positions are the case's but for the rounding of its bohr (bohr)
+_SAME = 1e-4
 
 
 class FrameRecorder:
@@ -19,28 +23,36 @@ class FrameRecorder:
 
     Args:
         dataset: where to append; it belongs to this one run.
+        case: where the run began.
         stride: steps between frames.
         skipped: steps without frames at the start.
-        first_step: step of i-PI at the first evaluation.
         time_step: ps between evaluations.
     """
 
-    def __init__(
-        self, dataset: Dataset, stride: int, skipped: int, first_step: int, time_step: float
-    ) -> None:
+    def __init__(self, dataset: Dataset, case: Case, stride: int, skipped: int, time_step: float) -> None:
         self._dataset = dataset
+        self._start = case.positions[case.electrolyte_indices]
         self._stride = stride
         self._skipped = skipped
-        self._first_step = first_step
         self._time_step = time_step
         times = dataset.frames().time
         self._last_time = float(times[-1]) if len(times) else 0.0
 
     def __call__(self, replica: int, evaluation: int, environment: Environment) -> None:
-        """See :data:`polcouple.forces.Observer`."""
-        step = self._first_step + evaluation
+        """See :data:`polcouple.forces.Observer`.
+
+        Raises:
+            InputError: the positions of step 0 are not those of the case.
+        """
+        if replica != 0:
+            return
+        step = evaluation
+        if step == 0 and np.abs(environment.positions - self._start).max() > _SAME:
+            raise InputError(
+                "--record: i-PI is under way and the step of its positions is not known; start it again, too"
+            )
         time = step * self._time_step
-        if replica != 0 or step <= self._skipped or (step - self._skipped) % self._stride:
+        if step <= self._skipped or (step - self._skipped) % self._stride:
             return
         if time < self._last_time + 0.5 * self._time_step:
             return

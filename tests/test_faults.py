@@ -21,6 +21,7 @@ from polcouple.backends.base import create_backend
 from polcouple.forces import ForceProvider
 from polcouple.held_state import FILE_NAME
 from polcouple.ipi_output import last_properties
+from polcouple.nn.dataset import Dataset
 from polcouple.units import ANGSTROM_TO_BOHR
 
 
@@ -151,6 +152,45 @@ def test_killed_driver_is_replaced_while_ipi_waits(small_directory, address, sta
     for key in ("charges", "refresh_work"):
         values = [extras(d / f"simulation.{key}_0") for d in (small_directory, whole)]
         assert np.abs(values[0] - values[1]).max() < 1e-8
+
+
+@pytest.mark.slow
+def test_killed_driver_that_records_is_replaced(small_case, small_directory, address, start, tmp_path):
+    """Times and frames are i-PI's; a driver that cannot know the step records nothing."""
+    prepare(small_directory, address, 40)
+    words = ("--record", tmp_path / "frames.h5", "--record-every", 4)
+    server = ipi(start, small_directory)
+    first = driver(start, small_directory, *words)
+    wait_for(lambda: steps_done(small_directory) >= 10)
+    first.kill()
+    first.wait()
+    (small_directory / FILE_NAME).rename(tmp_path / "journal")
+    ignorant = driver(start, small_directory, "--record", tmp_path / "others.h5")
+    assert ignorant.wait(30) == 2
+    assert "the step of its positions is not known" in last_line(ignorant)
+    assert server.wait(30) == 0
+    assert len(Dataset(tmp_path / "others.h5")) == 0
+    (tmp_path / "journal").replace(small_directory / FILE_NAME)
+
+    again = ipi(start, small_directory, "RESTART")
+    second = driver(start, small_directory, *words, "--input", "RESTART")
+    wait_for(lambda: steps_done(small_directory) >= 25)
+    second.kill()
+    second.wait()
+    third = driver(start, small_directory, *words, "--input", "RESTART")
+    assert again.wait(60) == 0
+    assert third.wait(10) == 0, third.log.read_text()
+    frames = Dataset(tmp_path / "frames.h5").frames()
+    assert frames.time == pytest.approx(0.0005 * np.arange(4, 41, 4))
+    lines = (small_directory / "simulation.positions_0.xyz").read_text().splitlines()
+    height = len(small_case) + 2
+    ions = small_case.electrolyte_indices[small_case.electrolyte.ion_indices]
+    for start_line in range(0, len(lines), height):
+        step = int(re.search(r"Step:\s+(\d+)", lines[start_line + 1]).group(1))
+        if step and step % 4 == 0:
+            words = [lines[start_line + 2 + ion].split()[1:] for ion in ions]
+            positions = np.array(words, float) * ANGSTROM_TO_BOHR
+            assert np.abs(frames.ion_positions[step // 4 - 1] - positions).max() < 1e-3
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ def test_going_on_equals_going_through(small_case, backend, path_of_atoms, tmp_p
         for positions in path_of_atoms[: stop + again]:
             first.evaluate(positions, cell)
         close(held)
-        held = journal(small_case, tmp_path / str(stop), restarted=True)
+        held = journal(small_case, tmp_path / str(stop), first_step=1)
         second = provider(small_case, backend, held)
         # again = 0: i-PI waits at positions that were never evaluated
         for number in range(stop, 15):
@@ -114,7 +114,7 @@ def test_a_damaged_or_foreign_journal_is_not_believed(small_case, backend, path_
             "another backend": data,
         }[damage]
     )
-    held = journal(small_case, tmp_path, "y" if damage == "another backend" else "x", restarted=True)
+    held = journal(small_case, tmp_path, "y" if damage == "another backend" else "x", first_step=1)
     known = held.recall(0, path_of_atoms[0])
     assert (known is not None) == (damage == "torn")
     assert held.recall(1, path_of_atoms[0]) is None

@@ -30,6 +30,7 @@ mean nothing.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ from polcouple.nn.hdf5 import DAMAGE, read_array, set_text, sound_array, text, w
 _FORMAT = "polcouple dataset"
 _VERSION = 1
 _BLOCK = 64
+#: a run that records waits this long for somebody who reads the dataset, and the other way round (s)
+_PATIENCE = 10.0
 
 PENDING, CONVERGED, UNCONVERGED = 0, 1, 2
 
@@ -339,14 +342,19 @@ class Dataset:
 
     @contextmanager
     def _open(self, mode: str) -> Iterator[h5py.File]:
-        try:
-            file = h5py.File(self.path, mode)
-        except OSError as error:
-            if "truncated" in str(error):
-                raise InputError(f"{self.path}: truncated; copy it again or sample anew") from None
-            if "lock" in str(error):
-                raise InputError(f"{self.path}: another process is writing to it; try again") from None
-            raise InputError(f"{self.path}: not a readable HDF5 file") from None
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                file = h5py.File(self.path, mode)
+                break
+            except OSError as error:
+                if "truncated" in str(error):
+                    raise InputError(f"{self.path}: truncated; copy it again or sample anew") from None
+                if "lock" not in str(error):
+                    raise InputError(f"{self.path}: not a readable HDF5 file") from None
+                if time.monotonic() > deadline:
+                    raise InputError(f"{self.path}: another process has it open; try again") from None
+                time.sleep(0.02)
         with file:
             try:
                 yield file
