@@ -1,5 +1,6 @@
 """Replay through several backends: right scores, nothing computed twice; the command from case to report."""
 
+import argparse
 import json
 from dataclasses import replace
 
@@ -7,15 +8,18 @@ import numpy as np
 import pytest
 from conftest import SMALL
 
+import polcouple.compare.making
 import polcouple.compare.replay
 from polcouple.case import write_init_xyz
 from polcouple.cli import main
 from polcouple.compare.charge_figures import labels, total_charge_figure
+from polcouple.compare.making import make_runs
 from polcouple.compare.models import common_binning, parse_models
 from polcouple.compare.replay import Replay, replay
 from polcouple.compare.replay_section import metrics, replay_section
 from polcouple.compare.sheet_map import SheetRaster, thresholded
 from polcouple.errors import InputError
+from polcouple.ipi_input import read_xml
 from polcouple.nn.binning import Binning
 
 TIMES = np.array([0.0, 0.5, 1.0])
@@ -165,8 +169,9 @@ def compare(capsys, *words):
     ("words", "message"),
     [
         (["--steps", 10], "--backend twice or more"),
-        (["--steps", 10, "--backend", "dftb", "--backend", "respnse"], "did you mean 'response'"),
-        (["--steps", 10, "--backend", "dftb", "--backend", "nn:x"], "NAME:KEY=VALUE"),
+        (["--steps", 10, "--backend", "dftb", "--backend", "fixed"], "give 1 frames, 16 are needed"),
+        (["--steps", 400, "--backend", "dftb", "--backend", "respnse"], "did you mean 'response'"),
+        (["--steps", 400, "--backend", "dftb", "--backend", "nn:x"], "NAME:KEY=VALUE"),
         (["--steps", 0, "--backend", "dftb", "--backend", "fixed"], "--steps 0: give a positive number"),
         (["--steps", 10, "--frames", "f.xyz", "--backend", "dftb", "--backend", "fixed"], "one of the two"),
         (["--frames", "none.xyz", "--backend", "dftb", "--backend", "fixed"], "none.xyz: no such file"),
@@ -198,6 +203,40 @@ def test_frames_of_a_file(capsys, tmp_path, small_case, frames):
     assert found["reference"] == "response"
     assert found["frames"] == 2
     assert list(found["metrics"]) == ["uniform Q/N", "mean of each atom"]
+
+
+def test_finished_runs_are_kept_and_others_gone_on_with(small_case, tmp_path, monkeypatch):
+    asked = []
+
+    def propagate(directory, last_step, words):
+        asked.append((directory.name, words[:2]))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        (directory / "RESTART").write_text(f"<simulation><step>{last_step}</step></simulation>")
+        return last_step
+
+    monkeypatch.setattr(polcouple.compare.making, "propagate", propagate)
+    options = {
+        "input": "input.xml",
+        "steps": 40,
+        "every": 2,
+        "platform": "CPU",
+        "threads": 1,
+        "refresh": None,
+    }
+    args = argparse.Namespace(**options)
+    models = parse_models(["response:warn_error=1", "fixed"], small_case)
+    with pytest.raises(KeyboardInterrupt):
+        make_runs(args, SMALL, models, tmp_path)
+    made = make_runs(args, SMALL, models, tmp_path)
+    assert asked == [
+        ("response_1", ["--backend", "response"]),
+        ("fixed", ["--backend", "fixed"]),
+        ("fixed", ["--backend", "fixed"]),
+    ]
+    assert made == [tmp_path / "response_1", tmp_path / "fixed"]
+    strides = {t.get("filename"): t.get("stride") for t in read_xml(made[0] / "input.xml").iter("trajectory")}
+    assert strides["positions"] == strides["charges"] == "2"
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ done
 variant every_step 's|stride="100*" extra_type="charges"|stride="1" extra_type="charges"|
     s|filename="positions" stride="1000"|filename="positions" stride="1"|'
 [ -e "$work/fine/RESTART" ] ||
-    polcouple run "$work/every_step" --backend response --steps 200 --output "$work/fine"
+    polcouple run "$work/every_step" --backend response --steps 300 --output "$work/fine"
 
 # 3. The runs, and all of the report but the total charge without its constraint
 polcouple compare "$here/ipi_inputs/graphene_nacl" -o "$work/report" --input input_mts.xml --steps "$steps" --every 5 \

@@ -15,6 +15,7 @@ from polcouple.case import Case, read_case
 from polcouple.charges import read_frames
 from polcouple.command import log
 from polcouple.compare import liquid, stale_charges
+from polcouple.compare.gather import LEAST_FRAMES
 from polcouple.compare.making import make_runs
 from polcouple.compare.models import Model, parse_models
 from polcouple.compare.replay import FEWEST_FRAMES, replay
@@ -73,12 +74,17 @@ def run(args: argparse.Namespace) -> int:
     require_free(args.output, _comparison(args))
     work = args.output.with_name(args.output.name + ".work")
     case, models, runs = _subjects(args, work)
+    fine = [] if args.fine_run is None else [read_run(args.fine_run)]
+    if runs:
+        require_same_system([*runs, *fine])
+    for subject in runs if len(runs) > 1 else ():
+        require_frames(subject, LEAST_FRAMES)
     sections = [_runs_section(runs)] if runs else []
     sections.append(_replay_section(args, case, models, runs, work / "replay"))
     if len(runs) > 1:
         sections += liquid.sections(runs)
     if runs:
-        sections.append(_stale_section(args, runs[0]))
+        sections.append(_stale_section(args, [*fine, runs[0]]))
     write_report(args.output, f"A/B validation: {case.directory.resolve().name}", _comparison(args), sections)
     log(f"written to {args.output / 'report.html'}")
     return 0
@@ -97,9 +103,16 @@ def _require_sense(args: argparse.Namespace) -> None:
         raise InputError(
             f"{args.paths[0]}: nothing to compare it with; give another run, --backend, or --steps"
         )
+    if args.frames is not None and args.fine_run is not None:
+        raise InputError("--fine-run goes with runs; --frames has none")
     for name, value in (("steps", args.steps), ("every", args.every), ("replay-frames", args.replay_frames)):
         if value is not None and value < 1:
             raise InputError(f"--{name} {value}: give a positive number")
+    if args.steps is not None and args.steps // args.every + 1 < LEAST_FRAMES:
+        raise InputError(
+            f"--steps {args.steps} --every {args.every} give {args.steps // args.every + 1} frames,"
+            f" {LEAST_FRAMES} are needed; do more steps, or write frames more often"
+        )
     if args.skip < 0:
         raise InputError(f"--skip {args.skip:g}: give a time in ps that is not negative")
 
@@ -176,13 +189,11 @@ def _replay_section(
     return _with_recorded(section, run, run.steps[chosen], own, replayed.charges[own])
 
 
-def _stale_section(args: argparse.Namespace, run: Run) -> Section:
-    """What held charges cost along the first run; by linear response, which is nearly exact and cheap."""
-    runs = [run] if args.fine_run is None else [read_run(args.fine_run), run]
-    (model,) = parse_models([_PRIOR], run.case)
-    backend = create_backend(
-        model.backend, run.case.electrode, run.case.electrolyte, model.settings, run.directory
-    )
+def _stale_section(args: argparse.Namespace, runs: Sequence[Run]) -> Section:
+    """What held charges cost along runs; by linear response, which is nearly exact and cheap."""
+    case = runs[0].case
+    (model,) = parse_models([_PRIOR], case)
+    backend = create_backend(model.backend, case.electrode, case.electrolyte, model.settings, case.directory)
     return stale_charges.section(runs, backend, model.label, args.platform, args.threads)
 
 
