@@ -60,7 +60,7 @@ class Backend:
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
         self._options = options
         self.conservative = True
-        self._electrode: FrozenElectrode = options.frozen_electrode(electrode)
+        self.frozen_electrode: FrozenElectrode = options.frozen_electrode(electrode)
         self._nodes: dict[int, Node] = {}
         self._checks: dict[tuple[int, bool], _Check] = {}
 
@@ -100,7 +100,7 @@ class Backend:
 
     def _node(self, charge: int) -> Node:
         if charge not in self._nodes:
-            self._nodes[charge] = Node(*self._electrode.bare_reference(float(charge)))
+            self._nodes[charge] = Node(*self.frozen_electrode.bare_reference(float(charge)))
         return self._nodes[charge]
 
     def _check(self, potentials: np.ndarray, whole: int, fraction: float, charges: np.ndarray) -> _Check:
@@ -112,7 +112,7 @@ class Backend:
         return self._checks[key]
 
     def _exact(self, potentials: np.ndarray, total_charge: float) -> Solution:
-        solution = self._electrode.solve(potentials, total_charge, accuracy=_REFERENCE_ACCURACY)
+        solution = self.frozen_electrode.solve(potentials, total_charge, accuracy=_REFERENCE_ACCURACY)
         if not solution.converged:
             raise ConvergenceError(
                 f"response: the reference calculation at Q = {total_charge:g} e did not converge in "
