@@ -210,3 +210,27 @@ def test_the_other_split_is_scored_beside(tmp_path):
     assert rows["this model, all charges, random split"] != rows["this model, all charges"]
     card = (tmp_path / "model" / "README.md").read_text()
     assert "| this model, all charges, random split |" in card and "for 2 epochs in" in card
+
+
+def test_training_goes_on_from_a_net(trained, tmp_path):
+    dataset = labelled_dataset(tmp_path / "data.h5", 60, CHARGES)
+    given = {"filters": 3, "width": 12, "members": 2, "max_epochs": 1, "learning_rate": 1e-5}
+    name = "this model, all charges"
+    further, fresh = (
+        train_response(
+            dataset, tmp_path / model, prior(sheet(), CHARGES), "dftb", ResponseOptions(**given, start=start)
+        ).rows[name]
+        for model, start in (("further", trained), ("fresh", None))
+    )
+    before = load_model_files(trained)[0]["metrics"][name]["rmse"]
+    assert further.rmse == pytest.approx(before, rel=0.01)
+    assert fresh.rmse > 1.2 * before
+    assert "went on from the network of model (" in (tmp_path / "further" / "README.md").read_text()
+    with pytest.raises(InputError, match="give the same options as for that net"):
+        train_response(
+            dataset,
+            tmp_path / "other",
+            prior(sheet(), CHARGES),
+            "dftb",
+            ResponseOptions(**given | {"filters": 4}, start=trained),
+        )

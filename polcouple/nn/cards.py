@@ -70,7 +70,7 @@ def response_card(
     options: Any,
     result: FitResult,
     comparison: FitResult | None,
-    data: Mapping[str, Any],
+    description: Mapping[str, Any],
     rows: Mapping[str, Metrics],
     levels: Mapping[str, tuple[float, float]],
 ) -> str:
@@ -79,15 +79,17 @@ def response_card(
     Args:
         options: its ResponseOptions.
         comparison: how the fit on the other kind of split ended.
+        description: for model.yaml; its ``training`` and ``data``.
         levels: errors of energies and Fermi levels.
     """
     charges = ", ".join(f"{charge:g}" for charge in sorted(net.disagreements, reverse=True))
     usual = ", ".join(f"{value:.1e} e at {Q:g} e" for Q, value in sorted(net.disagreements.items())[::-1])
     split = "contiguous blocks in time" if options.split == "blocks" else "random frames"
-    other = ""
+    data, start = description["data"], description["training"]["start"]
+    other = "" if start is None else f"\nTraining went on from the network of {start}."
     if comparison is not None:
-        other = (
-            "\nThe net scored on the other kind of split was trained likewise, for "
+        other += (
+            "\nThe net scored on the other kind of split was trained likewise from random weights, for "
             f"{comparison.epochs} epochs in {comparison.seconds / 60:.1f} min."
         )
     return f"""# {net.name}

@@ -183,7 +183,7 @@ class _State:
 
 def _digest(options: FitOptions, purpose: str) -> str:
     limits = {"max_epochs", "max_minutes", "patience"}
-    text = json.dumps(options.model_dump(exclude=limits), sort_keys=True) + purpose
+    text = json.dumps(options.model_dump(mode="json", exclude=limits), sort_keys=True) + purpose
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import ConfigDict, Field
 
+from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 from polcouple.nn._tensorflow import tensorflow
 from polcouple.nn.binning import Binning
@@ -19,7 +20,8 @@ from polcouple.nn.cards import response_card
 from polcouple.nn.dataset import Dataset, label_name
 from polcouple.nn.evaluation import Metrics, evaluate, level_errors, mean_metrics, null_baselines
 from polcouple.nn.fitting import FitOptions, FitResult, fit
-from polcouple.nn.model_files import electrode_arrays, save_model
+from polcouple.nn.model_files import electrode_arrays, find_model, load_description, save_model
+from polcouple.nn.models import load_model
 from polcouple.nn.prior import Prior
 from polcouple.nn.response_net import Correction, ResponseNet, pair_orbits
 from polcouple.nn.splits import Split, SplitKind, split_frames
@@ -44,6 +46,9 @@ class ResponseOptions(FitOptions):
     fermi_weight: Annotated[float, Field(ge=0, description="of Fermi levels in the loss")] = 0.1
     folds: Annotated[int, Field(ge=3, description="parts: the last tests, the one before stops")] = 10
     split: Annotated[SplitKind, Field(description="blocks in time, or random frames")] = "blocks"
+    start: Annotated[
+        Path | None, Field(description="a response net of this electrode whose network to go on from")
+    ] = None
     compare_splits: Annotated[bool, Field(description="score the other kind of split as well")] = False
     compare_minutes: Annotated[
         float | None, Field(gt=0, description="time at most for that; max_minutes where not given")
@@ -106,7 +111,8 @@ def train_response(
     if options.compare_splits:
         other: SplitKind = "random" if options.split == "blocks" else "blocks"
         minutes = options.compare_minutes or options.max_minutes
-        changed = options.model_copy(update={"split": other, "max_minutes": minutes})
+        # a net to start from may have seen the frames that test here
+        changed = options.model_copy(update={"split": other, "max_minutes": minutes, "start": None})
         compared = _train(
             _Data(opened, prior, label_backend, changed), directory.name, work / other, changed, progress
         )
@@ -114,12 +120,12 @@ def train_response(
         rows |= {f"{name}, {other} split": m for name, m in compared.rows.items() if "all charges" in name}
     net = trained.net
     description = net.description() | {
-        "training": options.model_dump(mode="json") | asdict(result),
+        "training": options.model_dump(mode="json") | {"start": _origin(options)} | asdict(result),
         "data": data.provenance() | {"prior": prior_origin},
         "metrics": {name: asdict(metrics) for name, metrics in rows.items()},
         "levels": {name: {"energy": e, "fermi_level": level} for name, (e, level) in trained.levels.items()},
     }
-    card = response_card(net, options, result, comparison, description["data"], rows, trained.levels)
+    card = response_card(net, options, result, comparison, description, rows, trained.levels)
     save_model(directory, description, net.arrays() | electrode_arrays(opened.electrode), card)
     return Trained(net, result, rows, trained.levels)
 
@@ -226,6 +232,8 @@ class _Data:
 
     def new_correction(self) -> Correction:
         options = self.options
+        if options.start is not None:
+            return _started_from(options.start, self.dataset.electrode, options)
         kernel = np.mean([self.prior.at(Q).kernel for Q in self.total_charges], axis=0)
         induced = self.fluctuations[self.split.train] @ kernel
         charge_scale = float(induced.std())
@@ -314,6 +322,26 @@ class _Trainer:
             np.arange(self._options.members)[None] != self._unseen_by[frames][:, None],
         )
         return tuple(column.astype(np.float32) for column in columns)
+
+
+def _origin(options: ResponseOptions) -> str | None:
+    """Name of the net that this one goes on from, and the beginning of its weights' SHA-256."""
+    if options.start is None:
+        return None
+    weights = load_description(options.start)["weights"]
+    return f"{options.start.name} ({weights['sha256'][:12]})"
+
+
+def _started_from(directory: Path, electrode: Electrode, options: ResponseOptions) -> Correction:
+    """The network of the response net in ``directory``, refused if it is not the one asked for."""
+    model = load_model(find_model(directory), electrode)
+    if not isinstance(model, ResponseNet):
+        raise InputError(f"{directory}: a classifier; a response net can go on from a response net alone")
+    asked = {"filters": options.filters, "width": options.width, "members": options.members}
+    found = model.description()["network"]
+    if any(found[name] != number for name, number in asked.items()):
+        raise InputError(f"{directory}: has {found}, not {asked}; give the same options as for that net")
+    return model.correction
 
 
 def _rms(residuals: np.ndarray) -> np.ndarray:
