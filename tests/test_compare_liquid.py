@@ -194,6 +194,15 @@ def test_survival_of_exponential_visits():
     rate = survival.leaving_rate()
     assert rate.value == pytest.approx(1 - stay, abs=4 * rate.error)
     assert survival.number().value == pytest.approx(400 / (2 - stay), rel=0.01)
+    assert rate.converged
+
+
+def test_rate_from_few_departures_is_not_trusted():
+    survival = Survival(4, 0)
+    for frame in range(200):
+        survival.add(np.array([True, frame < 100, frame % 80 != 79]))
+    assert 0 < survival.leaving_rate().value < 0.02
+    assert not survival.leaving_rate().converged
 
 
 def test_survival_is_mdanalysis_s_where_the_number_is_constant():
@@ -250,6 +259,14 @@ def test_correlation_of_a_known_process():
     time, followed = correlation.integral_time()
     assert followed
     assert time.value == pytest.approx(0.5 * (1 + phi) / (1 - phi), abs=0.05 * 9.5 + 4 * time.error)
+
+
+def test_charges_that_do_not_change_do_not_fluctuate():
+    statistics = ChargeStatistics()
+    for _ in range(100):
+        statistics.add(np.full(5, -4.0 / 336))
+    assert (statistics.deviations() == 0).all()
+    assert statistics.mean().value == pytest.approx(-4.0 / 336, abs=1e-17)
 
 
 def test_correlation_is_the_direct_sum():

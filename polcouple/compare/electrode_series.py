@@ -17,10 +17,15 @@ class ChargeStatistics:
 
     def __init__(self) -> None:
         self._moments = Blocks()
+        # moments are taken about the first frame, lest rounding makes fixed charges fluctuate
+        self._first: np.ndarray | None = None
 
     def add(self, charges: np.ndarray) -> None:
         """Charges (n,) of one frame in e."""
-        self._moments.add(np.array([charges, charges**2]))
+        if self._first is None:
+            self._first = charges.copy()
+        change = charges - self._first
+        self._moments.add(np.array([change, change**2]))
 
     @property
     def frames(self) -> int:
@@ -29,7 +34,8 @@ class ChargeStatistics:
 
     def mean(self) -> Estimate:
         """(n,) mean charge of each atom in e."""
-        return estimate(self._moments, lambda mean: mean[0])
+        first = self._first
+        return estimate(self._moments, lambda mean: first + mean[0])
 
     def fluctuation(self) -> Estimate:
         """Root mean square over the atoms of the standard deviation in time, in e."""

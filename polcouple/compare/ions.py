@@ -7,10 +7,14 @@ averages the ratios of single frames, which for a few ions differs from the rati
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
 from polcouple.compare.block_errors import Blocks, Estimate, estimate
+
+#: events at least for a rate whose error means something
+_LEAST_DEPARTURES = 10
 
 
 class Survival:
@@ -67,6 +71,9 @@ class Survival:
         """Fraction of the ions near the sheet that leave per frame: the inverse of the residence time.
 
         Departures over time spent there, the maximum-likelihood rate of an exponential law; visits that the
-        run's end cuts off count for the time they lasted.
+        run's end cuts off count for the time they lasted. From few departures the error is not known.
         """
-        return estimate(self._survivors, lambda mean: 1.0 - mean[1] / mean[0] if mean[0] > 0 else np.nan)
+        rate = estimate(self._survivors, lambda mean: 1.0 - mean[1] / mean[0] if mean[0] > 0 else np.nan)
+        staying = self._survivors.mean
+        departures = (staying[0] - staying[1]) * self._survivors.frames
+        return replace(rate, converged=rate.converged and bool(departures >= _LEAST_DEPARTURES))

@@ -48,10 +48,10 @@ def difference_section(liquids: Sequence[Liquid], quantities: Sequence[Quantity]
     columns = (
         "quantity",
         "run",
-        f"{names[0]}",
-        "its error",
+        names[0],
+        f"{names[0]}, error",
         "the run",
-        "its error ",
+        "the run, error",
         "difference / its error",
         "p, corrected",
         "seen with 80 % chance if above",
@@ -283,12 +283,12 @@ def ion_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
         "species",
         "run",
         "number",
-        "error",
+        "number, error",
         "rate of leaving (1/ps)",
-        "error ",
+        "rate, error (1/ps)",
         "residence time (ps)",
-        "error  ",
-        "errors",
+        "time, error (ps)",
+        "remark",
     )
     section = Section(
         "Ions near the sheet",
@@ -364,12 +364,12 @@ def charge_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
     columns = (
         "run",
         "fluctuation (e)",
-        "error",
+        "fluctuation, error (e)",
         "integral time (ps)",
-        "error ",
+        "integral time, error (ps)",
         "spread of the means over the sheet (e)",
-        "expected from sampling (e)",
-        "errors",
+        "spread expected from sampling (e)",
+        "remark",
     )
     caption = (
         "Fluctuation: standard deviation in time of an atom's charge, root mean square over the atoms."
@@ -500,7 +500,7 @@ def _pair(result: Estimate) -> dict[str, float | bool | None]:
 
 
 def _word(*results: Estimate) -> str:
-    return "" if all(result.converged for result in results) else "lower bounds: run too short"
+    return "" if all(result.converged for result in results) else "run too short: errors are lower bounds"
 
 
 def _unconverged(result: Estimate) -> Estimate:
