@@ -29,7 +29,7 @@ CHARGE = -4.0
 
 def main(folder: Path) -> None:
     """Write ``dftb_charges.png`` and ``dftb_response.png``."""
-    configurations = [_load(name) for name in ("nacl336_0005", "nacl336_0040")]
+    configurations = [load_configuration(name) for name in ("nacl336_0005", "nacl336_0040")]
     electrode = configurations[0][0]
     solver = FrozenElectrode(
         electrode,
@@ -46,7 +46,7 @@ def main(folder: Path) -> None:
     _response(potentials, charges, linear, folder / "dftb_response.png")
 
 
-def _load(name: str) -> tuple[Electrode, np.ndarray]:
+def load_configuration(name: str) -> tuple[Electrode, np.ndarray]:
     with np.load(ROOT / "tests" / "data" / "dftbplus" / f"{name}.npz") as data:
         positions, cell = data["positions"] * ANGSTROM_TO_BOHR, data["cell"] * ANGSTROM_TO_BOHR
         electrode = Electrode(tuple(str(symbol) for symbol in data["symbols"]), positions, cell)

@@ -72,8 +72,13 @@ def open_dataset(path: Path, case: Case, store_positions: bool, origin: str) -> 
     """The dataset at ``path``, made for the case if it is not there.
 
     Raises:
-        PolcoupleError: it is damaged, or holds frames of another system.
+        PolcoupleError: it is damaged, or holds frames of another system; the case has several electrodes.
     """
+    if len(case.electrodes) > 1:
+        raise InputError(
+            f"{case.directory}: a dataset holds one electrode, the case has {len(case.electrodes)}; sample a"
+            " case with one of them"
+        )
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         return Dataset.create(

@@ -124,9 +124,7 @@ def test_one_electrode_at_a_fermi_level(name, settings):
         system=both.system.model_copy(
             update={
                 "topology": [both.system.topology[0], *both.system.topology[2:]],
-                "electrodes": [
-                    ElectrodeSection(name="sheet", first_atom=0, last_atom=23, total_charge_e=0.0)
-                ],
+                "electrodes": [sheet],
             }
         ),
     )

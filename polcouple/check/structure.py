@@ -113,7 +113,9 @@ def check_vacuum(case: Case) -> Iterator[Finding]:
             f" {np.ceil(width - vacuum):.0f} Angstrom higher",
         )
     if case.system.slab is not None:
-        yield Finding("note", f"vacuum: {vacuum:.1f} Angstrom; the field along z is the one that slab: asks for")
+        yield Finding(
+            "note", f"vacuum: {vacuum:.1f} Angstrom; the field along z is the one that slab: asks for"
+        )
         return
     allowed = _DISPLACED_SHARE * max(abs(case.total_charge), 1.0)
     if displaced > allowed:
