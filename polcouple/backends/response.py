@@ -22,6 +22,7 @@ from polcouple.backends.dftb import HamiltonianOptions
 from polcouple.dftb.expansion import Expanded, Node, at_node, between
 from polcouple.dftb.scf import FrozenElectrode, Solution
 from polcouple.electrode import Electrode, Electrolyte
+from polcouple.electrostatics.lattice_convolution import matrix_product
 from polcouple.errors import ConvergenceError
 
 #: accuracy of the self-consistent reference points, e
@@ -59,6 +60,7 @@ class Backend:
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
         self._options = options
+        self._geometry = electrode
         self.conservative = True
         self.frozen_electrode: FrozenElectrode = options.frozen_electrode(electrode)
         self._nodes: dict[int, Node] = {}
@@ -100,7 +102,9 @@ class Backend:
 
     def _node(self, charge: int) -> Node:
         if charge not in self._nodes:
-            self._nodes[charge] = Node(*self.frozen_electrode.bare_reference(float(charge)))
+            point, response = self.frozen_electrode.bare_reference(float(charge))
+            product = matrix_product(response.charge_kernel, self._geometry)
+            self._nodes[charge] = Node(point, response, product)
         return self._nodes[charge]
 
     def _check(self, potentials: np.ndarray, whole: int, fraction: float, charges: np.ndarray) -> _Check:

@@ -12,6 +12,7 @@ F_n = dq/dQ at both ends, K_n by one with slopes zero, so that E(phi, Q) has con
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +23,15 @@ from polcouple.dftb.scf import Solution
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A self-consistent point and the response there."""
+    """A self-consistent point and the response there.
+
+    Attributes:
+        product: multiplies the charge kernel of ``response`` with a vector.
+    """
 
     point: Solution
     response: LinearResponse
+    product: Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +57,7 @@ def at_node(node: Node, potentials: np.ndarray) -> Expanded:
     """Linear response of ``node`` at its own total charge; potentials (n_atoms,) in Hartree/e."""
     point, response = node.point, node.response
     shift = potentials - point.site_potentials
-    induced = response.charge_kernel @ shift
+    induced = node.product(shift)
     return Expanded(
         point.energy + float((point.charges + 0.5 * induced) @ shift),
         point.charges + induced,
@@ -71,8 +77,8 @@ def between(low: Node, high: Node, fraction: float, potentials: np.ndarray) -> E
 
     energies = [low.point.energy, -low.point.fermi_level, high.point.energy, -high.point.fermi_level]
     fixed = [low.point.charges, low.response.fukui, high.point.charges, high.response.fukui]
-    induced_low = low.response.charge_kernel @ potentials
-    induced_high = high.response.charge_kernel @ potentials
+    induced_low = low.product(potentials)
+    induced_high = high.product(potentials)
     induced = [induced_low, np.zeros_like(induced_low), induced_high, np.zeros_like(induced_low)]
     linear = np.array([q @ potentials for q in fixed])
     quadratic = np.array([0.5 * q @ potentials for q in induced])
