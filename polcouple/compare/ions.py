@@ -70,10 +70,16 @@ class Survival:
     def leaving_rate(self) -> Estimate:
         """Fraction of the ions near the sheet that leave per frame: the inverse of the residence time.
 
-        Departures over time spent there, the maximum-likelihood rate of an exponential law; visits that the
-        run's end cuts off count for the time they lasted. From few departures the error is not known.
+        Departures over time spent there, within ``lags`` of every start: the maximum-likelihood rate of an
+        exponential law. From few departures the error is not known.
         """
-        rate = estimate(self._survivors, lambda mean: 1.0 - mean[1] / mean[0] if mean[0] > 0 else np.nan)
-        staying = self._survivors.mean
-        departures = (staying[0] - staying[1]) * self._survivors.frames
+        rate = estimate(self._survivors, _departures_over_time)
+        stayed = self._survivors.mean
+        # each departure is seen from as many starts as there are lags
+        departures = (stayed[0] - stayed[-1]) * self._survivors.frames / self._lags
         return replace(rate, converged=rate.converged and bool(departures >= _LEAST_DEPARTURES))
+
+
+def _departures_over_time(stayed: np.ndarray) -> float:
+    time = stayed[:-1].sum()
+    return float((stayed[0] - stayed[-1]) / time) if time > 0 else np.nan

@@ -98,18 +98,15 @@ def _statement(names: Sequence[str], other: int, found: Sequence[Difference]) ->
         verdict: [test.quantity for test in tests if test.verdict == verdict]
         for verdict in ("differ", "no difference seen", "too short to tell")
     }
-    text = f"{names[other]} against {names[0]}, {len(tests)} quantities: "
+    text = f"{names[other]} against {names[0]}, {len(tests)} quantities. "
     if groups["differ"]:
-        text += f"{len(groups['differ'])} differ beyond the error ({'; '.join(groups['differ'])}). "
+        text += f"Beyond the error differ: {'; '.join(groups['differ'])}. "
     else:
-        text += "none differs beyond the error. "
+        text += "None differs beyond the error. "
     if groups["no difference seen"]:
-        text += f"{len(groups['no difference seen'])} show no difference. "
+        text += f"No difference is seen in: {'; '.join(groups['no difference seen'])}. "
     if groups["too short to tell"]:
-        text += (
-            f"For {len(groups['too short to tell'])} the runs are too short to tell"
-            f" ({'; '.join(groups['too short to tell'])}). "
-        )
+        text += f"Too short to tell are the runs for: {'; '.join(groups['too short to tell'])}. "
     return f"{text}A difference counts at p < {SIGNIFICANCE:g} after correction for the number of tests."
 
 
@@ -170,11 +167,11 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
         "species",
         "run",
         "peak height (bulk = 1)",
-        "error",
+        "height, error",
         "distance (Å)",
-        "error ",
+        "distance, error (Å)",
         "blocks",
-        "errors",
+        "remark",
     )
     low, high = (edge * BOHR_TO_ANGSTROM for edge in liquids[0].slab.bulk)
     section = Section(
