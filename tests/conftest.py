@@ -24,6 +24,12 @@ def small_case():
 
 
 @pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """Prepared data of the test's own."""
+    monkeypatch.setenv("POLCOUPLE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
 def small_directory(tmp_path):
     """A copy of the small case's files that a test may change."""
     directory = tmp_path / "case"

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
+from polcouple.backends.base import Environment
 from polcouple.dftb.scf import FrozenElectrode
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
-from polcouple.electrode import Electrode
+from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.coulomb import coulomb_potential
 from polcouple.electrostatics.ewald import ewald_potential
 from polcouple.units import KELVIN_TO_HARTREE
 
 DATA = Path(__file__).parent / "data" / "dftbplus"
+
+#: for backends that look at site potentials alone
+NOTHING = Electrolyte((), np.zeros(0), np.zeros(0, dtype=int))
 
 #: DFTB+'s conversion constants (CODATA of 1986 and 2002)
 DFTBPLUS_BOHR_IN_ANGSTROM = 0.529177249
@@ -89,6 +93,11 @@ def graphene(nx: int, ny: int, height: float = 60.0) -> Electrode:
     flat = (cells[:, None] + basis).reshape(-1, 2)
     positions = np.column_stack([flat, np.zeros(len(flat))])
     return Electrode(("C",) * len(flat), positions, np.diag([a * nx, b * ny, height]))
+
+
+def environment(site_potentials: np.ndarray) -> Environment:
+    """Nothing but (n,) site potentials in Hartree/e."""
+    return Environment(NOTHING, np.zeros((0, 3)), site_potentials)
 
 
 def rough_potentials(n: int, seed: int = 0, amplitude: float = 0.02) -> np.ndarray:

@@ -1,22 +1,12 @@
-"""The `response` backend: exact derivative, sum rules, accuracy against `dftb`, drift, re-anchoring."""
+"""The `response` backend: exact derivative, sum rules, accuracy against `dftb`, drift."""
 
 import numpy as np
 import pytest
-from dftb_cases import graphene, load_case, rough_potentials
+from dftb_cases import NOTHING, environment, graphene, load_case, rough_potentials
 
-from polcouple.backends.base import Environment, create_backend
-from polcouple.electrode import Electrolyte
+from polcouple.backends.base import create_backend
 
-NOTHING = Electrolyte((), np.zeros(0), np.zeros(0, dtype=int))
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("POLCOUPLE_CACHE", str(tmp_path / "cache"))
-
-
-def _environment(phi):
-    return Environment(NOTHING, np.zeros((0, 3)), phi)
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def _backend(**settings):
@@ -28,9 +18,9 @@ def test_energy_is_quadratic_and_its_derivative_the_charges(charge):
     backend = _backend()
     assert backend.conservative
     phi, direction = rough_potentials(24), rough_potentials(24, seed=5)
-    middle = backend.solve(_environment(phi), charge)
+    middle = backend.solve(environment(phi), charge)
     assert abs(middle.charges.sum() - charge) < 1e-10
-    ends = [backend.solve(_environment(phi + sign * direction), charge) for sign in (1.0, -1.0)]
+    ends = [backend.solve(environment(phi + sign * direction), charge) for sign in (1.0, -1.0)]
     slope = 0.5 * (ends[0].energy - ends[1].energy)
     assert abs(slope - float(middle.charges @ direction)) < 1e-10
     level = 0.5 * (ends[0].fermi_level - ends[1].fermi_level)
@@ -45,7 +35,7 @@ def test_accuracy_against_dftb_beside_the_null_baseline():
     )
     for seed in range(3):
         phi = rough_potentials(24, seed)
-        a, b = (backend.solve(_environment(phi), -1.0) for backend in (exact, linear))
+        a, b = (backend.solve(environment(phi), -1.0) for backend in (exact, linear))
         null = np.abs(a.charges + 1.0 / 24).max()
         assert np.abs(a.charges - b.charges).max() < 0.02 * null
 
@@ -54,7 +44,7 @@ def test_reference_system_beside_the_null_baseline():
     case, other = load_case("nacl336_0005"), load_case("nacl336_0040")
     backend = create_backend("response", case.electrode, NOTHING)
     for recorded in (other, case):
-        result = backend.solve(_environment(recorded.site_potentials), -4.0)
+        result = backend.solve(environment(recorded.site_potentials), -4.0)
         error = result.charges - recorded.charges
         null = recorded.charges + 4.0 / 336
         assert np.abs(error).max() < 1.3e-4
@@ -65,8 +55,8 @@ def test_reference_system_beside_the_null_baseline():
 def test_order_of_calls_does_not_matter():
     phis = [rough_potentials(24, seed) for seed in range(2)]
     there, back = _backend(), _backend()
-    a = [there.solve(_environment(phi), -1.0) for phi in phis]
-    b = [back.solve(_environment(phi), -1.0) for phi in phis[::-1]][::-1]
+    a = [there.solve(environment(phi), -1.0) for phi in phis]
+    b = [back.solve(environment(phi), -1.0) for phi in phis[::-1]][::-1]
     for first, second in zip(a, b, strict=True):
         assert np.abs(first.charges - second.charges).max() < 1e-13
         assert abs(first.energy - second.energy) < 1e-11
@@ -74,8 +64,8 @@ def test_order_of_calls_does_not_matter():
 
 def test_drift_is_estimated_and_warned_about():
     backend = _backend(warn_error=2e-3)
-    near = backend.solve(_environment(rough_potentials(24, amplitude=0.01)), -1.0)
+    near = backend.solve(environment(rough_potentials(24, amplitude=0.01)), -1.0)
     assert 0.0 < near.residual < 2e-3 and near.warnings == ()
-    far = backend.solve(_environment(rough_potentials(24, amplitude=0.2)), -1.0)
+    far = backend.solve(environment(rough_potentials(24, amplitude=0.2)), -1.0)
     assert far.residual > 100.0 * near.residual
     assert "from the reference" in far.warnings[0] and "\n" not in far.warnings[0]

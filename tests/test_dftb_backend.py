@@ -2,35 +2,26 @@
 
 import numpy as np
 import pytest
-from dftb_cases import graphene, rough_potentials
+from dftb_cases import NOTHING, environment, graphene, rough_potentials
 
-from polcouple.backends.base import ChargeResult, Environment, create_backend
-from polcouple.electrode import Electrode, Electrolyte
+from polcouple.backends.base import ChargeResult, create_backend
+from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 
-NOTHING = Electrolyte((), np.zeros(0), np.zeros(0, dtype=int))
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("POLCOUPLE_CACHE", str(tmp_path / "cache"))
-
-
-def _environment(phi):
-    return Environment(NOTHING, np.zeros((0, 3)), phi)
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_result_and_guess():
     backend = create_backend("dftb", graphene(3, 2), NOTHING, {"accuracy": 1e-9})
     assert backend.conservative
     phi = rough_potentials(24)
-    first = backend.solve(_environment(phi), -1.0)
+    first = backend.solve(environment(phi), -1.0)
     assert first.converged and first.residual <= 1e-9 and first.iterations > 0 and first.warnings == ()
     assert abs(first.charges.sum() + 1.0) < 1e-10
-    second = backend.solve(_environment(phi), -1.0, first)
+    second = backend.solve(environment(phi), -1.0, first)
     assert second.iterations <= 2
     restored = ChargeResult(first.charges, first.site_potentials)
-    third = backend.solve(_environment(phi), -1.0, restored)
+    third = backend.solve(environment(phi), -1.0, restored)
     assert np.array_equal(second.charges, third.charges)
     assert abs(third.energy - first.energy) < 1e-9
 
@@ -38,10 +29,10 @@ def test_result_and_guess():
 def test_energy_derivative_through_the_backend():
     backend = create_backend("dftb", graphene(3, 2), NOTHING, {"accuracy": 1e-9})
     phi, direction = rough_potentials(24), rough_potentials(24, seed=5)
-    middle = backend.solve(_environment(phi), -1.0)
+    middle = backend.solve(environment(phi), -1.0)
     step = 1e-3
     energies = [
-        backend.solve(_environment(phi + k * step * direction), -1.0, middle).energy for k in (-2, -1, 1, 2)
+        backend.solve(environment(phi + k * step * direction), -1.0, middle).energy for k in (-2, -1, 1, 2)
     ]
     slope = (energies[0] - 8.0 * energies[1] + 8.0 * energies[2] - energies[3]) / (12.0 * step)
     assert abs(slope - float(middle.charges @ direction)) < 1e-8
@@ -50,20 +41,20 @@ def test_energy_derivative_through_the_backend():
 def test_shell_resolved_takes_its_own_guess():
     backend = create_backend("dftb", graphene(3, 2), NOTHING, {"shell_resolved": True, "accuracy": 1e-8})
     phi = rough_potentials(24)
-    first = backend.solve(_environment(phi), 0.0)
-    assert backend.solve(_environment(phi), 0.0, first).iterations <= 2
+    first = backend.solve(environment(phi), 0.0)
+    assert backend.solve(environment(phi), 0.0, first).iterations <= 2
     bare = ChargeResult(first.charges, first.site_potentials)
-    assert np.abs(backend.solve(_environment(phi), 0.0, bare).charges - first.charges).max() < 1e-8
+    assert np.abs(backend.solve(environment(phi), 0.0, bare).charges - first.charges).max() < 1e-8
 
 
 def test_without_convergence_there_are_no_charges():
     backend = create_backend("dftb", graphene(3, 2), NOTHING, {"accuracy": 1e-10, "max_cycles": 1})
-    result = backend.solve(_environment(rough_potentials(24)), -1.0)
+    result = backend.solve(environment(rough_potentials(24)), -1.0)
     assert not result.converged
     assert np.isnan(result.charges).all() and result.energy is None and result.fermi_level is None
     assert "not converged in 1 cycles" in result.warnings[0]
     good = create_backend("dftb", graphene(3, 2), NOTHING)
-    assert good.solve(_environment(rough_potentials(24)), -1.0, result).converged
+    assert good.solve(environment(rough_potentials(24)), -1.0, result).converged
 
 
 @pytest.mark.parametrize(

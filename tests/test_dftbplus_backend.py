@@ -12,14 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dftbplus_cases import RECORDED, recorded_sheet
 
 from polcouple.backends.base import ChargeResult, Environment, create_backend
 from polcouple.dftbplus.errors import DftbPlusError
-from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import InputError
-from polcouple.units import ANGSTROM_TO_BOHR
-
-RECORDED = Path(__file__).parent / "data" / "dftbplus_raw" / "sheet96_1"
 
 SUCCEED = f"""
 import shutil
@@ -42,13 +39,8 @@ if "InitialCharges" in open("dftb_in.hsd").read():
 
 @pytest.fixture
 def system():
-    lines = (RECORDED / "geo_end.gen").read_text().splitlines()
-    positions = np.array([line.split()[2:] for line in lines[2:98]], dtype=float) * ANGSTROM_TO_BOHR
-    cell = np.array([line.split() for line in lines[99:]], dtype=float) * ANGSTROM_TO_BOHR
-    table = np.loadtxt(RECORDED / "dftb_external_charges.dat")
-    electrode = Electrode(("C",) * 96, positions, cell)
-    electrolyte = Electrolyte(("X",) * len(table), table[:, 3], np.arange(0))
-    environment = Environment(electrolyte, table[:, :3] * ANGSTROM_TO_BOHR, np.linspace(-0.1, 0.1, 96))
+    electrode, electrolyte, positions = recorded_sheet()
+    environment = Environment(electrolyte, positions, np.linspace(-0.1, 0.1, 96))
     return electrode, electrolyte, environment
 
 

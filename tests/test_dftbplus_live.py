@@ -1,20 +1,15 @@
 """A real DFTB+, wherever `dftb+` is on PATH; skipped elsewhere, and then nothing here has been shown."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
+from dftbplus_cases import RAW, recorded_sheet
 
 from polcouple.backends.base import Environment, create_backend
 from polcouple.dftbplus.errors import DftbPlusError
 from polcouple.dftbplus.output import read_tags
-from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.site_potential import SitePotential
-from polcouple.units import ANGSTROM_TO_BOHR
-
-RAW = Path(__file__).parent / "data" / "dftbplus_raw"
-RECORDED = RAW / "sheet96_1"
 
 pytestmark = pytest.mark.skipif(
     shutil.which("dftb+") is None, reason="no dftb+ on PATH: DFTB+ itself was NOT tested"
@@ -23,13 +18,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def sheet():
-    lines = (RECORDED / "geo_end.gen").read_text().splitlines()
-    positions = np.array([line.split()[2:] for line in lines[2:98]], dtype=float) * ANGSTROM_TO_BOHR
-    cell = np.array([line.split() for line in lines[99:]], dtype=float) * ANGSTROM_TO_BOHR
-    table = np.loadtxt(RECORDED / "dftb_external_charges.dat")
-    electrode = Electrode(("C",) * 96, positions, cell)
-    electrolyte = Electrolyte(("X",) * len(table), table[:, 3], np.arange(0))
-    return electrode, electrolyte, table[:, :3] * ANGSTROM_TO_BOHR
+    return recorded_sheet()
 
 
 def environment(sheet, positions=None, electrolyte=None):
