@@ -2,8 +2,8 @@
 
 Where an electrode is unchanged by the translations that divide its cell into n1 x n2 x n3 equal parts, a
 matrix that belongs to the bare electrode couples part c with part c' by a block that depends on c - c' alone:
-it is block-circulant. Its product with a vector is a convolution over the parts, done with fast Fourier transforms
-in O(N log N) with O(N) numbers stored, where the dense product needs O(N^2) of both.
+it is block-circulant. Its product with a vector is a convolution over the parts, done with fast Fourier
+transforms in O(N log N) with O(N) numbers stored, where the dense product needs O(N^2) of both.
 
 Source: P. J. Davis, Circulant Matrices (Wiley, 1979), chapter 5.
 """
