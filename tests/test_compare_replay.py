@@ -69,7 +69,7 @@ def test_what_is_known_is_not_computed_again(replayed, small_case, frames, store
     def refuse(*_):
         raise AssertionError("no backend is needed")
 
-    monkeypatch.setattr(polcouple.compare.replay, "create_backend", refuse)
+    monkeypatch.setattr(polcouple.compare.replay, "create_electrodes", refuse)
     again = replay(small_case, frames, TIMES, True, parse_models(["dftb", "response"], small_case), store)
     for name, charges in replayed.charges.items():
         assert np.array_equal(again.charges[name], charges)
@@ -94,6 +94,15 @@ def test_interrupted_replay_goes_on(small_case, frames, tmp_path, monkeypatch):
     assert asked == ["fixed, frame 0", "fixed, frame 1", "fixed, frame 1", "fixed, frame 2"]
 
 
+def test_damaged_store_is_refused(small_case, frames, tmp_path):
+    models = parse_models(["fixed"], small_case)
+    replay(small_case, frames, TIMES, True, models, tmp_path)
+    (stored,) = tmp_path.iterdir()
+    stored.write_bytes(stored.read_bytes()[:200])
+    with pytest.raises(InputError, match="damaged; remove it"):
+        replay(small_case, frames, TIMES, True, models, tmp_path)
+
+
 def made_up(reference, predicted, deficits):
     """A replay of a classifier whose labels lack ``deficits`` of the total charge."""
     total = float(reference[0].sum())
@@ -107,6 +116,7 @@ def made_up(reference, predicted, deficits):
         False,
         total,
         np.zeros((reference.shape[1], 3)),
+        slice(None),
         np.eye(3),
         Binning.fit(reference),
     )
@@ -148,7 +158,7 @@ def test_bins_are_the_classifiers(small_case):
     models = parse_models(["nn", "nn:model=graphene_nacl_classifier"], small_case)
     assert [model.label for model in models] == ["nn", "nn (graphene_nacl_classifier)"]
     binning = common_binning(models, charges)
-    network = models[1].network()
+    (network,) = models[1].networks()
     assert binning.q_min == network["bins"]["q_min"] != -0.05
     assert binning.n_bins == len(network["bins"]["values"])
 
@@ -172,6 +182,7 @@ def compare(capsys, *words):
         (["--steps", 10, "--backend", "dftb", "--backend", "fixed"], "give 1 frames, 16 are needed"),
         (["--steps", 400, "--backend", "dftb", "--backend", "respnse"], "did you mean 'response'"),
         (["--steps", 400, "--backend", "dftb", "--backend", "nn:x"], "NAME:KEY=VALUE"),
+        (["--steps", 400, "--backend", "dftb", "--backend", "nn:model=none"], "no shipped model 'none'"),
         (["--steps", 0, "--backend", "dftb", "--backend", "fixed"], "--steps 0: give a positive number"),
         (["--steps", 10, "--frames", "f.xyz", "--backend", "dftb", "--backend", "fixed"], "one of the two"),
         (["--frames", "none.xyz", "--backend", "dftb", "--backend", "fixed"], "none.xyz: no such file"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import backend_names, create_backend
+from polcouple.backends.base import backend_names
 from polcouple.case import Case, read_case
 from polcouple.charges import read_frames
 from polcouple.command import log
@@ -23,6 +23,7 @@ from polcouple.compare.replay_section import replay_section
 from polcouple.compare.report import require_free, write_report
 from polcouple.compare.runs import Run, read_run, require_frames, require_same_system
 from polcouple.compare.section import Section, Table
+from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError
 from polcouple.ipi_input import init_file, read_xml
 from polcouple.options import add_engine_arguments
@@ -193,7 +194,7 @@ def _stale_section(args: argparse.Namespace, runs: Sequence[Run]) -> Section:
     """What held charges cost along runs; by linear response, which is nearly exact and cheap."""
     case = runs[0].case
     (model,) = parse_models([_PRIOR], case)
-    backend = create_backend(model.backend, case.electrode, case.electrolyte, model.settings, case.directory)
+    backend = create_electrodes(case, model.backend, model.settings)
     return stale_charges.section(runs, backend, model.label, args.platform, args.threads)
 
 

@@ -16,7 +16,7 @@ from polcouple.backends.nn import Options as NetworkOptions
 from polcouple.case import Case
 from polcouple.errors import InputError, nearest
 from polcouple.nn.binning import Binning
-from polcouple.nn.model_files import find_model, load_model_files
+from polcouple.nn.model_files import find_model, load_description, shipped_models
 from polcouple.options import parse_backend
 
 
@@ -36,28 +36,29 @@ class Model:
     given: Mapping[str, Any]
     settings: Mapping[str, Any]
 
-    def network(self) -> dict[str, Any] | None:
-        """model.yaml of a network, None for other backends.
+    def networks(self) -> list[dict[str, Any]]:
+        """model.yaml of the network it names; of all shipped ones where it takes that for the electrode.
 
         Raises:
             InputError: there is no such model.
         """
         if self.backend != "nn":
-            return None
+            return []
         options = parse_options(NetworkOptions, self.settings, "settings of backend 'nn'")
         assert isinstance(options, NetworkOptions)
-        return load_model_files(find_model(options.model))[0]
+        if options.model is None:
+            return [load_description(path) for path in shipped_models().values()]
+        return [load_description(find_model(options.model))]
 
     def identity(self, case: Case) -> str:
         """Digest of all that decides which charges it gives on a frame of the case."""
-        network = self.network()
         decisive = {
             "backend": self.backend,
             "settings": {key: str(value) for key, value in sorted(self.settings.items())},
-            "weights": network["weights"]["sha256"] if network else None,
+            "weights": [network["weights"]["sha256"] for network in self.networks()],
             "electrode": case.electrode.fingerprint(),
             "electrolyte": hashlib.sha256(case.electrolyte.charges.tobytes()).hexdigest(),
-            "total_charge": case.total_charge,
+            "system": case.system.model_dump(mode="json", include={"electrodes", "potential", "slab"}),
         }
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
 
@@ -66,7 +67,7 @@ def parse_models(texts: Sequence[str], case: Case) -> list[Model]:
     """Models of the words ``NAME[:KEY=VALUE,...]``; one that is asked for twice is taken once.
 
     Raises:
-        InputError: unknown backend, or a setting that is not KEY=VALUE.
+        InputError: unknown backend or network, or a setting that is not KEY=VALUE.
     """
     parsed = {text: parse_backend(text) for text in texts}
     known = backend_names()
@@ -79,6 +80,7 @@ def parse_models(texts: Sequence[str], case: Case) -> list[Model]:
         unique = list(labels.values()).count(labels[text]) == 1
         settings = dict(case.system.backends.get(name, {})) | given
         models.append(Model(labels[text] if unique else text, name, given, settings))
+        models[-1].networks()
     return models
 
 
@@ -88,9 +90,9 @@ def common_binning(models: Sequence[Model], reference_charges: np.ndarray) -> Bi
     A classifier's labels are the bins it was trained with: bins of another origin would split them.
     """
     for model in models:
-        network = model.network()
-        if network is not None and "bins" in network:
-            bins = network["bins"]
+        networks = model.networks()
+        if len(networks) == 1 and "bins" in networks[0]:
+            bins = networks[0]["bins"]
             # model.yaml rounds the values, which may lie on an edge
             values, width = np.array(bins["values"], dtype=float), float(bins["width"])
             edges = float(bins["q_min"]) + width * np.arange(len(values) + 1)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -44,7 +45,8 @@ class Replay:
         times: (f,) in ps, or the frames' numbers where the file has no times.
         times_in_ps: which of the two.
         total_charge: in e.
-        positions: (n, 3) of the electrode in bohr.
+        positions: (n, 3) of all electrodes' atoms in bohr.
+        sheet: the first electrode's atoms among them, of which maps are drawn.
         cell: (3, 3) in bohr.
         binning: bins of the histograms.
     """
@@ -58,6 +60,7 @@ class Replay:
     times_in_ps: bool
     total_charge: float
     positions: np.ndarray
+    sheet: slice
     cell: np.ndarray
     binning: Binning
 
@@ -127,6 +130,7 @@ def replay(
         times_in_ps,
         case.total_charge,
         case.electrode.positions,
+        case.electrode_slices[0],
         case.cell,
         common_binning(models, reference),
     )
@@ -181,12 +185,15 @@ class _Answers:
     def _load(self) -> dict[str, _Row]:
         if not self._path.exists():
             return {}
-        with np.load(self._path) as stored:
-            columns = zip(stored["charges"], stored["unprojected_sums"], stored["seconds"], strict=True)
-            return {
-                str(key): _Row(charges, float(total), float(seconds))
-                for key, (charges, total, seconds) in zip(stored["keys"], columns, strict=True)
-            }
+        try:
+            with np.load(self._path) as stored:
+                names = ("keys", "charges", "unprojected_sums", "seconds")
+                return {
+                    str(key): _Row(charges, float(total), float(seconds))
+                    for key, charges, total, seconds in zip(*(stored[name] for name in names), strict=True)
+                }
+        except (OSError, ValueError, KeyError, BadZipFile):
+            raise InputError(f"{self._path}: damaged; remove it, its charges are computed anew") from None
 
     def _ask(self, environment: Environment, where: str) -> _Row:
         case, model = self._case, self._model

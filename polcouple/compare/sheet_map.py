@@ -59,7 +59,7 @@ class SheetRaster:
 
 def error_map_figure(replay: Replay) -> Figure:
     """A row per model: errors of the middle frame, and their mean over all frames."""
-    raster = SheetRaster(replay.positions, replay.cell)
+    raster = SheetRaster(replay.positions[replay.sheet], replay.cell)
     compared = replay.compared
     errors = _errors(replay)
     frame = len(replay.times) // 2
@@ -85,10 +85,10 @@ def error_map_figure(replay: Replay) -> Figure:
     return Figure(
         "error_maps",
         canvas,
-        f"Error of the charges over the sheet against {replay.reference}, in units of {PAPER_TOLERANCE:g} e;"
-        " errors smaller than one unit count as zero, in the mean too, and leave the map pale. Left: one"
-        " frame; right: the mean over all frames, on a scale of its own. Red: too positive. Every carbon"
-        " colours the area nearest to it.",
+        f"Error of the charges over the (first) sheet against {replay.reference}, in units of"
+        f" {PAPER_TOLERANCE:g} e; errors smaller than one unit count as zero, in the mean too, and leave the"
+        " map pale. Left: one frame; right: the mean over all frames, on a scale of its own. Red: too"
+        " positive. Every carbon colours the area nearest to it.",
     )
 
 
@@ -97,7 +97,7 @@ def error_movie(replay: Replay) -> Movie:
     from matplotlib.animation import FuncAnimation, PillowWriter
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    raster = SheetRaster(replay.positions, replay.cell)
+    raster = SheetRaster(replay.positions[replay.sheet], replay.cell)
     errors = _errors(replay)
     chosen = np.unique(np.linspace(0, len(replay.times) - 1, _MOVIE_FRAMES).round().astype(int))
     columns = min(2, len(errors))
@@ -139,9 +139,11 @@ def error_movie(replay: Replay) -> Movie:
 
 
 def _errors(replay: Replay) -> Mapping[str, np.ndarray]:
-    """(f, n) thresholded errors by name."""
+    """(f, n) thresholded errors of the first electrode by name."""
     reference = replay.charges[replay.reference]
-    return {name: thresholded(charges - reference) for name, charges in replay.compared.items()}
+    return {
+        name: thresholded((charges - reference)[:, replay.sheet]) for name, charges in replay.compared.items()
+    }
 
 
 def _draw(axis: Any, raster: SheetRaster, values: np.ndarray, scale: float) -> Any:
