@@ -25,7 +25,7 @@ polcouple label "$work/train.h5" --backend dftb --total-charges -4
 for weight in 1 0; do
     [ -e "$work/lambda_$weight/model.yaml" ] || polcouple train classifier "$work/train.h5" -o "$work/lambda_$weight" \
         --features site_potentials --augmentation --hidden-layers 512 512 --batch-size 16 --folds 5 \
-        --max-epochs 600 --sum-weight "$weight"
+        --max-epochs 800 --learning-rate 1e-3 --sum-weight "$weight"
 done
 
 # 2. Frames at every step, for charges held for a few steps
