@@ -21,6 +21,8 @@ COMMANDS = {
     "train": ("polcouple.train", "train a network on a labelled dataset"),
     "evaluate": ("polcouple.evaluate", "score backends on a labelled dataset, beside the null baselines"),
     "compare": ("polcouple.compare", "compare runs and backends, in a report with figures and numbers"),
+    "capacitance": ("polcouple.capacitance", "charge and capacitance of two electrodes against voltage"),
+    "quantum-capacitance": ("polcouple.capacitance.quantum", "capacitance of an electrode's own levels"),
     "conserved": ("polcouple.conserved", "correct a run's conserved quantity for the work of the refreshes"),
     "charges": ("polcouple.charges", "evaluate a backend on the frames of a trajectory"),
 }

@@ -36,7 +36,7 @@ class QuantumCapacitance:
     """Of one electrode, all of it; divide capacitances by its area.
 
     Attributes:
-        fillings: (m,) x in Hartree, Fermi level against the potential at the atoms, from the neutral electrode.
+        fillings: (m,) x in Hartree.
         charges: (m,) Q in e.
         differential: (m,) C_q = -dQ/dx in e^2/Hartree.
     """

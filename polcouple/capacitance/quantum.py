@@ -1,0 +1,213 @@
+"""``polcouple quantum-capacitance``: what filling the levels of one electrode costs, without electrolyte.
+
+A command of its own: it needs neither voltages nor runs, and none of ``polcouple capacitance``'s options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+import matplotlib.figure
+import numpy as np
+
+from polcouple.backends.base import parse_options
+from polcouple.backends.dftb import HamiltonianOptions
+from polcouple.case import Case, read_case
+from polcouple.command import log
+from polcouple.compare.report import require_free, write_report
+from polcouple.compare.section import Figure, Section, Table
+from polcouple.compare.style import WIDTH_INCHES, line_styles
+from polcouple.dftb.bands import Bands
+from polcouple.dftb.quantum_capacitance import QuantumCapacitance, rigid, self_consistent
+from polcouple.dftb.scf import FrozenElectrode
+from polcouple.dftb.skf import load_parameters
+from polcouple.electrode import Electrode
+from polcouple.errors import InputError, nearest
+from polcouple.options import add_backend_arguments, backend_settings
+from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, BOHR_TO_ANGSTROM, EV_TO_HARTREE, HARTREE_TO_EV
+
+#: bands as steep as graphene's (Hartree bohr) ...
+_SLOPE = 0.4
+#: ... are sampled in steps of so many k_B T, where the sum over k-points agrees with the integral within 1 %
+_STEP = 2.5
+#: and, to show it, with this part of the k-points along each side
+_COARSER = 0.75
+#: points of the curve, an odd number: the neutral electrode is one of them
+_POINTS = 401
+#: self-consistent points
+_CHARGES = 9
+_UNIT = "µF/cm²"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``polcouple quantum-capacitance``."""
+    parser.add_argument("case", type=Path, metavar="CASE", help="case directory")
+    parser.add_argument("--electrode", metavar="NAME", help="which of the case's electrodes (the first)")
+    parser.add_argument("--window", type=float, default=1.0, metavar="EV", help="how far to fill (1 eV)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="for the report")
+    add_backend_arguments(parser, default="dftb")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compute the rigid curve and the self-consistent points, write the report."""
+    case = read_case(args.case)
+    electrode, name = _electrode(case, args.electrode)
+    if not 0.0 < args.window < math.inf:
+        raise InputError(f"--window {args.window:g}: give a positive energy in eV")
+    options = _options(args, case)
+    subject = _subject(args)
+    require_free(args.output, subject)
+    frozen = options.frozen_electrode(electrode)
+    log(f"{name}: neutral, self-consistent with {' x '.join(map(str, options.k_points))} k-points")
+    neutral = frozen.solve(np.zeros(len(electrode)), 0.0)
+    bands = Bands(electrode, load_parameters(options.slako, electrode.symbols))
+    fillings = np.linspace(-args.window, args.window, _POINTS) * EV_TO_HARTREE
+    fillings[_POINTS // 2] = 0.0
+    mesh = _mesh(electrode, frozen.temperature)
+    curves = []
+    for points in (mesh, _thinned(mesh)):
+        log(f"levels at {' x '.join(map(str, points))} k-points")
+        levels = bands.levels(points, -frozen.prepared.gamma @ neutral.charges)
+        curves.append(rigid(levels, frozen.temperature, fillings))
+    curve, coarser = curves
+    own = _self_consistent(frozen, curve)
+    area = float(np.linalg.norm(np.cross(electrode.cell[0], electrode.cell[1])))
+    difference = float(np.abs(coarser.differential / curve.differential - 1.0).max())
+    section = _section(curve, own, name, area, mesh, options, difference)
+    write_report(args.output, f"Quantum capacitance: {name}", subject, [section])
+    log(f"written to {args.output / 'report.html'}")
+    return 0
+
+
+def _electrode(case: Case, name: str | None) -> tuple[Electrode, str]:
+    names = [section.name for section in case.system.electrodes]
+    name = names[0] if name is None else name
+    if name not in names:
+        raise InputError(
+            f"--electrode {name}: no such electrode{nearest(name, names)}; known: {', '.join(names)}"
+        )
+    return case.electrodes[names.index(name)], name
+
+
+def _options(args: argparse.Namespace, case: Case) -> HamiltonianOptions:
+    """What of the backend's settings defines the electronic problem.
+
+    Raises:
+        InputError: a backend without one, an unknown setting, or charges by shell.
+    """
+    if args.backend not in ("dftb", "response"):
+        raise InputError(
+            f"--backend {args.backend}: the quantum capacitance needs levels; use dftb or response"
+        )
+    known = HamiltonianOptions.model_fields
+    settings = {key: value for key, value in backend_settings(args, case).items() if key in known}
+    options = parse_options(HamiltonianOptions, settings, f"settings of backend '{args.backend}'")
+    assert isinstance(options, HamiltonianOptions)
+    if options.shell_resolved:
+        raise InputError("the quantum capacitance needs charges by atom; leave shell_resolved out")
+    return options
+
+
+def _mesh(electrode: Electrode, temperature: float) -> tuple[int, int, int]:
+    """So dense that the sum over levels is their integral; one k-point across the vacuum."""
+    lengths = np.linalg.norm(electrode.cell, axis=1)
+    nx, ny = (math.ceil(2.0 * np.pi * _SLOPE / (_STEP * temperature * length)) for length in lengths[:2])
+    return nx, ny, 1
+
+
+def _thinned(mesh: tuple[int, int, int]) -> tuple[int, int, int]:
+    return math.ceil(_COARSER * mesh[0]), math.ceil(_COARSER * mesh[1]), 1
+
+
+def _self_consistent(frozen: FrozenElectrode, curve: QuantumCapacitance) -> QuantumCapacitance:
+    """At charges over the range of the curve, with the k-points of the settings."""
+    from rich.progress import track
+
+    charges = np.linspace(curve.charges[-1], curve.charges[0], _CHARGES)
+    found = [self_consistent(frozen, [charge]) for charge in track(charges, description="self-consistent")]
+    return QuantumCapacitance(
+        np.concatenate([one.fillings for one in found]),
+        charges,
+        np.concatenate([one.differential for one in found]),
+    )
+
+
+def _section(
+    curve: QuantumCapacitance,
+    own: QuantumCapacitance,
+    name: str,
+    area: float,
+    mesh: tuple[int, int, int],
+    options: HamiltonianOptions,
+    difference: float,
+) -> Section:
+    columns = ("filling (eV)", "charge (e)", f"differential ({_UNIT})", f"integral ({_UNIT})")
+    k_points = " x ".join(map(str, options.k_points))
+    tables = (
+        Table("rigid", columns, _rows(curve, area), "Levels of the neutral electrode on the dense mesh."),
+        Table("self_consistent", columns, _rows(own, area), f"Self-consistent, with {k_points} k-points."),
+    )
+    paragraph = (
+        f"Levels of the neutral electrode at {options.temperature_kelvin:g} K on {mesh[0]} x {mesh[1]}"
+        f" k-points; with {_COARSER:g} as many along each side the differential capacitance differs by"
+        f" {100 * difference:.1g} % at most. The points are self-consistent with the {k_points} k-points of"
+        " the settings, as the backends have it; where so few sample the bands badly, they scatter about the"
+        " curve."
+    )
+    caption = (
+        "Quantum capacitance against the filling, the Fermi level less the electrostatic potential energy at"
+        " the atoms, from the neutral electrode (above), and against the charge (below)."
+    )
+    return Section(
+        f"Electrode {name}",
+        (paragraph,),
+        (Figure("quantum_capacitance", _figure(curve, own, area), caption),),
+        tables,
+        numbers={
+            "area_nm2": 1e-2 * area * BOHR_TO_ANGSTROM**2,
+            "k_points": list(mesh),
+            "largest_relative_difference_with_fewer_k_points": difference,
+            "neutral": dict(zip(columns, _rows(curve, area)[_POINTS // 2], strict=True)),
+        },
+    )
+
+
+def _rows(found: QuantumCapacitance, area: float) -> list[tuple[float, ...]]:
+    unit = ATOMIC_TO_MICROFARAD_PER_CM2 / area
+    columns = (
+        found.fillings * HARTREE_TO_EV,
+        found.charges,
+        found.differential * unit,
+        found.integral * unit,
+    )
+    return [tuple(float(x) for x in row) for row in zip(*columns, strict=True)]
+
+
+def _figure(curve: QuantumCapacitance, own: QuantumCapacitance, area: float) -> matplotlib.figure.Figure:
+    figure = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 5.6), layout="constrained")
+    panels = figure.subplots(2)
+    names = ("differential", "integral")
+    styles = line_styles(names)
+    lines, points = np.array(_rows(curve, area)).T, np.array(_rows(own, area)).T
+    per_nm2 = 100.0 / (area * BOHR_TO_ANGSTROM**2)
+    for axes, column, unit in ((panels[0], 0, 1.0), (panels[1], 1, per_nm2)):
+        for number, name in enumerate(names, start=2):
+            axes.plot(lines[column] * unit, lines[number], label=name, **styles[name])
+            axes.plot(
+                points[column] * unit, points[number], "os"[number - 2], color=styles[name]["color"], ms=4
+            )
+        axes.set_ylabel(f"quantum capacitance ({_UNIT})")
+        axes.set_ylim(0.0, 1.3 * lines[2].max())
+    panels[0].set_xlabel("filling (eV)")
+    panels[1].set_xlabel("charge (e/nm²)")
+    panels[0].legend(frameon=False)
+    return figure
+
+
+def _subject(args: argparse.Namespace) -> dict[str, Any]:
+    """What the report is about, to tell it from others."""
+    others = ("backend", "settings", "slako", "electrode", "window")
+    return {"case": str(args.case.resolve())} | {name: getattr(args, name) for name in others}

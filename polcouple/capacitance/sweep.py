@@ -1,0 +1,86 @@
+"""One run for every voltage of a sweep, each of a copy of the case that has its voltage."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from polcouple.case import Case, Potential, read_case
+from polcouple.compare.making import make_runs
+from polcouple.compare.models import Model
+from polcouple.compare.runs import Run, read_run
+from polcouple.errors import InputError
+from polcouple.ipi_input import init_file, read_xml
+
+
+def sweep_case(directory: Path, input_name: str) -> Case:
+    """The case of a sweep.
+
+    Raises:
+        InputError: it has not two electrodes at a voltage, or holds charges between refreshes.
+    """
+    case = read_case(directory, init_file(read_xml(directory / input_name)))
+    path = directory / "system.yaml"
+    if len(case.electrodes) != 2:
+        raise InputError(
+            f"{path}: {len(case.electrodes)} electrode; a capacitance needs two, as `polcouple build"
+            " --voltage` makes them (or see `polcouple quantum-capacitance`)"
+        )
+    if case.system.potential is None:
+        raise InputError(f"{path}: no potential is held; add potential: {{voltage_volt: 0.0}}")
+    return case
+
+
+def at_voltage(case: Case, volts: float) -> Case:
+    """The same case with another voltage between its electrodes."""
+    return replace(case, system=case.system.model_copy(update={"potential": Potential(voltage_volt=volts)}))
+
+
+def make_sweep(
+    args: argparse.Namespace, case: Case, voltages: Sequence[float], model: Model, work: Path
+) -> list[Run]:
+    """Run the case at each voltage (V); what is finished is kept, what was interrupted goes on.
+
+    Args:
+        args: ``case``, ``input``, ``steps``, ``every``, ``skip`` (ps) and the engine's options.
+        work: the copies go into ``work/cases``, the runs into ``work/runs``.
+
+    Raises:
+        InputError: a directory holds a run made in another way.
+        RunFailedError: i-PI or the driver stopped early.
+    """
+    copies = []
+    for volts in voltages:
+        copy = work / "cases" / voltage_name(volts)
+        _write_copy(args.case, args.input, copy, volts)
+        copies.append(copy)
+    runs = []
+    for volts, copy in zip(voltages, copies, strict=True):
+        (directory,) = make_runs(args, copy, [model], work / "runs" / voltage_name(volts))
+        runs.append(read_run(directory, args.skip))
+    return runs
+
+
+def voltage_name(volts: float) -> str:
+    """Of a directory, such as 0.5V."""
+    return f"{volts:g}V"
+
+
+def _write_copy(case: Path, input_name: str, copy: Path, volts: float) -> None:
+    """The structure, the i-PI input, and system.yaml with another voltage."""
+    copy.mkdir(parents=True, exist_ok=True)
+    for name in (input_name, init_file(read_xml(case / input_name)), "polcouple_pes.py"):
+        if (case / name).exists():
+            shutil.copy(case / name, copy / Path(name).name)
+    content: dict[str, Any] = yaml.safe_load((case / "system.yaml").read_text())
+    content["potential"] = {"voltage_volt": volts}
+    temporary = copy / "system.yaml.new"
+    temporary.write_text(yaml.safe_dump(content, sort_keys=False))
+    os.replace(temporary, copy / "system.yaml")
