@@ -372,7 +372,7 @@ def _load_yaml(path: Path) -> Any:
         return yaml.safe_load(path.read_text())
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; `polcouple build` writes a case directory") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, "[" a thousand times
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
 
 

@@ -88,7 +88,7 @@ def parse_backend(text: str) -> tuple[str, dict[str, Any]]:
         key, equals, value = part.partition("=")
         if not equals:
             raise InputError(f"--backend {text}: write NAME:KEY=VALUE,KEY=VALUE")
-        settings[key] = str(Path(value).resolve()) if "/" in value else yaml.safe_load(value)
+        settings[key] = str(Path(value).resolve()) if "/" in value else _value(value, f"--backend {text}")
     return name, settings
 
 
@@ -109,11 +109,15 @@ def _parse_settings(settings: list[str]) -> dict[str, Any]:
         key, equals, value = setting.partition("=")
         if not equals:
             raise InputError(f"--set {setting}: write KEY=VALUE, for example --set accuracy=1e-7")
-        try:
-            parsed[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise InputError(f"--set {setting}: the value is not valid YAML") from None
+        parsed[key.strip()] = _value(value, f"--set {setting[:80]}")
     return parsed
+
+
+def _value(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise InputError(f"{where}: the value is not valid YAML") from None
 
 
 def _positive(text: str) -> int:

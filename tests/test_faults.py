@@ -14,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from fault_cases import environment_with_faulty_backends
 from test_run import BIN, extras, properties
 
 from polcouple.backends.base import create_backend
 from polcouple.forces import ForceProvider
 from polcouple.held_state import FILE_NAME
+from polcouple.ipi_input import read_xml
 from polcouple.ipi_output import last_properties
 from polcouple.nn.dataset import Dataset
 from polcouple.units import ANGSTROM_TO_BOHR
@@ -46,7 +48,10 @@ def environment(tmp_path):
 def processes():
     """Whatever a test started is ended with it, with what that started."""
     started = []
+    # a shell that runs the tests in the background ignores Ctrl-C on behalf of all of them
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield started
+    signal.signal(signal.SIGINT, before)
     for process in started:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -316,10 +321,7 @@ def test_two_drivers_cannot_hold_charges(small_directory, address, start):
 def test_four_beads_have_the_charges_of_their_own_positions(
     small_case, small_directory, address, start, n_drivers
 ):
-    """Through one driver and through two.
-
-    Two runs are not compared: with several beads, i-PI 3.3.1 may change the trajectory at a checkpoint.
-    """
+    """Through one driver and through two."""
     prepare(small_directory, address, 6, **{'nbeads="1"': 'nbeads="4"'})
     server = ipi(start, small_directory)
     drivers = [driver(start, small_directory, backend="response") for _ in range(n_drivers)]
@@ -344,6 +346,31 @@ def test_four_beads_have_the_charges_of_their_own_positions(
         last.append(charges[-1])
     # a mixed-up replica would be seen
     assert min(np.abs(last[i] - last[j]).max() for i in range(4) for j in range(i)) > 1e-4
+
+
+def test_shipped_inputs_do_not_thread():
+    """i-PI 3.3.1 transforms all beads in one buffer, whichever thread asks."""
+    inputs = [p for p in (ROOT / "ipi_inputs").rglob("input*.xml") if "run" not in p.parent.name]
+    assert len(inputs) >= 8
+    for path in inputs:
+        assert read_xml(path).get("threading") == "False", path
+
+
+@pytest.mark.slow
+def test_four_beads_are_reproducible(small_directory, address, start, tmp_path):
+    """With a checkpoint at every step, which other threads would write."""
+    prepare(small_directory, address, 12, **{'nbeads="1"': 'nbeads="4"'})
+    runs = []
+    for _ in range(2):
+        server = ipi(start, small_directory)
+        only = driver(start, small_directory)
+        assert server.wait(90) == 0
+        assert only.wait(10) == 0
+        runs.append(properties(small_directory / "simulation.out"))
+        for path in small_directory.glob("simulation.*"):
+            path.unlink()
+    assert len(runs[0]) == 13
+    assert np.abs(runs[0] - runs[1]).max() < 1e-7 * np.abs(runs[0]).max()
 
 
 @pytest.mark.slow

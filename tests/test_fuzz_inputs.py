@@ -1,5 +1,6 @@
 """Mutated input files: a case that can be computed with, or one line that names the file; nothing else."""
 
+import contextlib
 import re
 import shutil
 from pathlib import Path
@@ -17,6 +18,8 @@ from polcouple.classical import build_system
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.errors import PolcoupleError
 from polcouple.ipi_input import init_file, output_file, read_xml, socket_addresses, step_of, time_step_ps
+from polcouple.options import parse_backend
+from polcouple.run import restart_file
 
 SYSTEM = yaml.safe_load((SMALL / "system.yaml").read_text())
 SKF = (DEFAULT_SLAKO / "C-C.skf").read_text()
@@ -66,6 +69,19 @@ def test_damaged_system_yaml(restored, text):
     valid_or_one_line(restored, "system.yaml")
 
 
+HOSTILE = ["[" * 5000, "2001-99-99", "0x_", "!!python/object/apply:os.getcwd []", "&a [*a]", "? []", "-" * 9]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_yaml(restored, text):
+    """What PyYAML answers with errors of its own, of Python's, or not at all."""
+    for whole in (text, (SMALL / "system.yaml").read_text() + "hostile: " + text + "\n"):
+        write(restored / "system.yaml", whole)
+        valid_or_one_line(restored, "system.yaml")
+    with contextlib.suppress(PolcoupleError):
+        parse_backend("nn:model=" + text.replace(",", ""))
+
+
 @RELAXED
 @given(text=damaged((SMALL / "init.xyz").read_text()))
 def test_damaged_init_xyz(restored, text):
@@ -88,6 +104,31 @@ def test_changed_words_in_init_xyz(restored, line, word, new):
 @given(text=damaged((SMALL / "input.xml").read_text()))
 def test_damaged_input_xml(tmp_path_factory, text):
     read_everything(tmp_path_factory.getbasetemp() / "input.xml", text)
+
+
+#: as i-PI writes it: what was initialised stands in arrays, and comments hold what it found out
+RESTART = re.sub(
+    "(?s)<initialize.*?</initialize>",
+    '<beads natoms="579" nbeads="1"><q shape="(1, 6)">\n[ 0.0, 1e-1, 2.5, -3.0e+00, 4.0, 5.0 ]\n</q></beads>',
+    (SMALL / "input.xml").read_text().replace("<total_steps>", "<step>40</step><total_steps>"),
+)
+
+
+@RELAXED
+@given(text=damaged(RESTART), complete=st.booleans())
+def test_damaged_restart(tmp_path_factory, text, complete):
+    """It is read, or a complete checkpoint is used in its place, or one line names what is damaged."""
+    folder = tmp_path_factory.getbasetemp() / "run"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(SMALL / "input.xml", folder)
+    write(folder / "simulation.checkpoint", RESTART if complete else text)
+    read_everything(folder / "RESTART", text)
+    try:
+        assert restart_file(folder).parent == folder
+    except PolcoupleError as error:
+        assert not complete
+        assert "\n" not in str(error)
+        assert str(folder) in str(error)
 
 
 WORDS = ["abc", "", "-1", "nan", "1e999", "²", "9" * 30, "0", "1.5", "localhost", "{part: none}", "{", "a\nb"]
