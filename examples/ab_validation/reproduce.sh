@@ -40,5 +40,5 @@ polcouple compare "$here/ipi_inputs/graphene_nacl" -o "$work/report" --input inp
     --fine-run "$work/fine"
 
 # 4. The constraint in the loss: the same frames through the two classifiers
-polcouple compare "$work/report.work/runs/dftb" -o "$work/constraint" \
+polcouple compare "$work/report.work/runs/dftb" -o "$work/constraint" --replay-frames 40 \
     --backend dftb --backend nn:model="$work/lambda_1" --backend nn:model="$work/lambda_0"

@@ -145,16 +145,19 @@ def _subjects(args: argparse.Namespace, work: Path) -> tuple[Case, list[Model], 
 
 def _runs_section(runs: Sequence[Run]) -> Section:
     columns = ("run", "backend", "steps between refreshes", "frames", "first frame (ps)", "last frame (ps)")
+    names = [run.directory.name for run in runs]
+    if len(set(names)) < len(runs):
+        names = [str(run.directory) for run in runs]
     rows = [
         (
-            run.directory.name,
+            name,
             run.backend,
             run.interval,
             len(run),
             float(run.steps[0] * run.time_step_ps),
             float(run.steps[-1] * run.time_step_ps),
         )
-        for run in runs
+        for name, run in zip(names, runs, strict=True)
     ]
     caption = "The trajectories; times count from the start of each run, what is skipped included."
     return Section(
