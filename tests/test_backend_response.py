@@ -69,3 +69,15 @@ def test_drift_is_estimated_and_warned_about():
     far = backend.solve(environment(rough_potentials(24, amplitude=0.2)), -1.0)
     assert far.residual > 100.0 * near.residual
     assert "from the reference" in far.warnings[0] and "\n" not in far.warnings[0]
+
+
+def test_reanchoring_is_exact_there_and_gives_up_conservation():
+    backend = _backend(reanchor_every=2)
+    exact = create_backend("dftb", graphene(3, 2), NOTHING, {"temperature_kelvin": 3000.0, "accuracy": 1e-9})
+    assert not backend.conservative
+    errors = []
+    for seed in range(4):
+        phi = rough_potentials(24, seed)
+        result = backend.solve(environment(phi), -1.0)
+        errors.append(np.abs(result.charges - exact.solve(environment(phi), -1.0).charges).max())
+    assert errors[2] < 1e-7 < min(errors[0], errors[1], errors[3])

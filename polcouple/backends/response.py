@@ -20,10 +20,11 @@ from pydantic import Field
 from polcouple.backends.base import ChargeDerivatives, ChargeResult, Environment
 from polcouple.backends.dftb import HamiltonianOptions
 from polcouple.dftb.expansion import Expanded, Node, at_node, between
+from polcouple.dftb.response import LinearResponse
 from polcouple.dftb.scf import FrozenElectrode, Solution
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.lattice_convolution import matrix_product
-from polcouple.errors import ConvergenceError
+from polcouple.errors import ConvergenceError, InputError
 
 #: accuracy of the self-consistent reference points, e
 _REFERENCE_ACCURACY = 1e-9
@@ -32,8 +33,11 @@ _WHOLE = 1e-9
 
 
 class Options(HamiltonianOptions):
-    """Settings of the reference calculation."""
+    """Settings of the reference calculation and of its renewal."""
 
+    reanchor_every: int = Field(
+        0, ge=0, description="solve exactly, and expand about that point, every so many refreshes; 0: never"
+    )
     warn_error: float = Field(1e-3, gt=0.0, description="estimated error of a charge to warn about, e")
 
 
@@ -55,16 +59,19 @@ class Backend:
     Whole total charges have a reference each; between them the expansion is interpolated
     (:mod:`polcouple.dftb.expansion`). The first call at a whole charge, or between two, solves the
     environment exactly once; the error found there, scaled with the square of the potentials' distance from
-    the reference, is the ``residual`` of every result.
+    the reference, is the ``residual`` of every result. With ``reanchor_every`` the energy jumps at each
+    re-anchoring, and the count is not restored on restart, so that the backend no longer counts as
+    conservative.
     """
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
         self._options = options
+        self.conservative = options.reanchor_every == 0
         self._geometry = electrode
-        self.conservative = True
         self.frozen_electrode: FrozenElectrode = options.frozen_electrode(electrode)
         self._nodes: dict[int, Node] = {}
         self._checks: dict[tuple[int, bool], _Check] = {}
+        self._since_anchor = 0
 
     def solve(
         self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
@@ -72,10 +79,17 @@ class Backend:
         """See :class:`polcouple.backends.base.ChargeBackend`.
 
         Raises:
+            InputError: ``reanchor_every`` with a total charge that is not a whole number.
             ConvergenceError: an exact reference calculation did not converge.
         """
         potentials = environment.site_potentials
         whole, fraction = _split(total_charge)
+        if self._options.reanchor_every and not fraction:
+            self._reanchor(potentials, whole)
+        elif self._options.reanchor_every:
+            raise InputError(
+                f"response: reanchor_every needs a whole total charge, not {total_charge:g} e; leave it out"
+            )
         expanded = self._expand(potentials, whole, fraction)
         charges = expanded.charges + (total_charge - expanded.charges.sum()) / len(potentials)
         distance = _distance(potentials - self._node(whole).point.site_potentials)
@@ -102,10 +116,24 @@ class Backend:
 
     def _node(self, charge: int) -> Node:
         if charge not in self._nodes:
-            point, response = self.frozen_electrode.bare_reference(float(charge))
-            product = matrix_product(response.charge_kernel, self._geometry)
-            self._nodes[charge] = Node(point, response, product)
+            self._nodes[charge] = self._new_node(*self.frozen_electrode.bare_reference(float(charge)))
         return self._nodes[charge]
+
+    def _new_node(self, point: Solution, response: LinearResponse) -> Node:
+        return Node(point, response, matrix_product(response.charge_kernel, self._geometry))
+
+    def _reanchor(self, potentials: np.ndarray, charge: int) -> None:
+        """Expand about the exact answer to ``potentials`` if it is time."""
+        if self._since_anchor >= self._options.reanchor_every:
+            exact = self._exact(potentials, float(charge))
+            before = self._nodes[charge].point
+            node = self._nodes[charge] = self._new_node(exact, self.frozen_electrode.linear_response(exact))
+            found = at_node(node, before.site_potentials).charges
+            self._checks[charge, False] = _checked(
+                exact.site_potentials - before.site_potentials, found, before
+            )
+            self._since_anchor = 0
+        self._since_anchor += 1
 
     def _check(self, potentials: np.ndarray, whole: int, fraction: float, charges: np.ndarray) -> _Check:
         """The comparison with the exact answer at this total charge, made at the first call there."""
