@@ -399,9 +399,9 @@ def _draw(measured: Sequence[Ageing], atoms: int, step_ps: float) -> matplotlib.
     middle.axhline(joined.uniform_charge_error, color="black", linestyle=":", linewidth=1)
     top.set(yscale="log", xscale="log", ylabel="force error / electrode's force")
     middle.set(yscale="log", ylabel="charge error, rms / e")
-    bottom.set(
-        yscale="log", ylabel="heat drained / J/mol/ps\nper moving atom", xlabel="age of the charges / ps"
-    )
+    bottom.set(ylabel="heat drained / J/mol/ps\nper moving atom", xlabel="age of the charges / ps")
+    # charges without an energy may heat
+    bottom.set_yscale("log" if (joined.work < 0).all() else "linear")
     top.legend(fontsize="small")
     for axes in (top, middle, bottom):
         axes.grid(which="major", color="0.9", linewidth=0.6)
