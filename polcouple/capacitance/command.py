@@ -22,6 +22,7 @@ from polcouple.compare.block_errors import LEAST_BLOCKS
 from polcouple.compare.models import Model
 from polcouple.compare.report import require_free, write_report
 from polcouple.compare.runs import require_frames
+from polcouple.electrodes import CoupledElectrodes
 from polcouple.errors import InputError
 from polcouple.ipi_input import read_xml, time_step_ps
 from polcouple.options import (
@@ -72,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
             f"--backend {args.backend}: its charges are not the derivative of an energy, so that the"
             " fluctuation formula does not hold; use metal, response or dftb"
         )
+    # refuses what has no Fermi level
+    CoupledElectrodes(case, backends, model.backend)
     work = args.output.with_name(args.output.name + ".work")
     runs = make_sweep(args, case, voltages, model, work)
     for made in runs:
@@ -141,6 +144,6 @@ def _temperature(args: argparse.Namespace, case: Case) -> float:
 
 
 def _subject(args: argparse.Namespace) -> dict[str, Any]:
-    """What the report is about, to tell it from others."""
-    others = ("backend", "settings", "slako", "voltages", "steps", "skip", "every", "input")
+    """What the report is about, to tell it from others; more voltages or steps make it a better one."""
+    others = ("backend", "settings", "slako", "every", "input")
     return {"case": str(args.case.resolve())} | {name: getattr(args, name) for name in others}

@@ -164,7 +164,7 @@ def _section(
     return Section(
         f"Electrode {name}",
         (paragraph,),
-        (Figure("quantum_capacitance", _figure(curve, own, area), caption),),
+        (Figure("quantum_capacitance", _figure(curve, own, area, k_points), caption),),
         tables,
         numbers={
             "area_nm2": 1e-2 * area * BOHR_TO_ANGSTROM**2,
@@ -186,8 +186,10 @@ def _rows(found: QuantumCapacitance, area: float) -> list[tuple[float, ...]]:
     return [tuple(float(x) for x in row) for row in zip(*columns, strict=True)]
 
 
-def _figure(curve: QuantumCapacitance, own: QuantumCapacitance, area: float) -> matplotlib.figure.Figure:
-    figure = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 5.6), layout="constrained")
+def _figure(
+    curve: QuantumCapacitance, own: QuantumCapacitance, area: float, k_points: str
+) -> matplotlib.figure.Figure:
+    figure = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 6.0), layout="constrained")
     panels = figure.subplots(2)
     names = ("differential", "integral")
     styles = line_styles(names)
@@ -197,13 +199,19 @@ def _figure(curve: QuantumCapacitance, own: QuantumCapacitance, area: float) -> 
         for number, name in enumerate(names, start=2):
             axes.plot(lines[column] * unit, lines[number], label=name, **styles[name])
             axes.plot(
-                points[column] * unit, points[number], "os"[number - 2], color=styles[name]["color"], ms=4
+                points[column] * unit,
+                points[number],
+                marker="os"[number - 2],
+                markersize=4,
+                linestyle="none",
+                color=styles[name]["color"],
+                label=f"{name}, {k_points} k-points",
             )
         axes.set_ylabel(f"quantum capacitance ({_UNIT})")
         axes.set_ylim(0.0, 1.3 * lines[2].max())
     panels[0].set_xlabel("filling (eV)")
     panels[1].set_xlabel("charge (e/nm²)")
-    panels[0].legend(frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
     return figure
 
 
