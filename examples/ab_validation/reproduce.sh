@@ -35,10 +35,11 @@ variant every_step 's|stride="100*" extra_type="charges"|stride="1" extra_type="
     polcouple run "$work/every_step" --backend response --steps 300 --output "$work/fine"
 
 # 3. The runs, and all of the report but the total charge without its constraint
-polcouple compare "$here/ipi_inputs/graphene_nacl" -o "$work/report" --input input_mts.xml --steps "$steps" --every 5 \
+polcouple compare "$here/ipi_inputs/graphene_nacl" -o "$work/report" \
+    --input input_mts.xml --steps "$steps" --every 5 --replay-frames 50 \
     --backend dftb --backend nn --backend response --backend nn:model=graphene_nacl_classifier --backend fixed \
     --fine-run "$work/fine"
 
 # 4. The constraint in the loss: the same frames through the two classifiers
-polcouple compare "$work/report.work/runs/dftb" -o "$work/constraint" --replay-frames 40 \
+polcouple compare "$work/report.work/runs/dftb" -o "$work/constraint" --replay-frames 50 \
     --backend dftb --backend nn:model="$work/lambda_1" --backend nn:model="$work/lambda_0"
