@@ -13,7 +13,15 @@ from xml.etree.ElementTree import Element
 from polcouple.case import Case, read_case
 from polcouple.command import guarded, log
 from polcouple.errors import InputError, PolcoupleError, ProtocolError
-from polcouple.ipi_input import SocketAddress, init_file, read_xml, socket_addresses, step_of, time_step_ps
+from polcouple.ipi_input import (
+    SocketAddress,
+    init_file,
+    read_xml,
+    require_sound_beads,
+    socket_addresses,
+    step_of,
+    time_step_ps,
+)
 from polcouple.options import (
     add_backend_arguments,
     add_engine_arguments,
@@ -54,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     """Serve until i-PI says EXIT. Input that must not be computed with stops i-PI, too."""
     root = None if args.unix or args.host else read_xml(args.case / args.input)
     addresses = _addresses(args, root)
+    if root is not None:
+        require_sound_beads(root, args.case / args.input)
     case = read_case(args.case, "init.xyz" if root is None else init_file(root))
     # OpenMM and ASE are imported only now, when the input is known to be good
     from polcouple.driver import connect, serve, stop_ipi

@@ -130,6 +130,23 @@ def time_step_ps(root: ElementTree.Element, path: Path) -> float:
     return value * _TIME_UNITS_PS[unit]
 
 
+def require_sound_beads(root: ElementTree.Element, path: Path) -> None:
+    """Refuse several beads that i-PI's output threads would spoil.
+
+    i-PI 3.3.1 transforms normal modes in one buffer whichever thread asks (``nm_fft``).
+
+    Raises:
+        InputError: with the cure.
+    """
+    numbers = [e.get("nbeads", "1").strip() for tag in ("initialize", "beads") for e in root.iter(tag)]
+    threads = root.get("threading", "True").strip().lower() != "false"
+    transforms = [e.get("transform", "fft").strip() for e in root.iter("normal_modes")] or ["fft"]
+    if threads and "fft" in transforms and any(number not in ("0", "1") for number in numbers):
+        raise InputError(
+            f'{path}: i-PI\'s threads may spoil several beads; write <simulation threading="False" ...>'
+        )
+
+
 def set_total_steps(root: ElementTree.Element, total_steps: int) -> None:
     """Set the step at which i-PI ends, in place."""
     element = root.find("total_steps")

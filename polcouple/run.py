@@ -28,6 +28,7 @@ from polcouple.ipi_input import (
     output_file,
     read_xml,
     rename_sockets,
+    require_sound_beads,
     set_total_steps,
     socket_addresses,
     step_of,
@@ -101,6 +102,7 @@ def prepare(case: Path, input_name: str, directory: Path) -> None:
         InputError: the case is faulty, or the directory is in use.
     """
     root = read_xml(case / input_name)
+    require_sound_beads(root, case / input_name)
     read_case(case, init_file(root))
     if directory.exists() and any(directory.iterdir()):
         _clear(directory)

@@ -17,7 +17,15 @@ from polcouple.case import read_case
 from polcouple.classical import build_system
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.errors import PolcoupleError
-from polcouple.ipi_input import init_file, output_file, read_xml, socket_addresses, step_of, time_step_ps
+from polcouple.ipi_input import (
+    init_file,
+    output_file,
+    read_xml,
+    require_sound_beads,
+    socket_addresses,
+    step_of,
+    time_step_ps,
+)
 from polcouple.options import parse_backend
 from polcouple.run import restart_file
 
@@ -129,6 +137,37 @@ def test_damaged_restart(tmp_path_factory, text, complete):
         assert not complete
         assert "\n" not in str(error)
         assert str(folder) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sound"),
+    [
+        ({}, True),
+        ({'nbeads="1"': 'nbeads="4"'}, True),
+        ({'nbeads="1"': 'nbeads="4"', ' threading="False"': ""}, False),
+        ({'nbeads="1"': 'nbeads="4"', 'threading="False"': 'threading="True"'}, False),
+        ({' threading="False"': ""}, True),
+        (
+            {
+                'nbeads="1"': 'nbeads="4"',
+                ' threading="False"': "",
+                "<ensemble>": '<normal_modes transform="matrix"/><ensemble>',
+            },
+            True,
+        ),
+    ],
+)
+def test_beads_that_threads_would_spoil_are_refused(tmp_path, changes, sound):
+    text = (SMALL / "input.xml").read_text()
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    path = tmp_path / "input.xml"
+    write(path, text)
+    with (
+        contextlib.nullcontext() if sound else pytest.raises(PolcoupleError, match="may spoil several beads")
+    ):
+        require_sound_beads(read_xml(path), path)
 
 
 WORDS = ["abc", "", "-1", "nan", "1e999", "²", "9" * 30, "0", "1.5", "localhost", "{part: none}", "{", "a\nb"]

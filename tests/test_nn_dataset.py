@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import h5py
@@ -57,6 +59,16 @@ def test_frames_appended_after_labelling_are_pending(dataset):
     dataset.append(frames(dataset.electrode, 60, seed=2))
     labels = dataset.labels("dftb", TOTAL_CHARGE)
     assert (labels.status == PENDING).sum() == 60 and len(labels.charges) == 80
+
+
+def test_a_reader_is_waited_for(dataset):
+    """HDF5 gives a file to one writer or to readers."""
+    words = "import h5py, sys, time; h5py.File(sys.argv[1]); print('open', flush=True); time.sleep(1)"
+    reader = subprocess.Popen([sys.executable, "-c", words, str(dataset.path)], stdout=subprocess.PIPE)
+    assert reader.stdout.readline()
+    dataset.append(frames(dataset.electrode, 3, seed=2))
+    assert reader.wait(20) == 0
+    assert len(dataset) == 23
 
 
 def test_units_are_attributes(dataset):
