@@ -185,11 +185,11 @@ class ChargeResponse:
 
 @dataclass(frozen=True, eq=False)
 class _AtCharge:
-    """The prior and the network's inputs at one total charge."""
+    """The prior, its slopes, and the network's input at one total charge."""
 
     terms: Terms
     slopes: Terms
-    inputs: tuple[Any, Any, Any]
+    network_input: Any
 
 
 class ResponseNet:
@@ -222,24 +222,19 @@ class ResponseNet:
         scale = correction.energy_scale
         n = len(electrode)
 
-        def evaluate(fluctuation: Any, kernel: Any, kernel_slope: Any, charge: Any) -> Any:
-            """(n + 3,): charges and energy beyond E0 + q0 . phi, slope of that energy, committee's spread."""
-            single = tf.cast(fluctuation, tf.float32)
+        def first(fluctuation: Any, charge: Any) -> Any:
+            """(n + 3,) of the correction: charges, energy, its derivative by Q, the committee's spread."""
             energies, by_potential, by_charge = correction.derivatives(
-                correction.copies(single[None]), correction.copies(charge), bank
+                correction.copies(fluctuation[None]), correction.copies(charge), bank
             )
-            by_potential -= tf.reduce_mean(by_potential, axis=2, keepdims=True)
-            induced = tf.linalg.matvec(kernel, fluctuation)
-            charges = induced + scale * _mean(by_potential[:, 0])
-            energy = 0.5 * tf.reduce_sum(induced * fluctuation) + scale * _mean(energies[:, 0])
-            quadratic = 0.5 * tf.reduce_sum(tf.linalg.matvec(kernel_slope, single) * single)
-            slope = tf.cast(quadratic, tf.float64) + scale * _mean(by_charge[:, 0])
-            spread = scale * tf.cast(tf.reduce_max(tf.math.reduce_std(by_potential, axis=0)), tf.float64)
-            return tf.concat([charges, [energy, slope, spread]], axis=0)
+            by_potential = by_potential[:, 0] - tf.reduce_mean(by_potential[:, 0], axis=1, keepdims=True)
+            spread = tf.reduce_max(tf.math.reduce_std(by_potential, axis=0))
+            means = [_mean(part) for part in (by_potential, energies, by_charge)]
+            return scale * tf.concat([*means, [tf.cast(spread, tf.float64)]], axis=0)
 
         def second(fluctuation: Any, charge: Any) -> tuple[Any, Any]:
             """(n,) mixed derivative and second derivative with respect to Q of the correction."""
-            potentials = correction.copies(tf.cast(fluctuation, tf.float32)[None])
+            potentials = correction.copies(fluctuation[None])
             charges = correction.copies(charge)
             with tf.GradientTape() as tape:
                 tape.watch([potentials, charges])
@@ -248,11 +243,10 @@ class ResponseNet:
             mixed -= tf.reduce_mean(mixed, axis=2, keepdims=True)
             return scale * _mean(mixed[:, 0]), scale * _mean(curvature[:, 0])
 
-        vector, charge = tf.TensorSpec((n,), tf.float64), tf.TensorSpec((1,), tf.float32)
-        matrices = [tf.TensorSpec((n, n), kind) for kind in (tf.float64, tf.float32)]
-        compiled = {"autograph": False, "jit_compile": True}
-        self._evaluate = tf.function(evaluate, input_signature=[vector, *matrices, charge], **compiled)
-        self._second = tf.function(second, input_signature=[vector, charge], **compiled)
+        signature = [tf.TensorSpec((n,), tf.float32), tf.TensorSpec((1,), tf.float32)]
+        compiled = {"input_signature": signature, "autograph": False, "jit_compile": True}
+        self._first = tf.function(first, **compiled)
+        self._second = tf.function(second, **compiled)
 
     def respond(self, site_potentials: np.ndarray, total_charge: float) -> Response:
         """Charges, energy and Fermi level for (n,) site potentials in Hartree/e, at any total charge.
@@ -261,14 +255,15 @@ class ResponseNet:
             ModelMismatchError: a total charge outside the range trained on.
         """
         at = self._at_charge(total_charge)
-        found = self._evaluate(site_potentials - site_potentials.mean(), *at.inputs).numpy()
+        fluctuation = site_potentials - site_potentials.mean()
+        found = self._first(fluctuation.astype(np.float32), at.network_input).numpy()
         energy, slope, spread = (float(value) for value in found[-3:])
-        charges = at.terms.charges + found[:-3]
+        charges = at.terms.charges + at.terms.kernel @ fluctuation + found[:-3]
         charges += (total_charge - charges.sum()) / len(charges)
         return Response(
             charges,
-            at.terms.energy + float((at.terms.charges * site_potentials).sum()) + energy,
-            -(at.slopes.energy + float((at.slopes.charges * site_potentials).sum()) + slope),
+            at.terms.value(site_potentials) + energy,
+            -(at.slopes.value(site_potentials) + slope),
             spread,
         )
 
@@ -280,7 +275,7 @@ class ResponseNet:
         """
         at = self._at_charge(total_charge)
         fluctuation = site_potentials - site_potentials.mean()
-        mixed, curvature = self._second(fluctuation, at.inputs[-1])
+        mixed, curvature = self._second(fluctuation.astype(np.float32), at.network_input)
         fukui = at.slopes.charges + at.slopes.kernel @ fluctuation + mixed.numpy()
         fukui += (1.0 - fukui.sum()) / len(fukui)
         hardness = self.prior.at(total_charge, order=2).value(site_potentials) + float(curvature)
@@ -291,20 +286,15 @@ class ResponseNet:
         if total_charge not in self._at:
             tf = tensorflow()
             terms, slopes = (self.prior.at(total_charge, order) for order in (0, 1))
-            inputs = (
-                tf.constant(terms.kernel),
-                tf.constant(slopes.kernel.astype(np.float32)),
-                tf.constant([total_charge], tf.float32),
-            )
             if len(self._at) == _REMEMBERED:
                 del self._at[next(iter(self._at))]
-            self._at[total_charge] = _AtCharge(terms, slopes, inputs)
+            self._at[total_charge] = _AtCharge(terms, slopes, tf.constant([total_charge], tf.float32))
         return self._at[total_charge]
 
     @property
     def traces(self) -> int:
         """How often the function behind :meth:`respond` was traced and compiled; never more than once."""
-        return int(self._evaluate.experimental_get_tracing_count())
+        return int(self._first.experimental_get_tracing_count())
 
     def usual_disagreement(self, total_charge: float) -> float:
         """Largest disagreement on held-out frames at the nearest total charge trained on, in e."""
