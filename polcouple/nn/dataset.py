@@ -350,7 +350,7 @@ class Dataset:
             except OSError as error:
                 if "truncated" in str(error):
                     raise InputError(f"{self.path}: truncated; copy it again or sample anew") from None
-                if "lock" not in str(error):
+                if "unable to lock" not in str(error):
                     raise InputError(f"{self.path}: not a readable HDF5 file") from None
                 if time.monotonic() > deadline:
                     raise InputError(f"{self.path}: another process has it open; try again") from None
