@@ -15,7 +15,7 @@ X = x_1, x_2, the parts of the voltage that fill the electrodes, give the capaci
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,11 +69,12 @@ def at_voltage(frames: Frames, temperature: float) -> AtVoltage:
     def of(function: Callable[[np.ndarray], np.ndarray]) -> Estimate:
         return estimate(blocks, function)
 
+    taken = of(lambda mean: _shares(0.0, mean[1:3]))
     return AtVoltage(
         frames.voltage,
         len(frames.charges),
         of(lambda mean: np.asarray(mean[0])),
-        of(lambda mean: _shares(potential, mean[1:3])),
+        replace(taken, value=taken.value + potential * np.array([1.0, 1.0, 0.0, 0.0])),
         _each(blocks, integral) if potential else _unknown(blocks),
         _each(blocks, differential),
         of(lambda mean: np.asarray((mean[3] - mean[0] ** 2) / temperature)),

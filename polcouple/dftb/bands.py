@@ -10,11 +10,12 @@ from a self-consistent calculation with fewer k-points, as is usual for densitie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from polcouple.dftb.blocks import monkhorst_pack
+from polcouple.dftb.blocks import find_blocks, monkhorst_pack
 from polcouple.dftb.hamiltonian import Orbitals, build_orbitals, find_pairs, hamiltonian_overlap
 from polcouple.dftb.skf import Parameters
 from polcouple.electrode import Electrode
@@ -60,29 +61,26 @@ class Bands:
             hamiltonian_overlap(self._orbitals, electrode.symbols, pairs, parameters, k) for k in points
         ]
         phases = np.exp(-2j * np.pi * (self._shifts @ points.T)) / len(points)
-        n = len(self._orbitals)
         self._electrons = float(self._orbitals.occupation.sum())
         self._reciprocal = np.linalg.inv(electrode.cell)
-        #: (2, n_shifts, n n) of H0 and S, real
-        self._images = [(phases @ np.array([m[i] for m in matrices]).reshape(-1, n * n)).real for i in (0, 1)]
+        #: orbitals (n,) of each block, and H0 and S (n_shifts, n n) between them, real
+        self._blocks = [
+            (block, [_images(phases, [pair[i] for pair in matrices], block) for i in (0, 1)])
+            for block in find_blocks(matrices)
+        ]
 
     def energies(self, k_points: np.ndarray, potential: np.ndarray | float = 0.0) -> np.ndarray:
         """Band energies (m, n_orbitals) in Hartree at ``k_points`` (m, 3) in units of reciprocal vectors.
 
         ``potential`` (n_atoms,) is the potential energy of an electron at the atoms in Hartree.
         """
-        n = len(self._orbitals)
         at_orbital = np.broadcast_to(potential, self._orbitals.atom.max() + 1)[self._orbitals.atom]
-        mean = 0.5 * (at_orbital[:, None] + at_orbital)
-        step = max(1, _CHUNK // n**2)
+        step = max(1, _CHUNK // len(self._orbitals) ** 2)
         found = []
         for start in range(0, len(k_points), step):
             phases = np.exp(2j * np.pi * (k_points[start : start + step] @ self._shifts.T))
-            h0, overlap = ((phases @ images).reshape(-1, n, n) for images in self._images)
-            # S = L L^H turns it into an ordinary problem
-            inverse = np.linalg.inv(np.linalg.cholesky(overlap))
-            turned = inverse @ (h0 + mean * overlap) @ inverse.conj().swapaxes(1, 2)
-            found.append(np.linalg.eigvalsh(turned))
+            energies = [_eigenvalues(phases, images, at_orbital[block]) for block, images in self._blocks]
+            found.append(np.sort(np.concatenate(energies, axis=1), axis=1))
         return np.concatenate(found)
 
     def levels(self, mesh: tuple[int, int, int], potential: np.ndarray | float = 0.0) -> Levels:
@@ -105,3 +103,19 @@ class Bands:
         if closed > 0.1 * opened:
             raise InputError(f"the bands do not touch at the k-point {list(tip)}; give the tip of a cone")
         return float(opened / (4.0 * np.pi * np.linalg.norm(self._reciprocal @ step)))
+
+
+def _images(phases: np.ndarray, matrices: Sequence[np.ndarray], block: np.ndarray) -> np.ndarray:
+    """(n_shifts, n n) of a block of matrices (n_orbitals, n_orbitals) on the small mesh."""
+    chosen = np.array([matrix[np.ix_(block, block)] for matrix in matrices])
+    return np.asarray((phases @ chosen.reshape(len(matrices), -1)).real)
+
+
+def _eigenvalues(phases: np.ndarray, images: Sequence[np.ndarray], potential: np.ndarray) -> np.ndarray:
+    """(m, n) of a block in the ``potential`` (n,) at its orbitals."""
+    n = len(potential)
+    h0, overlap = ((phases @ image).reshape(-1, n, n) for image in images)
+    hamiltonian = h0 + 0.5 * (potential[:, None] + potential) * overlap
+    # S = L L^H turns it into an ordinary problem
+    inverse = np.linalg.inv(np.linalg.cholesky(overlap))
+    return np.asarray(np.linalg.eigvalsh(inverse @ hamiltonian @ inverse.conj().swapaxes(1, 2)))
