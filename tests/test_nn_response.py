@@ -203,6 +203,7 @@ def test_labels_without_energies_train_the_charges(tmp_path):
     assert rows["this model, Q = 0 e"].rmse < 0.95 * rows["linear response alone, Q = 0 e"].rmse
 
 
+@pytest.mark.slow
 def test_the_other_split_is_scored_beside(tmp_path):
     dataset = labelled_dataset(tmp_path / "data.h5", 30, (0.0,))
     options = ResponseOptions(filters=2, width=8, members=2, max_epochs=2, compare_splits=True)
@@ -212,6 +213,7 @@ def test_the_other_split_is_scored_beside(tmp_path):
     assert "| this model, all charges, random split |" in card and "for 2 epochs in" in card
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_net(trained, tmp_path):
     dataset = labelled_dataset(tmp_path / "data.h5", 60, CHARGES)
     given = {"filters": 3, "width": 12, "members": 2, "max_epochs": 1, "learning_rate": 1e-5}

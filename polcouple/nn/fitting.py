@@ -182,7 +182,7 @@ class _State:
 
 
 def _digest(options: FitOptions, purpose: str) -> str:
-    limits = {"max_epochs", "max_minutes", "patience"}
+    limits = {"max_epochs", "max_minutes", "compare_minutes", "patience"}
     text = json.dumps(options.model_dump(mode="json", exclude=limits), sort_keys=True) + purpose
     return hashlib.sha256(text.encode()).hexdigest()
 
