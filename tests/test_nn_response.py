@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from capacitor_cases import capacitor, noise, seen
 from nn_cases import electrolyte, frames, labelled_dataset, prior, sheet
 
 from polcouple.backends.base import Environment, create_backend
+from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError, ModelMismatchError
 from polcouple.nn.dataset import Dataset
 from polcouple.nn.model_files import load_model_files
@@ -12,6 +14,7 @@ from polcouple.nn.models import load_model
 from polcouple.nn.response_net import pair_orbits
 from polcouple.nn.response_training import ResponseOptions, train_response
 from polcouple.nn.symmetry import lattice_symmetries
+from polcouple.units import HARTREE_TO_EV
 
 CHARGES = (-1.0, 0.0)
 
@@ -236,3 +239,17 @@ def test_training_goes_on_from_a_net(trained, tmp_path):
             "dftb",
             ResponseOptions(**given | {"filters": 4}, start=trained),
         )
+
+
+def test_two_sheets_at_a_voltage(trained):
+    """The net's energy at any charge: the voltage holds, and the charges are the grand potential's slope."""
+    case = capacitor(12.0, 40.0, charges=(-0.4, -0.6), potential={"voltage_volt": 0.05})
+    backend = create_electrodes(case, "nn", {"model": str(trained)})
+    assert backend.conservative
+    phi, change = noise(case, 0.01), noise(case, 1e-3, seed=1)
+    result = backend.solve(seen(case, phi), -1.0)
+    lower, upper = result.fermi_levels
+    assert (upper - lower) * HARTREE_TO_EV == pytest.approx(0.05, abs=1e-4)
+    assert result.total_charges.sum() == pytest.approx(-1.0, abs=1e-9)
+    energies = [backend.solve(seen(case, phi + s * change), -1.0, result).energy for s in (1, -1)]
+    assert energies[0] - energies[1] == pytest.approx(2.0 * result.charges @ change, rel=1e-3)
