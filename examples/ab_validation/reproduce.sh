@@ -28,18 +28,21 @@ for weight in 1 0; do
         --max-epochs 800 --learning-rate 1e-3 --sum-weight "$weight"
 done
 
-# 2. Frames at every step, for charges held for a few steps
+# 2. Frames at every step and over 10 ps, for charges held for a few steps and for 5 ps
 variant every_step 's|stride="100*" extra_type="charges"|stride="1" extra_type="charges"|
     s|filename="positions" stride="1000"|filename="positions" stride="1"|'
 [ -e "$work/fine/RESTART" ] ||
     polcouple run "$work/every_step" --backend response --steps 300 --output "$work/fine"
+variant every_100fs 's|filename="positions" stride="1000"|filename="positions" stride="50"|'
+[ -e "$work/long/RESTART" ] || polcouple run "$work/every_100fs" --input input_mts.xml \
+    --backend response --steps 5000 --output "$work/long"
 
-# 3. The runs, and all of the report but the total charge without its constraint
+# 3. Runs with five backends: their charges on the same frames, their liquids
 polcouple compare "$here/ipi_inputs/graphene_nacl" -o "$work/report" \
     --input input_mts.xml --steps "$steps" --every 5 --replay-frames 50 \
-    --backend dftb --backend nn --backend response --backend nn:model=graphene_nacl_classifier --backend fixed \
-    --fine-run "$work/fine"
+    --backend dftb --backend nn --backend response --backend nn:model=graphene_nacl_classifier --backend fixed
 
-# 4. The constraint in the loss: the same frames through the two classifiers
-polcouple compare "$work/report.work/runs/dftb" -o "$work/constraint" --replay-frames 50 \
-    --backend dftb --backend nn:model="$work/lambda_1" --backend nn:model="$work/lambda_0"
+# 4. The constraint in the loss, the paper's network on ions, stale charges
+polcouple compare "$work/long" -o "$work/constraint" --replay-frames 50 --fine-run "$work/fine" \
+    --backend dftb --backend nn:model="$work/lambda_1" --backend nn:model="$work/lambda_0" \
+    --backend nn:model=graphene_nacl_classifier_ions

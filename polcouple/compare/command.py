@@ -86,7 +86,8 @@ def run(args: argparse.Namespace) -> int:
         sections += liquid.sections(runs)
     if runs:
         sections.append(_stale_section(args, [*fine, runs[0]]))
-    write_report(args.output, f"A/B validation: {case.directory.resolve().name}", _comparison(args), sections)
+    names = ", ".join(path.resolve().name for path in args.paths)
+    write_report(args.output, f"A/B validation: {names}", _comparison(args), sections)
     log(f"written to {args.output / 'report.html'}")
     return 0
 

@@ -70,8 +70,9 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Backend and directory, for legends and tables."""
-        return f"{self.backend} ({self.directory.name})"
+        """Backend and directory, for legends and tables; or a directory that begins with the backend."""
+        directory = self.directory.name
+        return directory if directory.startswith(self.backend) else f"{self.backend} ({directory})"
 
     @cached_property
     def steps(self) -> np.ndarray:
