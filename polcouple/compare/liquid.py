@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from polcouple.compare import held_potential
 from polcouple.compare.gather import LEAST_FRAMES, gather
 from polcouple.compare.liquid_sections import (
     charge_section,
@@ -38,5 +39,7 @@ def sections(runs: Sequence[Run]) -> list[Section]:
         charge_section(liquids),
         potential_section(liquids),
     ]
+    if runs[0].case.system.potential is not None:
+        parts.append(held_potential.section(runs))
     quantities = [quantity for _, found in parts for quantity in found]
     return [difference_section(liquids, quantities), *(section for section, _ in parts)]

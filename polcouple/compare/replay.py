@@ -123,7 +123,7 @@ def replay(
     return Replay(
         models[0].label,
         charges,
-        null_charges(reference, reference),
+        _null_charges(case, reference),
         {name: values for name, values in sums.items() if np.isfinite(values).all()},
         {m.label: np.array([r.seconds for r in row]) for m, row in zip(models, rows, strict=True)},
         times,
@@ -134,6 +134,12 @@ def replay(
         case.cell,
         common_binning(models, reference),
     )
+
+
+def _null_charges(case: Case, reference: np.ndarray) -> dict[str, np.ndarray]:
+    """Charges (f, n) of no model; uniform over each electrode, with the charge that it has."""
+    parts = [null_charges(reference[:, own], reference[:, own]) for own in case.electrode_slices]
+    return {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,89 @@
+"""Runs at a held potential: how much charge flowed, and what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from polcouple.compare.block_errors import Blocks, Estimate, estimate
+from polcouple.compare.differences import Quantity
+from polcouple.compare.runs import Run, labels
+from polcouple.compare.section import Figure, Section, Table
+from polcouple.compare.style import WIDTH_INCHES, line_styles
+from polcouple.units import BOHR_TO_ANGSTROM
+
+#: e / (V Angstrom^2) in microfarad per square centimetre
+_MICROFARAD_PER_CM2 = 1602.176634
+
+
+def section(runs: Sequence[Run]) -> tuple[Section, list[Quantity]]:
+    """Charge of the first electrode in time, of runs at a voltage or at a Fermi level; one line a run."""
+    held = runs[0].case.system.potential
+    assert held is not None
+    names = labels(runs)
+    series = [_first_charge(run) for run in runs]
+    means = [_moment(charges) for _, charges in series]
+    spreads = [_moment(charges, spread=True) for _, charges in series]
+    electrode = runs[0].case.system.electrodes[0].name
+    columns = [
+        "run",
+        f"charge of {electrode} (e)",
+        "charge, error (e)",
+        "its fluctuation (e)",
+        "fluctuation, error (e)",
+    ]
+    rows: list[tuple[str | float | None, ...]] = [
+        (name, float(mean.value), _finite(mean), float(spread.value), _finite(spread))
+        for name, mean, spread in zip(names, means, spreads, strict=True)
+    ]
+    words = [f"The Fermi level of {electrode} is held at {held.fermi_level_ev} eV."]
+    if held.voltage_volt is not None:
+        words = [f"{electrode} is held at {held.voltage_volt:g} V against the other electrode."]
+    if held.voltage_volt:
+        area = abs(float(np.linalg.det(runs[0].case.cell[:2, :2]))) * BOHR_TO_ANGSTROM**2
+        unit = _MICROFARAD_PER_CM2 / (area * held.voltage_volt)
+        columns += ["integral capacitance (µF/cm²)", "capacitance, error (µF/cm²)"]
+        rows = [
+            (*row, float(mean.value) * unit, None if _finite(mean) is None else float(mean.error) * abs(unit))
+            for row, mean in zip(rows, means, strict=True)
+        ]
+    canvas = Canvas(figsize=(WIDTH_INCHES, 3.0), layout="constrained")
+    axes = canvas.subplots()
+    for (name, style), (times, charges) in zip(line_styles(names).items(), series, strict=True):
+        axes.plot(times, charges, label=name, **style)
+    axes.set(xlabel="time / ps", ylabel=f"charge of {electrode} / e")
+    axes.legend(fontsize="small")
+    caption = f"Charge that the source has moved onto {electrode}. Errors by blocks."
+    found = Section(
+        "Charge at the held potential",
+        tuple(words),
+        (Figure("held_potential_charge", canvas, caption),),
+        (Table("held_potential", tuple(columns), rows, caption),),
+        numbers={str(row[0]): dict(zip(columns[1:], row[1:], strict=True)) for row in rows},
+    )
+    return found, [Quantity(f"charge of {electrode} (e)", means)]
+
+
+def _first_charge(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Times in ps and the first electrode's total charge in e, of every frame of charges."""
+    own = run.case.electrode_slices[0]
+    frames = [(step * run.time_step_ps, float(charges[own].sum())) for step, charges in run.charges()]
+    times, charges = np.array(frames).T
+    return times, charges
+
+
+def _moment(values: np.ndarray, spread: bool = False) -> Estimate:
+    """Mean, or standard deviation, with its error."""
+    blocks = Blocks()
+    for value in values - values.mean():
+        blocks.add(np.array([value, value**2]))
+    if spread:
+        return estimate(blocks, lambda mean: np.sqrt(np.maximum(mean[..., 1] - mean[..., 0] ** 2, 0.0)))
+    found = estimate(blocks, lambda mean: mean[..., 0])
+    return Estimate(found.value + values.mean(), found.error, found.blocks, found.converged)
+
+
+def _finite(result: Estimate) -> float | None:
+    return float(result.error) if np.isfinite(result.error) else None
