@@ -218,7 +218,8 @@ def held_states(
     """
     if backend.conservative and interval == 1 and not counted:
         return None
-    identity = f"{settings} {case.total_charge} {interval}"
+    held = case.system.potential or case.total_charge
+    identity = f"{settings} {held} {interval}"
     return HeldStates(case.directory / FILE_NAME, identity, len(case), len(case.electrode), first_step)
 
 
