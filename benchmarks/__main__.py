@@ -1,28 +1,28 @@
 """Measures what a step costs and how it grows, and writes the tables and figures of docs/speed.md.
 
-    python -m benchmarks [NAME ...]          # names or beginnings of names; all that are not measured yet
-    python -m benchmarks --again NAME ...    # measure again
+    python -m benchmarks [NAME ...]          # names or patterns ('ipi_*'); all that are not measured yet
+    python -m benchmarks --again NAME ...    # measure once more; the least disturbed run counts
     python -m benchmarks --list
     python -m benchmarks --write             # only write docs/speed.md and its figures from what was measured
 
 Every item runs in a process of its own and is kept in benchmarks/results.json as soon as it is measured, so
 that a run that was stopped goes on where it was. Keep the machine quiet: what other programs took meanwhile
-is shown, and an item is measured once more if that was more than a tenth of a core.
+is shown and kept.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
+import tempfile
+from fnmatch import fnmatch
+from pathlib import Path
 
 from benchmarks import results
 from benchmarks.items import ITEMS
-
-#: processor time of other programs, in cores, that spoils a measurement
-_NOISE = 0.1
-_ATTEMPTS = 2
 
 
 def main() -> int:
@@ -35,21 +35,21 @@ def main() -> int:
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--answer", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
-        measured = ITEMS[args.child]()
-        results.store(args.child, measured)
+        args.answer.write_text(json.dumps(ITEMS[args.child]()))
         return 0
     if args.list:
         print("\n".join(ITEMS))
         return 0
     if not args.write:
-        names = [n for n in ITEMS if not args.names or any(n.startswith(given) for given in args.names)]
+        names = [n for n in ITEMS if not args.names or any(fnmatch(n, given) for given in args.names)]
         if not names:
-            print(f"no item begins with {' or '.join(args.names)}; see --list", file=sys.stderr)
+            print(f"no item is called {' or '.join(args.names)}; see --list", file=sys.stderr)
             return 2
         known = results.load()
-        failed = [name for name in names if (args.again or name not in known) and not _measured(name)]
+        failed = [n for n in names if (args.again or n not in known) and not _measured(n)]
         if failed:
             print(f"failed: {', '.join(failed)}", file=sys.stderr)
             return 1
@@ -63,17 +63,15 @@ def _measured(name: str) -> bool:
     """Measure one item in a process of its own; whether that worked."""
     # i-PI's and our own small matrix products must not leave threads spinning on the few cores
     environment = {"OPENBLAS_THREAD_TIMEOUT": "4", **os.environ}
-    for attempt in range(_ATTEMPTS):
+    with tempfile.TemporaryDirectory() as scratch:
+        answer = Path(scratch) / "answer.json"
         with results.Load() as load:
-            words = [sys.executable, "-m", "benchmarks", "--child", name]
+            words = [sys.executable, "-m", "benchmarks", "--child", name, "--answer", str(answer)]
             done = subprocess.run(words, cwd=results.ROOT, env=environment, stdout=subprocess.DEVNULL)
         print(f"{name}: other programs took {load.others:.2f} cores", flush=True)
         if done.returncode:
             return False
-        if load.others < _NOISE or attempt == _ATTEMPTS - 1:
-            break
-    entry = results.load()[name]
-    results.store(name, entry["measured"], others=load.others)
+        results.store(name, json.loads(answer.read_text()), load.others)
     return True
 
 

@@ -1,9 +1,9 @@
 """A case in LAMMPS, with the electrode's charges from its ELECTRODE package at constant total charge.
 
-The force field is the case's own: flexible water, Lennard-Jones truncated at the cut-off (the case's switch
-is left out; LAMMPS has no such form), particle-mesh Coulomb, harmonic walls. The electrode's atoms are frozen,
-have Gaussian charges, and no Lennard-Jones among themselves. Two ranks share the sheet's plane, because above
-the liquid there is vacuum.
+The force field is the case's own: flexible water, Lennard-Jones truncated at the cut-off (without the case's
+switch, a form that LAMMPS has not), particle-mesh Coulomb, harmonic walls. The electrode's atoms are frozen,
+have Gaussian charges, and no Lennard-Jones among themselves. Two ranks share the plane of the sheet, because
+above the liquid there is vacuum.
 
 Source of the method: L. J. V. Ahrens-Iwers et al., J. Chem. Phys. 157, 084801 (2022).
 """

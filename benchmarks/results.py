@@ -1,4 +1,4 @@
-"""Results of the benchmarks: one JSON file, an entry an item, with the machine they were measured on."""
+"""Results of the benchmarks: one JSON file, a list of runs an item, with the machine they ran on."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ def load(path: Path = FILE) -> dict[str, Any]:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def store(name: str, measured: object, path: Path = FILE, others: float = 0.0) -> None:
-    """Add or replace an entry; the file is replaced only when the new one is complete.
+def store(name: str, measured: object, others: float = 0.0, path: Path = FILE) -> None:
+    """Add a run to an entry; the file is replaced only when the new one is complete.
 
     ``others`` is the processor time that other programs took meanwhile, in cores.
     """
     entries = load(path)
     entries["machine"] = machine()
-    entries[name] = {
+    run = {
         "measured": measured,
         "other_programs_cores": round(others, 3),
         "when": time.strftime("%Y-%m-%d %H:%M"),
         "commit": _commit(),
     }
+    entries.setdefault(name, []).append(run)
     temporary = path.with_name(path.name + ".new")
     temporary.write_text(json.dumps(entries, indent=1, sort_keys=True) + "\n")
     os.replace(temporary, path)

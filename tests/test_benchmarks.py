@@ -1,0 +1,107 @@
+"""The benchmarks can be imported, and their functions work on toy-sized runs; no time is asserted."""
+
+import importlib
+import shutil
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT, SMALL
+
+from polcouple.case import read_case
+
+sys.path.insert(0, str(ROOT))
+results = importlib.import_module("benchmarks.results")
+report = importlib.import_module("benchmarks.report")
+items = importlib.import_module("benchmarks.items")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "agreement",
+        "dftb",
+        "ipi_steps",
+        "lammps_electrode",
+        "openmm_steps",
+        "qm",
+        "scaling",
+        "site_potentials",
+    ],
+)
+def test_modules_are_importable(name):
+    importlib.import_module(f"benchmarks.{name}")
+
+
+def test_every_step_of_the_table_is_an_item():
+    assert {name for name, _, _ in report.STEPS} <= set(items.ITEMS)
+
+
+def test_shares_add_up():
+    steps = importlib.import_module("benchmarks.ipi_steps")
+    marks = [{"wall": 0.02 * n, "forces": 0.015 * n, "i-PI and socket": 0.004 * n} for n in range(41)]
+    shares = steps.shares(marks)
+    assert shares["total"] == pytest.approx(20.0)
+    assert shares["rest"] == pytest.approx(1.0)
+    assert shares["forces"] + shares["i-PI and socket"] + shares["rest"] == pytest.approx(shares["total"])
+
+
+def test_openmm_steps_of_the_small_case():
+    steps = importlib.import_module("benchmarks.openmm_steps")
+    case = read_case(SMALL)
+    for method in ("fixed", "matrix", "cg"):
+        assert len(steps.milliseconds(case, method, 1)) == 1
+
+
+def test_lammps_data_has_the_case(tmp_path):
+    lammps = importlib.import_module("benchmarks.lammps_electrode")
+    case = read_case(SMALL)
+    lammps.write_data(case, tmp_path / "case.data")
+    text = (tmp_path / "case.data").read_text()
+    rows = [line.split() for line in text.partition("Atoms")[2].partition("Bonds")[0].strip().splitlines()]
+    assert len(rows) == len(case)
+    assert sum(float(row[3]) for row in rows) == pytest.approx(0.0, abs=1e-6)
+    assert f"{2 * len(case.water_oxygens)} bonds" in text
+    script = lammps.input_script(case, "mat_inv", 1e-4, 1, 1)
+    assert f"electrode/conq {case.total_charge:g} {lammps.ETA} algo mat_inv" in script
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("lmp") is None, reason="LAMMPS is not installed")
+def test_lammps_computes_the_same_forces():
+    errors = importlib.import_module("benchmarks.agreement").force_errors(SMALL, (1e-6,))
+    assert max(errors.values()) < 2e-4
+
+
+def test_qm_and_scaling_of_toy_sizes():
+    qm = importlib.import_module("benchmarks.qm")
+    scaling = importlib.import_module("benchmarks.scaling")
+    potentials = qm.smooth_potentials(qm.sheet(24), 2)
+    assert potentials.shape == (2, 24)
+    assert 0.1 * qm.STRENGTH < potentials.std() < 3.0 * qm.STRENGTH
+    measured = qm.measure(24, warm=1)
+    assert measured["carbons"] == 24
+    assert measured["memory_mib"] > 0.0
+    points = scaling.response(((1, 1),))
+    assert points[0]["atoms"] == 336
+    assert scaling.exponent(np.array([1.0, 2.0, 4.0]), np.array([3.0, 12.0, 48.0])) == pytest.approx(2.0)
+
+
+def test_results_are_kept_and_reported(tmp_path):
+    path = tmp_path / "results.json"
+    results.store("openmm_fixed", {"total": 12.0}, path=path)
+    results.store("openmm_fixed", {"total": 10.0}, others=0.5, path=path)
+    shares = {"total": 20.0, "forces": 12.0, "charges": 3.0, "i-PI and socket": 4.0, "rest": 1.0}
+    results.store("ipi_fixed", shares, path=path)
+    entries = results.load(path)
+    assert entries["machine"]["python"]
+    assert report.best(entries, "openmm_fixed") == {"total": 10.0}
+    page = tmp_path / "speed.md"
+    page.write_text("before\n<!-- steps -->\nold\n<!-- end -->\nafter\n")
+    report.write(entries, page, tmp_path)
+    text = page.read_text()
+    assert "old" not in text
+    assert text.startswith("before")
+    assert text.endswith("after\n")
+    assert "| 20.0 | 2.00 | 1.00 | 2.16 | forces 12.0, charges 3.0," in text
+    assert (tmp_path / "speed_steps.png").stat().st_size > 0
