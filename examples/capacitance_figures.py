@@ -12,12 +12,18 @@ from pathlib import Path
 import matplotlib.figure
 import numpy as np
 
-from polcouple.build import GRAPHENE_CELL
+from polcouple.backends.base import create_backend
+from polcouple.capacitance.frames import evaluate
+from polcouple.case import read_case
+from polcouple.compare.block_errors import Blocks, estimate
+from polcouple.compare.models import Model
+from polcouple.compare.runs import read_run
 from polcouple.compare.style import line_styles
 from polcouple.dftb.bands import Bands
 from polcouple.dftb.quantum_capacitance import QuantumCapacitance, cone_capacitance, rigid
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.electrode import Electrode
+from polcouple.packing import GRAPHENE_CELL
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
     ATOMIC_TO_MICROFARAD_PER_CM2,
@@ -26,6 +32,9 @@ from polcouple.units import (
     KELVIN_TO_HARTREE,
 )
 
+CASE = Path(__file__).parent.parent / "ipi_inputs" / "graphene_capacitor_small"
+#: of each run, for the comparison on the same frames
+SKIPPED_PS = 5.0
 NAMES = {"metal": "metal", "response": "graphene"}
 UNIT = "µF/cm²"
 ROOM = 300.0 * KELVIN_TO_HARTREE
@@ -37,10 +46,11 @@ ANCHOR_PER_NM2 = 4.0 / 8.80
 
 
 def main() -> None:
-    """Draw the figures, and print the numbers of the last."""
+    """Draw the figures, and print what the page says beside the tables of the reports."""
     source, output = Path(sys.argv[1]), Path(sys.argv[2])
     sweep_figure(source).savefig(output / "capacitance_sweep.png", dpi=130)
     time_figure(source).savefig(output / "capacitance_time.png", dpi=130)
+    same_frames(source)
     cone_figure().savefig(output / "capacitance_cone.png", dpi=130)
 
 
@@ -104,6 +114,33 @@ def time_figure(source: Path) -> matplotlib.figure.Figure:
     panels[-1].set_xlabel("time (ps)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
     return figure
+
+
+def same_frames(source: Path) -> None:
+    """Print what a metal and graphene do on the frames of graphene's runs, whose liquid is then the same."""
+    case = read_case(CASE)
+    models = {name: Model(name, name, {}, dict(case.system.backends.get(name, {}))) for name in NAMES}
+    backends = {
+        name: [create_backend(name, one, case.electrolyte, model.settings) for one in case.electrodes]
+        for name, model in models.items()
+    }
+    unit = ATOMIC_TO_MICROFARAD_PER_CM2 / float(np.linalg.norm(np.cross(case.cell[0], case.cell[1])))
+    for path in sorted((source / "response.work" / "runs").iterdir()):
+        volts = float(path.name[:-1])
+        run = read_run(path / "response", SKIPPED_PS)
+        metal, graphene = (
+            evaluate(run, volts, models[name], backends[name], source / "same") for name in NAMES
+        )
+        blocks = Blocks()
+        for change in graphene.charges - metal.charges:
+            blocks.add(change)
+        found = estimate(blocks)
+        print(
+            f"{volts:g} V, frames of graphene: metal {metal.charges.mean():+.4f} e, graphene"
+            f" {graphene.charges.mean():+.4f} e, difference {found.value:+.4f} +- {found.error:.4f} e;"
+            f" dQ/dU at fixed nuclei {metal.charge_slopes.mean() * unit:.3f} and"
+            f" {graphene.charge_slopes.mean() * unit:.3f} {UNIT}"
+        )
 
 
 def cone_figure() -> matplotlib.figure.Figure:
