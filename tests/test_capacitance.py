@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -120,6 +121,19 @@ def test_sweep_gives_the_same(sweep):
         assert found.error[1] / found.value[1] == pytest.approx(
             found.error[0] / found.value[0] * found.value[1] / found.value[0], rel=1e-3
         )
+
+
+def test_total_without_parts(sweep):
+    """A backend that does not tell how far levels are filled gives the total alone."""
+    nothing = np.full_like(sweep[0].fillings, np.nan)
+    low, high = (replace(one, fillings=nothing, filling_slopes=nothing) for one in sweep[1:])
+    found, whole = at_voltage(low, TEMPERATURE), at_voltage(sweep[1], TEMPERATURE)
+    assert np.isnan(found.differential.value[1:]).all()
+    assert found.differential.value[0] == whole.differential.value[0]
+    assert found.differential.error[0] == whole.differential.error[0]
+    step, known = between(low, high), between(*sweep[1:])
+    assert np.isnan(step.value[1:]).all()
+    assert (step.value[0], step.error[0]) == pytest.approx((known.value[0], known.error[0]))
 
 
 def test_integral_capacitance(sweep):

@@ -115,7 +115,9 @@ def between(low: Frames, high: Frames) -> Between:
 
 def _along(direction: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """The combination of Q, x_1 and x_2 with ``direction`` (3,), of :func:`_blocks`' means."""
-    return lambda mean: np.asarray(direction @ mean[:3])
+    # what does not count may be unknown
+    counts = np.flatnonzero(direction)
+    return lambda mean: np.asarray(direction[counts] @ mean[counts])
 
 
 def _blocks(frames: Frames) -> Blocks:
