@@ -262,6 +262,7 @@ def from_case(tmp_path_factory):
     return output, words
 
 
+@pytest.mark.slow
 def test_from_case_to_report(from_case):
     output, _ = from_case
     numbers = json.loads((output / "numbers.json").read_text())
@@ -273,6 +274,7 @@ def test_from_case_to_report(from_case):
     assert {path.name for path in output.parent.iterdir()} == {"out", "out.work"}
 
 
+@pytest.mark.slow
 def test_repeated_command_keeps_the_runs(from_case, capsys, monkeypatch):
     output, words = from_case
     runs = output.with_name("out.work") / "runs"
