@@ -11,7 +11,7 @@ E0, q0 and K are cubic Hermite interpolants in Q, so that E and its first deriva
 At the nodes E0, mu0, q0, f0 and K are those of SCC-DFTB. Where a shell of levels is just filled, mu0 jumps
 within less than 1e-6 e of Q, logarithmically on either side; :func:`bracketed` puts nodes close to such a
 charge, so that the jump is spread over 0.02 e to either side and no further. There, and only there, is mu no
-monotone function of Q: it undershoots by a third of the half jump.
+monotone function of Q: it undershoots by up to a third of half the jump.
 """
 
 from __future__ import annotations
