@@ -46,6 +46,10 @@ from polcouple.units import EV_TO_HARTREE
 _POTENTIAL_TOLERANCE = 1e-8
 #: charge flows until the last step, which is taken by linear response, is shorter (e)
 _CHARGE_TOLERANCE = 1e-6
+#: a slope of the grand potential above this (Hartree/e) is not taken for zero, however hard the electrodes:
+#: in a gap the search goes on by steps from _PROBE (e), each twice as long as the one before
+_LEVEL_TOLERANCE = 1e-5
+_PROBE = 1e-4
 #: no step of the charge is longer (e)
 _LONGEST_STEP = 1.0
 #: slopes of the grand potential that differ by more (Hartree/e) tell the hardness between them
@@ -259,6 +263,7 @@ class _Flow:
         self.hardness = sum(d.hardness for d in derivatives) + float(self.fukui @ kernel @ self.fukui)
         self._last: tuple[float, float] | None = None
         self._bounds = [-np.inf, np.inf]
+        self._probe = _PROBE
 
     def step(self, charge: float, solved: Sequence[ChargeResult]) -> tuple[float, float]:
         """dOmega/dQ_1 at Q_1 = ``charge`` in Hartree/e, and the step of Q_1 in e that makes it vanish."""
@@ -270,9 +275,12 @@ class _Flow:
         self._last = (charge, excess)
         self._bounds[int(excess > 0.0)] = charge
         step = float(np.clip(-excess / self.hardness, -_LONGEST_STEP, _LONGEST_STEP))
+        if abs(step) <= _CHARGE_TOLERANCE and abs(excess) > _LEVEL_TOLERANCE:
+            step, self._probe = -float(np.sign(excess)) * self._probe, 2.0 * self._probe
         low, high = self._bounds
         if not low < charge + step < high and abs(step) > _CHARGE_TOLERANCE:
-            # Omega is convex: its minimum lies between two charges where the slopes have different signs
+            # Omega is convex: its minimum lies between two charges where the slopes have different signs;
+            # where they come together without a charge of slope zero, the voltage lies in a gap
             step = 0.5 * (low + high) - charge
         return excess, step
 

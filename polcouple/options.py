@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,8 @@ def add_backend_arguments(parser: argparse.ArgumentParser, default: str | None =
         default=[],
         metavar="KEY=VALUE",
         dest="settings",
-        help="a setting of the backend, over the one in system.yaml; may be repeated",
+        help="a setting of the backend, over the one in system.yaml; may be repeated; values with a slash are"
+        " paths from here",
     )
     parser.add_argument(
         "--slako", metavar="DIR", help="directory of .skf files for the dftb, response and dftbplus backends"
@@ -77,26 +80,26 @@ def given_settings(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def parse_backend(text: str) -> tuple[str, dict[str, Any]]:
-    """Name and settings of ``NAME[:KEY=VALUE,...]``; a value with a slash is a path, made absolute.
+    """Name and settings of ``NAME[:KEY=VALUE,...]``.
 
     Raises:
         InputError: a setting that is not KEY=VALUE.
     """
     name, _, rest = text.partition(":")
     settings = {}
-    for part in filter(None, rest.split(",")):
+    for part in filter(None, re.split(r",(?![^\[]*\])", rest)):
         key, equals, value = part.partition("=")
         if not equals:
             raise InputError(f"--backend {text}: write NAME:KEY=VALUE,KEY=VALUE")
-        settings[key] = str(Path(value).resolve()) if "/" in value else _value(value, f"--backend {text}")
+        settings[key] = _value(value, f"--backend {text}")
     return name, settings
 
 
 def forwarded_arguments(args: argparse.Namespace) -> list[str]:
     """The shared options again as words of a command line, for a process started on the user's behalf."""
     words = ["--backend", args.backend, "--platform", args.platform]
-    for setting in args.settings:
-        words += ["--set", setting]
+    for key, value in _parse_settings(args.settings).items():
+        words += ["--set", f"{key}={json.dumps(value)}"]
     for option, value in (("--slako", args.slako), ("--threads", args.threads), ("--refresh", args.refresh)):
         if value is not None:
             words += [option, str(Path(value).resolve() if option == "--slako" else value)]
@@ -114,6 +117,9 @@ def _parse_settings(settings: list[str]) -> dict[str, Any]:
 
 
 def _value(text: str, where: str) -> Any:
+    """What was typed after the equals sign; with a slash it is a path, from the working directory."""
+    if "/" in text:
+        return str(Path(text).resolve())
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):

@@ -15,12 +15,14 @@ from polcouple.units import ANGSTROM_TO_BOHR
 HOT = {"temperature_kelvin": 3000.0}
 
 
-def capacitor(distance=12.0, height=30.0, charges=(0.3, -0.3), bump=0.0, **sections) -> Case:
-    """A case of two sheets of 24 C (bumped by ``bump``) and two ions; lengths in Angstrom.
+def capacitor(distance=12.0, height=30.0, charges=(0.3, -0.3), bump=0.0, cells=(3, 2), **sections) -> Case:
+    """A case of two sheets, of 24 C unless ``cells`` says otherwise, and two ions; lengths in Angstrom.
 
+    ``bump`` is the height of a wave in the first sheet.
     ``sections`` are those of system.yaml: potential, slab.
     """
-    sheet, sides = graphene_sheet(3, 2)
+    sheet, sides = graphene_sheet(*cells)
+    n = len(sheet)
     upper = sheet + np.array([0.0, 0.0, distance])
     if bump:
         wave = bump * np.cos(2.0 * np.pi * sheet[:, 0] / sides[0])
@@ -30,20 +32,20 @@ def capacitor(distance=12.0, height=30.0, charges=(0.3, -0.3), bump=0.0, **secti
         {
             "format": "polcouple-case-1",
             "topology": [
-                {"species": "electrode", "count": 24},
-                {"species": "electrode", "count": 24},
+                {"species": "electrode", "count": n},
+                {"species": "electrode", "count": n},
                 {"species": "Na", "count": 1},
                 {"species": "Cl", "count": 1},
             ],
             "force_field": default_force_field(("Na", "Cl"), 3.5, (1.0, distance - 1.0)),
             "electrodes": [
-                {"name": name, "first_atom": first, "last_atom": first + 23, "total_charge_e": charge}
-                for name, first, charge in zip(("lower", "upper"), (0, 24), charges, strict=True)
+                {"name": name, "first_atom": first, "last_atom": first + n - 1, "total_charge_e": charge}
+                for name, first, charge in zip(("lower", "upper"), (0, n), charges, strict=True)
             ],
             **sections,
         }
     )
-    symbols = ("C",) * 48 + ("Na", "Cl")
+    symbols = ("C",) * (2 * n) + ("Na", "Cl")
     positions = np.concatenate([sheet, upper, ions]) * ANGSTROM_TO_BOHR
     return Case(Path("capacitor"), system, symbols, positions, np.diag([*sides, height]) * ANGSTROM_TO_BOHR)
 

@@ -162,6 +162,20 @@ def test_site_potentials_of_a_slab_are_those_of_a_tall_cell():
     assert very_tall == pytest.approx(tall, abs=0.15 * abs(periodic - tall))
 
 
+@pytest.mark.parametrize(("volts", "filled"), [(0.5, False), (8.0, True)])
+def test_charge_flows_where_the_voltage_exceeds_the_gap(volts, filled):
+    """At 300 K the Gamma point of 32 carbons is an insulator at Q = 0, as hard there as numbers can say."""
+    case = capacitor(charges=(0.0, 0.0), cells=(4, 2), potential={"voltage_volt": volts}, slab=SLAB)
+    backend = create_electrodes(case, "dftb", {"accuracy": 1e-8})
+    result = backend.solve(seen(case, np.zeros(64)), 0.0)
+    lower, upper = result.fermi_levels
+    if filled:
+        assert (upper - lower) * HARTREE_TO_EV == pytest.approx(volts, abs=1e-3)
+        assert result.total_charges[0] > 0.05
+    else:
+        assert abs(result.total_charges[0]) < 1e-4
+
+
 def test_a_warm_start_takes_one_cycle_a_step():
     case = capacitor(potential=VOLTAGE, slab=SLAB)
     backend = create_electrodes(case, "response", HOT)
