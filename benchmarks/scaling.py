@@ -70,7 +70,7 @@ def _products(electrode: Electrode) -> dict[str, float]:
         "dense_ms": median_ms(lambda: matrix @ vector),
         "convolution_ms": median_ms(lambda: convolution(vector)),
         "dense_mib": matrix.nbytes / 2**20,
-        "convolution_mib": 16 * orbits.shape[1] * (n // 2 + orbits.shape[1]) / 2**20,
+        "convolution_mib": 16 * orbits.shape[1] * n / 2**20,
         "set_up_s": found,
     }
 

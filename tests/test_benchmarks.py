@@ -90,7 +90,8 @@ def test_qm_and_scaling_of_toy_sizes():
 def test_results_are_kept_and_reported(tmp_path):
     path = tmp_path / "results.json"
     results.store("openmm_fixed", {"total": 12.0}, path=path)
-    results.store("openmm_fixed", {"total": 10.0}, others=0.5, path=path)
+    results.store("openmm_fixed", {"total": 10.0}, others=0.05, path=path)
+    results.store("openmm_fixed", {"total": 9.0}, others=0.5, path=path)
     shares = {"total": 20.0, "forces": 12.0, "charges": 3.0, "i-PI and socket": 4.0, "rest": 1.0}
     results.store("ipi_fixed", shares, path=path)
     entries = results.load(path)
