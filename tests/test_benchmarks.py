@@ -94,15 +94,18 @@ def test_results_are_kept_and_reported(tmp_path):
     results.store("openmm_fixed", {"total": 9.0}, others=0.5, path=path)
     shares = {"total": 20.0, "forces": 12.0, "charges": 3.0, "i-PI and socket": 4.0, "rest": 1.0}
     results.store("ipi_fixed", shares, path=path)
+    results.store("ipi_response", shares | {"total": 25.0}, path=path)
     entries = results.load(path)
     assert entries["machine"]["python"]
     assert report.best(entries, "openmm_fixed") == {"total": 10.0}
     page = tmp_path / "speed.md"
-    page.write_text("before\n<!-- steps -->\nold\n<!-- end -->\nafter\n")
+    page.write_text("before\n<!-- steps -->\nold\n<!-- end -->\n<!-- ratios -->\n<!-- end -->\nafter\n")
     report.write(entries, page, tmp_path)
     text = page.read_text()
     assert "old" not in text
     assert text.startswith("before")
     assert text.endswith("after\n")
     assert "| 20.0 | 2.00 | 1.00 | 2.16 | forces 12.0, charges 3.0," in text
+    assert "| `response` every step over `fixed` | 1.25 | 1.25 to 1.25 | 1 | at most 1.25 |" in text
+    assert "| i-PI and socket in a step | 0.16 |" in text
     assert (tmp_path / "speed_steps.png").stat().st_size > 0
