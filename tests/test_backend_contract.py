@@ -9,7 +9,7 @@ from polcouple.errors import InputError
 from polcouple.forces import ForceProvider
 
 #: backends that need neither a trained model of the electrode nor another program
-SELF_CONTAINED = ("fixed", "response", "dftb")
+SELF_CONTAINED = ("fixed", "metal", "response", "dftb")
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_backends_are_found_by_name():
     assert set(backend_names()) == {"dftb", "dftbplus", "fixed", "metal", "nn", "response"}
 
 
-@pytest.mark.parametrize("name", ["dftb", "dftbplus", "fixed", "nn", "response"])
+@pytest.mark.parametrize("name", ["dftb", "dftbplus", "fixed", "metal", "nn", "response"])
 def test_unknown_settings_are_refused(name, small_case):
     with pytest.raises(InputError, match=f"settings of backend '{name}': unknown key 'colour'"):
         create_backend(name, small_case.electrode, small_case.electrolyte, {"colour": "red"})

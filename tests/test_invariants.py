@@ -24,7 +24,7 @@ LEARNT = 3e-5
 #: orthorhombic cell of the sheets (bohr)
 GRAPHENE = np.array([2.46, 2.46 * np.sqrt(3.0)]) * ANGSTROM_TO_BOHR
 #: the shipped networks are for the reference system
-CASES = ["fixed", "response", "dftb", pytest.param("nn", marks=pytest.mark.slow)]
+CASES = ["fixed", "metal", "response", "dftb", pytest.param("nn", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module", params=CASES)
