@@ -77,7 +77,7 @@ _DIRECT = Template("""\
   <ffdirect name="$name">
     <pes> custom </pes>
     <pes_path> polcouple_pes.py </pes_path>
-    <parameters> {case: ., backend: fixed, part: $part} </parameters>
+    <parameters> {case: ., backend: $backend, part: $part} </parameters>
   </ffdirect>""")
 
 _SINGLE_STEP = '        <timestep units="femtosecond"> 0.5 </timestep>'
@@ -106,18 +106,21 @@ def write_inputs(
     The first ``n_electrode`` atoms are frozen; ``at_potential`` adds outputs of their charge and potential.
     """
     socket = _SOCKET.substitute(name="polcouple", part="all")
+    # charges that have no Fermi level hold no potential
+    backend = "metal" if at_potential else "fixed"
+    direct = _DIRECT.substitute(name="polcouple", part="all", backend=backend)
     # the bonded part is asked for in every inner step and takes less time than the way to the driver and back
     split = "\n".join(
         (
             _SOCKET.substitute(name="polcouple-nonbonded", part="nonbonded"),
-            _DIRECT.substitute(name="polcouple-bonded", part="bonded"),
+            _DIRECT.substitute(name="polcouple-bonded", part="bonded", backend=backend),
         )
     )
     inputs = {
         "input.xml": (socket, _FORCE, "nvt", f"{_SINGLE_STEP}\n{_THERMOSTAT}"),
         "input_nve.xml": (socket, _FORCE, "nve", _SINGLE_STEP),
         "input_mts.xml": (split, _MULTIPLE_FORCES, "nvt", f"{_MULTIPLE_STEPS}\n{_THERMOSTAT}"),
-        "input_ffdirect.xml": (_DIRECT.substitute(name="polcouple", part="all"), _FORCE, "nve", _SINGLE_STEP),
+        "input_ffdirect.xml": (direct, _FORCE, "nve", _SINGLE_STEP),
     }
     for name, (force_fields, forces, ensemble, integrator) in inputs.items():
         text = _SIMULATION.substitute(

@@ -45,10 +45,10 @@ class PolcouplePES(Dummy_driver):
         super().__init__(**kwargs)
         system = read_case(Path(case))
         settings = system.system.backends.get(backend, {})
-        charges = create_electrodes(system, backend, settings)
         interval = int(refresh or system.system.refresh.interval)
-        held = None
+        charges, held = None, None
         if part != "bonded":
+            charges = create_electrodes(system, backend, settings)
             held = held_states(system, charges, f"{backend} {sorted(settings.items())}", interval)
         self._provider = ForceProvider(system, charges, cast(Part, part), platform, None, interval, held=held)
 

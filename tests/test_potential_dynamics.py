@@ -11,6 +11,7 @@ from polcouple.case import Slab, read_case
 from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError
 from polcouple.forces import ForceProvider
+from polcouple.pes import PolcouplePES
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE, FS_TO_ATOMIC_TIME, KELVIN_TO_HARTREE
 
 PROTON, OXYGEN, SODIUM, CHLORINE = 1837.0, 29166.0, 41908.0, 64627.0
@@ -132,6 +133,13 @@ def test_what_cannot_be_is_refused(change, message, tmp_path):
     (tmp_path / "init.xyz").write_text((CAPACITOR / "init.xyz").read_text())
     with pytest.raises(InputError, match=message):
         read_case(tmp_path)
+
+
+def test_bonded_forces_inside_ipi_need_no_fermi_level(case):
+    """The inner level of multiple time stepping in a cell at a voltage."""
+    bonded = PolcouplePES(case=str(CAPACITOR), part="bonded")
+    energy, forces, _, extras = bonded.compute_structure(case.cell.T, case.positions)
+    assert energy > 0.0 and np.abs(forces).max() > 0.0 and extras == "{}"
 
 
 def test_a_slab_needs_vacuum(case, tmp_path):
