@@ -194,7 +194,7 @@ def test_gapped_block_agrees_with_diagonalisation():
         error = np.abs(output.populations - full.populations).max()
         assert error < expected
         assert abs(output.band_free_energy - full.band_free_energy) < max(1e-3 * tolerance, 1e-9)
-    closed = anchor.evaluate(-rough_potentials(72, amplitude=0.2), (), 1e-6)
+    closed = anchor.evaluate(-rough_potentials(72, amplitude=0.2), anchor.electrons, (), 1e-6)
     assert closed.expansions == ()
 
 
