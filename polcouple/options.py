@@ -99,7 +99,8 @@ def forwarded_arguments(args: argparse.Namespace) -> list[str]:
     """The shared options again as words of a command line, for a process started on the user's behalf."""
     words = ["--backend", args.backend, "--platform", args.platform]
     for key, value in _parse_settings(args.settings).items():
-        words += ["--set", f"{key}={json.dumps(value)}"]
+        # text was no other YAML when it was typed, and paths are absolute by now
+        words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
     for option, value in (("--slako", args.slako), ("--threads", args.threads), ("--refresh", args.refresh)):
         if value is not None:
             words += [option, str(Path(value).resolve() if option == "--slako" else value)]

@@ -1,0 +1,40 @@
+"""Settings on the command line, and what is handed on to the driver."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from polcouple.options import forwarded_arguments, given_settings
+
+TYPED = [
+    "model=./mine",
+    "k_points=[4, 4, 1]",
+    "accuracy=1e-7",
+    "fallback=dftb",
+    "shell_resolved=true",
+    "a=0.5",
+]
+
+
+def settings_of(words):
+    return given_settings(argparse.Namespace(settings=words, slako=None))
+
+
+def test_the_driver_is_given_what_was_typed(monkeypatch, tmp_path):
+    """It works in the run's directory; paths are from where the user typed them."""
+    here = Path.cwd()
+    typed = {"backend": "nn", "platform": "CPU", "settings": TYPED, "slako": None}
+    words = forwarded_arguments(argparse.Namespace(**typed, threads=None, refresh=None))
+    expected = settings_of(TYPED)
+    assert expected["model"] == str(here / "mine")
+    monkeypatch.chdir(tmp_path)
+    assert (
+        settings_of([after for word, after in zip(words, words[1:], strict=False) if word == "--set"])
+        == expected
+    )
+
+
+@pytest.mark.parametrize("text", ["./a model", "/a/b.h5"])
+def test_a_path_stays_a_path(text):
+    assert settings_of([f"model={text}"])["model"] == str(Path(text).resolve())
