@@ -18,8 +18,7 @@ from scipy.special import erfc
 from polcouple.backends.base import BackendOptions, ChargeDerivatives, ChargeResult, Environment
 from polcouple.dftb.hamiltonian import find_pairs
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.electrostatics.coulomb import coulomb_matrix
-from polcouple.electrostatics.ewald import ewald_matrix
+from polcouple.electrostatics.interaction import interaction_matrix
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR
 
@@ -78,11 +77,7 @@ class Backend:
 
 def gaussian_matrix(electrode: Electrode, exponent: float) -> np.ndarray:
     """Coulomb interaction A (n, n) in Hartree/e^2 of Gaussian charges with ``exponent`` eta in 1/bohr."""
-    matrix = (
-        ewald_matrix(electrode.positions, electrode.cell)
-        if all(electrode.pbc)
-        else coulomb_matrix(electrode.positions)
-    )
+    matrix = interaction_matrix(electrode)
     n = len(electrode)
     pairs = find_pairs(electrode, _REACH / exponent)
     distance = np.linalg.norm(pairs.vector, axis=1)

@@ -11,8 +11,7 @@ import numpy as np
 
 from polcouple.dftb.hamiltonian import find_pairs
 from polcouple.electrode import Electrode
-from polcouple.electrostatics.coulomb import coulomb_matrix
-from polcouple.electrostatics.ewald import ewald_matrix
+from polcouple.electrostatics.interaction import interaction_matrix
 
 #: U values closer than this (Hartree) use the equal-U formula
 _SAME_U = 1e-6
@@ -31,11 +30,7 @@ def gamma_matrix(electrode: Electrode, site_atom: np.ndarray, hubbard: np.ndarra
     Returns:
         (n_sites, n_sites) in Hartree/e^2, symmetric.
     """
-    if all(electrode.pbc):
-        coulomb = ewald_matrix(electrode.positions, electrode.cell)
-    else:
-        coulomb = coulomb_matrix(electrode.positions)
-    gamma = coulomb[np.ix_(site_atom, site_atom)]
+    gamma = interaction_matrix(electrode)[np.ix_(site_atom, site_atom)]
     tau = 3.2 * hubbard
     pairs = find_pairs(electrode, _REACH / tau.min())
     distance = np.linalg.norm(pairs.vector, axis=1)
