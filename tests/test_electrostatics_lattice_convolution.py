@@ -28,7 +28,7 @@ def test_convolution_is_the_dense_product(cells, layers, shape):
     matrix = ewald_matrix(electrode.positions, electrode.cell, accuracy=1e-13)
     orbits, found = lattice_orbits(electrode)
     assert found == shape
-    product = LatticeConvolution(matrix, orbits, found)
+    product = LatticeConvolution(matrix[:, orbits[0]], orbits, found)
     for vector in np.random.default_rng(0).normal(size=(5, len(electrode))):
         expected = matrix @ vector
         assert np.abs(product(vector) - expected).max() < 1e-12 * np.abs(expected).max()
@@ -73,3 +73,24 @@ def test_what_does_not_repeat_is_left_whole(change):
     orbits, shape = lattice_orbits(Electrode(tuple(symbols), positions, regular.cell, pbc))
     assert shape == (1, 1, 1)
     assert np.array_equal(orbits, [np.arange(len(regular))])
+
+
+@pytest.mark.parametrize("pbc", [True, False])
+def test_several_matrices_and_their_transposes(pbc):
+    """Not symmetric, and on a flake, which has one part."""
+    regular = sheet(4, 3)
+    electrode = Electrode(regular.symbols, regular.positions, regular.cell, (pbc, pbc, pbc))
+    orbits, shape = lattice_orbits(electrode)
+    n, random = len(electrode), np.random.default_rng(1)
+    columns = random.normal(size=(3, n, orbits.shape[1]))
+    convolution = LatticeConvolution(columns, orbits, shape)
+    matrices = np.stack([convolution(unit) for unit in np.eye(n)], axis=-1)
+    assert (shape == (4, 3, 1)) == pbc
+    np.testing.assert_allclose(matrices[..., orbits[0]], columns, atol=1e-13)
+    values = random.normal(size=(2, 3, n))
+    expected = np.einsum("sij,ksi->kj", matrices, values)
+    np.testing.assert_allclose(convolution.adjoint(values), expected, atol=1e-12)
+    single = LatticeConvolution(columns.astype(np.float32), orbits, shape)
+    found = single(values[0, 0].astype(np.float32))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, convolution(values[0, 0]), atol=1e-5)

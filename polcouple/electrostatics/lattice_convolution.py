@@ -28,26 +28,62 @@ _ROUNDING = 1e-9
 
 
 class LatticeConvolution:
-    """Product of a block-circulant matrix with vectors.
+    """Products of block-circulant matrices with vectors.
 
     Args:
-        matrix: (n, n) in any units.
+        columns: (..., n, b) of each matrix the columns of the b atoms of the first part, in any units; single
+            or double precision, in which all is computed.
         orbits: (parts, b) the atom of each part that is the image of the b atoms of the first.
         shape: parts along each lattice vector.
     """
 
-    def __init__(self, matrix: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> None:
-        self._shape = shape
-        self._orbits = orbits
-        columns = matrix[:, orbits[0]][orbits]
-        self._kernel = fft.rfftn(columns.reshape(*shape, *columns.shape[1:]), axes=(0, 1, 2))
+    def __init__(self, columns: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> None:
+        self._order = orbits.T.ravel()
+        self._size = orbits.shape[1]
+        self._shape = tuple(count for count in shape if count > 1)
+        self._matrices = columns.shape[:-2]
+        waves = self._to_waves(np.moveaxis(columns[..., orbits, :], -3, -1))
+        rows = waves.reshape(-1, self._size, waves.shape[-1])
+        self._spectrum = np.ascontiguousarray(rows.transpose(2, 0, 1))  # (waves, matrices x rows, columns)
+        self._conjugate = self._spectrum.conj()
 
     def __call__(self, vector: np.ndarray) -> np.ndarray:
-        """Matrix times ``vector`` (n,)."""
-        parts = vector[self._orbits].reshape(*self._shape, -1, 1)
-        spectrum = self._kernel @ fft.rfftn(parts, axes=(0, 1, 2))
-        result = np.empty(len(vector))
-        result[self._orbits] = fft.irfftn(spectrum, self._shape, axes=(0, 1, 2)).reshape(self._orbits.shape)
+        """(..., n) each matrix times ``vector`` (n,)."""
+        waves = self._to_waves(vector[self._order].reshape(self._size, -1))
+        product = self._from_waves((self._spectrum @ waves.T[:, :, None])[:, :, 0].T)
+        return self._in_order(product, self._matrices)
+
+    def adjoint(self, values: np.ndarray) -> np.ndarray:
+        """(k, n) sum over the matrices of their transposes times ``values`` (k, ..., n), for k sets at once."""
+        count = len(values)
+        by_part = values.take(self._order, axis=-1).reshape(count, len(self._spectrum[0]), -1)
+        product = self._to_waves(by_part).transpose(2, 0, 1) @ self._conjugate
+        return self._in_order(self._from_waves(product.transpose(1, 2, 0)), (count,))
+
+    def _to_waves(self, by_part: np.ndarray) -> np.ndarray:
+        """(..., waves) Fourier coefficients of (..., parts) values; unchanged where there is one part."""
+        if not self._shape:
+            return by_part
+        leading = by_part.shape[:-1]
+        waves = fft.rfftn(by_part.reshape(*leading, *self._shape), axes=self._axes)
+        return waves.reshape(*leading, -1)
+
+    def _from_waves(self, waves: np.ndarray) -> np.ndarray:
+        """Inverse of :meth:`_to_waves`."""
+        if not self._shape:
+            return waves
+        leading, half = waves.shape[:-1], (*self._shape[:-1], self._shape[-1] // 2 + 1)
+        by_part = fft.irfftn(waves.reshape(*leading, *half), self._shape, axes=self._axes)
+        return by_part.reshape(*leading, -1)
+
+    @property
+    def _axes(self) -> tuple[int, ...]:
+        return tuple(range(-len(self._shape), 0))
+
+    def _in_order(self, by_part: np.ndarray, leading: tuple[int, ...]) -> np.ndarray:
+        """(*leading, n) values in the order of the atoms."""
+        result = np.empty((*leading, len(self._order)), by_part.dtype)
+        result[..., self._order] = by_part.reshape(result.shape)
         return result
 
 
@@ -59,10 +95,14 @@ def matrix_product(matrix: np.ndarray, electrode: Electrode) -> Callable[[np.nda
     """
     if len(matrix) >= SMALLEST:
         orbits, shape = lattice_orbits(electrode)
-        largest = _ROUNDING * float(np.abs(matrix).max())
-        if len(orbits) > 1 and _departure(matrix, orbits, shape) <= largest:
-            return LatticeConvolution(matrix, orbits, shape)
+        if len(orbits) > 1 and block_circulant(matrix, orbits, shape):
+            return LatticeConvolution(matrix[:, orbits[0]], orbits, shape)
     return lambda vector: matrix @ vector
+
+
+def block_circulant(matrix: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> bool:
+    """Whether ``matrix`` (n, n) is what the columns of the first part say, apart from rounding."""
+    return _departure(matrix, orbits, shape) <= _ROUNDING * float(np.abs(matrix).max())
 
 
 def lattice_orbits(electrode: Electrode) -> tuple[np.ndarray, tuple[int, int, int]]:
