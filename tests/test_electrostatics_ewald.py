@@ -5,6 +5,7 @@ import pytest
 
 from polcouple.electrostatics.coulomb import coulomb_energy_forces, coulomb_matrix, coulomb_potential
 from polcouple.electrostatics.ewald import ewald_energy_forces, ewald_matrix, ewald_potential
+from polcouple.electrostatics.lattice import base_area, widest_gap
 from polcouple.errors import InputError
 
 TRICLINIC = np.array([[9.0, 0.0, 0.0], [2.5, 8.0, 0.0], [-1.5, 3.0, 17.0]])
@@ -136,3 +137,15 @@ def test_bad_input_is_named():
         ewald_matrix(same, TRICLINIC)
     with pytest.raises(InputError, match="same place"):
         coulomb_matrix(positions[[0, 1, 1]])
+
+
+def test_widest_gap_may_lie_across_the_boundary():
+    assert widest_gap(np.array([8.0, 1.0, 3.0]), 10.0) == pytest.approx((3.0, 5.0))
+    # the same points shifted, and in other periods
+    assert widest_gap(np.array([6.5, -30.5, 1.5]) + 3.0, 10.0) == pytest.approx((4.5, 5.0))
+    assert widest_gap(np.array([4.0, 5.0, 7.0]), 10.0) == pytest.approx((7.0, 7.0))
+
+
+def test_base_area_of_an_oblique_cell():
+    cell = np.array([[2.0, 0.0, 0.0], [1.0, 3.0, 0.0], [0.5, 0.7, 9.0]])
+    assert base_area(cell) == pytest.approx(6.0)

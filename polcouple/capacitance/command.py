@@ -9,8 +9,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from polcouple.backends.base import create_backend
 from polcouple.capacitance.frames import evaluate
 from polcouple.capacitance.sections import capacitance_section, charge_section, series_section
@@ -23,6 +21,7 @@ from polcouple.compare.models import Model
 from polcouple.compare.report import require_free, write_report
 from polcouple.compare.runs import require_frames
 from polcouple.electrodes import CoupledElectrodes
+from polcouple.electrostatics.lattice import base_area
 from polcouple.errors import InputError
 from polcouple.ipi_input import read_xml, time_step_ps
 from polcouple.options import (
@@ -85,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     found = [at_voltage(one, temperature) for one in frames]
     steps = [between(low, high) for low, high in pairwise(frames)]
-    area = float(np.linalg.norm(np.cross(case.cell[0], case.cell[1])))
+    area = base_area(case.cell)
     sections = [
         charge_section(found, model.label, area),
         capacitance_section(found, steps, model.label, area),

@@ -25,6 +25,7 @@ from polcouple.dftb.quantum_capacitance import QuantumCapacitance, rigid, self_c
 from polcouple.dftb.scf import FrozenElectrode
 from polcouple.dftb.skf import load_parameters
 from polcouple.electrode import Electrode
+from polcouple.electrostatics.lattice import base_area
 from polcouple.errors import InputError, nearest
 from polcouple.options import add_backend_arguments, backend_settings
 from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, BOHR_TO_ANGSTROM, EV_TO_HARTREE, HARTREE_TO_EV
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         curves.append(rigid(levels, frozen.temperature, fillings))
     curve, coarser = curves
     own = _self_consistent(frozen, curve)
-    area = float(np.linalg.norm(np.cross(electrode.cell[0], electrode.cell[1])))
+    area = base_area(electrode.cell)
     difference = float(np.abs(coarser.differential / curve.differential - 1.0).max())
     section = _section(curve, own, name, area, mesh, options, difference)
     write_report(args.output, f"Quantum capacitance: {name}", subject, [section])

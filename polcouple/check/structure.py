@@ -8,6 +8,7 @@ import numpy as np
 
 from polcouple.case import Case
 from polcouple.check.finding import Finding
+from polcouple.electrostatics.lattice import widest_gap
 from polcouple.errors import InputError
 from polcouple.structure_guard import StructureGuard
 from polcouple.units import BOHR_TO_ANGSTROM
@@ -93,12 +94,10 @@ def check_vacuum(case: Case) -> Iterator[Finding]:
     The cell as a whole is neutral, so that the uniform backgrounds of electrode and electrolyte cancel.
     """
     height = 1.0 / float(np.linalg.norm(np.linalg.inv(case.cell)[:, 2]))
-    levels = (case.positions @ np.linalg.inv(case.cell))[:, 2] % 1.0
-    ordered = np.sort(levels)
-    gaps = np.diff(ordered, append=ordered[0] + 1.0)
-    widest = int(gaps.argmax())
-    vacuum = gaps[widest] * height * BOHR_TO_ANGSTROM
-    z = (levels - (ordered[widest] + 0.5 * gaps[widest])) % 1.0 * height
+    levels = (case.positions @ np.linalg.inv(case.cell))[:, 2]
+    start, gap = widest_gap(levels, 1.0)
+    vacuum = gap * height * BOHR_TO_ANGSTROM
+    z = (levels - (start + 0.5 * gap)) % 1.0 * height
     charges = case.charges.copy()
     for section in case.system.electrodes:
         own = slice(section.first_atom, section.last_atom + 1)

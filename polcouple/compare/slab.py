@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from polcouple.case import Case
+from polcouple.electrostatics.lattice import base_area, widest_gap
+from polcouple.electrostatics.slab import LEAST_VACUUM
 from polcouple.errors import InputError
-from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
-
-#: a slab has at least this much vacuum along z (bohr)
-_LEAST_VACUUM = 5.0 * ANGSTROM_TO_BOHR
+from polcouple.units import BOHR_TO_ANGSTROM
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,15 +76,13 @@ def slab_of(case: Case) -> Slab:
     if np.abs([*cell[2, :2], *cell[:2, 2]]).max() > 1e-6:
         raise InputError(f"{case.directory}: the third cell vector must be along z and the others across it")
     length = float(cell[2, 2])
-    folded = np.sort(z % length)
-    gaps = np.diff(folded, append=folded[0] + length)
-    widest = int(gaps.argmax())
-    if gaps[widest] < _LEAST_VACUUM or not len(case.water_oxygens):
+    start, gap = widest_gap(z, length)
+    if gap < LEAST_VACUUM or not len(case.water_oxygens):
         raise InputError(
             f"{case.directory}: profiles need water and, somewhere along z,"
-            f" {_LEAST_VACUUM * BOHR_TO_ANGSTROM:g} Angstrom without atoms"
+            f" {LEAST_VACUUM * BOHR_TO_ANGSTROM:g} Angstrom without atoms"
         )
-    cut = folded[widest] + 0.5 * gaps[widest] - length
+    cut = start + 0.5 * gap - length
     heights = (z - cut) % length
     oxygens = heights[case.water_oxygens]
     layers = heights[case.electrode_indices]
@@ -93,5 +90,4 @@ def slab_of(case: Case) -> Slab:
         raise InputError(f"{case.directory}: no electrode below the liquid, from which to count distances")
     sheet = float(layers[layers < oxygens.min()].max())
     low, high = np.quantile(oxygens - sheet, [0.25, 0.75])
-    area = abs(float(cell[0, 0] * cell[1, 1] - cell[0, 1] * cell[1, 0]))
-    return Slab(sheet + cut, -sheet, length, area, (float(low), float(high)))
+    return Slab(sheet + cut, -sheet, length, base_area(cell), (float(low), float(high)))

@@ -1,4 +1,4 @@
-"""The periodic cell: its check, and the images of points around it."""
+"""The periodic cell: its check, its base, the gaps between points in it and their images around it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,27 @@ def check_cell(cell: np.ndarray) -> None:
     edges = np.linalg.norm(cell, axis=1)
     if abs(np.linalg.det(cell)) <= 1e-6 * edges.prod() or edges.min() < 1e-3:
         raise InputError(f"the lattice vectors [{rows}] bohr span no volume: mend the cell, or pbc = False")
+
+
+def base_area(cell: np.ndarray) -> float:
+    """Area in bohr^2 that the first two lattice vectors of ``cell`` (3, 3) in bohr span."""
+    return float(np.linalg.norm(np.cross(cell[0], cell[1])))
+
+
+def widest_gap(coordinates: np.ndarray, period: float) -> tuple[float, float]:
+    """The widest gap between points on a periodic axis.
+
+    Args:
+        coordinates: (n,) of the points, in any period.
+        period: of the axis, in the same unit.
+
+    Returns:
+        Where the gap begins, in [0, ``period``), and how wide it is.
+    """
+    ordered = np.sort(coordinates % period)
+    gaps = np.diff(ordered, append=ordered[0] + period)
+    widest = int(gaps.argmax())
+    return float(ordered[widest]), float(gaps[widest])
 
 
 def lattice_images(fractional: np.ndarray, padding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

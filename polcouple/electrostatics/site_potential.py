@@ -24,7 +24,7 @@ from scipy.spatial import cKDTree
 
 from polcouple.electrostatics import _kernels as kernels
 from polcouple.electrostatics import splitting as split
-from polcouple.electrostatics.lattice import check_cell, lattice_images
+from polcouple.electrostatics.lattice import check_cell, lattice_images, widest_gap
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
@@ -253,10 +253,8 @@ class _PeriodicSum:
 
 def _axis_order(sites: np.ndarray, cell: np.ndarray) -> list[int]:
     """Lattice vectors with the one first along which the widest gap between sites is found."""
-    gaps = []
-    for axis in range(3):
-        s = np.sort((sites @ np.linalg.inv(cell))[:, axis] % 1.0)
-        gaps.append(np.diff(s, append=s[0] + 1.0).max() * np.linalg.norm(cell[axis]))
+    fractional = sites @ np.linalg.inv(cell)
+    gaps = [widest_gap(fractional[:, axis], 1.0)[1] * np.linalg.norm(cell[axis]) for axis in range(3)]
     first = int(np.argmax(gaps))
     return [first, *(axis for axis in range(3) if axis != first)]
 

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from polcouple.electrostatics.lattice import widest_gap
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
-#: a slab needs at least this much vacuum (bohr)
-_LEAST_VACUUM = 5.0 * ANGSTROM_TO_BOHR
+#: a slab needs at least this much vacuum along z (bohr)
+LEAST_VACUUM = 5.0 * ANGSTROM_TO_BOHR
 
 
 class SlabField:
@@ -43,15 +44,13 @@ class SlabField:
         self, cell: np.ndarray, positions: np.ndarray, displacement: float | None, field: float = 0.0
     ) -> None:
         self._length = float(cell[2, 2])
-        z = np.sort(positions[:, 2] % self._length)
-        gaps = np.diff(z, append=z[0] + self._length)
-        widest = int(gaps.argmax())
-        if gaps[widest] < _LEAST_VACUUM:
+        start, gap = widest_gap(positions[:, 2], self._length)
+        if gap < LEAST_VACUUM:
             raise InputError(
-                f"slab: the widest gap along z is {gaps[widest] * BOHR_TO_ANGSTROM:.1f} Angstrom, between"
-                f" {_LEAST_VACUUM * BOHR_TO_ANGSTROM:g} and the cell's length is needed; make the cell longer"
+                f"slab: the widest gap along z is {gap * BOHR_TO_ANGSTROM:.1f} Angstrom, between"
+                f" {LEAST_VACUUM * BOHR_TO_ANGSTROM:g} and the cell's length is needed; make the cell longer"
             )
-        self._middle = z[widest] + 0.5 * (gaps[widest] + self._length)
+        self._middle = start + 0.5 * (gap + self._length)
         if displacement is None:
             self.curvature, self.slope = 0.0, -field
         else:
