@@ -13,7 +13,7 @@ _WINDOW = 5.0
 
 
 class ChargeStatistics:
-    """Mean and fluctuation of every electrode atom's charge; add charges (n,) in e frame by frame."""
+    """Mean and fluctuation of each electrode atom's charge; add charges (n,) in e, or one, frame by frame."""
 
     def __init__(self) -> None:
         self._moments = Blocks()

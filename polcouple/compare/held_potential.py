@@ -7,15 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from polcouple.compare.block_errors import Blocks, Estimate, estimate
+from polcouple.compare.block_errors import Estimate
 from polcouple.compare.differences import Quantity
+from polcouple.compare.electrode_series import ChargeStatistics
 from polcouple.compare.runs import Run, labels
 from polcouple.compare.section import Figure, Section, Table
 from polcouple.compare.style import WIDTH_INCHES, line_styles
-from polcouple.units import BOHR_TO_ANGSTROM
-
-#: e / (V Angstrom^2) in microfarad per square centimetre
-_MICROFARAD_PER_CM2 = 1602.176634
+from polcouple.electrostatics.lattice import base_area
+from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, EV_TO_HARTREE
 
 
 def section(runs: Sequence[Run]) -> tuple[Section, list[Quantity]]:
@@ -24,8 +23,9 @@ def section(runs: Sequence[Run]) -> tuple[Section, list[Quantity]]:
     assert held is not None
     names = labels(runs)
     series = [_first_charge(run) for run in runs]
-    means = [_moment(charges) for _, charges in series]
-    spreads = [_moment(charges, spread=True) for _, charges in series]
+    statistics = [_statistics(charges) for _, charges in series]
+    means = [one.mean() for one in statistics]
+    spreads = [one.fluctuation() for one in statistics]
     electrode = runs[0].case.system.electrodes[0].name
     columns = [
         "run",
@@ -42,8 +42,8 @@ def section(runs: Sequence[Run]) -> tuple[Section, list[Quantity]]:
     if held.voltage_volt is not None:
         words = [f"{electrode} is held at {held.voltage_volt:g} V against the other electrode."]
     if held.voltage_volt:
-        area = abs(float(np.linalg.det(runs[0].case.cell[:2, :2]))) * BOHR_TO_ANGSTROM**2
-        unit = _MICROFARAD_PER_CM2 / (area * held.voltage_volt)
+        voltage = held.voltage_volt * EV_TO_HARTREE
+        unit = ATOMIC_TO_MICROFARAD_PER_CM2 / (base_area(runs[0].case.cell) * voltage)
         columns += ["integral capacitance (µF/cm²)", "capacitance, error (µF/cm²)"]
         rows = [
             (*row, float(mean.value) * unit, None if _finite(mean) is None else float(mean.error) * abs(unit))
@@ -74,15 +74,12 @@ def _first_charge(run: Run) -> tuple[np.ndarray, np.ndarray]:
     return times, charges
 
 
-def _moment(values: np.ndarray, spread: bool = False) -> Estimate:
-    """Mean, or standard deviation, with its error."""
-    blocks = Blocks()
-    for value in values - values.mean():
-        blocks.add(np.array([value, value**2]))
-    if spread:
-        return estimate(blocks, lambda mean: np.sqrt(np.maximum(mean[..., 1] - mean[..., 0] ** 2, 0.0)))
-    found = estimate(blocks, lambda mean: mean[..., 0])
-    return Estimate(found.value + values.mean(), found.error, found.blocks, found.converged)
+def _statistics(charges: np.ndarray) -> ChargeStatistics:
+    """Of a series (f,) of charges in e."""
+    statistics = ChargeStatistics()
+    for charge in charges:
+        statistics.add(np.asarray(charge))
+    return statistics
 
 
 def _finite(result: Estimate) -> float | None:
