@@ -1,6 +1,7 @@
 """Settings on the command line, and what is handed on to the driver."""
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,7 @@ def test_the_driver_is_given_what_was_typed(monkeypatch, tmp_path):
     expected = settings_of(TYPED)
     assert expected["model"] == str(here / "mine")
     monkeypatch.chdir(tmp_path)
-    assert (
-        settings_of([after for word, after in zip(words, words[1:], strict=False) if word == "--set"])
-        == expected
-    )
+    assert settings_of([after for word, after in pairwise(words) if word == "--set"]) == expected
 
 
 @pytest.mark.parametrize("text", ["./a model", "/a/b.h5"])
