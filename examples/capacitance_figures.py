@@ -12,7 +12,6 @@ from pathlib import Path
 import matplotlib.figure
 import numpy as np
 
-from polcouple.backends.base import create_backend
 from polcouple.capacitance.frames import evaluate
 from polcouple.case import read_case
 from polcouple.compare.block_errors import Blocks, estimate
@@ -23,6 +22,7 @@ from polcouple.dftb.bands import Bands
 from polcouple.dftb.quantum_capacitance import QuantumCapacitance, cone_capacitance, rigid
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.electrode import Electrode
+from polcouple.electrodes import create_coupled
 from polcouple.packing import GRAPHENE_CELL
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
@@ -120,16 +120,13 @@ def same_frames(source: Path) -> None:
     """Print what a metal and graphene do on the frames of graphene's runs, whose liquid is then the same."""
     case = read_case(CASE)
     models = {name: Model(name, name, {}, dict(case.system.backends.get(name, {}))) for name in NAMES}
-    backends = {
-        name: [create_backend(name, one, case.electrolyte, model.settings) for one in case.electrodes]
-        for name, model in models.items()
-    }
+    electrodes = {name: create_coupled(case, name, model.settings) for name, model in models.items()}
     unit = ATOMIC_TO_MICROFARAD_PER_CM2 / float(np.linalg.norm(np.cross(case.cell[0], case.cell[1])))
     for path in sorted((source / "response.work" / "runs").iterdir()):
         volts = float(path.name[:-1])
         run = read_run(path / "response", SKIPPED_PS)
         metal, graphene = (
-            evaluate(run, volts, models[name], backends[name], source / "same") for name in NAMES
+            evaluate(run, volts, models[name], electrodes[name], source / "same") for name in NAMES
         )
         blocks = Blocks()
         for change in graphene.charges - metal.charges:

@@ -23,6 +23,7 @@ Chem. Chem. Phys. 22, 10480 (2020)).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,12 +66,21 @@ def create_electrodes(case: Case, name: str, settings: Mapping[str, Any] | None 
     Raises:
         InputError: unknown backend or setting, or a backend without a Fermi level where a potential is held.
     """
+    if len(case.electrodes) == 1 and case.system.potential is None and case.slab_field is None:
+        return create_backend(name, case.electrode, case.electrolyte, settings, case.directory)
+    return create_coupled(case, name, settings)
+
+
+def create_coupled(case: Case, name: str, settings: Mapping[str, Any] | None = None) -> CoupledElectrodes:
+    """The backend ``name`` for the electrodes of a case, however many, at a potential or not.
+
+    Raises:
+        InputError: as :func:`create_electrodes`.
+    """
     backends = [
         create_backend(name, electrode, case.electrolyte, settings, case.directory)
         for electrode in case.electrodes
     ]
-    if len(backends) == 1 and case.system.potential is None and case.slab_field is None:
-        return backends[0]
     return CoupledElectrodes(case, backends, name)
 
 
@@ -101,13 +111,16 @@ class CoupledElectrodes:
         backends: one for each electrode.
         name: of the backends, for messages.
 
+    Attributes:
+        backends: as given.
+
     Raises:
         InputError: a potential is held and the backends have no Fermi level.
     """
 
     def __init__(self, case: Case, backends: Sequence[ChargeBackend], name: str) -> None:
         self.conservative = all(backend.conservative for backend in backends)
-        self._backends = list(backends)
+        self.backends = tuple(backends)
         self._slices = case.electrode_slices
         self._start = np.array([section.total_charge_e for section in case.system.electrodes])
         self._kernel = _kernel_between(case)
@@ -129,6 +142,13 @@ class CoupledElectrodes:
             held = -potential.fermi_level_ev
         self._source_potential = held * EV_TO_HARTREE
 
+    def held_at(self, volts: float) -> CoupledElectrodes:
+        """The same electrodes at another voltage (V); a potential must be held. Shares all that is big."""
+        assert self._source_potential is not None
+        other = copy(self)
+        other._source_potential = volts * EV_TO_HARTREE
+        return other
+
     def solve(
         self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
     ) -> ChargeResult:
@@ -140,7 +160,7 @@ class CoupledElectrodes:
         known = guess if isinstance(guess, CoupledResult) and guess.site_potentials is not None else None
         flow = self._flow(environment, phi, known)
         totals, charges = self._first(phi, known, flow)
-        parts: Sequence[ChargeResult | None] = known.parts if known else [None] * len(self._backends)
+        parts: Sequence[ChargeResult | None] = known.parts if known else [None] * len(self.backends)
         for cycle in range(1, _MAX_CYCLES + 1):
             cross = self._kernel @ charges
             solved = self._solve_each(environment, phi + cross, totals, parts)
@@ -202,7 +222,7 @@ class CoupledElectrodes:
     ) -> tuple[ChargeResult, ...]:
         return tuple(
             backend.solve(_shifted(environment, potentials[own]), float(total), guess)
-            for backend, own, total, guess in zip(self._backends, self._slices, totals, guesses, strict=True)
+            for backend, own, total, guess in zip(self.backends, self._slices, totals, guesses, strict=True)
         )
 
     def _energy(self, solved: Sequence[ChargeResult], twice_mutual: float) -> float:

@@ -10,23 +10,21 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import yaml
+from capacitor_cases import with_sections
 from compare_cases import jiggled, write_run
-from conftest import ROOT
+from conftest import CAPACITOR
 
 import polcouple.capacitance.command
-from polcouple.backends.base import create_backend
 from polcouple.capacitance.frames import Frames, evaluate
 from polcouple.capacitance.statistics import at_voltage, between
-from polcouple.capacitance.sweep import at_voltage as case_at_voltage
-from polcouple.case import read_case
+from polcouple.case import Potential, read_case
 from polcouple.cli import main
 from polcouple.compare.models import Model
 from polcouple.compare.runs import read_run
-from polcouple.electrodes import CoupledElectrodes
+from polcouple.electrodes import create_coupled
 from polcouple.forces import Surroundings
 from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, EV_TO_HARTREE, KELVIN_TO_HARTREE
 
-CAPACITOR = ROOT / "ipi_inputs" / "graphene_capacitor_small"
 METAL = Model("metal", "metal", {}, {})
 TEMPERATURE = 300.0 * KELVIN_TO_HARTREE
 
@@ -79,8 +77,7 @@ def run(capacitor, tmp_path_factory):
     """A run of 16 made-up frames with the charges that `metal` gives at the case's voltage."""
     directory = tmp_path_factory.mktemp("run") / "metal"
     frames = jiggled(capacitor, 16)
-    backends = [create_backend("metal", one, capacitor.electrolyte) for one in capacitor.electrodes]
-    solver, surroundings = CoupledElectrodes(capacitor, backends, "metal"), Surroundings(capacitor)
+    solver, surroundings = create_coupled(capacitor, "metal"), Surroundings(capacitor)
     charges = [solver.solve(surroundings.environment(frame), 0.0).charges for frame in frames]
     write_run(directory, frames, charges, capacitor.symbols, "metal", case=CAPACITOR)
     (directory / "comparison.json").write_text("{}")
@@ -151,13 +148,15 @@ def test_unit():
 
 def test_frames_of_a_run(run, capacitor, tmp_path, monkeypatch):
     """Charge as recorded; the slope at fixed nuclei is that of two solutions; a metal has no fillings."""
-    backends = [create_backend("metal", one, capacitor.electrolyte) for one in capacitor.electrodes]
-    found = evaluate(run, 1.0, METAL, backends, tmp_path)
+    electrodes = create_coupled(capacitor, "metal")
+    found = evaluate(run, 1.0, METAL, electrodes.held_at(0.3), tmp_path)
     assert found.charges == pytest.approx(found.recorded, abs=1e-3)
     assert np.std(found.charges) > 1e-3
     environment = Surroundings(capacitor).environment(next(iter(run.frames())).positions)
     high, low = (
-        CoupledElectrodes(case_at_voltage(capacitor, volts), backends, "metal").solve(environment, 0.0)
+        create_coupled(with_sections(capacitor, potential=Potential(voltage_volt=volts)), "metal").solve(
+            environment, 0.0
+        )
         for volts in (2.0, 0.0)
     )
     own = capacitor.electrode_slices[0]
@@ -166,7 +165,7 @@ def test_frames_of_a_run(run, capacitor, tmp_path, monkeypatch):
     assert not found.fillings.any()
     # what is known is not solved again
     monkeypatch.setattr(polcouple.capacitance.frames, "checked_solve", None)
-    again = evaluate(run, 1.0, METAL, backends, tmp_path)
+    again = evaluate(run, 1.0, METAL, electrodes, tmp_path)
     assert np.array_equal(again.charges, found.charges)
 
 

@@ -9,7 +9,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from polcouple.backends.base import create_backend
 from polcouple.capacitance.frames import evaluate
 from polcouple.capacitance.sections import capacitance_section, charge_section, series_section
 from polcouple.capacitance.statistics import at_voltage, between
@@ -20,7 +19,7 @@ from polcouple.compare.block_errors import LEAST_BLOCKS
 from polcouple.compare.models import Model
 from polcouple.compare.report import require_free, write_report
 from polcouple.compare.runs import require_frames
-from polcouple.electrodes import CoupledElectrodes
+from polcouple.electrodes import create_coupled
 from polcouple.electrostatics.lattice import base_area
 from polcouple.errors import InputError
 from polcouple.ipi_input import read_xml, time_step_ps
@@ -62,24 +61,19 @@ def run(args: argparse.Namespace) -> int:
     subject = _subject(args)
     require_free(args.output, subject)
     model = Model(args.backend, args.backend, given_settings(args), backend_settings(args, case))
-    # one of each electrode for all voltages; refuses unknown settings before anything is run
-    backends = [
-        create_backend(model.backend, electrode, case.electrolyte, model.settings, args.case)
-        for electrode in case.electrodes
-    ]
-    if not all(backend.conservative for backend in backends):
+    # for all voltages; refuses unknown settings, and what has no Fermi level, before anything is run
+    electrodes = create_coupled(case, model.backend, model.settings)
+    if not electrodes.conservative:
         raise InputError(
             f"--backend {args.backend}: its charges are not the derivative of an energy, so that the"
             " fluctuation formula does not hold; use metal, response or dftb"
         )
-    # refuses what has no Fermi level
-    CoupledElectrodes(case, backends, model.backend)
     work = args.output.with_name(args.output.name + ".work")
     runs = make_sweep(args, case, voltages, model, work)
     for made in runs:
         require_frames(made, _LEAST_FRAMES)
     frames = [
-        evaluate(made, volts, model, backends, work / "frames")
+        evaluate(made, volts, model, electrodes, work / "frames")
         for made, volts in zip(runs, voltages, strict=True)
     ]
     found = [at_voltage(one, temperature) for one in frames]

@@ -20,7 +20,6 @@ import numpy as np
 
 from polcouple.backends import metal
 from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, checked_solve
-from polcouple.capacitance.sweep import at_voltage
 from polcouple.case import Case
 from polcouple.compare.models import Model
 from polcouple.compare.runs import Run
@@ -82,13 +81,13 @@ class Fillings:
         return np.array([-1.0, 1.0]) * (found - self._neutral)
 
 
-def evaluate(run: Run, volts: float, model: Model, backends: Sequence[ChargeBackend], store: Path) -> Frames:
+def evaluate(run: Run, volts: float, model: Model, electrodes: CoupledElectrodes, store: Path) -> Frames:
     """Solve every frame of a run at its voltage and a little off it, or read what was found before.
 
     Args:
         run: of two electrodes at ``volts``.
         model: of the run, part of the name of what is kept.
-        backends: one for each electrode.
+        electrodes: of the run's case, at any voltage.
         store: directory of what was found.
 
     Raises:
@@ -101,11 +100,8 @@ def evaluate(run: Run, volts: float, model: Model, backends: Sequence[ChargeBack
     stored = read_arrays(path)
     if stored is None:
         case = run.case
-        solvers = [
-            CoupledElectrodes(at_voltage(case, volts + change), backends, model.backend)
-            for change in (0.0, _HALF_STEP, -_HALF_STEP)
-        ]
-        surroundings, fillings = Surroundings(case), Fillings(case, backends)
+        solvers = [electrodes.held_at(volts + change) for change in (0.0, _HALF_STEP, -_HALF_STEP)]
+        surroundings, fillings = Surroundings(case), Fillings(case, electrodes.backends)
         guess: ChargeResult | None = None
         rows = []
         for frame in track(run.frames(), description=f"{volts:g} V: frames", total=len(run)):

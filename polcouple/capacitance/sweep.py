@@ -6,13 +6,12 @@ import argparse
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from polcouple.case import Case, Potential, read_case
+from polcouple.case import Case, read_case
 from polcouple.compare.making import make_runs
 from polcouple.compare.models import Model
 from polcouple.compare.runs import Run, read_run
@@ -36,11 +35,6 @@ def sweep_case(directory: Path, input_name: str) -> Case:
     if case.system.potential is None:
         raise InputError(f"{path}: no potential is held; add potential: {{voltage_volt: 0.0}}")
     return case
-
-
-def at_voltage(case: Case, volts: float) -> Case:
-    """The same case with another voltage between its electrodes."""
-    return replace(case, system=case.system.model_copy(update={"potential": Potential(voltage_volt=volts)}))
 
 
 def make_sweep(
