@@ -1,4 +1,4 @@
-"""Cost of a solve by the shipped networks, and whether repeated solves are traced again or leak.
+"""Cost of a solve by the shipped networks, and whether repeated solves leak memory.
 
     python benchmarks/networks.py [--solves 10000]
 
@@ -108,7 +108,6 @@ def response_rows(
     traced, resident = memory_growth(lambda e: backend.solve(e, charge), draw, solves)
     yield Row(f"{name}: Python's memory after {solves} solves", traced, "kB")
     yield Row(f"{name}: resident memory after {solves} solves", resident, "kB")
-    yield Row(f"{name}: times the network was traced", backend.model.traces, "")
 
 
 def timed_rows(

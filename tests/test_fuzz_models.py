@@ -11,9 +11,10 @@ from nn_cases import TOTAL_CHARGE, coupling, electrolyte, prior, sheet
 from polcouple.errors import PolcoupleError
 from polcouple.nn.binning import Binning
 from polcouple.nn.classifier import Classifier, build_network
+from polcouple.nn.correction import Correction, initial_weights
 from polcouple.nn.model_files import electrode_arrays, load_model_files, save_model
 from polcouple.nn.models import load_model
-from polcouple.nn.response_net import Correction, ResponseNet
+from polcouple.nn.response_net import ResponseNet
 
 FEWER = settings(RELAXED, max_examples=100)
 
@@ -21,7 +22,8 @@ FEWER = settings(RELAXED, max_examples=100)
 def response_net():
     n = len(sheet())
     orbits = np.zeros((n, n), np.int32)
-    correction = Correction(orbits, coupling(sheet()), 1.0, 0.1, filters=2, width=3, members=2)
+    weights = initial_weights(orbits, filters=2, width=3, members=2, seed=0)
+    correction = Correction(orbits, coupling(sheet()), 1.0, 0.1, weights)
     return ResponseNet("made up", sheet(), prior(sheet()), correction, {TOTAL_CHARGE: 1e-5})
 
 

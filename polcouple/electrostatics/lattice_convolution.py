@@ -10,7 +10,7 @@ Source: P. J. Davis, Circulant Matrices (Wiley, 1979), chapter 5.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
@@ -54,7 +54,7 @@ class LatticeConvolution:
         return self._in_order(product, self._matrices)
 
     def adjoint(self, values: np.ndarray) -> np.ndarray:
-        """(k, n) sum over the matrices of their transposes times ``values`` (k, ..., n), for k sets at once."""
+        """(k, n) sums over the matrices of their transposes times ``values`` (k, ..., n)."""
         count = len(values)
         by_part = values.take(self._order, axis=-1).reshape(count, len(self._spectrum[0]), -1)
         product = self._to_waves(by_part).transpose(2, 0, 1) @ self._conjugate
@@ -100,11 +100,6 @@ def matrix_product(matrix: np.ndarray, electrode: Electrode) -> Callable[[np.nda
     return lambda vector: matrix @ vector
 
 
-def block_circulant(matrix: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> bool:
-    """Whether ``matrix`` (n, n) is what the columns of the first part say, apart from rounding."""
-    return _departure(matrix, orbits, shape) <= _ROUNDING * float(np.abs(matrix).max())
-
-
 def lattice_orbits(electrode: Electrode) -> tuple[np.ndarray, tuple[int, int, int]]:
     """Equal parts of a periodic electrode's cell, as many as there are along the lattice vectors.
 
@@ -148,16 +143,37 @@ def lattice_orbits(electrode: Electrode) -> tuple[np.ndarray, tuple[int, int, in
     return orbits, (shape[0], shape[1], shape[2])
 
 
-def _departure(matrix: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> float:
-    """Largest distance of an element from what the columns of the first part say it is."""
+def block_circulant(matrix: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> bool:
+    """Whether ``matrix`` (n, n) is block-circulant over the parts, apart from rounding."""
+    largest = _ROUNDING * float(np.abs(matrix).max())
+    images = _images(matrix[:, orbits[0]], orbits, shape)
+    return all(float(np.abs(matrix[:, part] - image).max()) <= largest for part, image in images)
+
+
+def fill_block_circulant(columns: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """The block-circulant matrix (n, n) whose columns of the first part of the lattice are known.
+
+    Args:
+        columns: (n, b) of the atoms ``orbits[0]``.
+        orbits, shape: of :func:`lattice_orbits`.
+    """
+    matrix = np.empty((len(columns), len(columns)))
+    for part, image in _images(columns, orbits, shape):
+        matrix[:, part] = image
+    return matrix
+
+
+def _images(
+    columns: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The atoms (b,) of each part and their columns (n, b), the moved ``columns`` of the first part."""
     parts = np.arange(len(orbits)).reshape(shape)
-    first = matrix[:, orbits[0]]
-    largest = 0.0
-    for shift, column in zip(product(*map(range, shape)), orbits, strict=True):
-        moved = np.roll(parts, shift, axis=(0, 1, 2)).ravel()
+    for shift, part in zip(product(*map(range, shape)), orbits, strict=True):
         # row p of the first part's columns belongs, moved by the shift, to the part p + shift
-        largest = max(largest, float(np.abs(matrix[:, column][orbits] - first[orbits][moved]).max()))
-    return largest
+        origin = orbits[np.roll(parts, shift, axis=(0, 1, 2)).ravel()]
+        image = np.empty_like(columns)
+        image[orbits] = columns[origin]
+        yield part, image
 
 
 def _folded(fractional: np.ndarray) -> np.ndarray:

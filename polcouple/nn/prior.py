@@ -38,18 +38,28 @@ class Terms:
     Attributes:
         energy: E0 in Hartree.
         charges: (n,) q0 in e.
-        kernel: (n, n) K in e^2/Hartree, symmetric, rows sum to 0.
+        pair_values: (p,) K in e^2/Hartree, one value for each class of pairs; symmetric, rows sum to 0.
+        classes: (n, n) class of each pair of atoms.
     """
 
     energy: float
     charges: np.ndarray
-    kernel: np.ndarray
+    pair_values: np.ndarray
+    classes: np.ndarray
 
-    def value(self, site_potentials: np.ndarray) -> float:
-        """In Hartree, for (n,) potentials in Hartree/e."""
-        fluctuation = site_potentials - site_potentials.mean()
-        quadratic = 0.5 * float(fluctuation @ self.kernel @ fluctuation)
-        return self.energy + float(self.charges @ site_potentials) + quadratic
+    @property
+    def kernel(self) -> np.ndarray:
+        """K (n, n) in e^2/Hartree."""
+        return self.pair_values[self.classes]
+
+    def kernel_columns(self, atoms: np.ndarray) -> np.ndarray:
+        """(n, a) columns of K that belong to ``atoms`` (a,)."""
+        return self.pair_values[self.classes[:, atoms]]
+
+    def value(self, site_potentials: np.ndarray, induced: np.ndarray) -> float:
+        """In Hartree, for (n,) potentials in Hartree/e and the charges (n,) that K induces at them."""
+        # the induced charges sum to zero: the mean of the potentials makes no difference to the product
+        return self.energy + float((self.charges + 0.5 * induced) @ site_potentials)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +104,9 @@ class Prior:
         values, slopes = weights
         charges = values @ self.charges[used] + slopes @ self.fukui[used]
         charges += ((total_charge, 1.0, 0.0)[order] - charges.sum()) / len(charges)
-        kernel = values @ self.kernels[used] + slopes @ self._kernel_slopes[used]
+        pair_values = values @ self.kernels[used] + slopes @ self._kernel_slopes[used]
         energy = values @ self.energies[used] - slopes @ self.fermi_levels[used]
-        return Terms(float(energy), charges, kernel[self.classes])
+        return Terms(float(energy), charges, pair_values, self.classes)
 
     @cached_property
     def _kernel_slopes(self) -> np.ndarray:

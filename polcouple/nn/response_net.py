@@ -13,13 +13,16 @@ sum is the correction: u_i are a few numbers per atom, filtered from the charges
 (K: mean over the charges trained on) and g is a small dense network with softplus, the same for every atom.
 F_m(i, j) is the same for all pairs that a translation or two-fold rotation of the electrode maps onto each
 other (a convolution over the lattice), so that the energy has these symmetries exactly; mirrors are learned
-from augmented data. Filters and g are trained. Derivatives of the correction are automatic.
+from augmented data. Filters and g are trained.
 
 Because the rows of K sum to zero, E depends on d and on Q mean(phi) only, and the charges sum to Q. Since phi
 is all that the electrode sees, nothing in the model knows which liquid made it.
 
 A committee of networks g shares the filters; each saw other frames. Their mean is the answer, their
 disagreement tells when phi is unlike what they were trained on.
+
+K and filters are applied as convolutions over the lattice (:class:`LatticeConvolution`), which keeps all that
+a solve touches in the cache and lets its cost grow as N log N; an electrode that does not repeat is one part.
 """
 
 from __future__ import annotations
@@ -31,126 +34,13 @@ from typing import Any
 import numpy as np
 
 from polcouple.electrode import Electrode
-from polcouple.nn._tensorflow import tensorflow
+from polcouple.electrostatics.lattice_convolution import LatticeConvolution, block_circulant, lattice_orbits
+from polcouple.nn.committee import Committee
+from polcouple.nn.correction import CHARGE_SCALE, WEIGHTS, Correction
 from polcouple.nn.prior import Prior, Terms, class_means
-from polcouple.nn.symmetry import SymmetryOperation
 
-#: total charges are divided by this before they enter the network (e)
-_CHARGE_SCALE = 8.0
 #: total charges whose kernels are kept
 _REMEMBERED = 8
-
-
-def pair_orbits(n: int, symmetries: list[SymmetryOperation]) -> np.ndarray:
-    """(n, n) number of the class of each ordered pair of atoms under translations and two-fold rotations.
-
-    Mirrors are left out: they would forbid filters that tell left from right.
-    """
-    first = np.arange(n * n).reshape(n, n)
-    representative = first.copy()
-    for operation in symmetries:
-        if operation.mirror.prod() > 0:
-            image = operation.permutation
-            np.minimum(representative, first[np.ix_(image, image)], out=representative)
-    return np.unique(representative, return_inverse=True)[1].reshape(n, n).astype(np.int32)
-
-
-class Correction:
-    """The trained part: filters shared by a committee of small dense networks, float32.
-
-    Args:
-        orbits: (n, n) from :func:`pair_orbits`.
-        kernel: (n, n) K that turns potentials into induced charges before filtering.
-        charge_scale: root mean square of these induced charges in the training data (e).
-        energy_scale: s in Hartree.
-        filters, width, members: numbers of filters, of units in both hidden layers, of committee members.
-        seed: of the initial weights.
-
-    Attributes:
-        scaled_kernel: (n, n) tensor, K divided by ``charge_scale``.
-    """
-
-    def __init__(
-        self,
-        orbits: np.ndarray,
-        kernel: np.ndarray,
-        charge_scale: float,
-        energy_scale: float,
-        filters: int,
-        width: int,
-        members: int,
-        seed: int = 0,
-    ) -> None:
-        tf = tensorflow()
-        random = np.random.default_rng(seed)
-        n, n_orbits = len(orbits), int(orbits.max()) + 1
-        start = random.normal(size=(filters, n_orbits)) * 0.7 / np.sqrt(n)
-        start[:, np.unique(orbits.diagonal())] += random.normal(size=(filters, 1)) * 0.7
-        shapes = {
-            "filters": start,
-            "kernel_0": random.normal(size=(members, filters + 1, width)) / np.sqrt(filters + 1),
-            "bias_0": np.zeros((members, 1, width)),
-            "kernel_1": random.normal(size=(members, width, width)) / np.sqrt(width),
-            "bias_1": np.zeros((members, 1, width)),
-            "kernel_2": random.normal(size=(members, width, 1)) * 0.1 / np.sqrt(width),
-        }
-        self.variables = {name: tf.Variable(value.astype(np.float32)) for name, value in shapes.items()}
-        self.orbits = orbits
-        self.kernel = kernel
-        self.charge_scale = charge_scale
-        self.energy_scale = energy_scale
-        self.members = members
-        self._n = n
-        self._orbit_index = tf.constant(orbits)
-        self.scaled_kernel = tf.constant((kernel / charge_scale).astype(np.float32))
-
-    def filter_bank(self) -> Any:
-        """(n, n M) tensor from scaled induced charges to all u_im, m running fastest."""
-        tf = tensorflow()
-        filters = tf.transpose(tf.gather(self.variables["filters"], self._orbit_index, axis=1), (2, 1, 0))
-        return tf.reshape(filters, (self._n, -1))
-
-    def bank(self) -> Any:
-        """(n, n M) tensor from potentials to all u_im."""
-        return self.scaled_kernel @ self.filter_bank()
-
-    def energies(self, inputs: Any, charge: Any, bank: Any) -> Any:
-        """(k, b) energies of the k members in units of ``energy_scale``.
-
-        Args:
-            inputs: (k, b, n) float32 potentials or scaled induced charges, one copy for each member so that
-                derivatives stay apart.
-            charge: (k, b) total charge in e, likewise.
-            bank: from :meth:`bank` or :meth:`filter_bank`, as the inputs are.
-        """
-        tf = tensorflow()
-        k, b = self.members, tf.shape(inputs)[1]
-        features = tf.reshape(tf.reshape(inputs, (-1, self._n)) @ bank, (k, b * self._n, -1))
-        condition = charge / _CHARGE_SCALE
-        atoms = tf.reshape(self._network(features, tf.repeat(condition, self._n, axis=1)), (k, b, self._n))
-        at_zero = self._network(tf.zeros((k, b, tf.shape(features)[2])), condition)
-        return tf.reduce_sum(atoms - at_zero[:, :, None], axis=2)
-
-    def derivatives(self, inputs: Any, charge: Any, bank: Any) -> tuple[Any, Any, Any]:
-        """:meth:`energies` and their derivatives by inputs (k, b, n) and by total charge (k, b)."""
-        tf = tensorflow()
-        with tf.GradientTape() as tape:
-            tape.watch([inputs, charge])
-            energies = self.energies(inputs, charge, bank)
-        return energies, *tape.gradient(energies, [inputs, charge])
-
-    def copies(self, values: Any) -> Any:
-        """(k, ...) one copy of a tensor for each member."""
-        return tensorflow().repeat(values[None], self.members, axis=0)
-
-    def _network(self, features: Any, condition: Any) -> Any:
-        """(k, r) values of g for (k, r, M) filtered charges and (k, r) scaled total charges."""
-        tf = tensorflow()
-        weights = self.variables
-        hidden = tf.concat([features, condition[:, :, None]], axis=2)
-        for layer in ("0", "1"):
-            hidden = tf.nn.softplus(hidden @ weights[f"kernel_{layer}"] + weights[f"bias_{layer}"])
-        return (hidden @ weights["kernel_2"])[:, :, 0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,11 +75,22 @@ class ChargeResponse:
 
 @dataclass(frozen=True, eq=False)
 class _AtCharge:
-    """The prior, its slopes, and the network's input at one total charge."""
+    """What depends on the total charge alone.
 
-    terms: Terms
-    slopes: Terms
-    network_input: Any
+    Attributes:
+        terms: of the prior, then their first and second derivatives by Q.
+        kernels: multiplies the three terms' K with a fluctuation.
+        condition: the committee's input.
+        energy_at_zero, slope_at_zero, curvature_at_zero: means over the committee of g(0, Q) and of its first
+            and second derivatives by the condition.
+    """
+
+    terms: tuple[Terms, Terms, Terms]
+    kernels: LatticeConvolution
+    condition: float
+    energy_at_zero: float
+    slope_at_zero: float
+    curvature_at_zero: float
 
 
 class ResponseNet:
@@ -211,42 +112,19 @@ class ResponseNet:
         correction: Correction,
         disagreements: dict[float, float],
     ) -> None:
-        tf = tensorflow()
         self.name = name
         self.electrode = electrode
         self.prior = prior
         self.correction = correction
         self.disagreements = disagreements
-        self._at: dict[float, _AtCharge] = {}
-        bank = tf.constant(correction.bank())
-        scale = correction.energy_scale
         n = len(electrode)
-
-        def first(fluctuation: Any, charge: Any) -> Any:
-            """(n + 3,) of the correction: charges, energy, its derivative by Q, the committee's spread."""
-            energies, by_potential, by_charge = correction.derivatives(
-                correction.copies(fluctuation[None]), correction.copies(charge), bank
-            )
-            by_potential = by_potential[:, 0] - tf.reduce_mean(by_potential[:, 0], axis=1, keepdims=True)
-            spread = tf.reduce_max(tf.math.reduce_std(by_potential, axis=0))
-            means = [_mean(part) for part in (by_potential, energies, by_charge)]
-            return scale * tf.concat([*means, [tf.cast(spread, tf.float64)]], axis=0)
-
-        def second(fluctuation: Any, charge: Any) -> tuple[Any, Any]:
-            """(n,) mixed derivative and second derivative with respect to Q of the correction."""
-            potentials = correction.copies(fluctuation[None])
-            charges = correction.copies(charge)
-            with tf.GradientTape() as tape:
-                tape.watch([potentials, charges])
-                by_charge = correction.derivatives(potentials, charges, bank)[2]
-            mixed, curvature = tape.gradient(by_charge, [potentials, charges])
-            mixed -= tf.reduce_mean(mixed, axis=2, keepdims=True)
-            return scale * _mean(mixed[:, 0]), scale * _mean(curvature[:, 0])
-
-        signature = [tf.TensorSpec((n,), tf.float32), tf.TensorSpec((1,), tf.float32)]
-        compiled = {"input_signature": signature, "autograph": False, "jit_compile": True}
-        self._first = tf.function(first, **compiled)
-        self._second = tf.function(second, **compiled)
+        self._parts = lattice_orbits(electrode)
+        if not all(block_circulant(pairs, *self._parts) for pairs in (prior.classes, correction.orbits)):
+            self._parts = np.arange(n)[None], (1, 1, 1)
+        self._filters = LatticeConvolution(correction.filter_columns(self._parts[0][0]), *self._parts)
+        self._committee = Committee(correction.weights, n)
+        self._at_zero = Committee(correction.weights, 1)
+        self._at: dict[float, _AtCharge] = {}
 
     def respond(self, site_potentials: np.ndarray, total_charge: float) -> Response:
         """Charges, energy and Fermi level for (n,) site potentials in Hartree/e, at any total charge.
@@ -254,47 +132,69 @@ class ResponseNet:
         Raises:
             ModelMismatchError: a total charge outside the range trained on.
         """
-        at = self._at_charge(total_charge)
+        at, scale = self._at_charge(total_charge), self.correction.energy_scale
         fluctuation = site_potentials - site_potentials.mean()
-        found = self._first(fluctuation.astype(np.float32), at.network_input).numpy()
-        energy, slope, spread = (float(value) for value in found[-3:])
-        charges = at.terms.charges + at.terms.kernel @ fluctuation + found[:-3]
+        induced = at.kernels(fluctuation)
+        sums = self._committee.first(self._features(fluctuation), at.condition)
+        by_potential = self._by_potential(sums.by_features)
+        charges = at.terms[0].charges + induced[0] + scale * by_potential.mean(axis=0)
         charges += (total_charge - charges.sum()) / len(charges)
+        energy = float(sums.values.mean()) - len(charges) * at.energy_at_zero
+        slope = (float(sums.by_condition.mean()) - len(charges) * at.slope_at_zero) / CHARGE_SCALE
         return Response(
             charges,
-            at.terms.value(site_potentials) + energy,
-            -(at.slopes.value(site_potentials) + slope),
-            spread,
+            at.terms[0].value(site_potentials, induced[0]) + scale * energy,
+            -(at.terms[1].value(site_potentials, induced[1]) + scale * slope),
+            scale * float(by_potential.std(axis=0).max()),
         )
 
     def charge_response(self, site_potentials: np.ndarray, total_charge: float) -> ChargeResponse:
-        """Fukui vector and hardness for (n,) site potentials in Hartree/e; compiled at the first call.
+        """Fukui vector and hardness for (n,) site potentials in Hartree/e.
 
         Raises:
             ModelMismatchError: a total charge outside the range trained on.
         """
-        at = self._at_charge(total_charge)
+        at, scale = self._at_charge(total_charge), self.correction.energy_scale / CHARGE_SCALE
         fluctuation = site_potentials - site_potentials.mean()
-        mixed, curvature = self._second(fluctuation.astype(np.float32), at.network_input)
-        fukui = at.slopes.charges + at.slopes.kernel @ fluctuation + mixed.numpy()
+        induced = at.kernels(fluctuation)
+        sums = self._committee.by_condition(self._features(fluctuation), at.condition)
+        mixed = self._by_potential(sums.by_features).mean(axis=0)
+        fukui = at.terms[1].charges + induced[1] + scale * mixed
         fukui += (1.0 - fukui.sum()) / len(fukui)
-        hardness = self.prior.at(total_charge, order=2).value(site_potentials) + float(curvature)
+        curvature = float(sums.by_condition.mean()) - len(fukui) * at.curvature_at_zero
+        hardness = at.terms[2].value(site_potentials, induced[2]) + scale * curvature / CHARGE_SCALE
         return ChargeResponse(fukui, hardness)
+
+    def _features(self, fluctuation: np.ndarray) -> np.ndarray:
+        """(n, M) filtered charges u."""
+        return self._filters(fluctuation.astype(np.float32)).T
+
+    def _by_potential(self, by_features: np.ndarray) -> np.ndarray:
+        """(k, n) derivatives by site potentials for (k, M, n) derivatives by u, in units of energy_scale."""
+        by_potential = self._filters.adjoint(by_features).astype(float)
+        return by_potential - by_potential.mean(axis=1, keepdims=True)
 
     def _at_charge(self, total_charge: float) -> _AtCharge:
         """What depends on the total charge alone; the last few are remembered."""
         if total_charge not in self._at:
-            tf = tensorflow()
-            terms, slopes = (self.prior.at(total_charge, order) for order in (0, 1))
+            at = self.prior.at
+            terms = at(total_charge), at(total_charge, order=1), at(total_charge, order=2)
+            columns = np.stack([part.kernel_columns(self._parts[0][0]) for part in terms])
+            condition = total_charge / CHARGE_SCALE
+            zero = np.zeros((1, len(self.correction.weights["filters"])), np.float32)
+            first = self._at_zero.first(zero, condition)
+            second = self._at_zero.by_condition(zero, condition)
             if len(self._at) == _REMEMBERED:
                 del self._at[next(iter(self._at))]
-            self._at[total_charge] = _AtCharge(terms, slopes, tf.constant([total_charge], tf.float32))
+            self._at[total_charge] = _AtCharge(
+                terms,
+                LatticeConvolution(columns, *self._parts),
+                condition,
+                float(first.values.mean()),
+                float(first.by_condition.mean()),
+                float(second.by_condition.mean()),
+            )
         return self._at[total_charge]
-
-    @property
-    def traces(self) -> int:
-        """How often the function behind :meth:`respond` was traced and compiled; never more than once."""
-        return int(self._first.experimental_get_tracing_count())
 
     def usual_disagreement(self, total_charge: float) -> float:
         """Largest disagreement on held-out frames at the nearest total charge trained on, in e."""
@@ -312,8 +212,8 @@ class ResponseNet:
             },
             "electrode": {"atoms": len(self.electrode), "fingerprint": self.electrode.fingerprint()},
             "network": {
-                "filters": int(correction.variables["filters"].shape[0]),
-                "width": int(correction.variables["kernel_1"].shape[1]),
+                "filters": len(correction.weights["filters"]),
+                "width": correction.weights["kernel_1"].shape[1],
                 "members": correction.members,
                 "activation": "softplus",
             },
@@ -323,8 +223,8 @@ class ResponseNet:
     def arrays(self) -> dict[str, np.ndarray]:
         """Arrays of weights.h5."""
         prior, correction = self.prior, self.correction
-        stored = {f"correction/{name}": variable.numpy() for name, variable in correction.variables.items()}
-        return stored | {
+        return {
+            **{f"correction/{name}": value for name, value in correction.weights.items()},
             "correction/orbits": correction.orbits,
             "correction/kernel": class_means(correction.kernel[None], prior.classes)[0],
             "correction/charge_scale": np.array(correction.charge_scale),
@@ -346,16 +246,6 @@ class ResponseNet:
             arrays["correction/kernel"][prior.classes],
             float(arrays["correction/charge_scale"]),
             float(arrays["correction/energy_scale"]),
-            filters=len(arrays["correction/filters"]),
-            width=arrays["correction/kernel_1"].shape[1],
-            members=len(arrays["correction/kernel_1"]),
+            {key: arrays[f"correction/{key}"] for key in WEIGHTS},
         )
-        for key, variable in correction.variables.items():
-            variable.assign(arrays[f"correction/{key}"])
         return cls(name, electrode, prior, correction, disagreements)
-
-
-def _mean(values: Any) -> Any:
-    """Mean over the committee (first axis) in double precision."""
-    tf = tensorflow()
-    return tf.cast(tf.reduce_mean(values, axis=0), tf.float64)

@@ -17,13 +17,15 @@ from polcouple.errors import InputError
 from polcouple.nn._tensorflow import tensorflow
 from polcouple.nn.binning import Binning
 from polcouple.nn.cards import response_card
+from polcouple.nn.correction import Correction, initial_weights, pair_orbits
+from polcouple.nn.correction_training import CorrectionGraph
 from polcouple.nn.dataset import Dataset, label_name
 from polcouple.nn.evaluation import Metrics, evaluate, level_errors, mean_metrics, null_baselines
 from polcouple.nn.fitting import FitOptions, FitResult, fit
 from polcouple.nn.model_files import electrode_arrays, find_model, load_description, save_model
 from polcouple.nn.models import load_model
 from polcouple.nn.prior import Prior
-from polcouple.nn.response_net import Correction, ResponseNet, pair_orbits
+from polcouple.nn.response_net import ResponseNet
 from polcouple.nn.splits import Split, SplitKind, split_frames
 from polcouple.nn.symmetry import lattice_symmetries
 from polcouple.nn.training import Progress
@@ -133,8 +135,8 @@ def train_response(
 def _train(
     data: _Data, name: str, work: Path, options: ResponseOptions, progress: Progress | None
 ) -> Trained:
-    correction = data.new_correction()
-    trainer = _Trainer(data, correction, options)
+    graph = CorrectionGraph(data.new_correction())
+    trainer = _Trainer(data, graph, options)
     on_epoch: Callable[[int, float, float, int], None] | None = None
     if progress is not None:
         report = progress
@@ -143,7 +145,7 @@ def _train(
             report(work.name, epoch, train, held_out, waited, options.patience)
 
     result = fit(
-        list(correction.variables.values()),
+        list(graph.variables.values()),
         trainer.loss,
         trainer.batches,
         trainer.validation_loss,
@@ -152,7 +154,7 @@ def _train(
         purpose=data.digest,
         on_epoch=on_epoch,
     )
-    net = ResponseNet(name, data.dataset.electrode, data.prior, correction, {})
+    net = ResponseNet(name, data.dataset.electrode, data.prior, graph.correction(), {})
     for Q in data.total_charges:
         held_out = [net.respond(data.potentials[frame], Q) for frame in data.split.validation]
         net.disagreements[Q] = max(response.disagreement for response in held_out)
@@ -238,15 +240,13 @@ class _Data:
         induced = self.fluctuations[self.split.train] @ kernel
         charge_scale = float(induced.std())
         potential_scale = float(self.fluctuations[self.split.train].std())
+        orbits = pair_orbits(len(kernel), self.symmetries)
         return Correction(
-            pair_orbits(len(kernel), self.symmetries),
+            orbits,
             kernel,
             charge_scale,
-            energy_scale=float(self.prior_errors[:, 0].mean()) * potential_scale,
-            filters=options.filters,
-            width=options.width,
-            members=options.members,
-            seed=options.seed,
+            float(self.prior_errors[:, 0].mean()) * potential_scale,
+            initial_weights(orbits, options.filters, options.width, options.members, options.seed),
         )
 
     def provenance(self) -> dict[str, object]:
@@ -262,10 +262,11 @@ class _Data:
 class _Trainer:
     """Loss and batches: errors at each total charge count in units of what the prior leaves there."""
 
-    def __init__(self, data: _Data, correction: Correction, options: ResponseOptions) -> None:
+    def __init__(self, data: _Data, graph: CorrectionGraph, options: ResponseOptions) -> None:
         tf = tensorflow()
-        self._data, self._correction, self._options = data, correction, options
-        self._induced = data.fluctuations @ correction.scaled_kernel.numpy().astype(float)
+        self._data, self._graph, self._options = data, graph, options
+        self._energy_scale = graph.correction().energy_scale
+        self._induced = data.fluctuations @ graph.scaled_kernel.numpy().astype(float)
         self._inverse = np.array([np.argsort(operation.permutation) for operation in data.symmetries])
         self._unseen_by = np.full(len(data.potentials), -1)
         for member, part in enumerate(np.array_split(data.split.train, options.members)):
@@ -278,12 +279,12 @@ class _Trainer:
     def loss(self, induced: Any, charge: Any, scales: Any, targets: Any, weight: Any) -> Any:
         """Squared errors of charges, energy and Fermi level over the frames that each member is to see."""
         tf = tensorflow()
-        correction, options = self._correction, self._options
-        energy, by_induced, by_charge = correction.derivatives(
-            correction.copies(induced), correction.copies(charge), correction.filter_bank()
+        graph, options = self._graph, self._options
+        energy, by_induced, by_charge = graph.derivatives(
+            graph.copies(induced), graph.copies(charge), graph.filter_bank()
         )
-        flat = tf.reshape(by_induced, (-1, correction.scaled_kernel.shape[0]))
-        by_potential = tf.reshape(flat @ correction.scaled_kernel, tf.shape(by_induced))
+        flat = tf.reshape(by_induced, (-1, graph.scaled_kernel.shape[0]))
+        by_potential = tf.reshape(flat @ graph.scaled_kernel, tf.shape(by_induced))
         error = tf.reduce_mean((scales[:, :1] * by_potential - targets[:, :-2]) ** 2, axis=2)
         error += options.energy_weight * (scales[:, 1] * energy - targets[:, -2]) ** 2
         error += options.fermi_weight * (scales[:, 2] * by_charge - targets[:, -1]) ** 2
@@ -317,7 +318,7 @@ class _Trainer:
         columns = (
             np.take_along_axis(self._induced[frames], permutation, axis=1),
             np.array(data.total_charges)[levels],
-            self._correction.energy_scale * inverse,
+            self._energy_scale * inverse,
             targets,
             np.arange(self._options.members)[None] != self._unseen_by[frames][:, None],
         )
