@@ -6,7 +6,13 @@ import pytest
 from polcouple.electrode import Electrode
 from polcouple.electrostatics import lattice_convolution
 from polcouple.electrostatics.ewald import ewald_matrix
-from polcouple.electrostatics.lattice_convolution import LatticeConvolution, lattice_orbits, matrix_product
+from polcouple.electrostatics.lattice_convolution import (
+    LatticeConvolution,
+    block_circulant,
+    fill_block_circulant,
+    lattice_orbits,
+    matrix_product,
+)
 from polcouple.packing import graphene_sheet
 from polcouple.units import ANGSTROM_TO_BOHR
 
@@ -32,6 +38,18 @@ def test_convolution_is_the_dense_product(cells, layers, shape):
     for vector in np.random.default_rng(0).normal(size=(5, len(electrode))):
         expected = matrix @ vector
         assert np.abs(product(vector) - expected).max() < 1e-12 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(("cells", "layers"), [((3, 2), 1), ((4, 3), 2)])
+def test_columns_of_the_first_part_fill_the_matrix(cells, layers):
+    electrode = sheet(*cells, layers)
+    matrix = ewald_matrix(electrode.positions, electrode.cell, accuracy=1e-13)
+    orbits, shape = lattice_orbits(electrode)
+    filled = fill_block_circulant(matrix[:, orbits[0]], orbits, shape)
+    assert np.abs(filled - matrix).max() < 1e-12 * np.abs(matrix).max()
+    assert block_circulant(matrix, orbits, shape)
+    matrix[5, 3] += 1e-6
+    assert not block_circulant(matrix, orbits, shape)
 
 
 def test_skewed_cell_repeats_along_its_vectors():

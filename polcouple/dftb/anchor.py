@@ -13,8 +13,9 @@ from polcouple.dftb.blocks import Block
 from polcouple.dftb.cache import read_arrays, write_arrays
 from polcouple.dftb.filling import Filling, fermi_filling
 from polcouple.dftb.gapped import Expansion, GappedBlock
-from polcouple.dftb.preparation import Prepared
-from polcouple.dftb.response import bare_response, pair_response
+from polcouple.dftb.preparation import Prepared, Repeats
+from polcouple.dftb.response import bare_response, pair_response, pair_response_columns
+from polcouple.electrostatics.lattice_convolution import fill_block_circulant
 
 #: a block is treated without diagonalisation if it has so many orbitals and so wide a gap (Hartree)
 _WORTHWHILE, _WIDE_GAP = 150, 0.2
@@ -78,6 +79,7 @@ class Anchor:
         self.electrons = electrons
         self._temperature = temperature
         self._neutral = prepared.neutral
+        self._repeats: Repeats = prepared.repeats
         self._blocks = [block.rotated(potential) for block in prepared.blocks]
         filling = fermi_filling(_energies(self._blocks), degeneracies(self._blocks), electrons, temperature)
         gapped = self._find_gapped(filling)
@@ -159,11 +161,19 @@ class Anchor:
         for k, block in enumerate(self._blocks):
             own = filling.occupations[start : start + len(block)]
             start += len(block)
-            part = pair_response(block, own, self._temperature, n)
+            part = self._pair_response(block, own)
             total += part
             if k in gapped:
                 parts.append(part)
         return _ChargeResponse(total, gapped, parts)
+
+    def _pair_response(self, block: Block, occupations: np.ndarray) -> np.ndarray:
+        """chi of one block; of an electrode that repeats, a part's columns are copied to all others."""
+        repeats, n = self._repeats, len(self.potential)
+        if not repeats.keep(block, self.potential):
+            return pair_response(block, occupations, self._temperature, n)
+        columns = pair_response_columns(block, occupations, self._temperature, n, repeats.sites[0])
+        return fill_block_circulant(columns, repeats.sites, repeats.shape)
 
     def store(self, path: Path) -> None:
         """Keep the response of this reference in the cache file ``path``."""

@@ -12,7 +12,7 @@ so that neither H0 nor S is needed again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -76,6 +76,9 @@ class Block:
 
     def rotated(self, potential: np.ndarray) -> Block:
         """The same block with the eigenvectors of ``potential`` as reference."""
+        shift = (potential - self.potential)[self.sites]
+        if not np.ptp(shift):  # a uniform change moves levels and no state
+            return replace(self, energies=self.energies + shift[0], potential=potential.copy())
         energies, rotation = self.diagonalise(potential)
         return Block(
             self.orbitals,
@@ -93,6 +96,11 @@ class Block:
         states = rotation[:, filled]
         left = (self.vectors @ states).conj() * (self.duals @ states)
         return np.bincount(self.sites, left.real @ electrons[filled], minlength=n_sites)
+
+    def reference_populations(self, electrons: np.ndarray, n_sites: int) -> np.ndarray:
+        """Mulliken populations (n_sites,) of the reference states, which hold ``electrons`` (n,) each."""
+        shares = (self.vectors.conj() * self.duals).real
+        return np.bincount(self.sites, shares @ electrons, minlength=n_sites)
 
 
 def planar_frame(positions: np.ndarray) -> np.ndarray:

@@ -65,7 +65,7 @@ class GappedBlock:
         self._chi = chi
         n_sites = len(chi)
         electrons = np.where(np.arange(len(block)) < n_filled, 2.0, 0.0)
-        populations = block.populations(np.eye(len(block)), electrons, n_sites)
+        populations = block.reference_populations(electrons, n_sites)
         self._own = populations > 0.0
         self.reference = Expansion(block.potential, populations, float(electrons @ block.energies))
         self.gap = float(block.energies[n_filled] - block.energies[n_filled - 1])

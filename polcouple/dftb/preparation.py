@@ -14,11 +14,37 @@ from polcouple.dftb.gamma import gamma_matrix
 from polcouple.dftb.hamiltonian import Orbitals, build_orbitals, find_pairs, hamiltonian_overlap
 from polcouple.dftb.skf import Parameters
 from polcouple.electrode import Electrode
+from polcouple.electrostatics.lattice_convolution import block_circulant, lattice_orbits
 from polcouple.errors import InputError
 
 #: part of the name of cache files: raise it when their content changes
 _FORMAT = 2
+#: potentials of images that differ by less (Hartree) are equal but for rounding
+_ALIKE = 1e-9
 _BLOCK_ARRAYS = ("orbitals", "sites", "energies", "vectors", "duals")
+
+
+@dataclass(frozen=True, eq=False)
+class Repeats:
+    """Equal parts of a periodic electrode; one part where nothing repeats.
+
+    Attributes:
+        sites: (parts, b) charge sites; row p holds the images in part p of those in row 0.
+        orbitals: (parts, c) the same of orbitals.
+        shape: parts along each lattice vector, as in :func:`lattice_orbits`.
+    """
+
+    sites: np.ndarray
+    orbitals: np.ndarray
+    shape: tuple[int, int, int]
+
+    def keep(self, block: Block, potential: np.ndarray) -> bool:
+        """Whether the lattice's translations change neither ``block`` nor the ``potential`` (n_sites,)."""
+        if len(self.sites) == 1:
+            return False
+        alike = np.abs(potential[self.sites] - potential[self.sites[0]]).max() < _ALIKE
+        inside = np.isin(self.orbitals, block.orbitals)
+        return bool(alike and (inside == inside[0]).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +57,7 @@ class Prepared:
         capacity: electrons the basis can hold.
         gamma: (n_sites, n_sites) in Hartree/e^2.
         blocks: symmetry blocks of all k-points in the eigenbasis of H0.
+        repeats: equal parts of the electrode.
         cache_stem: path and beginning of the name of this electrode's cache files, or None.
     """
 
@@ -39,6 +66,7 @@ class Prepared:
     capacity: float
     gamma: np.ndarray
     blocks: tuple[Block, ...]
+    repeats: Repeats
     cache_stem: Path | None
 
     @property
@@ -73,19 +101,41 @@ def prepare(
     neutral = np.bincount(
         np.arange(len(orbitals.shell_atom)) if by_shell else orbitals.shell_atom, orbitals.occupation
     )
-    stem = None
+    orbital_site = orbitals.shell if by_shell else orbitals.atom
+    stem, found = None, None
     if cache_directory is not None:
         stem = cache_directory / f"dftb-{_key(electrode, parameters, k_points, shell_resolved)}"
-        cached = _read(stem.with_suffix(".npz"))
-        if cached is not None:
-            return Prepared(site_atom, neutral, 2.0 * len(orbitals), *cached, stem)
-    hubbard = orbitals.hubbard if by_shell else orbitals.hubbard[orbitals.shell_l == 0]
-    orbital_site = orbitals.shell if by_shell else orbitals.atom
-    blocks = _build_blocks(electrode, orbitals, orbital_site, parameters, k_points)
-    gamma = gamma_matrix(electrode, site_atom, hubbard)
-    if stem is not None:
-        _write(stem.with_suffix(".npz"), gamma, blocks)
-    return Prepared(site_atom, neutral, 2.0 * len(orbitals), gamma, blocks, stem)
+        found = _read(stem.with_suffix(".npz"))
+    if found is None:
+        hubbard = orbitals.hubbard if by_shell else orbitals.hubbard[orbitals.shell_l == 0]
+        blocks = _build_blocks(electrode, orbitals, orbital_site, parameters, k_points)
+        found = gamma_matrix(electrode, site_atom, hubbard), blocks
+        if stem is not None:
+            _write(stem.with_suffix(".npz"), *found)
+    repeats = _repeats(electrode, site_atom, orbitals.atom, found[0])
+    return Prepared(site_atom, neutral, 2.0 * len(orbitals), *found, repeats, stem)
+
+
+def _repeats(
+    electrode: Electrode, site_atom: np.ndarray, orbital_atom: np.ndarray, gamma: np.ndarray
+) -> Repeats:
+    """Equal parts, if ``gamma`` says that they are equal but for rounding."""
+    orbits, shape = lattice_orbits(electrode)
+    sites = _owned(orbits, site_atom)
+    if not block_circulant(gamma, sites, shape):
+        orbits, shape = np.arange(len(electrode))[None], (1, 1, 1)
+        sites = _owned(orbits, site_atom)
+    return Repeats(sites, _owned(orbits, orbital_atom), shape)
+
+
+def _owned(orbits: np.ndarray, atom: np.ndarray) -> np.ndarray:
+    """Orbits of what belongs to atoms, such as orbitals, from ``orbits`` (parts, b) of the atoms.
+
+    ``atom`` (m,) is the atom of each, ascending. Images are of one element and own equally many.
+    """
+    counts = np.bincount(atom)[orbits[0]]
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.searchsorted(atom, np.repeat(orbits, counts, axis=1)) + within
 
 
 def _build_blocks(

@@ -91,6 +91,30 @@ def pair_response(block: Block, occupations: np.ndarray, temperature: float, n_s
     return full
 
 
+def pair_response_columns(
+    block: Block, occupations: np.ndarray, temperature: float, n_sites: int, sites: np.ndarray
+) -> np.ndarray:
+    """The columns ``sites`` (b,) of :func:`pair_response`, (n_sites, b) in 1/Hartree.
+
+    A column costs a matrix product, of order n^3, where the whole matrix costs n^4.
+    """
+    filled = np.flatnonzero(occupations > _SAME_OCCUPATION)
+    empty = np.flatnonzero(1.0 - occupations > _SAME_OCCUPATION)
+    c_empty, b_empty = block.vectors[:, empty], block.duals[:, empty]
+    chi = np.zeros((n_sites, len(sites)))
+    step = max(1, _CHUNK // max(len(empty), 1))
+    for start in range(0, len(filled), step):
+        i = filled[start : start + step]
+        weights = 0.25 * _pair_weights(block.energies, occupations, temperature, i, empty)
+        c, b = block.vectors[:, i], block.duals[:, i]
+        for column, site in enumerate(sites):
+            own = np.flatnonzero(block.sites == site)
+            weighted = weights * (c[own].conj().T @ b_empty[own] + b[own].conj().T @ c_empty[own])
+            by_orbital = ((c @ weighted) * b_empty.conj() + (b @ weighted) * c_empty.conj()).real.sum(axis=1)
+            chi[:, column] -= np.bincount(block.sites, by_orbital, minlength=n_sites)
+    return block.degeneracy * chi
+
+
 def _pair_weights(
     energies: np.ndarray, occupations: np.ndarray, temperature: float, i: np.ndarray, j: np.ndarray
 ) -> np.ndarray:
@@ -116,7 +140,7 @@ def bare_response(
     for block in blocks:
         own = slice(start, start + len(block))
         start += len(block)
-        fukui += block.populations(np.eye(len(block)), weights[own] / weights.sum(), len(fukui))
+        fukui += block.reference_populations(weights[own] / weights.sum(), len(fukui))
     chi = pair_chi + density * np.outer(fukui, fukui)
     return BareResponse(0.5 * (chi + chi.T), fukui, density)
 
