@@ -28,12 +28,13 @@ def _openmm(method: str, blocks: int) -> dict[str, float]:
     return {"total": float(np.median(milliseconds(read_case(CASE), method, blocks)))}  # type: ignore[arg-type]
 
 
-def _lammps(algorithm: str, accuracy: float, blocks: int) -> dict[str, float]:
+def _lammps(algorithm: str, accuracy: float, blocks: int, in_plane: bool = True) -> dict[str, float]:
     from benchmarks.lammps_electrode import milliseconds
     from polcouple.case import read_case
 
     with tempfile.TemporaryDirectory() as scratch:
-        times = milliseconds(read_case(CASE), algorithm, accuracy, Path(scratch), blocks)  # type: ignore[arg-type]
+        case = read_case(CASE)
+        times = milliseconds(case, algorithm, accuracy, Path(scratch), blocks, in_plane)  # type: ignore[arg-type]
     return {"total": float(np.median(times))}
 
 
@@ -68,6 +69,12 @@ def _response() -> object:
     return response()
 
 
+def _network_growth() -> object:
+    from benchmarks.scaling import networks
+
+    return networks()
+
+
 def _networks() -> object:
     from benchmarks.networks import table
 
@@ -81,6 +88,7 @@ ITEMS: dict[str, Callable[[], object]] = {
     "lammps_fixed": partial(_lammps, "fixed", USUAL_ACCURACY, 25),
     "lammps_mat_inv": partial(_lammps, "mat_inv", USUAL_ACCURACY, 25),
     "lammps_cg": partial(_lammps, "cg", USUAL_ACCURACY, 20),
+    "lammps_mat_inv_own": partial(_lammps, "mat_inv", USUAL_ACCURACY, 25, in_plane=False),
     "lammps_fixed_equal": partial(_lammps, "fixed", EQUAL_ACCURACY, 20),
     "lammps_mat_inv_equal": partial(_lammps, "mat_inv", EQUAL_ACCURACY, 20),
     "lammps_cg_equal": partial(_lammps, "cg", EQUAL_ACCURACY, 12),
@@ -97,5 +105,6 @@ ITEMS: dict[str, Callable[[], object]] = {
     "networks": _networks,
     "site_potentials": _site_potentials,
     "response": _response,
+    "network_growth": _network_growth,
     **{f"qm_{carbons}": partial(_qm, carbons) for carbons in (84, 336, 756, 1344)},
 }

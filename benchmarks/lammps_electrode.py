@@ -3,7 +3,7 @@
 The force field is the case's own: flexible water, Lennard-Jones truncated at the cut-off (without the case's
 switch, a form that LAMMPS has not), particle-mesh Coulomb, harmonic walls. The electrode's atoms are frozen,
 have Gaussian charges, and no Lennard-Jones among themselves. Two ranks share the plane of the sheet, because
-above the liquid there is vacuum.
+above the liquid there is vacuum, or divide the cell as LAMMPS does by itself.
 
 Source of the method: L. J. V. Ahrens-Iwers et al., J. Chem. Phys. 157, 084801 (2022).
 """
@@ -78,12 +78,15 @@ def write_data(case: Case, path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def input_script(case: Case, algorithm: Algorithm, accuracy: float, blocks: int, block: int) -> str:
+def input_script(
+    case: Case, algorithm: Algorithm, accuracy: float, blocks: int, block: int, in_plane: bool = True
+) -> str:
     """Input that times ``blocks`` times ``block`` steps of NVT, or with no blocks computes forces once.
 
     Args:
         accuracy: of the particle mesh, as LAMMPS defines it: the root mean square error of a force over that
             between two unit charges 1 Angstrom apart.
+        in_plane: whether the ranks share the plane of the sheet; else LAMMPS divides the longest side.
     """
     force_field = case.system.force_field
     water = force_field.water
@@ -96,7 +99,7 @@ def input_script(case: Case, algorithm: Algorithm, accuracy: float, blocks: int,
         "units real",
         "atom_style full",
         "boundary p p p",
-        f"processors {_RANKS} 1 1",
+        *([f"processors {_RANKS} 1 1"] if in_plane else []),
         "bond_style harmonic",
         "angle_style harmonic",
         f"pair_style lj/cut/coul/long {force_field.cutoff_angstrom:g}",
@@ -144,11 +147,11 @@ _DUMP = "dump_modify 1 sort id format float %.15g"
 
 
 def milliseconds(
-    case: Case, algorithm: Algorithm, accuracy: float, directory: Path, blocks: int
+    case: Case, algorithm: Algorithm, accuracy: float, directory: Path, blocks: int, in_plane: bool = True
 ) -> list[float]:
     """Wall time in ms a step of each block of 20 steps."""
     block = 20
-    log = _run(case, input_script(case, algorithm, accuracy, blocks, block), directory)
+    log = _run(case, input_script(case, algorithm, accuracy, blocks, block, in_plane), directory)
     table = re.split(r"Step +CPU.*\n", log)[-1].partition("Loop time")[0]
     cpu = [float(line.split()[1]) for line in table.splitlines() if line.strip()]
     assert len(cpu) == blocks + 1, log

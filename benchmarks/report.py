@@ -34,6 +34,7 @@ STEPS = (
     ("lammps_fixed", "LAMMPS, fixed charges, accuracy 1e-4", 0.5),
     ("lammps_mat_inv", "LAMMPS ELECTRODE mat_inv, 1e-4", 0.5),
     ("lammps_cg", "LAMMPS ELECTRODE cg, 1e-4", 0.5),
+    ("lammps_mat_inv_own", "LAMMPS ELECTRODE mat_inv, 1e-4, its own division", 0.5),
     ("lammps_fixed_equal", "LAMMPS, fixed charges, accuracy 2e-6", 0.5),
     ("lammps_mat_inv_equal", "LAMMPS ELECTRODE mat_inv, 2e-6", 0.5),
     ("lammps_cg_equal", "LAMMPS ELECTRODE cg, 2e-6", 0.5),
@@ -48,6 +49,7 @@ _PAIRS = (
     ("ipi_nn", "ipi_fixed", 1.0, "`nn` every step over `fixed`", "at most 1.25"),
     ("ipi_response", "openmm_fixed", 1.0, "`response` every step over OpenMM's integrator", ""),
     ("ipi_response", "lammps_mat_inv", 1.0, "`response` over LAMMPS mat_inv, accuracy 1e-4", "at most 1"),
+    ("ipi_response", "lammps_mat_inv_own", 1.0, "the same, the cell divided as LAMMPS does", "at most 1"),
     ("ipi_response", "lammps_mat_inv_equal", 1.0, "`response` over LAMMPS mat_inv, 2e-6", "at most 1"),
     ("ipi_response", "openmm_matrix", 1.0, "`response` over OpenMM's matrix", ""),
     ("ipi_response", "ipi_response_mts", 4.0, "simulated time: multiple over single steps", "at least 2"),
@@ -69,6 +71,7 @@ def write(entries: dict[str, Any], page: Path = PAGE, figures: Path = FIGURES) -
         "site_potentials": site_potential_table(entries),
         "response": response_table(entries),
         "networks": network_table(entries),
+        "network_growth": network_growth_table(entries),
     }
     text = page.read_text()
     for name, table in tables.items():
@@ -254,6 +257,18 @@ def network_table(entries: dict[str, Any]) -> str:
     return markdown(("network", "figure"), [(r["what"], f"{r['value']:.3g} {r['unit']}") for r in rows])
 
 
+def network_growth_table(entries: dict[str, Any]) -> str:
+    """Solves of untrained networks by the number of atoms."""
+    points = best(entries, "network_growth")
+    if points is None:
+        return ""
+    sizes = np.array([p["atoms"] for p in points])
+    keys = ("response_net_ms", "classifier_ms")
+    rows = [(f"{p['atoms']}", *(f"{p[key]:.2f}" for key in keys)) for p in points]
+    rows.append(("exponent", *(f"{exponent(sizes, np.array([p[key] for p in points])):.2f}" for key in keys)))
+    return markdown(("atoms", "response net / ms", "classifier on potentials / ms"), rows)
+
+
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
@@ -311,8 +326,12 @@ def draw_scaling(entries: dict[str, Any], path: Path) -> None:
         sizes = [p["atoms"] for p in products]
         curves.append(("response, dense", sizes, [p["dense_ms"] for p in products]))
         curves.append(("response, convolution", sizes, [p["convolution_ms"] for p in products]))
-    colours = ("#000000", "#0072B2", "#D55E00", "#009E73")
-    for (label, x, y), colour, marker in zip(curves, colours, "osD^", strict=False):
+    growth = best(entries, "network_growth")
+    if growth:
+        sizes = [p["atoms"] for p in growth]
+        curves.append(("response net", sizes, [p["response_net_ms"] for p in growth]))
+    colours = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7")
+    for (label, x, y), colour, marker in zip(curves, colours, "osD^v", strict=False):
         slope = f" (exponent {exponent(np.array(x), np.array(y)):.1f})" if len(x) > 1 else ""
         electrode.loglog(x, y, marker + "-", color=colour, label=label + slope, markersize=5)
     electrode.set_xlabel("electrode atoms")

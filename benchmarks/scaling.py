@@ -1,4 +1,4 @@
-"""How site potentials and linear response grow with the electrode and the electrolyte.
+"""How site potentials, linear response and networks grow with the electrode and the electrolyte.
 
 The recorded frame of the reference system is repeated in the plane, which makes sheet and liquid larger, or
 upwards, which makes the liquid alone larger. Times are medians in ms.
@@ -7,14 +7,23 @@ upwards, which makes the liquid alone larger. Times are medians in ms.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from benchmarks.site_potentials import FRAME, PERIODIC, tiled
 from polcouple.electrode import Electrode
-from polcouple.electrostatics.lattice_convolution import LatticeConvolution, lattice_orbits
+from polcouple.electrostatics.lattice_convolution import (
+    LatticeConvolution,
+    fill_block_circulant,
+    lattice_orbits,
+)
 from polcouple.electrostatics.site_potential import SitePotential
+from polcouple.nn.binning import Binning
+from polcouple.nn.classifier import Classifier, build_network
+from polcouple.nn.correction import Correction, initial_weights
+from polcouple.nn.prior import Prior
+from polcouple.nn.response_net import ResponseNet
 from polcouple.units import ANGSTROM_TO_BOHR
 
 #: repetitions in the plane (along both sides) and upwards
@@ -49,12 +58,54 @@ def site_potentials(plane: tuple[tuple[int, int], ...] = PLANE, upwards: tuple[i
 
 def response(plane: tuple[tuple[int, int], ...] = PLANE) -> list[dict[str, float]]:
     """Time of a dense matrix-vector product and of the convolution that replaces it."""
-    frame, rows = _frame(), []
+    return [_products(electrode) for electrode in _sheets(plane)]
+
+
+def networks(plane: tuple[tuple[int, int], ...] = PLANE) -> list[dict[str, float]]:
+    """Time of a solve by networks as large as the shipped ones are for 336 atoms, with random weights.
+
+    The time does not depend on the weights. The classifier takes site potentials.
+    """
+    return [_solves(electrode) for electrode in _sheets(plane)]
+
+
+def _sheets(plane: tuple[tuple[int, int], ...]) -> Iterator[Electrode]:
     for repeats in plane:
-        large = tiled(frame, *repeats)
-        electrode = Electrode(("C",) * len(large["sites"]), large["sites"], large["cell"])
-        rows.append(_products(electrode))
-    return rows
+        large = tiled(_frame(), *repeats)
+        yield Electrode(("C",) * len(large["sites"]), large["sites"], large["cell"])
+
+
+def _solves(electrode: Electrode) -> dict[str, float]:
+    potentials = 0.01 * np.random.default_rng(0).normal(size=len(electrode))
+    net, classifier = _response_net(electrode), _classifier(electrode)
+    labels = classifier.compiled()
+    return {
+        "atoms": len(electrode),
+        "response_net_ms": median_ms(lambda: net.respond(potentials, -0.5)),
+        "classifier_ms": median_ms(lambda: labels(classifier.inputs(potentials[None], None)).numpy()),
+    }
+
+
+def _response_net(electrode: Electrode) -> ResponseNet:
+    n, random = len(electrode), np.random.default_rng(0)
+    orbits, shape = lattice_orbits(electrode)
+    columns = np.arange(float(n * orbits.shape[1])).reshape(n, -1)
+    classes = fill_block_circulant(columns, orbits, shape).astype(np.int32)
+    uniform, values = np.full((1, n), 1.0 / n), random.normal(size=(1, columns.size))
+    prior = Prior(np.array([-0.5]), np.zeros(1), np.zeros(1), -0.5 * uniform, uniform, values, classes)
+    weights = initial_weights(classes, filters=8, width=32, members=4, seed=0)
+    correction = Correction(classes, values[0][classes], 1.0, 1e-3, weights)
+    return ResponseNet("random weights", electrode, prior, correction, {-0.5: 1e-5})
+
+
+def _classifier(electrode: Electrode) -> Classifier:
+    n = len(electrode)
+    binning = Binning.fit(np.linspace(-0.1, 0.1, 5 * n).reshape(5, n), 0.007)
+    network = build_network(n, [1024] * 4, n, seed=0)
+    none = np.zeros(0)
+    return Classifier(
+        "random weights", "site_potentials", electrode, -0.5, (), none, np.eye(n), binning, network
+    )
 
 
 def _products(electrode: Electrode) -> dict[str, float]:

@@ -84,6 +84,9 @@ def test_qm_and_scaling_of_toy_sizes():
     assert measured["memory_mib"] > 0.0
     points = scaling.response(((1, 1),))
     assert points[0]["atoms"] == 336
+    (solves,) = scaling.networks(((1, 1),))
+    assert solves["atoms"] == 336
+    assert min(solves["response_net_ms"], solves["classifier_ms"]) > 0.0
     assert scaling.exponent(np.array([1.0, 2.0, 4.0]), np.array([3.0, 12.0, 48.0])) == pytest.approx(2.0)
 
 
