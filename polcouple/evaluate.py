@@ -104,7 +104,9 @@ def evaluate_backends(
     for row, (name, settings) in backends.items():
         results = backend_results(dataset, name, settings, total_charge, split.test)
         charges[row] = np.array([result.charges for result in results])
-        rows[row] = evaluate(charges[row], reference, binning)
+        sums = [total_charge if r.unprojected_sum is None else r.unprojected_sum for r in results]
+        errors = np.array(sums) - total_charge
+        rows[row] = evaluate(charges[row], reference, binning, total_charge_errors=errors)
         found = np.array([(r.energy, r.fermi_level) for r in results], dtype=float)
         levels[row] = level_errors(found, labelled)
     spread = labelled.std(axis=0)
