@@ -1,5 +1,8 @@
 """The models that come with the project: whole, small, honest, and fit for the reference case."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from conftest import REFERENCE, SMALL
@@ -98,3 +101,19 @@ def test_fermi_level_fukui_vector_and_hardness_of_the_small_sheet_agree_with_dft
     assert np.ptp(fukui) > 5 * np.abs(derivatives.fukui - fukui).max()
     hardness = (left.fermi_level - right.fermi_level) / 0.1
     assert derivatives.hardness == pytest.approx(hardness, rel=1e-3)
+
+
+def test_a_driver_with_a_response_net_loads_no_tensorflow():
+    """It takes seconds and half a gigabyte."""
+    program = f"""
+import sys
+from polcouple.backends.base import Environment, create_backend
+from polcouple.case import read_case
+from polcouple.forces import Surroundings
+case = read_case({str(SMALL)!r})
+backend = create_backend("nn", case.electrode, case.electrolyte, {{}})
+result = backend.solve(Surroundings(case).environment(case.positions), case.total_charge)
+assert abs(result.charges.sum() - case.total_charge) < 1e-12
+assert "tensorflow" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
