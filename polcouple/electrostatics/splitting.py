@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -86,7 +87,7 @@ def choose_splitting(cell: np.ndarray, accuracy: float) -> Splitting:
     choices = []
     for width in _WIDTHS:
         for oversampling in _OVERSAMPLING:
-            beta_window, error = _best_window(width, oversampling, beta, edges.max())
+            beta_window, error = _best_window(width, oversampling, beta, float(edges.max()))
             if error < 0.8 * rms:
                 cost = _cost(width, oversampling * points, abs(float(np.linalg.det(cell))))
                 choices.append((cost, width, oversampling, beta_window, error))
@@ -193,6 +194,7 @@ def _truncation_error(beta: float) -> float:
     return float(np.sqrt(8.0 * _SQUARED_CHARGE_DENSITY * _cut_off(beta) * np.trapezoid(tail, k)))
 
 
+@cache
 def _best_window(width: int, oversampling: float, beta: float, longest: float) -> tuple[float, float]:
     """The window's shape with the least aliasing, and its root mean square error in Hartree/e in water.
 
