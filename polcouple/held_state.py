@@ -22,6 +22,7 @@ import numpy as np
 
 from polcouple.backends.base import ChargeBackend, ChargeResult
 from polcouple.case import Case
+from polcouple.electrodes import CoupledResult
 from polcouple.errors import InputError
 
 #: name of the journal in a case directory
@@ -69,36 +70,30 @@ class HeldStates:
         identity: backend, settings and interval; states of others are not continued.
         n_atoms: of the case.
         n_electrode: atoms of the electrode.
+        n_levels: electrodes whose Fermi levels are outputs, of several or at a potential; else 0.
         first_step: step at which i-PI begins; beyond 0 the run goes on from an earlier one, so that something
             should be found, and the evaluations of what is not found are counted from there.
 
     Raises:
-        InputError: the journal cannot be written, or another driver writes it.
+        InputError: the journal cannot be written, another driver writes it, or an earlier version of
+            polcouple wrote it, without the Fermi levels.
     """
 
     def __init__(
-        self, path: Path, identity: str, n_atoms: int, n_electrode: int, first_step: int = 0
+        self,
+        path: Path,
+        identity: str,
+        n_atoms: int,
+        n_electrode: int,
+        n_levels: int = 0,
+        first_step: int = 0,
     ) -> None:
         self.first_step = first_step
         self._path = path
         self._identity = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "little")
+        self._n_electrode = n_electrode
         self._weights = np.random.default_rng(0).standard_normal((_PROJECTIONS, 3 * n_atoms))
-        self._record = np.dtype(
-            [
-                ("identity", np.uint64),
-                ("number", np.int64),
-                ("replica", np.int64),
-                ("evaluations", np.int64),
-                ("refreshes", np.int64),
-                ("work", float),
-                ("internal_energy", float),
-                ("fermi_level", float),
-                ("projections", float, _PROJECTIONS),
-                ("charges", float, n_electrode),
-                ("site_potentials", float, n_electrode),
-                ("checksum", np.uint64),
-            ]
-        )
+        self._record = _record_type(n_electrode, n_levels)
         self._descriptor = self._open()
         self._old = self._read()
         self._next = int(self._old["number"].max()) + 1 if len(self._old) else 0
@@ -149,6 +144,9 @@ class HeldStates:
         record["projections"] = self._weights @ positions.ravel()
         record["charges"] = state.result.charges
         record["fermi_level"] = np.nan if state.result.fermi_level is None else state.result.fermi_level
+        coupled = state.result if isinstance(state.result, CoupledResult) else None
+        record["fermi_levels"] = np.nan if coupled is None else coupled.fermi_levels
+        record["source_work"] = np.nan if coupled is None else coupled.source_work
         record["site_potentials"] = np.nan if state.site_potentials is None else state.site_potentials
         record["checksum"] = _checksum(record)
         data = record.tobytes()
@@ -179,16 +177,26 @@ class HeldStates:
     def _read(self) -> np.ndarray:
         """All records that are whole."""
         data = self._path.read_bytes()
-        records = np.frombuffer(data, self._record, len(data) // self._record.itemsize)
-        return records[[bool(r["checksum"] == _checksum(r)) for r in records]] if len(records) else records
+        records = _whole(data, self._record)
+        if not len(records) and len(_whole(data, _record_type(self._n_electrode, 0))):
+            raise InputError(
+                f"{self._path}: written by an earlier version of polcouple, without Fermi levels; go on with"
+                " that version, or remove the file: charges are then computed anew, and the work of refreshes"
+                " is counted from zero"
+            )
+        return records
 
     def _state(self, record: Any) -> ReplicaState:
         potentials = None if np.isnan(record["site_potentials"]).any() else record["site_potentials"].copy()
+        charges, levels = record["charges"].copy(), record["fermi_levels"].copy()
         fermi_level = None if np.isnan(record["fermi_level"]) else float(record["fermi_level"])
+        result = ChargeResult(charges, fermi_level=fermi_level)
+        if len(levels):
+            result = CoupledResult(charges, fermi_levels=levels, source_work=float(record["source_work"][0]))
         return ReplicaState(
             int(record["evaluations"]),
             int(record["refreshes"]),
-            ChargeResult(record["charges"].copy(), fermi_level=fermi_level),
+            result,
             potentials,
             float(record["internal_energy"]),
             float(record["work"]),
@@ -220,7 +228,39 @@ def held_states(
         return None
     held = case.system.potential or case.total_charge
     identity = f"{settings} {held} {interval}"
-    return HeldStates(case.directory / FILE_NAME, identity, len(case), len(case.electrode), first_step)
+    several = len(case.electrodes) > 1 or case.system.potential is not None
+    levels = len(case.electrodes) if several else 0
+    return HeldStates(
+        case.directory / FILE_NAME, identity, len(case), len(case.electrode), levels, first_step
+    )
+
+
+def _record_type(n_electrode: int, n_levels: int) -> np.dtype[np.void]:
+    """One evaluation; without levels it is what versions before they were kept have written."""
+    return np.dtype(
+        [
+            ("identity", np.uint64),
+            ("number", np.int64),
+            ("replica", np.int64),
+            ("evaluations", np.int64),
+            ("refreshes", np.int64),
+            ("work", float),
+            ("internal_energy", float),
+            ("fermi_level", float),
+            ("projections", float, _PROJECTIONS),
+            ("charges", float, n_electrode),
+            ("site_potentials", float, n_electrode),
+            ("fermi_levels", float, (n_levels,)),
+            ("source_work", float, (min(n_levels, 1),)),
+            ("checksum", np.uint64),
+        ]
+    )
+
+
+def _whole(data: bytes, record_type: np.dtype[np.void]) -> np.ndarray:
+    """The records in ``data`` that are of this type and pass their checksum."""
+    records = np.frombuffer(data, record_type, len(data) // record_type.itemsize)
+    return records[[bool(r["checksum"] == _checksum(r)) for r in records]] if len(records) else records
 
 
 def _checksum(record: Any) -> int:

@@ -1,14 +1,18 @@
 """A provider that takes over from another one holds, counts and pays as if nothing had happened."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import CAPACITOR
 
-from polcouple.backends.base import create_backend
+from polcouple.backends.base import ChargeResult, create_backend
+from polcouple.case import read_case
+from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError
 from polcouple.forces import ForceProvider
-from polcouple.held_state import FILE_NAME, HeldStates, held_states
+from polcouple.held_state import FILE_NAME, HeldStates, ReplicaState, held_states
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +72,48 @@ def test_going_on_equals_going_through(small_case, backend, path_of_atoms, tmp_p
             assert_same(second.evaluate(path_of_atoms[number], cell), expected[number])
         assert not second.warnings
         close(held)
+
+
+@pytest.fixture(scope="module")
+def capacitor():
+    return read_case(CAPACITOR)
+
+
+def held_of(case, directory, backend, first_step=0):
+    return held_states(replace(case, directory=directory), backend, "metal", 4, first_step)
+
+
+def test_levels_and_work_of_a_capacitor_outlive_the_driver(capacitor, tmp_path):
+    """Interrupted between refreshes, it prints what it would have printed."""
+    electrodes, cell = create_electrodes(capacitor, "metal"), capacitor.cell
+    steps = 0.01 * np.random.default_rng(7).standard_normal((12, *capacitor.positions.shape))
+    steps[:, capacitor.electrode_indices] = 0.0
+    path = capacitor.positions + np.cumsum(steps, axis=0)
+    whole = provider(capacitor, electrodes, None)
+    expected = [whole.evaluate(positions, cell).extras for positions in path]
+    assert expected[0]["source_work"] != expected[4]["source_work"]
+    held = held_of(capacitor, tmp_path, electrodes)
+    first = provider(capacitor, electrodes, held)
+    for positions in path[:6]:
+        first.evaluate(positions, cell)
+    close(held)
+    second = provider(capacitor, electrodes, held_of(capacitor, tmp_path, electrodes, first_step=1))
+    for number in range(5, 12):
+        found = second.evaluate(path[number], cell).extras
+        for name in ("fermi_levels", "source_work", "electrode_charges", "total_charge", "charges"):
+            # what is held is the very same; what is computed anew does not start from the same guess
+            accuracy = 1e-15 if number < 8 else 1e-6
+            assert found[name] == pytest.approx(expected[number][name], abs=accuracy), (number, name)
+
+
+def test_a_journal_without_levels_is_refused_where_they_are_outputs(capacitor, tmp_path):
+    electrodes = create_electrodes(capacitor, "metal")
+    old = journal(capacitor, tmp_path)
+    state = ReplicaState(1, 1, ChargeResult(np.zeros(len(capacitor.electrode))))
+    old.append(0, capacitor.positions, state)
+    close(old)
+    with pytest.raises(InputError, match="written by an earlier version of polcouple"):
+        held_of(capacitor, tmp_path, electrodes, first_step=1)
 
 
 def test_positions_with_few_digits_are_known(small_case, backend, path_of_atoms, tmp_path):
