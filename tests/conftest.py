@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-# before anything starts TensorFlow or OpenMP: the tests share two cores
+# before anything starts TensorFlow or BLAS; the threads of BLAS would spin beside the other programs' on the
+# two cores that the tests share
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parent.parent
 SMALL = ROOT / "ipi_inputs" / "graphene_nacl_small"
