@@ -2,6 +2,7 @@
 
 import shutil
 import tracemalloc
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -347,6 +348,28 @@ def test_slab_without_its_images_field_has_none_in_the_vacuum(small_case):
         steps.append([potential[9] - potential[0], potential[-1] - potential[-10]])
     assert np.abs(steps[0]).min() > 5e-4
     assert steps[1] == pytest.approx([0.0, 0.0], abs=1e-9)
+
+
+def test_ions_that_are_never_in_the_bulk(small_case, frames, charges, tmp_path):
+    """Their density has no unit: no peak, and the report says so instead of NumPy."""
+    ion = small_case.ion_indices[-1]
+    frames = [frame.copy() for frame in frames[:16]]
+    same = [i for i in small_case.ion_indices if small_case.symbols[i] == small_case.symbols[ion]]
+    for frame in frames:
+        frame[same, 2] = 6.0 + 0.01 * np.arange(len(same))
+    runs = [
+        read_run(write_run(tmp_path / name, frames, charges[:16], small_case.symbols, name))
+        for name in ("metal", "response")
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = sections(runs)
+    name = species_of(small_case)[-1].name
+    densities = next(section for section in found if section.title == "Densities")
+    assert (
+        f"Never in the bulk, so that there is nothing to divide by: {name} (metal), {name} (resp"
+        in " ".join(densities.paragraphs)
+    )
 
 
 def test_slab_needs_a_vacuum_and_an_electrode_below(small_case):

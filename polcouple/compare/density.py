@@ -119,6 +119,9 @@ def first_peak(profiles: Sequence[DensityProfile]) -> int | None:
 
     results = [profile.density() for profile in profiles]
     density = np.nan_to_num(np.mean([result.value for result in results], axis=0))
+    if not density.any():
+        # nothing was in the bulk of one of the runs
+        return None
     errors = np.sqrt(np.nansum([result.error**2 for result in results], axis=0)) / len(results)
     # a bin that a single atom visited has no honest error of its own
     errors = np.maximum(errors, np.sqrt(np.mean(errors[density > 0] ** 2)))

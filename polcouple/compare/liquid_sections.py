@@ -118,7 +118,7 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
     panels = canvas.subplots((count + 1) // 2, 2, sharex=True, squeeze=False).ravel()
     for panel in panels[count:]:
         panel.set_axis_off()
-    quantities, rows, without = [], [], []
+    quantities, rows, without, absent = [], [], [], []
     layer = NEAR_SHEET
     for kind, panel in zip(range(count), panels, strict=False):
         profiles = [liquid.profiles[kind] for liquid in liquids]
@@ -126,7 +126,10 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
         for liquid, profile in zip(liquids, profiles, strict=True):
             heights = profile.grid.centres * BOHR_TO_ANGSTROM
             shown = (heights > 0) & (heights < _SHOWN)
-            _curve(panel, heights, profile.density(), styles[liquid.label], liquid.label, shown)
+            density = profile.density()
+            _curve(panel, heights, density, styles[liquid.label], liquid.label, shown)
+            if np.isnan(density.value).all():
+                absent.append(f"{name} ({liquid.label})")
         panel.axhline(1.0, color="0.6", linewidth=0.6)
         panel.set(title=name, xlim=(0, _SHOWN), ylim=(0, None), ylabel="density / bulk density")
         top = first_peak(profiles)
@@ -163,6 +166,8 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
     ]
     if without:
         words.append(f"No first peak stands clear of the noise: {', '.join(without)}.")
+    if absent:
+        words.append(f"Never in the bulk, so that there is nothing to divide by: {', '.join(absent)}.")
     columns = (
         "species",
         "run",
