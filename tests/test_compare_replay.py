@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import SMALL
+from compare_cases import jiggled
+from conftest import CAPACITOR, SMALL
 
 import polcouple.compare.making
+import polcouple.compare.models
 import polcouple.compare.replay
-from polcouple.case import write_init_xyz
+from polcouple.case import read_case, write_init_xyz
 from polcouple.cli import main
 from polcouple.compare.charge_figures import labels, total_charge_figure
 from polcouple.compare.making import make_runs
-from polcouple.compare.models import common_binning, parse_models
+from polcouple.compare.models import Backends, common_binning, parse_models
 from polcouple.compare.replay import Replay, replay
 from polcouple.compare.replay_section import metrics, replay_section
 from polcouple.compare.sheet_map import SheetRaster, thresholded
@@ -43,7 +45,9 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def replayed(small_case, frames, store):
-    return replay(small_case, frames, TIMES, True, parse_models(["dftb", "response"], small_case), store)
+    return replay(
+        Backends(small_case), frames, TIMES, True, parse_models(["dftb", "response"], small_case), store
+    )
 
 
 def test_scores(replayed, small_case):
@@ -65,16 +69,43 @@ def test_scores(replayed, small_case):
     assert section.movies[0].gif.startswith(b"GIF89a")
 
 
+def test_every_electrode_of_a_capacitor_has_its_maps(tmp_path):
+    case = read_case(CAPACITOR)
+    models = parse_models(["metal", "metal:gaussian_exponent_per_angstrom=1.2"], case)
+    shown = replay(Backends(case), jiggled(case, 2), TIMES[:2], True, models, tmp_path)
+    section = replay_section(shown)
+    names = [figure.name for figure in section.figures]
+    assert names[-2:] == ["error_maps_1", "error_maps_2"]
+    for figure, electrode in zip(section.figures[-2:], ("lower", "upper"), strict=True):
+        assert f"electrode {electrode}" in figure.caption
+        panels = [axis for axis in figure.figure.axes if axis.images]
+        maps = [axis.images[0].get_array() for axis in panels[::2]]
+        assert len(maps) == 3
+        sheet = shown.sheets[electrode]
+        error = thresholded(shown.compared["uniform Q/N"] - shown.charges["metal"])[1, sheet]
+        assert {float(value) for value in np.unique(maps[1])} == {float(value) for value in np.unique(error)}
+        assert error.any()
+
+
 def test_what_is_known_is_not_computed_again(replayed, small_case, frames, store, monkeypatch):
     def refuse(*_):
         raise AssertionError("no backend is needed")
 
-    monkeypatch.setattr(polcouple.compare.replay, "create_electrodes", refuse)
-    again = replay(small_case, frames, TIMES, True, parse_models(["dftb", "response"], small_case), store)
+    monkeypatch.setattr(polcouple.compare.models, "create_electrodes", refuse)
+    again = replay(
+        Backends(small_case), frames, TIMES, True, parse_models(["dftb", "response"], small_case), store
+    )
     for name, charges in replayed.charges.items():
         assert np.array_equal(again.charges[name], charges)
     with pytest.raises(AssertionError):
-        replay(small_case, frames, TIMES, True, parse_models(["response:warn_error=1"], small_case), store)
+        replay(
+            Backends(small_case),
+            frames,
+            TIMES,
+            True,
+            parse_models(["response:warn_error=1"], small_case),
+            store,
+        )
 
 
 def test_interrupted_replay_goes_on(small_case, frames, tmp_path, monkeypatch):
@@ -89,18 +120,18 @@ def test_interrupted_replay_goes_on(small_case, frames, tmp_path, monkeypatch):
 
     monkeypatch.setattr(polcouple.compare.replay, "checked_solve", solve)
     with pytest.raises(KeyboardInterrupt):
-        replay(small_case, frames, TIMES, True, models, tmp_path)
-    replay(small_case, frames, TIMES, True, models, tmp_path)
+        replay(Backends(small_case), frames, TIMES, True, models, tmp_path)
+    replay(Backends(small_case), frames, TIMES, True, models, tmp_path)
     assert asked == ["fixed, frame 0", "fixed, frame 1", "fixed, frame 1", "fixed, frame 2"]
 
 
 def test_damaged_store_is_refused(small_case, frames, tmp_path):
     models = parse_models(["fixed"], small_case)
-    replay(small_case, frames, TIMES, True, models, tmp_path)
+    replay(Backends(small_case), frames, TIMES, True, models, tmp_path)
     (stored,) = tmp_path.iterdir()
     stored.write_bytes(stored.read_bytes()[:200])
     with pytest.raises(InputError, match="damaged; remove it"):
-        replay(small_case, frames, TIMES, True, models, tmp_path)
+        replay(Backends(small_case), frames, TIMES, True, models, tmp_path)
 
 
 def made_up(reference, predicted, deficits):
@@ -116,7 +147,7 @@ def made_up(reference, predicted, deficits):
         False,
         total,
         np.zeros((reference.shape[1], 3)),
-        slice(None),
+        {"sheet": slice(None)},
         np.eye(3),
         Binning.fit(reference),
     )
@@ -165,7 +196,14 @@ def test_bins_are_the_classifiers(small_case):
 
 def test_one_frame_is_too_few(small_case, frames, tmp_path):
     with pytest.raises(InputError, match="1 frame"):
-        replay(small_case, frames[:1], TIMES[:1], True, parse_models(["response"], small_case), tmp_path)
+        replay(
+            Backends(small_case),
+            frames[:1],
+            TIMES[:1],
+            True,
+            parse_models(["response"], small_case),
+            tmp_path,
+        )
 
 
 def compare(capsys, *words):

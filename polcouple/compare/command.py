@@ -17,13 +17,12 @@ from polcouple.command import log
 from polcouple.compare import liquid, stale_charges
 from polcouple.compare.gather import LEAST_FRAMES
 from polcouple.compare.making import make_runs
-from polcouple.compare.models import Model, parse_models
+from polcouple.compare.models import Backends, Model, parse_models
 from polcouple.compare.replay import FEWEST_FRAMES, replay
 from polcouple.compare.replay_section import replay_section
 from polcouple.compare.report import require_free, write_report
 from polcouple.compare.runs import Run, read_run, require_frames, require_same_system
 from polcouple.compare.section import Section, Table
-from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError
 from polcouple.ipi_input import init_file, read_xml
 from polcouple.options import add_engine_arguments
@@ -81,11 +80,12 @@ def run(args: argparse.Namespace) -> int:
     for subject in runs if len(runs) > 1 else ():
         require_frames(subject, LEAST_FRAMES)
     sections = [_runs_section(runs)] if runs else []
-    sections.append(_replay_section(args, case, models, runs, work / "replay"))
+    backends = Backends(case)
+    sections.append(_replay_section(args, backends, models, runs, work / "replay"))
     if len(runs) > 1:
         sections += liquid.sections(runs)
     if runs:
-        sections.append(_stale_section(args, [*fine, runs[0]]))
+        sections.append(_stale_section(args, backends, [*fine, runs[0]]))
     names = ", ".join(path.resolve().name for path in args.paths)
     write_report(args.output, f"A/B validation: {names}", _comparison(args), sections)
     log(f"written to {args.output / 'report.html'}")
@@ -169,8 +169,9 @@ def _runs_section(runs: Sequence[Run]) -> Section:
 
 
 def _replay_section(
-    args: argparse.Namespace, case: Case, models: Sequence[Model], runs: Sequence[Run], store: Path
+    args: argparse.Namespace, backends: Backends, models: Sequence[Model], runs: Sequence[Run], store: Path
 ) -> Section:
+    case = backends.case
     asked = [model for model in models if model.backend != _NULL]
     if not any(model.backend == _PRIOR for model in asked):
         asked += parse_models([_PRIOR], case)
@@ -178,7 +179,7 @@ def _replay_section(
         count = sum(1 for _ in read_frames(args.frames, case))
         chosen = _spread(count, args.replay_frames)
         replayed = replay(
-            case, _selected(read_frames(args.frames, case), chosen), chosen, False, asked, store
+            backends, _selected(read_frames(args.frames, case), chosen), chosen, False, asked, store
         )
         return replay_section(replayed)
     run = runs[0]
@@ -186,7 +187,7 @@ def _replay_section(
     chosen = _spread(len(run), args.replay_frames)
     positions = (frame.positions for frame in run.frames())
     times = run.steps[chosen] * run.time_step_ps
-    replayed = replay(case, _selected(positions, chosen), times, True, asked, store)
+    replayed = replay(backends, _selected(positions, chosen), times, True, asked, store)
     section = replay_section(replayed)
     own = next((model.label for model in asked if model.backend == run.backend), None)
     if own is None or run.interval > 1:
@@ -194,12 +195,10 @@ def _replay_section(
     return _with_recorded(section, run, run.steps[chosen], own, replayed.charges[own])
 
 
-def _stale_section(args: argparse.Namespace, runs: Sequence[Run]) -> Section:
+def _stale_section(args: argparse.Namespace, backends: Backends, runs: Sequence[Run]) -> Section:
     """What held charges cost along runs; by linear response, which is nearly exact and cheap."""
-    case = runs[0].case
-    (model,) = parse_models([_PRIOR], case)
-    backend = create_electrodes(case, model.backend, model.settings)
-    return stale_charges.section(runs, backend, model.label, args.platform, args.threads)
+    (model,) = parse_models([_PRIOR], backends.case)
+    return stale_charges.section(runs, backends.of(model), model.label, args.platform, args.threads)
 
 
 def _with_recorded(section: Section, run: Run, steps: np.ndarray, own: str, charges: np.ndarray) -> Section:

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import backend_names, parse_options
+from polcouple.backends.base import ChargeBackend, backend_names, parse_options
 from polcouple.backends.nn import Options as NetworkOptions
 from polcouple.case import Case
+from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError, nearest
 from polcouple.nn.binning import Binning
 from polcouple.nn.model_files import find_model, load_description, shipped_models
@@ -61,6 +62,25 @@ class Model:
             "system": case.system.model_dump(mode="json", include={"electrodes", "potential", "slab"}),
         }
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
+
+
+class Backends:
+    """The backends of a comparison, each made when it is first asked for: what they prepare is not cheap."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self._made: dict[str, ChargeBackend] = {}
+
+    def of(self, model: Model) -> ChargeBackend:
+        """The backend of ``model`` for the electrodes of the case.
+
+        Raises:
+            PolcoupleError: it refuses the case.
+        """
+        key = model.identity(self.case)
+        if key not in self._made:
+            self._made[key] = create_electrodes(self.case, model.backend, model.settings)
+        return self._made[key]
 
 
 def parse_models(texts: Sequence[str], case: Case) -> list[Model]:

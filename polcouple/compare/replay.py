@@ -16,10 +16,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, checked_solve
+from polcouple.backends.base import ChargeResult, Environment, checked_solve
 from polcouple.case import Case
-from polcouple.compare.models import Model, common_binning
-from polcouple.electrodes import create_electrodes
+from polcouple.compare.models import Backends, Model, common_binning
 from polcouple.errors import InputError
 from polcouple.forces import Surroundings
 from polcouple.nn.binning import Binning
@@ -46,7 +45,7 @@ class Replay:
         times_in_ps: which of the two.
         total_charge: in e.
         positions: (n, 3) of all electrodes' atoms in bohr.
-        sheet: the first electrode's atoms among them, of which maps are drawn.
+        sheets: each electrode's atoms among them, by its name.
         cell: (3, 3) in bohr.
         binning: bins of the histograms.
     """
@@ -60,7 +59,7 @@ class Replay:
     times_in_ps: bool
     total_charge: float
     positions: np.ndarray
-    sheet: slice
+    sheets: Mapping[str, slice]
     cell: np.ndarray
     binning: Binning
 
@@ -81,7 +80,7 @@ class Replay:
 
 
 def replay(
-    case: Case,
+    backends: Backends,
     frames: Iterable[np.ndarray],
     times: np.ndarray,
     times_in_ps: bool,
@@ -91,6 +90,7 @@ def replay(
     """Ask every model for the charges on every frame; the first model is the reference.
 
     Args:
+        backends: of the case that the frames are of.
         frames: positions (N, 3) in bohr, as many as ``times``.
         models: without `fixed`, which is the null baseline Q/N.
         store: directory for the charges computed so far.
@@ -104,7 +104,8 @@ def replay(
     if len(times) < FEWEST_FRAMES:
         raise InputError(f"{len(times)} frame(s) to replay; at least {FEWEST_FRAMES} are needed")
     store.mkdir(parents=True, exist_ok=True)
-    answers = [_Answers(model, case, store) for model in models]
+    case = backends.case
+    answers = [_Answers(model, backends, store) for model in models]
     surroundings = Surroundings(case)
     rows: list[list[_Row]] = [[] for _ in models]
     try:
@@ -130,7 +131,7 @@ def replay(
         times_in_ps,
         case.total_charge,
         case.electrode.positions,
-        case.electrode_slices[0],
+        {one.name: own for one, own in zip(case.system.electrodes, case.electrode_slices, strict=True)},
         case.cell,
         common_binning(models, reference),
     )
@@ -154,14 +155,13 @@ class _Row:
 class _Answers:
     """Charges of one model by digest of the positions, kept on disk; the backend is made when needed."""
 
-    def __init__(self, model: Model, case: Case, store: Path) -> None:
+    def __init__(self, model: Model, backends: Backends, store: Path) -> None:
         self._model = model
-        self._case = case
-        self._path = store / f"{model.backend}-{model.identity(case)}.npz"
+        self._backends = backends
+        self._path = store / f"{model.backend}-{model.identity(backends.case)}.npz"
         self._rows: dict[str, _Row] = self._load()
         self._saved = len(self._rows)
         self._next_save = time.monotonic() + _SAVE_PERIOD
-        self._backend: ChargeBackend | None = None
         self._guess: ChargeResult | None = None
 
     def on(self, key: str, environment: Environment, where: str) -> _Row:
@@ -202,13 +202,11 @@ class _Answers:
             raise InputError(f"{self._path}: damaged; remove it, its charges are computed anew") from None
 
     def _ask(self, environment: Environment, where: str) -> _Row:
-        case, model = self._case, self._model
-        if self._backend is None:
-            self._backend = create_electrodes(case, model.backend, model.settings)
+        case, backend = self._backends.case, self._backends.of(self._model)
         _ = environment.site_potentials  # not to be counted to the first backend that looks at them
         start = time.perf_counter()
         result = checked_solve(
-            self._backend, environment, len(case.electrode), case.total_charge, self._guess, where
+            backend, environment, len(case.electrode), case.total_charge, self._guess, where
         )
         seconds = time.perf_counter() - start
         self._guess = result

@@ -15,7 +15,7 @@ from polcouple.compare.charge_figures import (
 )
 from polcouple.compare.replay import Replay
 from polcouple.compare.section import Section, Table
-from polcouple.compare.sheet_map import error_map_figure, error_movie
+from polcouple.compare.sheet_map import error_map_figures, error_movie
 from polcouple.nn.evaluation import PAPER_TOLERANCE, Metrics, evaluate
 
 
@@ -23,7 +23,7 @@ def replay_section(replay: Replay) -> Section:
     """Scores and figures of all backends on the same frames."""
     scores = metrics(replay)
     sums = total_charge_figure(replay)
-    figures = [histogram_figure(replay), sorted_error_figure(replay), error_map_figure(replay)]
+    figures = [histogram_figure(replay), sorted_error_figure(replay), *error_map_figures(replay)]
     if sums is not None:
         figures.insert(1, sums)
     return Section(

@@ -57,35 +57,46 @@ class SheetRaster:
         return values[self._atoms]
 
 
-def error_map_figure(replay: Replay) -> Figure:
-    """A row per model: errors of the middle frame, and their mean over all frames."""
-    raster = SheetRaster(replay.positions[replay.sheet], replay.cell)
-    compared = replay.compared
+def error_map_figures(replay: Replay) -> list[Figure]:
+    """One for each electrode, a row per model: errors of the middle frame, and their mean over all frames."""
     errors = _errors(replay)
-    frame = len(replay.times) // 2
     means = {name: error.mean(axis=0) for name, error in errors.items()}
-    mean_scale = max(float(max(np.abs(mean).max() for mean in means.values())), 0.1)
-    canvas = Canvas(figsize=(WIDTH_INCHES, 2.2 * len(compared) + 0.9), layout="constrained")
-    grid = canvas.subplots(len(compared), 2, sharex=True, sharey=True, squeeze=False)
+    scale = max(*(float(np.abs(mean).max()) for mean in means.values()), 0.1)
+    return [_error_map_figure(replay, electrode, errors, means, scale) for electrode in replay.sheets]
+
+
+def _error_map_figure(
+    replay: Replay,
+    electrode: str,
+    errors: Mapping[str, np.ndarray],
+    means: Mapping[str, np.ndarray],
+    mean_scale: float,
+) -> Figure:
+    sheet, several = replay.sheets[electrode], len(replay.sheets) > 1
+    raster = SheetRaster(replay.positions[sheet], replay.cell)
+    frame = len(replay.times) // 2
+    canvas = Canvas(figsize=(WIDTH_INCHES, 2.2 * len(errors) + 0.9), layout="constrained")
+    grid = canvas.subplots(len(errors), 2, sharex=True, sharey=True, squeeze=False)
     images: list[Any] = [None, None]
-    for row, name in zip(grid, compared, strict=True):
-        shown = ((errors[name][frame], _SCALE), (means[name], mean_scale))
+    for row, name in zip(grid, errors, strict=True):
+        shown = ((errors[name][frame, sheet], _SCALE), (means[name][sheet], mean_scale))
         for column, (values, scale) in enumerate(shown):
             images[column] = _draw(row[column], raster, values, scale)
             if not values.any():
                 text = f"all within\n{PAPER_TOLERANCE:g} e"
                 row[column].text(0.5, 0.5, text, transform=row[column].transAxes, ha="center", va="center")
-        row[0].set_title(name, fontsize=9, loc="left")
+        row[0].set_title(f"{name}, {electrode}" if several else name, fontsize=9, loc="left")
         row[0].set_ylabel("y / Å")
     for column, what in enumerate((replay.moment(frame), f"mean of {len(replay.times)} frames")):
         grid[-1][column].set_xlabel("x / Å")
         canvas.colorbar(
             images[column], ax=grid[:, column], location="bottom", shrink=0.9, aspect=30, pad=0.01
         ).set_label(f"{what}: error / {PAPER_TOLERANCE:g} e", fontsize=9)
+    where = f"electrode {electrode}" if several else "the electrode"
     return Figure(
-        "error_maps",
+        f"error_maps_{list(replay.sheets).index(electrode) + 1}" if several else "error_maps",
         canvas,
-        f"Error of the charges over the (first) sheet against {replay.reference}, in units of"
+        f"Error of the charges of {where} against {replay.reference}, in units of"
         f" {PAPER_TOLERANCE:g} e; errors smaller than one unit count as zero, in the mean too, and leave the"
         " map pale. Left: one frame; right: the mean over all frames, on a scale of its own. Red: too"
         " positive. Every carbon colours the area nearest to it.",
@@ -93,23 +104,29 @@ def error_map_figure(replay: Replay) -> Figure:
 
 
 def error_movie(replay: Replay) -> Movie:
-    """The maps of single frames, one after the other."""
+    """The maps of single frames, one after the other; of several electrodes, a row per model."""
     from matplotlib.animation import FuncAnimation, PillowWriter
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    raster = SheetRaster(replay.positions[replay.sheet], replay.cell)
+    rasters = {name: SheetRaster(replay.positions[own], replay.cell) for name, own in replay.sheets.items()}
     errors = _errors(replay)
+    panels = [(model, electrode) for model in errors for electrode in rasters]
     chosen = np.unique(np.linspace(0, len(replay.times) - 1, _MOVIE_FRAMES).round().astype(int))
-    columns = min(2, len(errors))
-    rows = -(-len(errors) // columns)
+    columns = len(rasters) if len(rasters) > 1 else min(2, len(panels))
+    rows = -(-len(panels) // columns)
     canvas = Canvas(figsize=(WIDTH_INCHES, 2.2 * rows + 0.9), layout="constrained")
     FigureCanvasAgg(canvas)
     grid = canvas.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+
+    def values(model: str, electrode: str, number: int) -> np.ndarray:
+        return errors[model][number, replay.sheets[electrode]]
+
     images = {}
-    for axis, (name, error) in zip(grid.flat, errors.items(), strict=False):
-        images[name] = _draw(axis, raster, error[chosen[0]], _SCALE)
-        axis.set_title(name, fontsize=8)
-    for axis in list(grid.flat)[len(errors) :]:
+    for axis, (model, electrode) in zip(grid.flat, panels, strict=False):
+        first = values(model, electrode, int(chosen[0]))
+        images[model, electrode] = _draw(axis, rasters[electrode], first, _SCALE)
+        axis.set_title(f"{model}, {electrode}" if len(rasters) > 1 else model, fontsize=8)
+    for axis in list(grid.flat)[len(panels) :]:
         axis.set_axis_off()
     canvas.supxlabel("x / Å", fontsize=8)
     canvas.supylabel("y / Å", fontsize=8)
@@ -120,8 +137,8 @@ def error_movie(replay: Replay) -> Movie:
     canvas.set_layout_engine("none")
 
     def draw(number: int) -> list[Any]:
-        for name, image in images.items():
-            image.set_data(raster.image(errors[name][number]))
+        for (model, electrode), image in images.items():
+            image.set_data(rasters[electrode].image(values(model, electrode, number)))
         title.set_text(replay.moment(number))
         return [*images.values(), title]
 
@@ -138,12 +155,10 @@ def error_movie(replay: Replay) -> Movie:
     )
 
 
-def _errors(replay: Replay) -> Mapping[str, np.ndarray]:
-    """(f, n) thresholded errors of the first electrode by name."""
+def _errors(replay: Replay) -> dict[str, np.ndarray]:
+    """(f, n) thresholded errors of all electrodes by name of the model."""
     reference = replay.charges[replay.reference]
-    return {
-        name: thresholded((charges - reference)[:, replay.sheet]) for name, charges in replay.compared.items()
-    }
+    return {name: thresholded(charges - reference) for name, charges in replay.compared.items()}
 
 
 def _draw(axis: Any, raster: SheetRaster, values: np.ndarray, scale: float) -> Any:
