@@ -366,6 +366,7 @@ def test_ions_that_are_never_in_the_bulk(small_case, frames, charges, tmp_path):
         found = sections(runs)
     name = species_of(small_case)[-1].name
     densities = next(section for section in found if section.title == "Densities")
+    assert densities.figures[0].figure.axes[3].texts[0].get_text() == "never in the bulk"
     assert (
         f"Never in the bulk, so that there is nothing to divide by: {name} (metal), {name} (resp"
         in " ".join(densities.paragraphs)

@@ -123,13 +123,17 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
     for kind, panel in zip(range(count), panels, strict=False):
         profiles = [liquid.profiles[kind] for liquid in liquids]
         name = profiles[0].species.name
+        unknown = []
         for liquid, profile in zip(liquids, profiles, strict=True):
             heights = profile.grid.centres * BOHR_TO_ANGSTROM
             shown = (heights > 0) & (heights < _SHOWN)
             density = profile.density()
             _curve(panel, heights, density, styles[liquid.label], liquid.label, shown)
             if np.isnan(density.value).all():
-                absent.append(f"{name} ({liquid.label})")
+                unknown.append(f"{name} ({liquid.label})")
+        if len(unknown) == len(liquids):
+            _say(panel, "never in the bulk")
+        absent += unknown
         panel.axhline(1.0, color="0.6", linewidth=0.6)
         panel.set(title=name, xlim=(0, _SHOWN), ylim=(0, None), ylabel="density / bulk density")
         top = first_peak(profiles)
@@ -277,6 +281,8 @@ def ion_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
                 (name, liquid.label, *_number(number), *_number(rate), time, error, _word(number, rate))
             )
         panel.set(title=name, xlabel="time / ps", ylim=(0, 1.05), xlim=(0, None))
+        if not any(number.value for number in numbers if number is not None):
+            _say(panel, f"never within {near:.0f} Å")
         quantities.append(Quantity(f"{name} within {near:.0f} Å, number", numbers))
         quantities.append(Quantity(f"{name} within {near:.0f} Å, rate of leaving (1/ps)", rates))
     panels[0].set_ylabel("fraction that has stayed")
@@ -457,7 +463,8 @@ def _charge_maps(liquids: Sequence[Liquid]) -> matplotlib.figure.Figure:
         figsize=(3.6 * len(liquids) + 1.0, 4.0 * len(sheets)), layout="constrained"
     )
     panels = canvas.subplots(len(sheets), len(liquids), squeeze=False)
-    for row, own in zip(panels, sheets, strict=True):
+    names = [f", {section.name}" for section in liquids[0].run.case.system.electrodes]
+    for row, own, name in zip(panels, sheets, names if len(names) > 1 else [""], strict=True):
         means = [liquid.statistics.mean().value[own] for liquid in liquids]
         centre = float(np.mean(means))
         norm = CenteredNorm(centre, max(float(np.abs(np.array(means) - centre).max()), 1e-12))
@@ -470,11 +477,16 @@ def _charge_maps(liquids: Sequence[Liquid]) -> matplotlib.figure.Figure:
             drawn.set_edgecolor("0.75")
             drawn.set_linewidth(0.3)
             panel.add_collection(drawn)
-            panel.set(title=liquid.label, aspect="equal", xlabel="x / Å", ylabel="y / Å")
+            panel.set(title=f"{liquid.label}{name}", aspect="equal", xlabel="x / Å", ylabel="y / Å")
             low, high = places.min(axis=0) - 1, places.max(axis=0) + 1
             panel.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         canvas.colorbar(row[0].collections[0], ax=list(row), label="mean charge / e", shrink=0.8)
     return canvas
+
+
+def _say(axes: Any, text: str) -> None:
+    """What an empty panel means."""
+    axes.text(0.5, 0.6, text, transform=axes.transAxes, ha="center", va="center")
 
 
 def _curve(

@@ -385,8 +385,10 @@ def _draw(measured: Sequence[Ageing], atoms: int, step_ps: float) -> matplotlib.
     for run, result in enumerate(measured):
         marker = "osD^v"[run % 5]
         for g, group in enumerate(_GROUPS):
-            label = group if run == 0 else None
             relative = result.force_error[:, g] / result.electrode_force[g]
+            if np.isnan(relative).all():
+                continue  # no such atoms
+            label = group if run == 0 else None
             top.plot(result.ages_ps, relative, marker=marker, markersize=4, label=label, **styles[group])
         middle.plot(
             result.ages_ps, result.charge_error, marker=marker, markersize=4, color="black", linewidth=1
