@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write ``charges`` (n_frames, n_electrode) in e, ``fermi_level`` in eV (NaN: none) and ``seconds``."""
+    if args.output.exists():
+        raise InputError(f"{args.output}: exists already; choose another name or remove it")
+    args.output.parent.mkdir(parents=True, exist_ok=True)
     case = read_case(args.case)
     frames = list(read_frames(args.frames, case))
     backend = backend_from_arguments(args, case)

@@ -21,7 +21,9 @@ class _StoppedError(KeyboardInterrupt):
 
 
 def guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace, program: str) -> int:
-    """Run a command; its exit status: 2 for a PolcoupleError (one line on stderr), 128 + n for signal n."""
+    """Run a command; its exit status: 2 for a PolcoupleError or what the file system refuses (one line on
+    stderr), 128 + n for signal n.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
         # nohup's choice to ignore SIGHUP is respected
         if signal.getsignal(number) is signal.SIG_DFL:
@@ -30,6 +32,11 @@ def guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace, 
         return run(args)
     except PolcoupleError as error:
         print(f"{program}: error: {error}", file=sys.stderr, flush=True)
+        return 2
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        reason = error.strerror or str(error).partition("\n")[0]
+        print(f"{program}: error: {where}{reason}", file=sys.stderr, flush=True)
         return 2
     except _StoppedError as error:
         print(f"{program}: {error}", file=sys.stderr, flush=True)

@@ -80,7 +80,6 @@ def open_dataset(path: Path, case: Case, store_positions: bool, origin: str) -> 
             " case with one of them"
         )
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         return Dataset.create(
             path, case.electrode, case.electrolyte, store_positions=store_positions, origin=origin
         )

@@ -47,6 +47,25 @@ def test_arrays(frames, small_case, tmp_path):
         assert (arrays["seconds"] > 0).all()
 
 
+def test_output_is_not_overwritten_and_its_directory_is_made(frames, tmp_path):
+    ase.io.write(tmp_path / "frames.extxyz", frames)
+    output = tmp_path / "new" / "out.npz"
+    assert charges(tmp_path / "frames.extxyz", output).returncode == 0
+    before = output.read_bytes()
+    again = charges(tmp_path / "frames.extxyz", output)
+    assert again.returncode == 2 and "exists already" in again.stderr
+    assert output.read_bytes() == before
+
+
+def test_what_the_file_system_refuses_is_said_in_one_line(frames, tmp_path):
+    ase.io.write(tmp_path / "frames.extxyz", frames)
+    (tmp_path / "file").write_text("")
+    done = charges(tmp_path / "frames.extxyz", tmp_path / "file" / "out.npz")
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("polcouple: error: ") and str(tmp_path / "file") in line
+
+
 def swap(frame):
     frame.symbols[-1], frame.symbols[-6] = frame.symbols[-6], frame.symbols[-1]
 

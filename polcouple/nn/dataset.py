@@ -145,6 +145,7 @@ class Dataset:
         path = Path(path)
         if path.exists():
             raise InputError(f"{path}: exists already; open it to append, or choose another name")
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         n, m, k = len(electrode), len(electrolyte), len(electrolyte.ion_indices)
         with h5py.File(temporary, "w") as file:
