@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from polcouple.backends.base import BackendOptions, ChargeDerivatives, ChargeResult, Environment
+from polcouple.dftb.arrays import ArrayLibrary
 from polcouple.dftb.cache import default_cache_directory
 from polcouple.dftb.scf import FrozenElectrode, Guess, Solution
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
@@ -27,6 +28,9 @@ class HamiltonianOptions(BackendOptions):
         None,
         description="for H0, S, gamma; default $POLCOUPLE_CACHE or the user's cache directory",
     )
+    array_library: ArrayLibrary = Field(
+        "numpy", description="what computes with the matrices; jax: on a GPU where it sees one"
+    )
 
     def frozen_electrode(self, electrode: Electrode) -> FrozenElectrode:
         """The electronic problem of ``electrode`` with these options.
@@ -41,6 +45,7 @@ class HamiltonianOptions(BackendOptions):
             self.k_points,
             self.shell_resolved,
             self.cache_directory or default_cache_directory(),
+            self.array_library,
         )
 
 

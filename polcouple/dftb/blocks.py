@@ -19,6 +19,7 @@ import scipy.linalg
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from polcouple.dftb.arrays import Array, ArrayLibrary, namespace, to_device, to_host
 from polcouple.errors import InputError
 
 #: matrix elements below this (Hartree; overlap: 1) do not couple orbitals
@@ -36,8 +37,8 @@ class Block:
         sites: (n,) charge site of each orbital, ascending.
         weight: of the k-point; all weights of an electrode's k-points sum to 1.
         energies: (n,) reference eigenvalues in Hartree.
-        vectors: (n, n) reference eigenvectors C in columns, C^H S C = 1.
-        duals: (n, n) S C.
+        vectors: (n, n) reference eigenvectors C in columns, C^H S C = 1; NumPy's or JAX's.
+        duals: (n, n) S C, of the same library.
         potential: (n_sites,) reference potential energy of an electron at the sites, Hartree.
     """
 
@@ -45,8 +46,8 @@ class Block:
     sites: np.ndarray
     weight: float
     energies: np.ndarray
-    vectors: np.ndarray
-    duals: np.ndarray
+    vectors: Array
+    duals: Array
     potential: np.ndarray
 
     def __len__(self) -> int:
@@ -57,22 +58,18 @@ class Block:
         """Electrons that one level of this block holds."""
         return 2.0 * self.weight
 
-    def coupling(self, potential: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
-        """Matrix elements of ``potential`` - V_ref between reference states ``rows`` and ``columns``."""
-        shift = (potential - self.potential)[self.sites, None]
-        if rows == columns:
-            half = self.duals[:, rows].conj().T @ (0.5 * shift * self.vectors[:, rows])
-            return half + half.conj().T
-        return self.duals[:, rows].conj().T @ (0.5 * shift * self.vectors[:, columns]) + self.vectors[
-            :, rows
-        ].conj().T @ (0.5 * shift * self.duals[:, columns])
+    def on_device(self, library: ArrayLibrary) -> Block:
+        """The same block with its matrices where ``library`` computes."""
+        vectors, duals = to_device(self.vectors, library), to_device(self.duals, library)
+        return replace(self, vectors=vectors, duals=duals)
 
-    def diagonalise(self, potential: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def diagonalise(self, potential: np.ndarray) -> tuple[np.ndarray, Array]:
         """Eigenvalues (n,) at ``potential`` and eigenvectors (n, n) in the reference basis."""
-        matrix = self.coupling(potential, slice(None), slice(None))
-        matrix[np.diag_indices(len(self))] += self.energies
-        energies, rotation = np.linalg.eigh(matrix)
-        return energies, rotation
+        xp = namespace(self.vectors)
+        shift = (potential - self.potential)[self.sites, None]
+        half = self.duals.conj().T @ (0.5 * shift * self.vectors)
+        energies, rotation = xp.linalg.eigh(half + half.conj().T + xp.diag(xp.asarray(self.energies)))
+        return to_host(energies), rotation
 
     def rotated(self, potential: np.ndarray) -> Block:
         """The same block with the eigenvectors of ``potential`` as reference."""
@@ -80,27 +77,20 @@ class Block:
         if not np.ptp(shift):  # a uniform change moves levels and no state
             return replace(self, energies=self.energies + shift[0], potential=potential.copy())
         energies, rotation = self.diagonalise(potential)
-        return Block(
-            self.orbitals,
-            self.sites,
-            self.weight,
-            energies,
-            self.vectors @ rotation,
-            self.duals @ rotation,
-            potential.copy(),
-        )
+        vectors, duals = self.vectors @ rotation, self.duals @ rotation
+        return replace(self, energies=energies, vectors=vectors, duals=duals, potential=potential.copy())
 
-    def populations(self, rotation: np.ndarray, electrons: np.ndarray, n_sites: int) -> np.ndarray:
+    def populations(self, rotation: Array, electrons: np.ndarray, n_sites: int) -> np.ndarray:
         """Mulliken populations (n_sites,) of states ``rotation`` (n, n) that hold ``electrons`` (n,) each."""
         filled = electrons > _EMPTY
         states = rotation[:, filled]
         left = (self.vectors @ states).conj() * (self.duals @ states)
-        return np.bincount(self.sites, left.real @ electrons[filled], minlength=n_sites)
+        return np.bincount(self.sites, to_host(left.real @ electrons[filled]), minlength=n_sites)
 
     def reference_populations(self, electrons: np.ndarray, n_sites: int) -> np.ndarray:
         """Mulliken populations (n_sites,) of the reference states, which hold ``electrons`` (n,) each."""
         shares = (self.vectors.conj() * self.duals).real
-        return np.bincount(self.sites, shares @ electrons, minlength=n_sites)
+        return np.bincount(self.sites, to_host(shares @ electrons), minlength=n_sites)
 
 
 def planar_frame(positions: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from polcouple.dftb.arrays import Array, namespace, to_host
 from polcouple.dftb.blocks import Block
 
 #: single precision is used where an error of this many electrons is allowed
@@ -117,20 +118,19 @@ class GappedBlock:
         block = self._block
         single = tolerance >= _SINGLE_PRECISION
         vectors, duals = self._single if single else (block.vectors, block.duals)
-        o, v = slice(0, self._n_filled), slice(self._n_filled, len(block))
-        energies = (block.energies - 0.5 * (block.energies[o][-1] + block.energies[v][0])).astype(
-            vectors.dtype
-        )
+        xp, o, v = namespace(vectors), slice(0, self._n_filled), slice(self._n_filled, len(block))
+        middle = 0.5 * (block.energies[o][-1] + block.energies[v][0])
+        energies = xp.asarray((block.energies - middle).astype(vectors.dtype))
         half = duals.T @ ((0.5 * shift[block.sites])[:, None].astype(vectors.dtype) * vectors)
         w_vo, w_oo, w_vv = half[v, o] + half[o, v].T, half[o, o] + half[o, o].T, half[v, v] + half[v, v].T
         bare = energies[v, None] - energies[o]
         dressed = bare + w_vv.diagonal()[:, None] - w_oo.diagonal()
         x = -w_vo / dressed
-        before, small = float(np.linalg.norm(w_vo)), np.finfo(vectors.dtype).eps
+        before, small = float(xp.linalg.norm(w_vo)), np.finfo(vectors.dtype).eps
         for _ in range(_MAX_STEPS):
             w_x = w_vv @ x
             residual = w_vo + bare * x + w_x - x @ (w_oo + w_vo.T @ x)
-            norm = float(np.linalg.norm(residual))
+            norm = float(xp.linalg.norm(residual))
             correction = residual / dressed
             left = norm * min(norm / max(before, 1e-300), 1.0)
             if _SENSITIVITY * left / self.gap <= tolerance or norm <= 4.0 * small * before:
@@ -143,9 +143,10 @@ class GappedBlock:
         energy -= _inner(lost, w_oo) + float(lost.diagonal().astype(float) @ energies[o])
         c_x, b_x = vectors[:, v] @ x, duals[:, v] @ x
         change = _rows(c_x - (vectors[:, o] + c_x) @ lost, duals[:, o] + b_x) + _rows(vectors[:, o], b_x)
+        by_site = np.bincount(block.sites, 2.0 * to_host(change), minlength=len(potential))
         return Expansion(
             potential,
-            self.reference.populations + np.bincount(block.sites, 2.0 * change, minlength=len(potential)),
+            self.reference.populations + by_site,
             self.reference.energy
             + mean * self.electrons
             + float(self.reference.populations @ shift)
@@ -153,11 +154,12 @@ class GappedBlock:
         )
 
 
-def _shrink(overlap: np.ndarray) -> np.ndarray:
+def _shrink(overlap: Array) -> Array:
     """(1 + G)^-1 G of a symmetric positive ``overlap`` G, by its series where that is short."""
-    size = float(np.linalg.norm(overlap))
+    xp = namespace(overlap)
+    size = float(xp.linalg.norm(overlap))
     if size > _SHORT_SERIES:
-        return np.linalg.solve(np.eye(len(overlap), dtype=overlap.dtype) + overlap, overlap)
+        return xp.linalg.solve(xp.eye(len(overlap), dtype=overlap.dtype) + overlap, overlap)
     result, term, left = overlap.copy(), overlap, size
     while left > np.finfo(overlap.dtype).eps:
         term = -(term @ overlap)
@@ -170,10 +172,10 @@ def _largest(values: np.ndarray) -> float:
     return float(np.abs(values).max())
 
 
-def _inner(a: np.ndarray, b: np.ndarray) -> float:
+def _inner(a: Array, b: Array) -> float:
     """Sum of products in double precision."""
     return float((a * b).sum(dtype=float))
 
 
-def _rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.einsum("ij,ij->i", a, b).astype(float)
+def _rows(a: Array, b: Array) -> Array:
+    return namespace(a).einsum("ij,ij->i", a, b).astype(float)

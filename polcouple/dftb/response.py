@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from polcouple.dftb.arrays import namespace, to_host
 from polcouple.dftb.blocks import Block
 from polcouple.dftb.filling import Filling, level_density, level_weights
 
@@ -74,18 +75,19 @@ def pair_response(block: Block, occupations: np.ndarray, temperature: float, n_s
     filled = np.flatnonzero(occupations > _SAME_OCCUPATION)
     empty = np.flatnonzero(1.0 - occupations > _SAME_OCCUPATION)
     own, first = np.unique(block.sites, return_index=True)
-    bounds = list(zip(first, [*first[1:], len(block)], strict=True))
+    orbitals = np.split(np.arange(len(block)), first[1:])
+    xp = namespace(block.vectors)
+    c_empty, b_empty = block.vectors[:, empty], block.duals[:, empty]
     chi = np.zeros((len(own), len(own)))
     step = max(1, _CHUNK // (len(own) * max(len(empty), 1)))
     for start in range(0, len(filled), step):
         i = filled[start : start + step]
-        weights = np.sqrt(_pair_weights(block.energies, occupations, temperature, i, empty))
-        transition = np.empty((len(own), len(i), len(empty)), dtype=block.vectors.dtype)
-        for site, (low, high) in enumerate(bounds):
-            c, b = block.vectors[low:high], block.duals[low:high]
-            transition[site] = c[:, i].conj().T @ b[:, empty] + b[:, i].conj().T @ c[:, empty]
-        flat = (transition * (0.5 * weights)).reshape(len(own), -1)
-        chi -= (flat @ flat.conj().T).real
+        roots = xp.asarray(np.sqrt(0.25 * _pair_weights(block.energies, occupations, temperature, i, empty)))
+        c, b = block.vectors[:, i], block.duals[:, i]
+        flat = xp.stack(
+            [(roots * (c[k].conj().T @ b_empty[k] + b[k].conj().T @ c_empty[k])).ravel() for k in orbitals]
+        )
+        chi -= to_host((flat @ flat.conj().T).real)
     full = np.zeros((n_sites, n_sites))
     full[np.ix_(own, own)] = block.degeneracy * chi
     return full
@@ -100,18 +102,19 @@ def pair_response_columns(
     """
     filled = np.flatnonzero(occupations > _SAME_OCCUPATION)
     empty = np.flatnonzero(1.0 - occupations > _SAME_OCCUPATION)
+    xp = namespace(block.vectors)
     c_empty, b_empty = block.vectors[:, empty], block.duals[:, empty]
     chi = np.zeros((n_sites, len(sites)))
     step = max(1, _CHUNK // max(len(empty), 1))
     for start in range(0, len(filled), step):
         i = filled[start : start + step]
-        weights = 0.25 * _pair_weights(block.energies, occupations, temperature, i, empty)
+        weights = xp.asarray(0.25 * _pair_weights(block.energies, occupations, temperature, i, empty))
         c, b = block.vectors[:, i], block.duals[:, i]
         for column, site in enumerate(sites):
             own = np.flatnonzero(block.sites == site)
             weighted = weights * (c[own].conj().T @ b_empty[own] + b[own].conj().T @ c_empty[own])
             by_orbital = ((c @ weighted) * b_empty.conj() + (b @ weighted) * c_empty.conj()).real.sum(axis=1)
-            chi[:, column] -= np.bincount(block.sites, by_orbital, minlength=n_sites)
+            chi[:, column] -= np.bincount(block.sites, to_host(by_orbital), minlength=n_sites)
     return block.degeneracy * chi
 
 

@@ -12,12 +12,13 @@ state, the anchor, improved by Broyden's updates. The start is the previous solu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from polcouple.dftb.anchor import Anchor, cached_potential, degeneracies, response_file
+from polcouple.dftb.arrays import ArrayLibrary
 from polcouple.dftb.blocks import Block
 from polcouple.dftb.filling import Filling, fermi_filling
 from polcouple.dftb.gapped import Expansion
@@ -119,9 +120,10 @@ class FrozenElectrode:
         k_points: Monkhorst-Pack mesh.
         shell_resolved: one charge fluctuation per shell with its own U, instead of one per atom with U_s.
         cache_directory: where geometry-only data are kept between runs; None keeps nothing.
+        array_library: what computes with the matrices of the states, ``numpy`` or ``jax``.
 
     Raises:
-        InputError: duplicate atoms, or settings that do not fit the geometry.
+        InputError: duplicate atoms, settings that do not fit the geometry, or JAX is not installed.
     """
 
     def __init__(
@@ -132,8 +134,11 @@ class FrozenElectrode:
         k_points: tuple[int, int, int] = (1, 1, 1),
         shell_resolved: bool = False,
         cache_directory: Path | None = None,
+        array_library: ArrayLibrary = "numpy",
     ) -> None:
-        self.prepared: Prepared = prepare(electrode, parameters, k_points, shell_resolved, cache_directory)
+        prepared = prepare(electrode, parameters, k_points, shell_resolved, cache_directory)
+        blocks = tuple(block.on_device(array_library) for block in prepared.blocks)
+        self.prepared: Prepared = replace(prepared, blocks=blocks)
         self.temperature = temperature
         self._anchor: Anchor | None = None
 
