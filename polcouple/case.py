@@ -389,7 +389,8 @@ def _parse_system(content: Any, path: Path) -> SystemSection:
                 f"{path}: unknown key '{key}'{nearest(str(first['loc'][-1]), _all_keys())}"
             ) from None
         shown = "" if first["type"] == "missing" else f" (got {str(first['input'])[:60]!r})"
-        raise InputError(f"{path}: {key}: {first['msg']}{shown}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{path}: {key}: {message}{shown}") from None
 
 
 def _all_keys() -> set[str]:

@@ -38,9 +38,10 @@ from polcouple.backends.base import (
     create_backend,
 )
 from polcouple.case import Case
+from polcouple.dftb.hamiltonian import find_pairs
 from polcouple.electrostatics.ewald import ewald_matrix
 from polcouple.errors import InputError
-from polcouple.units import EV_TO_HARTREE
+from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM, EV_TO_HARTREE
 
 #: the electrodes' potentials on one another are iterated until they change by less, constants apart,
 #: Hartree/e
@@ -55,6 +56,8 @@ _PROBE = 1e-4
 _LONGEST_STEP = 1.0
 #: slopes of the grand potential that differ by more (Hartree/e) tell the hardness between them
 _SECANT = 1e-6
+#: atoms of different electrodes are no closer (bohr): their charges would not see one another as points
+_OVERLAP = 1.0 * ANGSTROM_TO_BOHR
 #: a solution that took more cycles has derivatives of its own computed next time
 _STALE_CYCLES = 3
 _MAX_CYCLES = 50
@@ -115,7 +118,7 @@ class CoupledElectrodes:
         backends: as given.
 
     Raises:
-        InputError: a potential is held and the backends have no Fermi level.
+        InputError: a potential is held and the backends have no Fermi level, or two electrodes overlap.
     """
 
     def __init__(self, case: Case, backends: Sequence[ChargeBackend], name: str) -> None:
@@ -315,6 +318,7 @@ def _kernel_between(case: Case) -> np.ndarray:
     positions = case.electrode.positions
     kernel = np.zeros((len(positions), len(positions)))
     if len(case.electrodes) > 1:
+        _require_apart(case)
         kernel = ewald_matrix(positions, case.cell)
         for own in case.electrode_slices:
             kernel[own, own] = 0.0
@@ -322,3 +326,25 @@ def _kernel_between(case: Case) -> np.ndarray:
         heights = case.slab_field.heights(positions)
         kernel += case.slab_field.curvature * np.outer(heights, heights)
     return kernel
+
+
+def _require_apart(case: Case) -> None:
+    """Refuse electrodes that overlap.
+
+    Raises:
+        InputError: naming the closest two atoms.
+    """
+    pairs = find_pairs(case.electrode, _OVERLAP)
+    owner = np.repeat(np.arange(len(case.electrodes)), [len(electrode) for electrode in case.electrodes])
+    between = np.flatnonzero(owner[pairs.first] != owner[pairs.second])
+    if not len(between):
+        return
+    distances = np.linalg.norm(pairs.vector[between], axis=1)
+    closest = between[distances.argmin()]
+    first, second = sorted((int(pairs.first[closest]), int(pairs.second[closest])))
+    names = [case.system.electrodes[owner[atom]].name for atom in (first, second)]
+    raise InputError(
+        f"{case.directory / 'init.xyz'}: electrodes '{names[0]}' and '{names[1]}' overlap, atoms"
+        f" {case.electrode_indices[first]} and {case.electrode_indices[second]} (from 0) are"
+        f" {distances.min() * BOHR_TO_ANGSTROM:.2f} Angstrom apart; move one of them"
+    )

@@ -485,6 +485,7 @@ def test_steps_written_twice_count_once(run_directory, frames, small_case):
         ),
         (lambda d: edit(d / "simulation.positions_0.xyz", "       O", "       N"), "atoms are not those"),
         (lambda d: edit(d / "simulation.positions_0.xyz", "60.0", "61.0"), "cell is not that"),
+        (lambda d: (d / "simulation.positions_0.xyz").write_bytes(b"\x82\n\n\n\xff"), "atoms are not those"),
     ],
 )
 def test_unusable_runs_are_refused_in_one_line(run_directory, damage, message):
@@ -514,6 +515,31 @@ def test_short_runs_and_other_systems_are_refused(run_directory, tmp_path):
     edit(other / "system.yaml", "epsilon_kcal_per_mol: 0.086", "epsilon_kcal_per_mol: 0.1")
     with pytest.raises(InputError, match="its force field is not that"):
         require_same_system([run, read_run(other)])
+
+
+def halved(path):
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def test_outputs_that_are_cut_off_are_refused(run_directory):
+    """The run has finished, and a part of a file is missing all the same."""
+    shutil.copytree(run_directory, run_directory.with_name("other"))
+    halved(run_directory / "simulation.positions_0.xyz")
+    with pytest.raises(InputError, match=r"positions_0.xyz: ends at step 6\d00, its run at step 12600"):
+        require_frames(read_run(run_directory), 16)
+    halved(run_directory.with_name("other") / "simulation.charges_0")
+    with pytest.raises(InputError, match=r"charges_0: ends at step 6\d00, its run at step 12600"):
+        gather(read_run(run_directory.with_name("other")), "cut off")
+
+
+def test_a_first_frame_without_numbers_is_refused(run_directory):
+    path = run_directory / "simulation.positions_0.xyz"
+    lines = path.read_text().splitlines(keepends=True)
+    lines[2] = " C 0.1xe 0.0 0.0\n"
+    path.write_text("".join(lines))
+    with pytest.raises(InputError, match="its first frame is damaged"):
+        require_frames(read_run(run_directory), 16)
 
 
 def test_moved_electrode_is_refused(tmp_path, small_case, frames, charges):

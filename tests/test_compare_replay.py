@@ -220,6 +220,7 @@ def compare(capsys, *words):
         (["--steps", 10, "--backend", "dftb", "--backend", "fixed"], "give 1 frames, 16 are needed"),
         (["--steps", 400, "--backend", "dftb", "--backend", "respnse"], "did you mean 'response'"),
         (["--steps", 400, "--backend", "dftb", "--backend", "nn:x"], "NAME:KEY=VALUE"),
+        (["--steps", 400, "--backend", "fixed", "--backend", "metal:eta=2"], "'metal': unknown key 'eta'"),
         (["--steps", 400, "--backend", "dftb", "--backend", "nn:model=none"], "no shipped model 'none'"),
         (["--steps", 0, "--backend", "dftb", "--backend", "fixed"], "--steps 0: give a positive number"),
         (["--steps", 10, "--frames", "f.xyz", "--backend", "dftb", "--backend", "fixed"], "one of the two"),

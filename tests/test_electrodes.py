@@ -189,6 +189,15 @@ def test_charges_without_a_fermi_level_hold_no_potential():
         create_electrodes(capacitor(potential=VOLTAGE), "fixed")
 
 
+def test_electrodes_that_overlap_are_refused():
+    case = capacitor()
+    moved = case.positions.copy()
+    moved[24:48, 2] = moved[0, 2] + 0.5 * ANGSTROM_TO_BOHR
+    overlapping = replace(case, positions=moved)
+    with pytest.raises(InputError, match=r"'lower' and 'upper' overlap, atoms .* 0\.50 Angstrom apart"):
+        create_electrodes(overlapping, "fixed")
+
+
 def test_fixed_charges_of_several_electrodes_are_their_own():
     case = capacitor(charges=(0.6, -0.6))
     charges = create_electrodes(case, "fixed").solve(seen(case, np.zeros(48)), 0.0).charges

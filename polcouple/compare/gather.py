@@ -10,7 +10,7 @@ from polcouple.compare.density import DensityProfile, species_of
 from polcouple.compare.electrode_series import ChargeCorrelation, ChargeStatistics
 from polcouple.compare.ions import Survival
 from polcouple.compare.potential import PotentialProfile
-from polcouple.compare.runs import Run
+from polcouple.compare.runs import Run, require_whole
 from polcouple.compare.slab import Slab, slab_of
 from polcouple.compare.water import WaterOrientation
 from polcouple.errors import InputError
@@ -105,4 +105,6 @@ def _charge_statistics(run: Run) -> tuple[ChargeStatistics, float]:
             f"{run.charges_path}: {statistics.frames} frames of charges, {LEAST_FRAMES} are needed; write"
             " them more often (stride of <trajectory filename='charges'>)"
         )
+    assert last is not None
+    require_whole(run.charges_path, last, spacing, run)
     return statistics, spacing * run.time_step_ps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def parse_models(texts: Sequence[str], case: Case) -> list[Model]:
     """Models of the words ``NAME[:KEY=VALUE,...]``; one that is asked for twice is taken once.
 
     Raises:
-        InputError: unknown backend or network, or a setting that is not KEY=VALUE.
+        InputError: unknown backend or network, or settings that it does not take.
     """
     parsed = {text: parse_backend(text) for text in texts}
     known = backend_names()
@@ -99,6 +100,8 @@ def parse_models(texts: Sequence[str], case: Case) -> list[Model]:
     for text, (name, given) in parsed.items():
         unique = list(labels.values()).count(labels[text]) == 1
         settings = dict(case.system.backends.get(name, {})) | given
+        options = importlib.import_module(f"polcouple.backends.{name}").Options
+        parse_options(options, settings, f"settings of backend '{name}'")
         models.append(Model(labels[text] if unique else text, name, given, settings))
         models[-1].networks()
     return models

@@ -56,6 +56,7 @@ class Run:
         backend: that gave the charges, and ``interval`` in evaluations between their refreshes.
         time_step_ps: between two steps of i-PI (the outer level of multiple time stepping).
         first_step: frames before it are left out.
+        last_step: where the run ended.
         positions_path, charges_path: i-PI's trajectories.
     """
 
@@ -65,6 +66,7 @@ class Run:
     interval: int
     time_step_ps: float
     first_step: int
+    last_step: int
     positions_path: Path
     charges_path: Path
 
@@ -107,7 +109,7 @@ class Run:
             where = f"{self.positions_path}: step {step}"
             try:
                 positions = trajectory[int(number)].positions.astype(float) * ANGSTROM_TO_BOHR
-            except (OSError, ValueError):
+            except (OSError, ValueError, EOFError):
                 raise InputError(f"{where}: the frame is damaged; repeat the run") from None
             try:
                 guard.check(positions, self.case.cell)
@@ -153,7 +155,7 @@ def read_run(directory: Path | str, skip_ps: float = 0.0) -> Run:
         raise InputError(f"{directory}: no run here; give a directory that `polcouple run` made")
     root = read_xml(path)
     case = read_case(directory, init_file(root))
-    _require_finished(directory)
+    last_step = _require_finished(directory)
     _require_one_bead(root, directory)
     backend, interval = _driver(directory)
     time_step = time_step_ps(root, path)
@@ -164,6 +166,7 @@ def read_run(directory: Path | str, skip_ps: float = 0.0) -> Run:
         interval,
         time_step,
         round(skip_ps / time_step),
+        last_step,
         _output(directory, root, path, "positions"),
         _output(directory, root, path, "charges"),
     )
@@ -191,6 +194,8 @@ def require_frames(run: Run, least: int) -> None:
         )
     if len(set(np.diff(run.steps))) > 1:
         raise InputError(f"{run.positions_path}: its frames are not equally far apart; repeat the run")
+    spacing = int(run.steps[1] - run.steps[0])
+    require_whole(run.positions_path, int(run.steps[-1]), spacing, run)
 
 
 def require_same_system(runs: Sequence[Run]) -> None:
@@ -218,7 +223,24 @@ def require_same_system(runs: Sequence[Run]) -> None:
                 )
 
 
-def _require_finished(directory: Path) -> None:
+def require_whole(path: Path, last: int, spacing: int, run: Run) -> None:
+    """Refuse an output that ends before its run did.
+
+    Args:
+        path: of the output; ``last`` is the step of its last frame, ``spacing`` the steps between frames.
+
+    Raises:
+        InputError: frames are missing at the end.
+    """
+    if last + spacing <= run.last_step:
+        raise InputError(
+            f"{path}: ends at step {last}, its run at step {run.last_step}; a part of the file is missing,"
+            " repeat the run"
+        )
+
+
+def _require_finished(directory: Path) -> int:
+    """The step at which the run ended."""
     restart = directory / "RESTART"
     again = f"finish it with `polcouple run CASE --output {directory} --steps N --backend NAME --restart`"
     if not restart.is_file():
@@ -228,6 +250,7 @@ def _require_finished(directory: Path) -> None:
     total, reached = int(newest.findtext("total_steps") or 0), step_of(read_xml(restart))
     if reached < total:
         raise InputError(f"{directory}: the run stands at step {reached} of {total}; {again}")
+    return reached
 
 
 def _require_one_bead(root: Element, directory: Path) -> None:
@@ -270,9 +293,10 @@ def _output(directory: Path, root: Element, path: Path, what: str) -> Path:
 
 def _check_header(run: Run) -> None:
     """The first frame has the case's atoms and cell, in Angstrom."""
-    with run.positions_path.open() as stream:
+    with run.positions_path.open(errors="replace") as stream:
         count, comment = stream.readline().strip(), stream.readline()
-        symbols = tuple(line.split()[0] for _, line in zip(range(len(run.case)), stream, strict=False))
+        atoms = zip(range(len(run.case)), stream, strict=False)
+        symbols = tuple((line.split() or [""])[0] for _, line in atoms)
     if count != str(len(run.case)) or symbols != run.case.symbols:
         raise InputError(f"{run.positions_path}: its atoms are not those of the case beside it")
     for what in ("positions", "cell"):
@@ -288,7 +312,7 @@ def _check_header(run: Run) -> None:
 
 def _steps(path: Path) -> Iterator[int]:
     """Steps in the comment lines of i-PI's xyz file."""
-    with path.open() as stream:
+    with path.open(errors="replace") as stream:
         for line in stream:
             if line.startswith("#"):
                 match = _STEP.search(line)
@@ -320,6 +344,9 @@ def _universe(case: Case, path: Path) -> Any:
     box = triclinic_box(*(case.cell * BOHR_TO_ANGSTROM))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Reader has no dt")
-        universe.load_new(str(path), format="XYZ")
+        try:
+            universe.load_new(str(path), format="XYZ")
+        except (OSError, ValueError, EOFError):
+            raise InputError(f"{path}: its first frame is damaged; repeat the run") from None
     universe.trajectory.add_transformations(set_dimensions(box))
     return universe
