@@ -19,6 +19,7 @@ import numpy as np
 
 from polcouple.dftb.response import LinearResponse
 from polcouple.dftb.scf import Solution
+from polcouple.hermite import hermite_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,32 +70,18 @@ def at_node(node: Node, potentials: np.ndarray) -> Expanded:
 
 def between(low: Node, high: Node, fraction: float, potentials: np.ndarray) -> Expanded:
     """At the total charge of ``low`` plus ``fraction`` e, where ``high`` has one e more; both at phi = 0."""
-    t = fraction
-    powers = np.array([1.0, t, t**2, t**3])
-    slopes = np.array([0.0, 1.0, 2.0 * t, 3.0 * t**2])
-    curvatures = np.array([0.0, 0.0, 2.0, 6.0 * t])
-    value, slope, curvature = _HERMITE @ powers, _HERMITE @ slopes, _HERMITE @ curvatures
-
-    energies = [low.point.energy, -low.point.fermi_level, high.point.energy, -high.point.fermi_level]
-    fixed = [low.point.charges, low.response.fukui, high.point.charges, high.response.fukui]
-    induced_low = low.product(potentials)
-    induced_high = high.product(potentials)
-    induced = [induced_low, np.zeros_like(induced_low), induced_high, np.zeros_like(induced_low)]
-    linear = np.array([q @ potentials for q in fixed])
-    quadratic = np.array([0.5 * q @ potentials for q in induced])
-    by_charge = np.array(energies) + linear + quadratic
-    columns = np.array(fixed) + np.array(induced)
+    value, slope, curvature = (hermite_weights(fraction, 1.0, order) for order in range(3))
+    points, responses = (low.point, high.point), (low.response, high.response)
+    energies = np.array([[point.energy for point in points], [-point.fermi_level for point in points]])
+    fixed = np.array([[point.charges for point in points], [response.fukui for response in responses]])
+    induced = np.zeros_like(fixed)
+    induced[0] = low.product(potentials), high.product(potentials)
+    by_charge = energies + (fixed + 0.5 * induced) @ potentials
+    columns = fixed + induced
     return Expanded(
-        float(value @ by_charge),
-        value @ columns,
-        -float(slope @ by_charge),
-        slope @ columns,
-        float(curvature @ by_charge),
+        float((value * by_charge).sum()),
+        np.tensordot(value, columns),
+        -float((slope * by_charge).sum()),
+        np.tensordot(slope, columns),
+        float((curvature * by_charge).sum()),
     )
-
-
-#: coefficients of the cubic polynomials that are 1 in value or slope at 0 or 1 and 0 in the three others,
-#: in the order value at 0, slope at 0, value at 1, slope at 1
-_HERMITE = np.array(
-    [[1.0, 0.0, -3.0, 2.0], [0.0, 1.0, -2.0, 1.0], [0.0, 0.0, 3.0, -2.0], [0.0, 0.0, -1.0, 1.0]]
-)
