@@ -24,6 +24,7 @@ from typing import Literal
 import numpy as np
 
 from polcouple.errors import ModelMismatchError
+from polcouple.hermite import hermite_weights
 
 #: distances of additional nodes from a filled shell (e); the jump of mu0 is spread over the first
 _BRACKET = (0.02, 0.1)
@@ -100,7 +101,7 @@ class Prior:
         else:
             left = int(np.clip(np.searchsorted(nodes, total_charge) - 1, 0, len(nodes) - 2))
             used = slice(left, left + 2)
-            weights = _hermite(total_charge - nodes[left], nodes[left + 1] - nodes[left], order)
+            weights = hermite_weights(total_charge - nodes[left], nodes[left + 1] - nodes[left], order)
         values, slopes = weights
         charges = values @ self.charges[used] + slopes @ self.fukui[used]
         charges += ((total_charge, 1.0, 0.0)[order] - charges.sum()) / len(charges)
@@ -115,21 +116,6 @@ class Prior:
             return np.zeros_like(self.kernels)
         edge_order: Literal[1, 2] = 2 if len(self.total_charges) > 2 else 1
         return np.gradient(self.kernels, self.total_charges, axis=0, edge_order=edge_order)
-
-
-def _hermite(x: float, h: float, order: int) -> np.ndarray:
-    """(2, 2) weights of values and slopes at 0 and h, for a cubic or its derivative at x."""
-    t = x / h
-    if order == 0:
-        values = [(1 + 2 * t) * (1 - t) ** 2, t * t * (3 - 2 * t)]
-        slopes = [h * t * (1 - t) ** 2, h * t * t * (t - 1)]
-    elif order == 1:
-        values = [6 * t * (t - 1) / h, 6 * t * (1 - t) / h]
-        slopes = [(1 - t) * (1 - 3 * t), t * (3 * t - 2)]
-    else:
-        values = [(12 * t - 6) / h**2, (6 - 12 * t) / h**2]
-        slopes = [(6 * t - 4) / h, (6 * t - 2) / h]
-    return np.array([values, slopes])
 
 
 def pair_classes(orbits: np.ndarray) -> np.ndarray:
