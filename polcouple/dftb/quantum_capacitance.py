@@ -24,11 +24,8 @@ from scipy.special import expit
 
 from polcouple.dftb.bands import Levels
 from polcouple.dftb.filling import fermi_filling
-from polcouple.dftb.scf import FrozenElectrode, Solution
-from polcouple.errors import ConvergenceError, InputError
-
-#: accuracy of self-consistent charges, e
-_ACCURACY = 1e-9
+from polcouple.dftb.scf import FrozenElectrode
+from polcouple.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +78,7 @@ def self_consistent(electrode: FrozenElectrode, charges: Sequence[float]) -> Qua
     neutral = neutral_filling(electrode)
     fillings, densities = [], []
     for charge in charges:
-        solution = _solved(electrode, charge)
-        response = electrode.linear_response(solution)
+        solution, response = electrode.bare_reference(charge)
         electrostatic = float((electrode.prepared.gamma @ response.fukui).mean())
         fillings.append(solution.fermi_level + mean_potential(electrode, solution.charges) - neutral)
         densities.append(1.0 / (response.hardness - electrostatic))
@@ -96,7 +92,7 @@ def neutral_filling(electrode: FrozenElectrode) -> float:
         ConvergenceError: it does not converge.
         InputError: charges are resolved by shell.
     """
-    solution = _solved(electrode, 0.0)
+    solution, _ = electrode.bare_reference(0.0)
     return solution.fermi_level + mean_potential(electrode, solution.charges)
 
 
@@ -133,13 +129,3 @@ def cone_capacitance(fillings: np.ndarray, temperature: float, velocity: float, 
     ratio = np.abs(fillings) / temperature
     logarithm = ratio + 2.0 * np.log1p(np.exp(-ratio))
     return np.asarray(2.0 * area * temperature / (np.pi * velocity**2) * logarithm)
-
-
-def _solved(electrode: FrozenElectrode, charge: float) -> Solution:
-    solution = electrode.solve(np.zeros(electrode.prepared.n_atoms), charge, accuracy=_ACCURACY)
-    if not solution.converged:
-        raise ConvergenceError(
-            f"the electrode at Q = {charge:g} e did not converge in {solution.cycles} cycles"
-            f" (error about {solution.residual:.1e} e): raise temperature_kelvin"
-        )
-    return solution
