@@ -60,7 +60,9 @@ def test_unknown_key_names_the_nearest(small_directory):
 
 def test_two_fields_at_once_are_refused_in_plain_words(small_directory):
     path = small_directory / "system.yaml"
-    path.write_text(path.read_text() + "slab: {displacement_volt_per_angstrom: 0, field_volt_per_angstrom: 0}\n")
+    path.write_text(
+        path.read_text() + "slab: {displacement_volt_per_angstrom: 0, field_volt_per_angstrom: 0}\n"
+    )
     with pytest.raises(InputError, match="slab: give displacement_volt_per_angstrom or field"):
         read_case(small_directory)
 
