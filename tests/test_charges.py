@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 
 import ase
 import ase.io
@@ -10,13 +12,20 @@ import pytest
 from conftest import SMALL
 from fault_cases import environment_with_faulty_backends
 
+from polcouple.cli import main
 from polcouple.units import BOHR_TO_ANGSTROM
 
 
 def charges(frames, output, backend="fixed", environment=None):
-    command = [sys.executable, "-m", "polcouple.cli", "charges", str(SMALL), str(frames)]
-    command += ["--backend", backend, "-o", str(output)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
+    """The command in this process, or in one of its own where it has an environment of its own."""
+    words = ["charges", str(SMALL), str(frames), "--backend", backend, "-o", str(output)]
+    if environment is not None:
+        command = [sys.executable, "-m", "polcouple.cli", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
+    said, wrong = StringIO(), StringIO()
+    with redirect_stdout(said), redirect_stderr(wrong), pytest.raises(SystemExit) as ended:
+        main(words)
+    return subprocess.CompletedProcess(words, ended.value.code, said.getvalue(), wrong.getvalue())
 
 
 @pytest.fixture
