@@ -42,6 +42,13 @@ def widest_gap(coordinates: np.ndarray, period: float) -> tuple[float, float]:
     return float(ordered[widest]), float(gaps[widest])
 
 
+def folded(fractional: np.ndarray) -> np.ndarray:
+    """Fractional coordinates moved into [0, 1), rounding included."""
+    inside = fractional - np.floor(fractional)
+    inside[inside >= 1.0] = 0.0
+    return inside
+
+
 def lattice_images(fractional: np.ndarray, padding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Images that lie in the unit cell padded by ``padding`` on each side.
 

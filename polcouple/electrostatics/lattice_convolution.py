@@ -18,6 +18,7 @@ from scipy import fft
 from scipy.spatial import cKDTree
 
 from polcouple.electrode import Electrode
+from polcouple.electrostatics.lattice import folded
 
 #: matrices below this many rows are in the cache, and their dense product is as fast (docs/speed.md)
 SMALLEST = 500
@@ -113,12 +114,12 @@ def lattice_orbits(electrode: Electrode) -> tuple[np.ndarray, tuple[int, int, in
         return whole, (1, 1, 1)
     fractional = electrode.positions @ np.linalg.inv(electrode.cell)
     symbols = np.array(electrode.symbols)
-    tree = cKDTree(_folded(fractional), boxsize=1.0)
+    tree = cKDTree(folded(fractional), boxsize=1.0)
     lengths = np.linalg.norm(electrode.cell, axis=1)
 
     def carried(shift: np.ndarray) -> np.ndarray | None:
         """The atom that each atom is carried to, or None if the lattice does not repeat."""
-        distance, index = tree.query(_folded(fractional + shift))
+        distance, index = tree.query(folded(fractional + shift))
         same = distance.max() * lengths.max() < _SAME_PLACE and (symbols[index] == symbols).all()
         return index if same and len(np.unique(index)) == n else None
 
@@ -174,9 +175,3 @@ def _images(
         image = np.empty_like(columns)
         image[orbits] = columns[origin]
         yield part, image
-
-
-def _folded(fractional: np.ndarray) -> np.ndarray:
-    folded = fractional - np.floor(fractional)
-    folded[folded >= 1.0] = 0.0
-    return folded

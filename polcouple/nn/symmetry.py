@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from polcouple.electrode import Electrode
+from polcouple.electrostatics.lattice import folded
 
 #: two atoms coincide when they are closer than this (bohr)
 _TOLERANCE = 1e-3
@@ -51,7 +52,7 @@ def lattice_symmetries(electrode: Electrode) -> list[SymmetryOperation]:
         return [identity]
     inverse = np.linalg.inv(electrode.cell)
     symbols = np.array(electrode.symbols)
-    tree = cKDTree(_folded(electrode.positions @ inverse), boxsize=1.0)
+    tree = cKDTree(folded(electrode.positions @ inverse), boxsize=1.0)
     tolerance = _TOLERANCE / np.linalg.norm(electrode.cell, axis=1).max()
     operations = [identity]
     for mirror in (np.array([sx, sy, 1.0]) for sx, sy in product((1.0, -1.0), repeat=2)):
@@ -61,7 +62,7 @@ def lattice_symmetries(electrode: Electrode) -> list[SymmetryOperation]:
         mirrored = electrode.positions * mirror
         for target in np.flatnonzero(symbols == symbols[0]):
             shift = electrode.positions[target] - mirrored[0]
-            distance, permutation = tree.query(_folded((mirrored + shift) @ inverse))
+            distance, permutation = tree.query(folded((mirrored + shift) @ inverse))
             maps_onto_itself = (
                 distance.max() < tolerance
                 and len(np.unique(permutation)) == n
@@ -71,9 +72,3 @@ def lattice_symmetries(electrode: Electrode) -> list[SymmetryOperation]:
             if maps_onto_itself and not is_identity:
                 operations.append(SymmetryOperation(permutation, mirror, shift))
     return operations
-
-
-def _folded(fractional: np.ndarray) -> np.ndarray:
-    folded = fractional - np.floor(fractional)
-    folded[folded >= 1.0] = 0.0
-    return folded
