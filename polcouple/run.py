@@ -19,6 +19,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from polcouple.backends.base import backend_options
 from polcouple.case import read_case
 from polcouple.command import log
 from polcouple.errors import InputError, PolcoupleError
@@ -35,7 +36,12 @@ from polcouple.ipi_input import (
     write_xml,
 )
 from polcouple.ipi_output import cut_unfinished, last_properties
-from polcouple.options import add_backend_arguments, add_engine_arguments, forwarded_arguments
+from polcouple.options import (
+    add_backend_arguments,
+    add_engine_arguments,
+    backend_settings,
+    forwarded_arguments,
+)
 from polcouple.run_guard import locked, remove_stale_sockets
 
 #: i-PI gets this long to write its outputs and RESTART after being asked to stop (s)
@@ -80,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
             )
         last_step = step_of(read_xml(restart)) + args.steps
     else:
+        backend_options(args.backend, backend_settings(args, read_case(args.case)))
         prepare(args.case, args.input, directory)
         last_step = args.steps
     again = f"`polcouple run {args.case} --backend {args.backend} --steps N --restart`"

@@ -204,6 +204,19 @@ def parse_options(
         raise InputError(f"{where}: {key}: {first['msg']} (got {first['input']!r})") from None
 
 
+def backend_options(name: str, settings: Mapping[str, Any]) -> BackendOptions:
+    """The validated settings of the backend ``name``, which is not made.
+
+    Raises:
+        InputError: unknown backend, unknown or invalid setting.
+    """
+    known = backend_names()
+    if name not in known:
+        raise InputError(f"no backend '{name}'{nearest(name, known)}; known: {', '.join(known)}")
+    module = importlib.import_module(f"polcouple.backends.{name}")
+    return parse_options(module.Options, settings, f"settings of backend '{name}'")
+
+
 def create_backend(
     name: str,
     electrode: Electrode,
@@ -219,15 +232,12 @@ def create_backend(
     Raises:
         InputError: unknown backend, unknown or invalid setting.
     """
-    known = backend_names()
-    if name not in known:
-        raise InputError(f"no backend '{name}'{nearest(name, known)}; known: {', '.join(known)}")
-    module = importlib.import_module(f"polcouple.backends.{name}")
-    options = parse_options(module.Options, settings or {}, f"settings of backend '{name}'")
+    options = backend_options(name, settings or {})
     updates = {
         field: case_directory / value
         for field, value in options
         if isinstance(value, Path) and not value.is_absolute()
     }
+    module = importlib.import_module(f"polcouple.backends.{name}")
     backend: ChargeBackend = module.Backend(electrode, electrolyte, options.model_copy(update=updates))
     return backend

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, backend_names, parse_options
+from polcouple.backends.base import ChargeBackend, backend_options, parse_options
 from polcouple.backends.nn import Options as NetworkOptions
 from polcouple.case import Case
 from polcouple.electrodes import create_electrodes
-from polcouple.errors import InputError, nearest
 from polcouple.nn.binning import Binning
 from polcouple.nn.model_files import find_model, load_description, shipped_models
 from polcouple.options import parse_backend
@@ -91,17 +89,12 @@ def parse_models(texts: Sequence[str], case: Case) -> list[Model]:
         InputError: unknown backend or network, or settings that it does not take.
     """
     parsed = {text: parse_backend(text) for text in texts}
-    known = backend_names()
-    for text, (name, _) in parsed.items():
-        if name not in known:
-            raise InputError(f"--backend {text}: no backend '{name}'{nearest(name, known)}")
     labels = {text: _label(name, given) for text, (name, given) in parsed.items()}
     models = []
     for text, (name, given) in parsed.items():
         unique = list(labels.values()).count(labels[text]) == 1
         settings = dict(case.system.backends.get(name, {})) | given
-        options = importlib.import_module(f"polcouple.backends.{name}").Options
-        parse_options(options, settings, f"settings of backend '{name}'")
+        backend_options(name, settings)
         models.append(Model(labels[text] if unique else text, name, given, settings))
         models[-1].networks()
     return models
