@@ -36,7 +36,7 @@ def _agree(a, b, tolerance=1e-9):
     [
         (graphene(6, 3), -1.0, {}),
         (graphene(3, 1), 0.4, {"k_points": (1, 2, 1), "shell_resolved": True}),
-        (load_case("ribbonCH_molecule").electrode, 0.0, {}),
+        pytest.param(load_case("ribbonCH_molecule").electrode, 0.0, {}, marks=pytest.mark.slow),
     ],
     ids=["sheet", "k-points and shells", "flake with hydrogen"],
 )

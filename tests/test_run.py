@@ -158,6 +158,7 @@ def test_mistakes_are_one_line(tmp_path):
     )
     assert done.returncode == 2
     assert "did you mean 'fixed'" in done.stderr
+    assert not (tmp_path / "x").exists()
 
 
 def by_hand(directory, input_name, *words):
