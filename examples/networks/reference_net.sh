@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The shipped response net of the reference system, and the same trained and tested on a random split.
+#
+#     examples/networks/reference_net.sh TRAJECTORY_DIRECTORY OUTPUT_DIRECTORY
+#
+# TRAJECTORY_DIRECTORY is what reference_dataset.py reads. About an hour on two cores, most of it labels and
+# the charges' training. Each step is skipped or resumed when it is repeated.
+set -euo pipefail
+trajectory=${1:?name the directory of the reference trajectory}
+work=${2:?name a directory to work in}
+mkdir -p "$work"
+
+[ -e "$work/reference.h5" ] || python "$(dirname "$0")/reference_dataset.py" "$trajectory" "$work/reference.h5"
+polcouple label "$work/reference.h5" --total-charges 0 -1 -2 -4 -8 --set accuracy=1e-8
+
+train() {
+    [ -e "$work/$1/model.yaml" ] || polcouple train response "$work/reference.h5" -o "$work/$1" "${@:2}"
+}
+
+for split in blocks random; do
+    # charges and energies first: Fermi levels double the work of an epoch
+    train "charges_$split" --split "$split" --fermi-weight 0 --learning-rate 3e-3 --max-epochs 800
+    train "net_$split" --split "$split" --start "$work/charges_$split" --learning-rate 1e-3 --max-epochs 130
+done
