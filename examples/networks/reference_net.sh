@@ -20,5 +20,8 @@ train() {
 for split in blocks random; do
     # charges and energies first: Fermi levels double the work of an epoch
     train "charges_$split" --split "$split" --fermi-weight 0 --learning-rate 3e-3 --max-epochs 800
-    train "net_$split" --split "$split" --start "$work/charges_$split" --learning-rate 1e-3 --max-epochs 400
+    name=graphene_nacl_response
+    [ "$split" = blocks ] || name=random_split
+    train "$name" --split "$split" --start "$work/charges_$split" --learning-rate 1e-3 --max-epochs 400
 done
+python "$(dirname "$0")/join_splits.py" "$work/graphene_nacl_response" "$work/random_split"
