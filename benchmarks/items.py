@@ -81,6 +81,24 @@ def _networks() -> object:
     return [asdict(row) for row in table(1000)]
 
 
+#: short measurements that take turns, so that all of a round meet the machine at the same speed
+SHORT: dict[str, Callable[[], dict[str, float]]] = {
+    "openmm_fixed": partial(_openmm, "fixed", 8),
+    "ipi_fixed": partial(_ipi, "fixed", 120),
+    "ipi_response": partial(_ipi, "response", 120),
+    "ipi_nn": partial(_ipi, "nn", 120),
+    "ipi_response_mts": partial(_ipi, "response", 60, input_name="input_mts.xml"),
+    "openmm_matrix": partial(_openmm, "matrix", 4),
+    "lammps_mat_inv": partial(_lammps, "mat_inv", USUAL_ACCURACY, 6),
+    "lammps_mat_inv_own": partial(_lammps, "mat_inv", USUAL_ACCURACY, 6, in_plane=False),
+    "lammps_mat_inv_equal": partial(_lammps, "mat_inv", EQUAL_ACCURACY, 4),
+}
+
+
+def _turns(rounds: int) -> object:
+    return [{name: measure() for name, measure in SHORT.items()} for _ in range(rounds)]
+
+
 ITEMS: dict[str, Callable[[], object]] = {
     "openmm_fixed": partial(_openmm, "fixed", 40),
     "openmm_matrix": partial(_openmm, "matrix", 25),
@@ -101,6 +119,7 @@ ITEMS: dict[str, Callable[[], object]] = {
     "ipi_response_shm": partial(_ipi, "response", way="shm"),
     "ipi_response_ffdirect": partial(_ipi, "response", way="ffdirect"),
     "ipi_response_mts": partial(_ipi, "response", 200, input_name="input_mts.xml"),
+    "turns": partial(_turns, 8),
     "agreement": _agreement,
     "networks": _networks,
     "site_potentials": _site_potentials,

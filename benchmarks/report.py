@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +40,6 @@ STEPS = (
 )
 #: processor time of other programs, in cores, that spoils a run
 _NOISE = 0.15
-#: runs at most so many minutes apart are compared with one another: a shared machine's speed changes
-_TOGETHER = 2
 #: what is compared (item, item, factor, in words) and what was aimed at
 _PAIRS = (
     ("ipi_response", "ipi_fixed", 1.0, "`response` every step over `fixed`", "at most 1.25"),
@@ -135,20 +132,15 @@ def step_table(entries: dict[str, Any]) -> str:
 
 
 def ratio_table(entries: dict[str, Any]) -> str:
-    """Ratios of runs a few minutes apart, median and range, and i-PI's share."""
+    """Ratios within rounds of short runs that took turns, median and range, and i-PI's share."""
+    rounds = best(entries, "turns") or []
     rows = []
     for first, second, factor, label, aim in _PAIRS:
-        ratios = [
-            factor * a["measured"]["total"] / b["measured"]["total"]
-            for a in _undisturbed(entries, first)
-            for b in _undisturbed(entries, second)
-            if abs(_minutes(a) - _minutes(b)) <= _TOGETHER
-        ]
+        ratios = [factor * turn[first]["total"] / turn[second]["total"] for turn in rounds]
         rows.append((label, *_spread(ratios), aim))
-    runs = [run["measured"] for run in _undisturbed(entries, "ipi_response")]
-    shares = [run["i-PI and socket"] / run["total"] for run in runs]
+    shares = [turn["ipi_response"]["i-PI and socket"] / turn["ipi_response"]["total"] for turn in rounds]
     rows.append(("i-PI and socket in a step", *_spread(shares), "at most 0.20"))
-    return markdown(("ratio", "median", "range", "pairs", "aim"), [row for row in rows if row[1]])
+    return markdown(("ratio", "median", "range", "rounds", "aim"), [row for row in rows if row[1]])
 
 
 def _spread(ratios: list[float]) -> tuple[str, str, str]:
@@ -160,10 +152,6 @@ def _spread(ratios: list[float]) -> tuple[str, str, str]:
 
 def _undisturbed(entries: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return [run for run in entries.get(name, []) if run["other_programs_cores"] < _NOISE]
-
-
-def _minutes(run: dict[str, Any]) -> float:
-    return datetime.strptime(run["when"], "%Y-%m-%d %H:%M").timestamp() / 60.0
 
 
 def agreement_table(entries: dict[str, Any]) -> str:
