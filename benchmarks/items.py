@@ -15,8 +15,8 @@ from benchmarks.results import ROOT
 
 CASE = ROOT / "ipi_inputs" / "graphene_nacl"
 
-#: LAMMPS' accuracy of the particle mesh: its manual's, the loosest in public inputs of ELECTRODE, the one that
-#: gives forces as accurate as the case's, and that of ELECTRODE's own examples
+#: LAMMPS' accuracy of the particle mesh: its manual's, the loosest in public inputs of ELECTRODE, the one for
+#: forces as accurate as the case's, and that of ELECTRODE's own examples
 USUAL_ACCURACY, LOOSE_ACCURACY, EQUAL_ACCURACY, EXAMPLE_ACCURACY = 1e-4, 1e-5, 2e-6, 1e-7
 
 _STEPS = 400

@@ -97,7 +97,7 @@ def test_results_are_kept_and_reported(tmp_path):
     results.store("openmm_fixed", {"total": 9.0}, others=0.5, path=path)
     shares = {"total": 20.0, "forces": 12.0, "charges": 3.0, "i-PI and socket": 4.0, "rest": 1.0}
     results.store("ipi_fixed", shares, path=path)
-    turn = {name: shares for name in items.SHORT} | {"ipi_response": shares | {"total": 25.0}}
+    turn = dict.fromkeys(items.SHORT, shares) | {"ipi_response": shares | {"total": 25.0}}
     results.store("turns", [turn], path=path)
     entries = results.load(path)
     assert entries["machine"]["python"]
