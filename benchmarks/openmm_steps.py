@@ -28,13 +28,12 @@ def milliseconds(case: Case, method: Method, blocks: int) -> list[float]:
     """Wall time in ms a step of each block of ten steps, Langevin at 300 K, 0.5 fs."""
     system, nonbonded = build_system(case)
     assert nonbonded is not None
-    set_electrode_charges(
-        nonbonded, case, np.full(len(case.electrode), case.total_charge / len(case.electrode))
-    )
     if method != "fixed":
         _take_over_charges(system, nonbonded, case, method)
     integrator = openmm.LangevinMiddleIntegrator(300, 1, 0.0005)
     context = create_context(system, integrator, "CPU", None)
+    if method == "fixed":
+        set_electrode_charges(context, np.full(len(case.electrode), case.total_charge / len(case.electrode)))
     context.setPositions(case.positions * BOHR_TO_NM)
     context.setVelocitiesToTemperature(300, 1)
     integrator.step(_WARM_UP)

@@ -198,13 +198,12 @@ def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.nda
 
     from polcouple.classical import build_system, create_context, set_electrode_charges
 
-    system, nonbonded = build_system(case)
-    assert nonbonded is not None
-    n = len(case.electrode)
-    set_electrode_charges(nonbonded, case, np.full(n, case.total_charge / n))
+    system, _ = build_system(case)
     integrator = openmm.LangevinMiddleIntegrator(options.temperature, 5.0, _TIMESTEP_PS)
     integrator.setRandomNumberSeed(options.seed)
     context = create_context(system, integrator, options.platform, None)
+    n = len(case.electrode)
+    set_electrode_charges(context, np.full(n, case.total_charge / n))
     context.setPositions(case.positions * BOHR_TO_NM)
     progress(0.0, "minimising")
     openmm.LocalEnergyMinimizer.minimize(context, tolerance=100.0, maxIterations=500)
