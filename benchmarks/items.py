@@ -97,8 +97,8 @@ SHORT: dict[str, Callable[[], dict[str, float]]] = {
 }
 
 
-def _turns(rounds: int) -> object:
-    return [{name: measure() for name, measure in SHORT.items()} for _ in range(rounds)]
+def _turns(rounds: int, names: tuple[str, ...] = tuple(SHORT)) -> object:
+    return [{name: SHORT[name]() for name in names} for _ in range(rounds)]
 
 
 ITEMS: dict[str, Callable[[], object]] = {
@@ -124,6 +124,7 @@ ITEMS: dict[str, Callable[[], object]] = {
     "ipi_response_ffdirect": partial(_ipi, "response", way="ffdirect"),
     "ipi_response_mts": partial(_ipi, "response", 200, input_name="input_mts.xml"),
     "turns": partial(_turns, 8),
+    "turns_backends": partial(_turns, 12, ("ipi_fixed", "ipi_response", "ipi_nn")),
     "agreement": _agreement,
     "networks": _networks,
     "site_potentials": _site_potentials,

@@ -136,7 +136,7 @@ def step_table(entries: dict[str, Any]) -> str:
 
 def ratio_table(entries: dict[str, Any]) -> str:
     """Ratios within rounds of short runs that took turns, median and range, and i-PI's share."""
-    rounds = best(entries, "turns") or []
+    rounds = [turn for name in ("turns", "turns_backends") for turn in best(entries, name) or []]
     rows = []
     for first, second, factor, label, aim in _PAIRS:
         both = [(turn[first], turn[second]) for turn in rounds if first in turn and second in turn]

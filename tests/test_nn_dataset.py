@@ -156,8 +156,9 @@ def test_a_flake_keeps_its_periodicity(tmp_path):
     assert Dataset(tmp_path / "f.h5").electrode.pbc == (False, False, False)
 
 
-def _append_for_ever(path):
+def _append_for_ever(path, ready):
     dataset = Dataset(path)
+    ready.set()
     while True:
         made = frames(dataset.electrode, 3, seed=len(dataset))
         dataset.append(made)
@@ -166,11 +167,14 @@ def _append_for_ever(path):
 def test_a_killed_writer_leaves_a_complete_shorter_dataset(tmp_path):
     path = tmp_path / "killed.h5"
     Dataset.create(path, sheet(), electrolyte())
-    context = multiprocessing.get_context("fork")
+    # not forked: libraries that other tests have loaded run threads
+    context = multiprocessing.get_context("spawn")
     lengths = [0]
     for delay in (0.05, 0.08, 0.13):
-        process = context.Process(target=_append_for_ever, args=(path,))
+        ready = context.Event()
+        process = context.Process(target=_append_for_ever, args=(path, ready))
         process.start()
+        assert ready.wait(60)
         time.sleep(delay)
         os.kill(process.pid, signal.SIGKILL)
         process.join()
