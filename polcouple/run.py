@@ -16,11 +16,12 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from polcouple.backends.base import backend_options
-from polcouple.case import read_case
+from polcouple.case import Case, read_case
 from polcouple.command import log
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.held_state import FILE_NAME
@@ -86,8 +87,12 @@ def run(args: argparse.Namespace) -> int:
             )
         last_step = step_of(read_xml(restart)) + args.steps
     else:
-        backend_options(args.backend, backend_settings(args, read_case(args.case)))
-        prepare(args.case, args.input, directory)
+        prepare(
+            args.case,
+            args.input,
+            directory,
+            lambda case: backend_options(args.backend, backend_settings(args, case)),
+        )
         last_step = args.steps
     again = f"`polcouple run {args.case} --backend {args.backend} --steps N --restart`"
     try:
@@ -102,15 +107,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def prepare(case: Path, input_name: str, directory: Path) -> None:
+def prepare(
+    case: Path, input_name: str, directory: Path, accept: Callable[[Case], object] | None = None
+) -> None:
     """Copy the case into a new run directory and give it a socket of its own.
+
+    Args:
+        accept: given the case before anything is written; what it raises refuses the run.
 
     Raises:
         InputError: the case is faulty, or the directory is in use.
     """
     root = read_xml(case / input_name)
     require_sound_beads(root, case / input_name)
-    read_case(case, init_file(root))
+    sound = read_case(case, init_file(root))
+    if accept is not None:
+        accept(sound)
     if directory.exists() and any(directory.iterdir()):
         _clear(directory)
     rename_sockets(root, f"-{uuid.uuid4().hex[:8]}")

@@ -1,5 +1,7 @@
 """What a response net evaluates with NumPy is what TensorFlow trains, derivatives by hand included."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from nn_cases import coupling, frames, prior, sheet
@@ -90,3 +92,12 @@ def test_lattice_and_whole_agree(correction, electrode):
     expected = np.einsum("mo,on->nm", correction.weights["filters"], np.array(features)) / CHARGE_SCALE_DATA
     np.testing.assert_allclose(other._features(phi - phi.mean()), expected, atol=1e-4)
     assert np.abs(net._features(phi - phi.mean()) - expected).max() > 1e-2
+
+
+@pytest.mark.parametrize("name", ["filters", "kernel_0", "bias_0", "bias_1", "kernel_2"])
+def test_weights_of_another_shape_are_refused(correction, name):
+    """Which would otherwise be broadcast, or fail in the middle of a run."""
+    weights = dict(correction.weights)
+    weights[name] = weights[name][..., :1] if name != "kernel_2" else weights[name][:, :-1]
+    with pytest.raises(ValueError, match=f"{name} has shape"):
+        replace(correction, weights=weights)

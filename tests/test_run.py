@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+from polcouple.run import prepare
+
 BIN = Path(sys.executable).parent
 
 
@@ -247,3 +249,18 @@ def test_moved_electrode_stops_both(small_directory):
         ipi.kill()
     assert (small_directory / "RESTART").exists()
     assert not (small_directory / "EXIT").exists()
+
+
+def test_settings_are_checked_against_the_input_that_is_run(tmp_path):
+    """Its start structure may have another name than init.xyz."""
+    case = tmp_path / "case"
+    shutil.copytree(ROOT / "ipi_inputs" / "graphene_nacl_small", case, ignore=shutil.ignore_patterns("run_*"))
+    (case / "init.xyz").rename(case / "start.xyz")
+    text = (case / "input.xml").read_text()
+    assert "init.xyz" in text
+    (case / "input.xml").write_text(text.replace("init.xyz", "start.xyz"))
+    seen = []
+    prepare(case, "input.xml", tmp_path / "run", seen.append)
+    assert len(seen) == 1 and (tmp_path / "run" / "start.xyz").exists()
+    done = polcouple("run", case, "--backend", "fixd", "--steps", 5)
+    assert done.returncode == 2 and "did you mean 'fixed'" in done.stderr

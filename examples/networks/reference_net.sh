@@ -24,4 +24,5 @@ for split in blocks random; do
     [ "$split" = blocks ] || name=random_split
     train "$name" --split "$split" --start "$work/charges_$split" --learning-rate 1e-3 --max-epochs 400
 done
-python "$(dirname "$0")/join_splits.py" "$work/graphene_nacl_response" "$work/random_split"
+grep -q "random split" "$work/graphene_nacl_response/model.yaml" ||
+    python "$(dirname "$0")/join_splits.py" "$work/graphene_nacl_response" "$work/random_split"

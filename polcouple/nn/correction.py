@@ -15,8 +15,6 @@ import numpy as np
 
 from polcouple.nn.symmetry import SymmetryOperation
 
-#: arrays of weights
-WEIGHTS = ("filters", "kernel_0", "bias_0", "kernel_1", "bias_1", "kernel_2")
 #: total charges are divided by this before they enter the network (e)
 CHARGE_SCALE = 8.0
 
@@ -30,9 +28,12 @@ class Correction:
         kernel: (n, n) K in e^2/Hartree that turns potentials into induced charges before filtering.
         charge_scale: root mean square of these induced charges in the training data (e).
         energy_scale: s in Hartree.
-        weights: single precision arrays by their names in :data:`WEIGHTS`: filters (M, orbits), and for each
-            member kernel_0 (k, M + 1, w), whose last row is the total charge's, bias_0 (k, 1, w), kernel_1
-            (k, w, w), bias_1 (k, 1, w), kernel_2 (k, w, 1).
+        weights: single precision arrays by name: filters (M, orbits), and for each member kernel_0
+            (k, M + 1, w), whose last row is the total charge's, bias_0 (k, 1, w), kernel_1 (k, w, w), bias_1
+            (k, 1, w), kernel_2 (k, w, 1).
+
+    Raises:
+        ValueError: a weight has another shape than these.
     """
 
     orbits: np.ndarray
@@ -40,6 +41,13 @@ class Correction:
     charge_scale: float
     energy_scale: float
     weights: Mapping[str, np.ndarray]
+
+    def __post_init__(self) -> None:
+        members, width, _ = self.weights["kernel_1"].shape
+        shapes = weight_shapes(self.orbits, len(self.weights["filters"]), width, members)
+        for name, shape in shapes.items():
+            if self.weights[name].shape != shape:
+                raise ValueError(f"{name} has shape {self.weights[name].shape}, not {shape}")
 
     @property
     def members(self) -> int:
@@ -53,21 +61,33 @@ class Correction:
         return np.stack([(f[self.orbits] @ columns).astype(np.float32) for f in filters])
 
 
+def weight_shapes(orbits: np.ndarray, filters: int, width: int, members: int) -> dict[str, tuple[int, ...]]:
+    """Shape of each of :attr:`Correction.weights`."""
+    return {
+        "filters": (filters, int(orbits.max()) + 1),
+        "kernel_0": (members, filters + 1, width),
+        "bias_0": (members, 1, width),
+        "kernel_1": (members, width, width),
+        "bias_1": (members, 1, width),
+        "kernel_2": (members, width, 1),
+    }
+
+
 def initial_weights(
     orbits: np.ndarray, filters: int, width: int, members: int, seed: int
 ) -> dict[str, np.ndarray]:
     """Random weights to begin training with, see :attr:`Correction.weights`."""
     random = np.random.default_rng(seed)
-    n_orbits = int(orbits.max()) + 1
-    start = random.normal(size=(filters, n_orbits)) * 0.7 / np.sqrt(len(orbits))
+    shapes = weight_shapes(orbits, filters, width, members)
+    start = random.normal(size=shapes["filters"]) * 0.7 / np.sqrt(len(orbits))
     start[:, np.unique(orbits.diagonal())] += random.normal(size=(filters, 1)) * 0.7
     weights = {
         "filters": start,
-        "kernel_0": random.normal(size=(members, filters + 1, width)) / np.sqrt(filters + 1),
-        "bias_0": np.zeros((members, 1, width)),
-        "kernel_1": random.normal(size=(members, width, width)) / np.sqrt(width),
-        "bias_1": np.zeros((members, 1, width)),
-        "kernel_2": random.normal(size=(members, width, 1)) * 0.1 / np.sqrt(width),
+        "kernel_0": random.normal(size=shapes["kernel_0"]) / np.sqrt(filters + 1),
+        "bias_0": np.zeros(shapes["bias_0"]),
+        "kernel_1": random.normal(size=shapes["kernel_1"]) / np.sqrt(width),
+        "bias_1": np.zeros(shapes["bias_1"]),
+        "kernel_2": random.normal(size=shapes["kernel_2"]) * 0.1 / np.sqrt(width),
     }
     return {name: value.astype(np.float32) for name, value in weights.items()}
 

@@ -17,6 +17,7 @@ class CorrectionGraph:
 
     Attributes:
         variables: weights by name.
+        energy_scale: of the correction, in Hartree.
         scaled_kernel: (n, n) tensor, K divided by ``charge_scale``.
     """
 
@@ -24,6 +25,7 @@ class CorrectionGraph:
         tf = tensorflow()
         self._correction = correction
         self._n = len(correction.orbits)
+        self.energy_scale = correction.energy_scale
         self._orbit_index = tf.constant(correction.orbits)
         self.variables = {name: tf.Variable(value) for name, value in correction.weights.items()}
         scaled = correction.kernel / correction.charge_scale

@@ -36,9 +36,11 @@ import numpy as np
 from polcouple.electrode import Electrode
 from polcouple.electrostatics.lattice_convolution import LatticeConvolution, block_circulant, lattice_orbits
 from polcouple.nn.committee import Committee
-from polcouple.nn.correction import CHARGE_SCALE, WEIGHTS, Correction
+from polcouple.nn.correction import CHARGE_SCALE, Correction
 from polcouple.nn.prior import Prior, Terms, class_means
 
+#: arrays of weights
+_WEIGHTS = ("filters", "kernel_0", "bias_0", "kernel_1", "bias_1", "kernel_2")
 #: total charges whose kernels are kept
 _REMEMBERED = 8
 
@@ -246,6 +248,6 @@ class ResponseNet:
             arrays["correction/kernel"][prior.classes],
             float(arrays["correction/charge_scale"]),
             float(arrays["correction/energy_scale"]),
-            {key: arrays[f"correction/{key}"] for key in WEIGHTS},
+            {key: np.asarray(arrays[f"correction/{key}"], np.float32) for key in _WEIGHTS},
         )
         return cls(name, electrode, prior, correction, disagreements)

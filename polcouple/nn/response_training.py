@@ -265,7 +265,6 @@ class _Trainer:
     def __init__(self, data: _Data, graph: CorrectionGraph, options: ResponseOptions) -> None:
         tf = tensorflow()
         self._data, self._graph, self._options = data, graph, options
-        self._energy_scale = graph.correction().energy_scale
         self._induced = data.fluctuations @ graph.scaled_kernel.numpy().astype(float)
         self._inverse = np.array([np.argsort(operation.permutation) for operation in data.symmetries])
         self._unseen_by = np.full(len(data.potentials), -1)
@@ -318,7 +317,7 @@ class _Trainer:
         columns = (
             np.take_along_axis(self._induced[frames], permutation, axis=1),
             np.array(data.total_charges)[levels],
-            self._energy_scale * inverse,
+            self._graph.energy_scale * inverse,
             targets,
             np.arange(self._options.members)[None] != self._unseen_by[frames][:, None],
         )
