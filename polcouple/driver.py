@@ -260,7 +260,7 @@ def _protocol_errors(address: SocketAddress) -> Iterator[None]:
     """Turn what the socket and ASE's protocol raise into one line."""
     try:
         yield
-    except SocketClosed:
+    except (SocketClosed, ConnectionError):  # reset or broken pipe: i-PI died with a message of ours unread
         raise ProtocolError(
             f"{address}: i-PI hung up without EXIT; look at i-PI's output and go on from RESTART"
         ) from None

@@ -164,6 +164,14 @@ def test_hang_up_without_exit(ipi, driver):
     assert "hung up without EXIT" in driver.failure(ProtocolError)
 
 
+def test_hang_up_with_an_answer_unread(ipi, driver):
+    """The system reports a reset connection then, not its end; for the user it is the same."""
+    ipi.send("STATUS")
+    assert ipi.client.recv(1, socket.MSG_PEEK)
+    ipi.client.close()
+    assert "hung up without EXIT" in driver.failure(ProtocolError)
+
+
 def test_other_number_of_atoms(ipi, driver, small_case):
     ipi.init(0)
     ipi.positions(small_case, small_case.positions[:-3])
