@@ -107,8 +107,8 @@ def train_response_net(
 def linear_response_prior(electrode: Electrode, total_charges: list[float], options: DftbOptions) -> Prior:
     """Linear response at phi = 0 from the first to the last of ``total_charges`` (e).
 
-    Nodes are these charges, all whole ones between them, where shells of levels may be filled, and four more
-    around each charge where one is.
+    Nodes are these charges, all whole ones between them, where shells of levels may be filled, and more on
+    either side of each charge where one is.
 
     Raises:
         ConvergenceError: the electrode has no self-consistent state there.

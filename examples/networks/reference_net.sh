@@ -11,7 +11,7 @@ work=${2:?name a directory to work in}
 mkdir -p "$work"
 
 [ -e "$work/reference.h5" ] || python "$(dirname "$0")/reference_dataset.py" "$trajectory" "$work/reference.h5"
-polcouple label "$work/reference.h5" --total-charges 0 -1 -2 -4 -8 --set accuracy=1e-8
+polcouple label "$work/reference.h5" --total-charges 0 -1 -2 -3 -4 -4.5 -5 -6 -7 -8 --set accuracy=1e-8
 
 train() {
     [ -e "$work/$1/model.yaml" ] || polcouple train response "$work/reference.h5" -o "$work/$1" "${@:2}"
@@ -19,10 +19,10 @@ train() {
 
 for split in blocks random; do
     # charges and energies first: Fermi levels double the work of an epoch
-    train "charges_$split" --split "$split" --fermi-weight 0 --learning-rate 3e-3 --max-epochs 800
+    train "charges_$split" --split "$split" --fermi-weight 0 --learning-rate 3e-3 --max-epochs 600
     name=graphene_nacl_response
     [ "$split" = blocks ] || name=random_split
-    train "$name" --split "$split" --start "$work/charges_$split" --learning-rate 1e-3 --max-epochs 400
+    train "$name" --split "$split" --start "$work/charges_$split" --learning-rate 1e-3 --max-epochs 300
 done
 grep -q "random split" "$work/graphene_nacl_response/model.yaml" ||
     python "$(dirname "$0")/join_splits.py" "$work/graphene_nacl_response" "$work/random_split"
