@@ -89,7 +89,9 @@ def test_option_of_the_backends(name):
         create_backend(name, graphene(2, 1), NOTHING, {"array_library": "cupy"})
 
 
-def test_without_jax(monkeypatch):
+def test_without_jax_nothing_is_prepared(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "jax", None)
+    settings = {"array_library": "jax", "cache_directory": tmp_path / "cache"}
     with pytest.raises(InputError, match=r"array_library: jax .* pip install 'polcouple\[gpu\]'"):
-        _solvers(graphene(2, 1))
+        create_backend("dftb", graphene(2, 1), NOTHING, settings)
+    assert not (tmp_path / "cache").exists()

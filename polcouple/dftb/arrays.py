@@ -24,12 +24,18 @@ def namespace(array: Array) -> Any:
     return array.__array_namespace__()
 
 
-def to_device(array: np.ndarray, library: ArrayLibrary) -> Array:
-    """``array`` where ``library`` computes.
+def check_installed(library: ArrayLibrary) -> None:
+    """To be called before long work whose arrays ``library`` is to take.
 
     Raises:
         InputError: JAX is not installed.
     """
+    if library == "jax":
+        _jax_numpy()
+
+
+def to_device(array: np.ndarray, library: ArrayLibrary) -> Array:
+    """``array`` where ``library`` computes."""
     return array if library == "numpy" else _jax_numpy().asarray(array)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.dftb.anchor import Anchor, cached_potential, degeneracies, response_file
-from polcouple.dftb.arrays import ArrayLibrary
+from polcouple.dftb.arrays import ArrayLibrary, check_installed
 from polcouple.dftb.blocks import Block
 from polcouple.dftb.filling import Filling, fermi_filling
 from polcouple.dftb.gapped import Expansion
@@ -136,6 +136,7 @@ class FrozenElectrode:
         cache_directory: Path | None = None,
         array_library: ArrayLibrary = "numpy",
     ) -> None:
+        check_installed(array_library)
         prepared = prepare(electrode, parameters, k_points, shell_resolved, cache_directory)
         blocks = tuple(block.on_device(array_library) for block in prepared.blocks)
         self.prepared: Prepared = replace(prepared, blocks=blocks)
