@@ -13,6 +13,7 @@ from pathlib import Path
 
 from polcouple.case import read_case
 from polcouple.cli import main as polcouple
+from polcouple.compare.style import line_styles
 from polcouple.conserved import Conserved, drift_and_spread, read_conserved
 
 JOULE_PER_KILOJOULE = 1e3
@@ -33,21 +34,26 @@ def nve(case: Path, run: str, steps: int, directory: Path) -> Conserved:
 
 
 def draw(results: dict[str, Conserved], atoms: int, path: Path) -> None:
-    """All conserved quantities in one picture; dashed where the refreshes' work is subtracted."""
+    """Left the conserved quantities; right those, magnified, less the work of refreshes where there is any."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(6.5, 4), layout="constrained")
+    figure, panels = pyplot.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
     scale = JOULE_PER_KILOJOULE / atoms
-    for color, (run, data) in zip(pyplot.colormaps["tab10"].colors, results.items(), strict=False):
-        axes.plot(data.time, scale * (data.conserved - data.conserved[0]), color=color, label=run)
-        if data.refresh_work.any():
-            corrected = scale * (data.corrected - data.corrected[0])
-            axes.plot(data.time, corrected, "--", color=color, label=f"{run}, less the refreshes' work")
-    axes.set(xlabel="time / ps", ylabel="conserved quantity / J/mol per moving atom")
-    axes.legend(fontsize="small")
+    widths = range(2 * len(results), 0, -2)  # curves that coincide all show
+    for (run, style), width in zip(line_styles(list(results)).items(), widths, strict=True):
+        data = results[run]
+        for axes, values in zip(panels, (data.conserved, data.corrected), strict=True):
+            axes.plot(data.time, scale * (values - values[0]), label=run, **style | {"linewidth": 0.6 * width})
+        panels[1].lines[-1].set_label(f"{run}, less work" if data.refresh_work.any() else run)
+    panels[0].set_ylabel("conserved quantity / J/mol per moving atom")
+    for axes in panels:
+        axes.set_xlabel("time / ps")
+        axes.legend(fontsize="small")
+    low, high = panels[1].get_ylim()
+    panels[1].set_ylim(low, high + 0.8 * (high - low))
     figure.savefig(path, dpi=150)
 
 
