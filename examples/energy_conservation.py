@@ -34,7 +34,7 @@ def nve(case: Path, run: str, steps: int, directory: Path) -> Conserved:
 
 
 def draw(results: dict[str, Conserved], atoms: int, path: Path) -> None:
-    """Left the conserved quantities; right those, magnified, less the work of refreshes where there is any."""
+    """Left the conserved quantities; right, magnified, the same less the work of refreshes."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -44,9 +44,9 @@ def draw(results: dict[str, Conserved], atoms: int, path: Path) -> None:
     scale = JOULE_PER_KILOJOULE / atoms
     widths = range(2 * len(results), 0, -2)  # curves that coincide all show
     for (run, style), width in zip(line_styles(list(results)).items(), widths, strict=True):
-        data = results[run]
+        data, style["linewidth"] = results[run], 0.6 * width
         for axes, values in zip(panels, (data.conserved, data.corrected), strict=True):
-            axes.plot(data.time, scale * (values - values[0]), label=run, **style | {"linewidth": 0.6 * width})
+            axes.plot(data.time, scale * (values - values[0]), label=run, **style)
         panels[1].lines[-1].set_label(f"{run}, less work" if data.refresh_work.any() else run)
     panels[0].set_ylabel("conserved quantity / J/mol per moving atom")
     for axes in panels:
