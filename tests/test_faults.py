@@ -295,7 +295,7 @@ def test_stale_socket_does_not_stop_polcouple_run(small_directory, address, star
 
 def test_two_drivers_on_one_ipi(small_directory, address, start):
     """They share the work or one idles; when one is killed the other goes on. Held charges allow but one."""
-    prepare(small_directory, address, 300)
+    prepare(small_directory, address, 150)
     server = ipi(start, small_directory)
     both = [driver(start, small_directory) for _ in range(2)]
     wait_for(lambda: steps_done(small_directory) >= 5)
@@ -303,7 +303,7 @@ def test_two_drivers_on_one_ipi(small_directory, address, start):
     assert server.wait(60) == 0
     assert both[1].wait(10) == 0
     rows = properties(small_directory / "simulation.out")
-    assert np.array_equal(rows[:, 0], np.arange(301))
+    assert np.array_equal(rows[:, 0], np.arange(151))
     assert not (small_directory / FILE_NAME).exists()
 
 
