@@ -15,7 +15,7 @@ from polcouple.backends.base import ChargeResult, Environment, create_backend
 from polcouple.command import log
 from polcouple.errors import InputError
 from polcouple.nn.binning import Binning
-from polcouple.nn.dataset import Dataset
+from polcouple.nn.dataset import Dataset, label_name
 from polcouple.nn.evaluation import (
     Metrics,
     evaluate,
@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="backends",
         help="a backend and its settings, such as nn:model=./mine; may be repeated",
     )
-    parser.add_argument("--labels", metavar="NAME", help="what to compare with, BACKEND@CHARGE")
+    parser.add_argument(
+        "--labels", nargs="+", metavar="NAME", help="what to compare with, BACKEND@CHARGE (all there are)"
+    )
     parser.add_argument("--folds", type=int, default=10, help="parts the frames are split into (10)")
     parser.add_argument("--split", choices=("blocks", "random"), default="blocks", help="(blocks)")
     parser.add_argument(
@@ -50,25 +52,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table; write it, the metrics and the figures where asked to."""
+    """Print a table for each set of labels; write them, the metrics and the figure where asked to."""
     dataset = Dataset(args.dataset)
     chosen = {text: parse_backend(text) for text in args.backends}
     split = split_frames(len(dataset), args.folds, args.folds - 1, args.split)
     if args.all_frames:
         every = np.arange(len(dataset))
         split = Split(every, every, every)
-    rows, charges, levels = evaluate_backends(dataset, chosen, split, args.labels)
-    table = f"{markdown_table(rows)}\n{level_table(levels)}"
-    print(table)
+    tables, scores, charges = [], {}, {}
+    names = args.labels or [label_name(*key) for key in dataset.label_sets()]
+    if not names:
+        raise InputError(f"{dataset.path}: no labels; run `polcouple label` first")
+    for name in names:
+        rows, charges[name], levels = evaluate_backends(dataset, chosen, split, name)
+        scores[name] = rows
+        tables.append(f"{name}\n\n{markdown_table(rows)}\n{level_table(levels)}")
+        print(tables[-1], flush=True)
     if args.output is not None:
         from polcouple.nn.figures import parity_figure
 
         args.output.mkdir(parents=True, exist_ok=True)
-        (args.output / "metrics.md").write_text(table)
-        document = {name: asdict(metrics) for name, metrics in rows.items()}
+        (args.output / "metrics.md").write_text("\n".join(tables))
+        document = {
+            name: {row: asdict(metrics) for row, metrics in rows.items()} for name, rows in scores.items()
+        }
         (args.output / "metrics.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-        reference = charges.pop("reference")
-        parity_figure(args.output / "parity.png", reference, charges, rows)
+        parity_figure(args.output / "parity.png", charges, scores)
         log(f"written to {args.output}")
     return 0
 
@@ -77,13 +86,13 @@ def evaluate_backends(
     dataset: Dataset,
     backends: Mapping[str, tuple[str, Mapping[str, Any]]],
     split: Split,
-    labels: str | None = None,
+    labels: str,
 ) -> tuple[dict[str, Metrics], dict[str, np.ndarray], dict[str, tuple[float, float]]]:
     """Score backends on the test frames of ``split``, beside the null baselines.
 
     Args:
         backends: row of the table -> (backend, its settings).
-        labels: what to compare with, as ``BACKEND@CHARGE``; needed where the dataset has several.
+        labels: what to compare with, as ``BACKEND@CHARGE``.
 
     Returns:
         Metrics by row; charges (f, n) in e by row and under ``reference``; root mean square errors of energy

@@ -53,7 +53,7 @@ def test_backends_are_scored_beside_the_null_baselines(dataset, untrained, tmp_p
         main([*words, "--all-frames", "-o", str(tmp_path / "out")])
     assert stopped.value.code == 0
     printed = capsys.readouterr().out
-    rows = yaml.safe_load((tmp_path / "out" / "metrics.yaml").read_text())
+    rows = yaml.safe_load((tmp_path / "out" / "metrics.yaml").read_text())[f"dftb@{TOTAL_CHARGE:g}"]
     assert rows["fixed"] == pytest.approx(rows["uniform Q/N"])
     assert rows["fixed"]["frames"] == 20 and rows["fixed"]["total_charge_error"] == 0.0
     assert rows[network]["total_charge_error"] == pytest.approx(abs(sum_of_labels - TOTAL_CHARGE), rel=1e-6)
@@ -68,3 +68,27 @@ def test_labels_that_are_not_there_are_refused(dataset, capsys):
         main(["evaluate", str(dataset.path), "--backend", "fixed", "--labels", "dftb@3"])
     assert stopped.value.code == 2
     assert "dftb@3" in capsys.readouterr().err
+
+
+def test_all_labels_are_scored_unless_some_are_named(tmp_path, capsys):
+    several = labelled_dataset(tmp_path / "data.h5", 20, (0.0, -1.0))
+    words = ["evaluate", str(several.path), "--backend", "fixed", "-o", str(tmp_path / "out")]
+    for named, scored in (([], ["dftb@-1", "dftb@0"]), (["--labels", "dftb@0"], ["dftb@0"])):
+        with pytest.raises(SystemExit) as stopped:
+            main(words + named)
+        assert stopped.value.code == 0
+        scores = yaml.safe_load((tmp_path / "out" / "metrics.yaml").read_text())
+        assert sorted(scores) == scored
+        printed = capsys.readouterr().out
+        assert all(f"{name}\n\n|" in printed for name in scored)
+    assert scores["dftb@0"]["fixed"]["rmse"] == pytest.approx(
+        np.sqrt((several.labels("dftb", 0.0).charges[18:] ** 2).mean()), rel=1e-6
+    )
+
+
+def test_a_dataset_without_labels(tmp_path, capsys):
+    unlabelled = labelled_dataset(tmp_path / "data.h5", 20, ())
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", str(unlabelled.path), "--backend", "fixed"])
+    assert stopped.value.code == 2
+    assert "no labels; run `polcouple label` first" in capsys.readouterr().err

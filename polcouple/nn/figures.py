@@ -12,31 +12,36 @@ from polcouple.nn.evaluation import PAPER_TOLERANCE, Metrics
 
 
 def parity_figure(
-    path: Path, reference: np.ndarray, predicted: Mapping[str, np.ndarray], rows: Mapping[str, Metrics]
+    path: Path,
+    charges: Mapping[str, Mapping[str, np.ndarray]],
+    scores: Mapping[str, Mapping[str, Metrics]],
 ) -> None:
-    """Predicted against reference charges, a panel per model, with the band that counts as right.
+    """Predicted against reference charges with the band that counts as right; a row for each set of labels.
 
     Args:
-        reference: (f, n) in e.
-        predicted: (f, n) in e, by name of the row.
-        rows: metrics by name of the row, for the titles.
+        charges: (f, n) in e, by name of the labels, then of the model; the labels' own are ``reference``.
+        scores: metrics by the same names, for the titles.
     """
     from matplotlib.figure import Figure
 
-    low, high = np.percentile(reference, [0.02, 99.98])
-    limits = np.array([low - 0.004, high + 0.004])
-    figure = Figure(figsize=(3.4 * len(predicted) + 0.4, 3.9), layout="constrained")
-    axes = figure.subplots(1, len(predicted), sharey=True, squeeze=False)[0]
-    for axis, (name, charges) in zip(axes, predicted.items(), strict=True):
-        parity_panel(axis, reference, charges, limits, gridsize=70)
-        metrics = rows[name]
-        axis.set_title(
-            f"{name}\nwithin {PAPER_TOLERANCE:g} e: {100 * metrics.within_tolerance:.1f} %,  "
-            f"R² = {_shown(metrics.r2)}",
-            fontsize=9,
-        )
-        axis.set(xlim=limits, ylim=limits, aspect="equal", xlabel="reference charge / e")
-    axes[0].set_ylabel("predicted charge / e")
+    n_models = len(next(iter(charges.values()))) - 1
+    figure = Figure(figsize=(3.4 * n_models + 0.4, 3.9 * len(charges)), layout="constrained")
+    panels = figure.subplots(len(charges), n_models, squeeze=False)
+    for axes, (labels, by_model) in zip(panels, charges.items(), strict=True):
+        reference = by_model["reference"]
+        low, high = np.percentile(reference, [0.02, 99.98])
+        limits = np.array([low - 0.004, high + 0.004])
+        models = [name for name in by_model if name != "reference"]
+        for axis, model in zip(axes, models, strict=True):
+            parity_panel(axis, reference, by_model[model], limits, gridsize=70)
+            metrics = scores[labels][model]
+            axis.set_title(
+                f"{model}\nwithin {PAPER_TOLERANCE:g} e: {100 * metrics.within_tolerance:.1f} %,  "
+                f"R² = {_shown(metrics.r2)}",
+                fontsize=9,
+            )
+            axis.set(xlim=limits, ylim=limits, aspect="equal", xlabel=f"{labels} / e")
+        axes[0].set_ylabel("predicted charge / e")
     figure.savefig(path, dpi=150)
 
 
