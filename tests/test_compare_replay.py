@@ -87,6 +87,15 @@ def test_every_electrode_of_a_capacitor_has_its_maps(tmp_path):
         assert error.any()
 
 
+def test_a_backend_that_refuses_the_case_does_so_before_any_run(tmp_path, capsys):
+    words = ["compare", str(CAPACITOR), "--backend", "metal", "--backend", "fixed", "--steps", "400"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, "-o", str(tmp_path / "report")])
+    assert stopped.value.code == 2
+    assert "charges of backend 'fixed' have no Fermi level" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_known_is_not_computed_again(replayed, small_case, frames, store, monkeypatch):
     def refuse(*_):
         raise AssertionError("no backend is needed")

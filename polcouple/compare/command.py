@@ -73,14 +73,13 @@ def run(args: argparse.Namespace) -> int:
     _require_sense(args)
     require_free(args.output, _comparison(args))
     work = args.output.with_name(args.output.name + ".work")
-    case, models, runs = _subjects(args, work)
+    backends, models, runs = _subjects(args, work)
     fine = [] if args.fine_run is None else [read_run(args.fine_run)]
     if runs:
         require_same_system([*runs, *fine])
     for subject in runs if len(runs) > 1 else ():
         require_frames(subject, LEAST_FRAMES)
     sections = [_runs_section(runs)] if runs else []
-    backends = Backends(case)
     sections.append(_replay_section(args, backends, models, runs, work / "replay"))
     if len(runs) > 1:
         sections += liquid.sections(runs)
@@ -128,20 +127,22 @@ def _comparison(args: argparse.Namespace) -> dict[str, Any]:
     return paths | files | {name: getattr(args, name) for name in others}
 
 
-def _subjects(args: argparse.Namespace, work: Path) -> tuple[Case, list[Model], list[Run]]:
-    """The system, the backends, and the runs (none where --frames brings the configurations)."""
+def _subjects(args: argparse.Namespace, work: Path) -> tuple[Backends, list[Model], list[Run]]:
+    """The backends of the system, those asked for, and the runs (none where --frames brings frames)."""
     if args.steps is not None:
         case = read_case(args.paths[0], init_file(read_xml(args.paths[0] / args.input)))
-        models = parse_models(args.backends, case)
+        backends, models = Backends(case), parse_models(args.backends, case)
+        for model in models:
+            backends.of(model)  # what refuses the case does so before the first run
         made = make_runs(args, args.paths[0], models, work / "runs")
-        return case, models, [read_run(path, args.skip) for path in made]
+        return backends, models, [read_run(path, args.skip) for path in made]
     if args.frames is not None:
         case = read_case(args.paths[0])
-        return case, parse_models(args.backends, case), []
+        return Backends(case), parse_models(args.backends, case), []
     runs = [read_run(path, args.skip) for path in args.paths]
     require_same_system(runs)
     case = runs[0].case
-    return case, parse_models(args.backends or [run.backend for run in runs], case), runs
+    return Backends(case), parse_models(args.backends or [run.backend for run in runs], case), runs
 
 
 def _runs_section(runs: Sequence[Run]) -> Section:
