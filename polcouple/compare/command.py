@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from polcouple.backends.base import backend_names
-from polcouple.case import Case, read_case
+from polcouple.case import read_case
 from polcouple.charges import read_frames
 from polcouple.command import log
 from polcouple.compare import liquid, stale_charges
