@@ -57,7 +57,7 @@ def select_labels(dataset: Dataset, labels: str | None) -> tuple[str, float]:
     if labels not in names:
         asked = "several labels" if labels is None else f"no labels {labels}"
         raise InputError(
-            f"{dataset.path}: {asked}; choose one of: {', '.join(names) or 'none (label it first)'}"
+            f"{dataset.path}: {asked}; choose by --labels: {', '.join(names) or 'none (label it first)'}"
         )
     return names[labels]
 
