@@ -212,7 +212,7 @@ def test_a_checkpoint_of_other_bins_is_refused(tmp_path):
 
 def test_labels_must_be_unambiguous(tmp_path):
     dataset = labelled_dataset(tmp_path / "data.h5", 30, (0.0, -1.0))
-    with pytest.raises(InputError, match="choose one of: dftb@-1, dftb@0"):
+    with pytest.raises(InputError, match="choose by --labels: dftb@-1, dftb@0"):
         train_classifier(dataset.path, tmp_path / "m")
     with pytest.raises(InputError, match="no labels dftb@7"):
         train_classifier(dataset.path, tmp_path / "m", labels="dftb@7")
