@@ -19,10 +19,10 @@ train() {
 
 for split in blocks random; do
     # charges and energies first: Fermi levels double the work of an epoch
-    train "charges_$split" --split "$split" --fermi-weight 0 --learning-rate 3e-3 --max-epochs 600
+    train "charges_$split" --split "$split" --fermi-weight 0 --learning-rate 3e-3 --max-epochs 1000
     name=graphene_nacl_response
     [ "$split" = blocks ] || name=random_split
-    train "$name" --split "$split" --start "$work/charges_$split" --learning-rate 1e-3 --max-epochs 300
+    train "$name" --split "$split" --start "$work/charges_$split" --learning-rate 1e-3 --max-epochs 400
 done
 grep -q "random split" "$work/graphene_nacl_response/model.yaml" ||
     python "$(dirname "$0")/join_splits.py" "$work/graphene_nacl_response" "$work/random_split"
