@@ -3,8 +3,8 @@
 #
 #     examples/networks/reference_net.sh TRAJECTORY_DIRECTORY OUTPUT_DIRECTORY
 #
-# TRAJECTORY_DIRECTORY is what reference_dataset.py reads. About an hour on two cores, most of it labels and
-# the charges' training. Each step is skipped or resumed when it is repeated.
+# TRAJECTORY_DIRECTORY is what reference_dataset.py reads. About an hour on two cores, a third of it for the
+# labels. Each step is skipped or resumed when it is repeated.
 set -euo pipefail
 trajectory=${1:?name the directory of the reference trajectory}
 work=${2:?name a directory to work in}
