@@ -13,12 +13,13 @@ import numpy as np
 from polcouple.backends.base import parse_options
 from polcouple.backends.dftb import Options as DftbOptions
 from polcouple.command import log
+from polcouple.dftb.shells import bracketed
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 from polcouple.nn.correction import pair_orbits
 from polcouple.nn.dataset import Dataset
 from polcouple.nn.evaluation import level_table, markdown_table
-from polcouple.nn.prior import Prior, bracketed, class_means, pair_classes
+from polcouple.nn.prior import Prior, class_means, pair_classes
 from polcouple.nn.progress import training_progress
 from polcouple.nn.response_training import ResponseOptions, Trained, train_response
 from polcouple.nn.symmetry import lattice_symmetries

@@ -81,3 +81,26 @@ def test_reanchoring_is_exact_there_and_gives_up_conservation():
         result = backend.solve(environment(phi), -1.0)
         errors.append(np.abs(result.charges - exact.solve(environment(phi), -1.0).charges).max())
     assert errors[2] < 1e-7 < min(errors[0], errors[1], errors[3])
+
+
+def test_fermi_levels_beside_a_filled_shell():
+    """At -4 e the shell of the Dirac point is full: references at whole charges alone miss by 1e-2 Ha."""
+    exact, linear = (
+        create_backend(name, graphene(3, 2), NOTHING, {"temperature_kelvin": 300.0})
+        for name in ("dftb", "response")
+    )
+    phi = rough_potentials(24, amplitude=1e-3)
+    for charge in (-3.4, -3.8, -4.05, -4.3, -4.7):
+        a, b = (backend.solve(environment(phi), charge) for backend in (exact, linear))
+        assert abs(a.fermi_level - b.fermi_level) < 5e-5
+        assert abs(a.energy - b.energy) < 5e-6
+
+
+@pytest.mark.parametrize("charge", [-3.98, -3.9, -3.7, -3.5, -3.4])
+def test_energy_and_its_slope_are_continuous_at_nodes_and_between(charge):
+    backend = create_backend("response", graphene(3, 2), NOTHING, {"temperature_kelvin": 300.0})
+    phi, step = rough_potentials(24, amplitude=1e-3), 1e-6
+    low, middle, high = (backend.solve(environment(phi), charge + shift) for shift in (-step, 0.0, step))
+    assert (low.energy - high.energy) / (2 * step) == pytest.approx(middle.fermi_level, abs=1e-5)
+    fukui = backend.derivatives(environment(phi), charge).fukui
+    assert np.abs((high.charges - low.charges) / (2 * step) - fukui).max() < 1e-5

@@ -7,11 +7,9 @@ from nn_cases import prior, sheet
 from polcouple.backends.dftb import Options
 from polcouple.errors import ModelMismatchError
 from polcouple.nn.correction import pair_orbits
-from polcouple.nn.prior import bracketed, class_means, pair_classes
+from polcouple.nn.prior import class_means, pair_classes
 from polcouple.nn.symmetry import lattice_symmetries
 from polcouple.train import linear_response_prior
-
-CHARGES = (-4.0, -3.0, -2.0)
 
 
 @pytest.fixture(scope="module")
@@ -90,16 +88,6 @@ def test_a_single_node_has_its_slopes():
     terms = prior(sheet(), (-1.0,)).at(-1.0, order=1)
     assert terms.energy == pytest.approx(0.2 * -1.0)
     np.testing.assert_allclose(terms.charges, 1 / 24)
-
-
-def test_only_filled_shells_are_bracketed():
-    assert bracketed(CHARGES, [0.1, 0.12, 0.1]) == []
-    around = [-3.5, -3.25, -3.1, -3.02, -2.98, -2.9, -2.75, -2.5]
-    assert sorted(bracketed(CHARGES, [0.1, 1e9, 0.2])) == pytest.approx(around)
-
-
-def test_brackets_neither_leave_the_range_nor_double_a_node():
-    assert sorted(bracketed((-4.0, -3.75, -3.0), [1e9, 0.1, 0.2])) == pytest.approx([-3.98, -3.9, -3.5])
 
 
 def test_a_kernel_with_the_lattices_symmetry_is_stored_without_loss(electrode):

@@ -46,7 +46,9 @@ def main() -> None:
     """Print a table, one line a charge."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--total-charges", type=float, nargs="+", default=[-0.5, -2.5, -3.5, -4.2, -5.5, -7.5])
+    parser.add_argument(
+        "--total-charges", type=float, nargs="+", default=[-0.5, -2.5, -3.5, -4.2, -5.5, -7.5]
+    )
     parser.add_argument("--model", default="graphene_nacl_response")
     args = parser.parse_args()
     dataset = Dataset(args.dataset)

@@ -6,12 +6,14 @@ with q0, E0 and K = dq/dphi of the self-consistent electrode at phi = 0 and the 
 reference needs no history, so a restarted run goes on with the same energy, and it lies nearer to every
 configuration of a liquid than another configuration does: on the reference system its charges have half the
 error (docs/dftb.md). Every whole total charge gets a reference of its own, because the response of a sheet
-changes with every level that is filled; others are interpolated (:mod:`polcouple.dftb.expansion`).
+changes with every level that is filled, and so do some charges beside one that fills a shell
+(:mod:`polcouple.dftb.shells`); others are interpolated (:mod:`polcouple.dftb.expansion`).
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +24,7 @@ from polcouple.backends.dftb import HamiltonianOptions
 from polcouple.dftb.expansion import Expanded, Node, at_node, between
 from polcouple.dftb.response import LinearResponse
 from polcouple.dftb.scf import FrozenElectrode, Solution
+from polcouple.dftb.shells import bracketed
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.lattice_convolution import matrix_product
 from polcouple.errors import ConvergenceError, InputError
@@ -56,8 +59,8 @@ class _Check:
 class Backend:
     """Linear response with a drift monitor.
 
-    Whole total charges have a reference each; between them the expansion is interpolated
-    (:mod:`polcouple.dftb.expansion`). The first call at a whole charge, or between two, solves the
+    Whole total charges have a reference each, and those beside a filled shell; between them the expansion is
+    interpolated. The first call at a whole charge, or between two, solves the
     environment exactly once; the error found there, scaled with the square of the potentials' distance from
     the reference, is the ``residual`` of every result. With ``reanchor_every`` the energy jumps at each
     re-anchoring, and the count is not restored on restart, so that the backend no longer counts as
@@ -69,7 +72,8 @@ class Backend:
         self.conservative = options.reanchor_every == 0
         self._geometry = electrode
         self.frozen_electrode: FrozenElectrode = options.frozen_electrode(electrode)
-        self._nodes: dict[int, Node] = {}
+        self._nodes: dict[float, Node] = {}
+        self._charges_between: dict[int, list[float]] = {}
         self._checks: dict[tuple[int, bool], _Check] = {}
         self._since_anchor = 0
 
@@ -112,22 +116,35 @@ class Backend:
     def _expand(self, potentials: np.ndarray, whole: int, fraction: float) -> Expanded:
         if not fraction:
             return at_node(self._node(whole), potentials)
-        return between(self._node(whole), self._node(whole + 1), fraction, potentials)
+        charges = self._nodes_from(whole)
+        above = bisect_right(charges, whole + fraction, hi=len(charges) - 1)
+        low, high = self._node(charges[above - 1]), self._node(charges[above])
+        return between(low, high, whole + fraction, potentials)
 
-    def _node(self, charge: int) -> Node:
+    def _nodes_from(self, whole: int) -> list[float]:
+        """Total charges of the nodes from one whole charge to the next, ascending."""
+        if whole not in self._charges_between:
+            ends = [float(whole), whole + 1.0]
+            added = bracketed(ends, [self._node(charge).response.hardness for charge in ends])
+            self._charges_between[whole] = sorted({*ends, *added})
+        return self._charges_between[whole]
+
+    def _node(self, charge: float) -> Node:
         if charge not in self._nodes:
-            self._nodes[charge] = self._new_node(*self.frozen_electrode.bare_reference(float(charge)))
+            self._nodes[charge] = self._new_node(charge, *self.frozen_electrode.bare_reference(float(charge)))
         return self._nodes[charge]
 
-    def _new_node(self, point: Solution, response: LinearResponse) -> Node:
-        return Node(point, response, matrix_product(response.charge_kernel, self._geometry))
+    def _new_node(self, charge: float, point: Solution, response: LinearResponse) -> Node:
+        return Node(charge, point, response, matrix_product(response.charge_kernel, self._geometry))
 
     def _reanchor(self, potentials: np.ndarray, charge: int) -> None:
         """Expand about the exact answer to ``potentials`` if it is time."""
         if self._since_anchor >= self._options.reanchor_every:
             exact = self._exact(potentials, float(charge))
             before = self._nodes[charge].point
-            node = self._nodes[charge] = self._new_node(exact, self.frozen_electrode.linear_response(exact))
+            node = self._nodes[charge] = self._new_node(
+                charge, exact, self.frozen_electrode.linear_response(exact)
+            )
             found = at_node(node, before.site_potentials).charges
             self._checks[charge, False] = _checked(
                 exact.site_potentials - before.site_potentials, found, before

@@ -1,6 +1,6 @@
 """Energy, charges and Fermi level to second order in the potentials, for any total charge.
 
-At whole total charges n the self-consistent electrode at phi_n (zero) and its linear response give
+At nodes n in the total charge the self-consistent electrode at phi_n (zero) and its linear response give
 
     E_n(phi) = E_n + q_n . phi + 1/2 phi . K_n phi,     mu_n(phi) = mu_n - F_n . phi
 
@@ -27,9 +27,11 @@ class Node:
     """A self-consistent point and the response there.
 
     Attributes:
+        total_charge: in e.
         product: multiplies the charge kernel of ``response`` with a vector.
     """
 
+    total_charge: float
     point: Solution
     response: LinearResponse
     product: Callable[[np.ndarray], np.ndarray]
@@ -44,7 +46,7 @@ class Expanded:
         charges: (n_atoms,) in e.
         fermi_level: in Hartree.
         fukui: (n_atoms,) dq/dQ.
-        hardness: -d(Fermi level)/dQ in Hartree/e; discontinuous at whole charges.
+        hardness: -d(Fermi level)/dQ in Hartree/e; discontinuous at nodes.
     """
 
     energy: float
@@ -68,9 +70,12 @@ def at_node(node: Node, potentials: np.ndarray) -> Expanded:
     )
 
 
-def between(low: Node, high: Node, fraction: float, potentials: np.ndarray) -> Expanded:
-    """At the total charge of ``low`` plus ``fraction`` e, where ``high`` has one e more; both at phi = 0."""
-    value, slope, curvature = (hermite_weights(fraction, 1.0, order) for order in range(3))
+def between(low: Node, high: Node, total_charge: float, potentials: np.ndarray) -> Expanded:
+    """At ``total_charge`` (e), from the nodes below and above it; both at phi = 0."""
+    width = high.total_charge - low.total_charge
+    value, slope, curvature = (
+        hermite_weights(total_charge - low.total_charge, width, order) for order in range(3)
+    )
     points, responses = (low.point, high.point), (low.response, high.response)
     energies = np.array([[point.energy for point in points], [-point.fermi_level for point in points]])
     fixed = np.array([[point.charges for point in points], [response.fukui for response in responses]])

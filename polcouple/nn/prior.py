@@ -9,15 +9,13 @@ E0, q0 and K are cubic Hermite interpolants in Q, so that E and its first deriva
 - dK/dQ by second-order differences between the nodes.
 
 At the nodes E0, mu0, q0, f0 and K are those of SCC-DFTB. Where a shell of levels is just filled, mu0 jumps
-within less than 1e-6 e of Q, logarithmically on either side; :func:`bracketed` puts nodes close to such a
-charge, so that the jump is spread over 0.02 e to either side and no further. There, and only there, is mu no
-monotone function of Q: it undershoots by up to a third of half the jump. Nodes farther off follow the
-logarithm.
+within less than 1e-6 e of Q, logarithmically on either side; nodes close to such a charge
+(:mod:`polcouple.dftb.shells`) spread the jump over 0.02 e to either side and no further. There, and only
+there, is mu no monotone function of Q: it undershoots by up to a third of half the jump.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -26,11 +24,6 @@ import numpy as np
 
 from polcouple.errors import ModelMismatchError
 from polcouple.hermite import hermite_weights
-
-#: distances of additional nodes from a filled shell (e); the jump of mu0 is spread over the first
-_BRACKET = (0.02, 0.1, 0.25, 0.5)
-#: hardness beyond which a shell is filled (Hartree/e); Coulomb repulsion on a single atom has less
-_FILLED_SHELL = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,19 +132,3 @@ def class_means(matrices: np.ndarray, classes: np.ndarray) -> np.ndarray:
         centred = centred - centred.mean(axis=1)[:, None]
         means.append(np.bincount(flat, centred.ravel()) / counts)
     return np.array(means)
-
-
-def bracketed(total_charges: Sequence[float], hardnesses: Sequence[float]) -> list[float]:
-    """Charges (e) to add as nodes: between the others, on either side of what just fills a shell of levels.
-
-    Args:
-        total_charges: ascending nodes.
-        hardnesses: d(mu)/dN there in Hartree/e.
-    """
-    added = []
-    for charge, hardness in zip(total_charges, hardnesses, strict=True):
-        if hardness > _FILLED_SHELL:
-            added += [charge + sign * distance for distance in _BRACKET for sign in (-1, 1)]
-    low, high = total_charges[0], total_charges[-1]
-    apart = 0.5 * _BRACKET[0]
-    return [q for q in added if low < q < high and np.abs(np.subtract(total_charges, q)).min() > apart]
