@@ -26,6 +26,9 @@ from polcouple.nn.symmetry import lattice_symmetries
 from polcouple.nn.training import ClassifierOptions, Progress, train_classifier
 from polcouple.option_arguments import add_option_arguments, options_from_arguments
 
+#: how far nodes beside a filled shell may lie outside the charges of the labels (e)
+_BEYOND = 0.2
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``polcouple train``."""
@@ -109,7 +112,8 @@ def linear_response_prior(electrode: Electrode, total_charges: list[float], opti
     """Linear response at phi = 0 from the first to the last of ``total_charges`` (e).
 
     Nodes are these charges, all whole ones between them, where shells of levels may be filled, and more on
-    either side of each charge where one is.
+    either side of each charge where one is: also at the ends of the range, because the slope of K there, and
+    with it the Fermi level, comes from both sides.
 
     Raises:
         ConvergenceError: the electrode has no self-consistent state there.
@@ -119,7 +123,7 @@ def linear_response_prior(electrode: Electrode, total_charges: list[float], opti
     whole = {float(charge) for charge in range(math.ceil(low), math.floor(high) + 1)}
     nodes = sorted({*total_charges, *whole})
     found = {charge: dftb.bare_reference(charge) for charge in nodes}
-    for charge in bracketed(nodes, [found[charge][1].hardness for charge in nodes]):
+    for charge in bracketed(nodes, [found[charge][1].hardness for charge in nodes], _BEYOND):
         found[charge] = dftb.bare_reference(charge)
     ordered = [found[charge] for charge in sorted(found)]
     classes = pair_classes(pair_orbits(len(electrode), lattice_symmetries(electrode)))

@@ -15,3 +15,8 @@ def test_only_filled_shells_are_bracketed():
 
 def test_brackets_neither_leave_the_range_nor_double_a_node():
     assert sorted(bracketed((-4.0, -3.75, -3.0), [1e9, 0.1, 0.2])) == pytest.approx([-3.98, -3.9, -3.5])
+
+
+def test_brackets_of_an_end_may_go_a_little_beyond():
+    added = bracketed((-4.0, -3.0), [1e9, 0.1], beyond=0.2)
+    assert sorted(added) == pytest.approx([-4.1, -4.02, -3.98, -3.9, -3.75, -3.5])

@@ -17,17 +17,20 @@ _BRACKET = (0.02, 0.1, 0.25, 0.5)
 _FILLED_SHELL = 1.0
 
 
-def bracketed(total_charges: Sequence[float], hardnesses: Sequence[float]) -> list[float]:
-    """Charges (e) to add as nodes: between the others, on either side of what just fills a shell of levels.
+def bracketed(
+    total_charges: Sequence[float], hardnesses: Sequence[float], beyond: float = 0.0
+) -> list[float]:
+    """Charges (e) to add as nodes, on either side of those that just fill a shell of levels.
 
     Args:
         total_charges: ascending nodes.
         hardnesses: d(mu)/dN there in Hartree/e.
+        beyond: how far from the first and the last node they may lie outside, in e.
     """
     added = []
     for charge, hardness in zip(total_charges, hardnesses, strict=True):
         if hardness > _FILLED_SHELL:
             added += [charge + sign * distance for distance in _BRACKET for sign in (-1, 1)]
-    low, high = total_charges[0], total_charges[-1]
+    low, high = total_charges[0] - beyond, total_charges[-1] + beyond
     apart = 0.5 * _BRACKET[0]
     return [q for q in added if low < q < high and np.abs(np.subtract(total_charges, q)).min() > apart]
