@@ -104,3 +104,12 @@ def test_energy_and_its_slope_are_continuous_at_nodes_and_between(charge):
     assert (low.energy - high.energy) / (2 * step) == pytest.approx(middle.fermi_level, abs=1e-5)
     fukui = backend.derivatives(environment(phi), charge).fukui
     assert np.abs((high.charges - low.charges) / (2 * step) - fukui).max() < 1e-5
+
+
+def test_the_fermi_level_falls_through_a_filled_shell():
+    """The energy is convex in Q: a voltage held within the gap has one answer."""
+    backend, phi = create_backend("response", graphene(3, 2), NOTHING), rough_potentials(24, amplitude=1e-3)
+    charges = np.linspace(-4.06, -3.94, 40)
+    levels = np.array([backend.solve(environment(phi), charge).fermi_level for charge in charges])
+    assert (np.diff(levels) < 0.0).all()
+    assert levels[0] - levels[-1] > 0.03

@@ -24,7 +24,7 @@ from polcouple.backends.dftb import HamiltonianOptions
 from polcouple.dftb.expansion import Expanded, Node, at_node, between
 from polcouple.dftb.response import LinearResponse
 from polcouple.dftb.scf import FrozenElectrode, Solution
-from polcouple.dftb.shells import bracketed
+from polcouple.dftb.shells import FILLED_SHELL, bracketed
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.lattice_convolution import matrix_product
 from polcouple.errors import ConvergenceError, InputError
@@ -117,16 +117,22 @@ class Backend:
         if not fraction:
             return at_node(self._node(whole), potentials)
         charges = self._nodes_from(whole)
-        above = bisect_right(charges, whole + fraction, hi=len(charges) - 1)
+        above = bisect_right(charges, whole + fraction)
         low, high = self._node(charges[above - 1]), self._node(charges[above])
         return between(low, high, whole + fraction, potentials)
 
     def _nodes_from(self, whole: int) -> list[float]:
-        """Total charges of the nodes from one whole charge to the next, ascending."""
+        """Total charges of the nodes from one whole charge to the next and beside them, ascending.
+
+        One that fills a shell is no node itself. With the Fermi level in the middle of the jump given there,
+        the interpolant would overshoot on both sides and not be convex; without it the level is straight.
+        """
         if whole not in self._charges_between:
             ends = [float(whole), whole + 1.0]
-            added = bracketed(ends, [self._node(charge).response.hardness for charge in ends])
-            self._charges_between[whole] = sorted({*ends, *added})
+            hardnesses = [self._node(charge).response.hardness for charge in ends]
+            smooth = [q for q, hardness in zip(ends, hardnesses, strict=True) if hardness <= FILLED_SHELL]
+            beside = bracketed(ends, hardnesses, beyond=1.0)
+            self._charges_between[whole] = sorted({*smooth, *beside})
         return self._charges_between[whole]
 
     def _node(self, charge: float) -> Node:

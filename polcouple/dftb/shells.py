@@ -14,7 +14,7 @@ import numpy as np
 #: distances of additional nodes from a filled shell (e)
 _BRACKET = (0.02, 0.1, 0.25, 0.5)
 #: hardness beyond which a shell is filled (Hartree/e); Coulomb repulsion on a single atom has less
-_FILLED_SHELL = 1.0
+FILLED_SHELL = 1.0
 
 
 def bracketed(
@@ -29,7 +29,7 @@ def bracketed(
     """
     added = []
     for charge, hardness in zip(total_charges, hardnesses, strict=True):
-        if hardness > _FILLED_SHELL:
+        if hardness > FILLED_SHELL:
             added += [charge + sign * distance for distance in _BRACKET for sign in (-1, 1)]
     low, high = total_charges[0] - beyond, total_charges[-1] + beyond
     apart = 0.5 * _BRACKET[0]
