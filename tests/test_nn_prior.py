@@ -70,6 +70,16 @@ def test_the_first_derivative_is_continuous_at_nodes(graphene):
         assert left == pytest.approx(right, abs=1e-6)
 
 
+def test_the_fermi_level_falls_through_the_filled_shell(graphene):
+    """The energy is convex in Q: a potential held within the jump has one answer."""
+    charges = np.linspace(-4.06, -3.94, 40)
+    levels = np.array([-graphene.at(charge, order=1).energy for charge in charges])
+    assert (np.diff(levels) < 0.0).all()
+    middle = -graphene.at(-4.0, order=1).energy
+    assert middle == pytest.approx(graphene.fermi_levels[graphene.total_charges == -4.0][0], abs=1e-12)
+    assert levels[0] - 0.01 > middle > levels[-1] + 0.01
+
+
 def test_sum_rules_hold_between_nodes(graphene):
     for total_charge in (-4.99, -4.01, -2.5):
         for order, total in enumerate((total_charge, 1.0, 0.0)):

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-#: distances of additional nodes from a filled shell (e)
-_BRACKET = (0.02, 0.1, 0.25, 0.5)
+#: distances of additional nodes from a filled shell (e), the nearest first
+BRACKET = (0.02, 0.1, 0.25, 0.5)
 #: hardness beyond which a shell is filled (Hartree/e); Coulomb repulsion on a single atom has less
 FILLED_SHELL = 1.0
 
@@ -30,7 +30,7 @@ def bracketed(
     added = []
     for charge, hardness in zip(total_charges, hardnesses, strict=True):
         if hardness > FILLED_SHELL:
-            added += [charge + sign * distance for distance in _BRACKET for sign in (-1, 1)]
+            added += [charge + sign * distance for distance in BRACKET for sign in (-1, 1)]
     low, high = total_charges[0] - beyond, total_charges[-1] + beyond
-    apart = 0.5 * _BRACKET[0]
+    apart = 0.5 * BRACKET[0]
     return [q for q in added if low < q < high and np.abs(np.subtract(total_charges, q)).min() > apart]

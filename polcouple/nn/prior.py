@@ -10,8 +10,8 @@ E0, q0 and K are cubic Hermite interpolants in Q, so that E and its first deriva
 
 At the nodes E0, mu0, q0, f0 and K are those of SCC-DFTB. Where a shell of levels is just filled, mu0 jumps
 within less than 1e-6 e of Q, logarithmically on either side; nodes close to such a charge
-(:mod:`polcouple.dftb.shells`) spread the jump over 0.02 e to either side and no further. There, and only
-there, is mu no monotone function of Q: it undershoots by up to a third of half the jump.
+(:mod:`polcouple.dftb.shells`) spread the jump over 0.02 e to either side and no further. Between these two
+mu0 is straight, for E must stay convex in Q; the node of the shell itself counts at its own charge alone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Literal
 
 import numpy as np
 
+from polcouple.dftb.shells import BRACKET
 from polcouple.errors import ModelMismatchError
 from polcouple.hermite import hermite_weights
 
@@ -90,11 +91,13 @@ class Prior:
                 f"the model covers total charges from {nodes[0]:g} to {nodes[-1]:g} e, "
                 f"not {total_charge:g} e; label frames at that charge and train again"
             )
+        counted = np.flatnonzero(~self._filled_shells | (np.abs(nodes - total_charge) < 1e-9))
+        nodes = nodes[counted]
         if len(nodes) == 1:
-            used, weights = slice(0, 1), np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])[order][:, None]
+            used, weights = counted, np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])[order][:, None]
         else:
             left = int(np.clip(np.searchsorted(nodes, total_charge) - 1, 0, len(nodes) - 2))
-            used = slice(left, left + 2)
+            used = counted[left : left + 2]
             weights = hermite_weights(total_charge - nodes[left], nodes[left + 1] - nodes[left], order)
         values, slopes = weights
         charges = values @ self.charges[used] + slopes @ self.fukui[used]
@@ -102,6 +105,13 @@ class Prior:
         pair_values = values @ self.kernels[used] + slopes @ self._kernel_slopes[used]
         energy = values @ self.energies[used] - slopes @ self.fermi_levels[used]
         return Terms(float(energy), charges, pair_values, self.classes)
+
+    @cached_property
+    def _filled_shells(self) -> np.ndarray:
+        """(c,) which nodes fill a shell: those that have others so close on both sides."""
+        filled = np.full(len(self.total_charges), False)
+        filled[1:-1] = self.total_charges[2:] - self.total_charges[:-2] < 2.5 * BRACKET[0]
+        return filled
 
     @cached_property
     def _kernel_slopes(self) -> np.ndarray:
