@@ -45,9 +45,10 @@ def draw(results: dict[str, Conserved], atoms: int, path: Path) -> None:
     widths = range(2 * len(results), 0, -2)  # curves that coincide all show
     for (run, style), width in zip(line_styles(list(results)).items(), widths, strict=True):
         data, style["linewidth"] = results[run], 0.6 * width
-        for axes, values in zip(panels, (data.conserved, data.corrected), strict=True):
-            axes.plot(data.time, scale * (values - values[0]), label=run, **style)
-        panels[1].lines[-1].set_label(f"{run}, less work" if data.refresh_work.any() else run)
+        corrected = f"{run}, less work" if data.refresh_work.any() else run
+        curves = ((run, data.conserved), (corrected, data.corrected))
+        for axes, (label, values) in zip(panels, curves, strict=True):
+            axes.plot(data.time, scale * (values - values[0]), label=label, **style)
     panels[0].set_ylabel("conserved quantity / J/mol per moving atom")
     for axes in panels:
         axes.set_xlabel("time / ps")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from polcouple.backends.base import ChargeResult, Environment, create_backend
+from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, create_backend
 from polcouple.command import log
 from polcouple.errors import InputError
 from polcouple.nn.binning import Binning
@@ -54,17 +54,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a table for each set of labels; write them, the metrics and the figure where asked to."""
     dataset = Dataset(args.dataset)
-    chosen = {text: parse_backend(text) for text in args.backends}
+    backends = {text: backend_of(dataset, *parse_backend(text)) for text in args.backends}
     split = split_frames(len(dataset), args.folds, args.folds - 1, args.split)
     if args.all_frames:
         every = np.arange(len(dataset))
         split = Split(every, every, every)
     tables, scores, charges = [], {}, {}
-    names = args.labels or [label_name(*key) for key in dataset.label_sets()]
-    if not names:
+    chosen = [select_labels(dataset, name) for name in args.labels or ()] or dataset.label_sets()
+    if not chosen:
         raise InputError(f"{dataset.path}: no labels; run `polcouple label` first")
-    for name in names:
-        rows, charges[name], levels = evaluate_backends(dataset, chosen, split, name)
+    for labels in chosen:
+        name = label_name(*labels)
+        rows, charges[name], levels = evaluate_backends(dataset, backends, split, labels)
         scores[name] = rows
         tables.append(f"{name}\n\n{markdown_table(rows)}\n{level_table(levels)}")
         print(tables[-1], flush=True)
@@ -82,36 +83,45 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def backend_of(dataset: Dataset, name: str, settings: Mapping[str, Any]) -> ChargeBackend:
+    """The backend ``name`` for the dataset's system; files that settings name are sought here.
+
+    Raises:
+        PolcoupleError: it refuses the system or the settings.
+    """
+    return create_backend(name, dataset.electrode, dataset.electrolyte, settings, Path.cwd())
+
+
 def evaluate_backends(
     dataset: Dataset,
-    backends: Mapping[str, tuple[str, Mapping[str, Any]]],
+    backends: Mapping[str, ChargeBackend],
     split: Split,
-    labels: str,
+    labels: tuple[str, float],
 ) -> tuple[dict[str, Metrics], dict[str, np.ndarray], dict[str, tuple[float, float]]]:
     """Score backends on the test frames of ``split``, beside the null baselines.
 
     Args:
-        backends: row of the table -> (backend, its settings).
-        labels: what to compare with, as ``BACKEND@CHARGE``.
+        backends: for the dataset's system, by row of the table.
+        labels: what to compare with, as (backend, total charge in e).
 
     Returns:
         Metrics by row; charges (f, n) in e by row and under ``reference``; root mean square errors of energy
         and Fermi level in Hartree by row (NaN where there is none), beside the labels' standard deviations.
 
     Raises:
-        InputError: no such labels, or labels that are missing or not converged.
-        PolcoupleError: a backend that refuses the dataset's system or settings.
+        InputError: labels that are missing or not converged.
+        PolcoupleError: a backend that refuses the total charge.
     """
-    backend_name, total_charge = select_labels(dataset, labels)
-    everything = dataset.complete_labels(backend_name, total_charge)
+    labeller, total_charge = labels
+    everything = dataset.complete_labels(labeller, total_charge)
     reference = everything.charges[split.test]
     labelled = np.column_stack([everything.energy, everything.fermi_level])[split.test]
     binning = Binning.fit(everything.charges[split.train])
     charges: dict[str, np.ndarray] = {"reference": reference}
     rows: dict[str, Metrics] = {}
     levels: dict[str, tuple[float, float]] = {}
-    for row, (name, settings) in backends.items():
-        results = backend_results(dataset, name, settings, total_charge, split.test)
+    for row, backend in backends.items():
+        results = backend_results(dataset, row, backend, total_charge, split.test)
         charges[row] = np.array([result.charges for result in results])
         sums = [total_charge if r.unprojected_sum is None else r.unprojected_sum for r in results]
         errors = np.array(sums) - total_charge
@@ -127,12 +137,17 @@ def evaluate_backends(
 def backend_results(
     dataset: Dataset,
     name: str,
-    settings: Mapping[str, Any],
+    backend: ChargeBackend,
     total_charge: float,
     indices: Sequence[int] | np.ndarray,
 ) -> list[ChargeResult]:
-    """Answers of a backend for the frames ``indices``; atoms not stored have NaN positions."""
-    backend = create_backend(name, dataset.electrode, dataset.electrolyte, settings, Path.cwd())
+    """Answers of ``backend`` for the frames ``indices``; atoms not stored have NaN positions.
+
+    ``name`` of the backend is for messages.
+
+    Raises:
+        InputError: a frame on which it does not converge.
+    """
     frames = dataset.frames()
     positions = np.full((len(dataset.electrolyte), 3), np.nan)
     found = []

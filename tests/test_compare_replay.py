@@ -88,11 +88,10 @@ def test_every_electrode_of_a_capacitor_has_its_maps(tmp_path):
 
 
 def test_a_backend_that_refuses_the_case_does_so_before_any_run(tmp_path, capsys):
-    words = ["compare", str(CAPACITOR), "--backend", "metal", "--backend", "fixed", "--steps", "400"]
-    with pytest.raises(SystemExit) as stopped:
-        main([*words, "-o", str(tmp_path / "report")])
-    assert stopped.value.code == 2
-    assert "charges of backend 'fixed' have no Fermi level" in capsys.readouterr().err
+    words = [CAPACITOR, "--backend", "metal", "--backend", "fixed", "--steps", 400]
+    status, said = compare(capsys, *words, "-o", tmp_path / "report")
+    assert status == 2
+    assert "charges of backend 'fixed' have no Fermi level" in said
     assert list(tmp_path.iterdir()) == []
 
 
@@ -287,7 +286,9 @@ def test_finished_runs_are_kept_and_others_gone_on_with(small_case, tmp_path, mo
     models = parse_models(["response:warn_error=1", "fixed"], small_case)
     with pytest.raises(KeyboardInterrupt):
         make_runs(args, SMALL, models, tmp_path)
-    made = make_runs(args, SMALL, models, tmp_path)
+    accepted = []
+    made = make_runs(args, SMALL, models, tmp_path, accept=accepted.append)
+    assert accepted == models[1:]
     assert asked == [
         ("response_1", ["--backend", "response"]),
         ("fixed", ["--backend", "fixed"]),

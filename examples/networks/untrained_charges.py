@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from polcouple.backends.base import Environment, create_backend
-from polcouple.evaluate import backend_results
+from polcouple.backends.base import ChargeBackend
+from polcouple.evaluate import backend_of, backend_results
 from polcouple.nn.dataset import Dataset
 from polcouple.nn.evaluation import level_errors
 from polcouple.nn.splits import split_frames
@@ -22,16 +22,12 @@ from polcouple.nn.splits import split_frames
 _ACCURACY = 1e-8
 
 
-def errors(dataset: Dataset, model: str, total_charge: float, frames: np.ndarray) -> list[float]:
+def errors(
+    dataset: Dataset, exact: ChargeBackend, net: ChargeBackend, total_charge: float, frames: np.ndarray
+) -> list[float]:
     """RMSE, largest error of a charge and committee's disagreement (e); RMSE of energy, Fermi level (Ha)."""
-    exact = create_backend("dftb", dataset.electrode, dataset.electrolyte, {"accuracy": _ACCURACY})
-    potentials = dataset.frames().site_potentials
-    nowhere = np.full((len(dataset.electrolyte), 3), np.nan)
-    answers = [
-        exact.solve(Environment(dataset.electrolyte, nowhere, potentials[frame]), total_charge)
-        for frame in frames
-    ]
-    found = backend_results(dataset, "nn", {"model": model}, total_charge, frames)
+    answers = backend_results(dataset, "dftb", exact, total_charge, frames)
+    found = backend_results(dataset, "nn", net, total_charge, frames)
     difference = np.array([a.charges - b.charges for a, b in zip(found, answers, strict=True)])
     levels = [np.array([(a.energy, a.fermi_level) for a in some], dtype=float) for some in (found, answers)]
     return [
@@ -52,11 +48,13 @@ def main() -> None:
     parser.add_argument("--model", default="graphene_nacl_response")
     args = parser.parse_args()
     dataset = Dataset(args.dataset)
+    exact = backend_of(dataset, "dftb", {"accuracy": _ACCURACY})
+    net = backend_of(dataset, "nn", {"model": args.model})
     frames = split_frames(len(dataset), 10, 9, "blocks").test[::2]
     print("| Q / e | RMSE / e | max / e | disagreement / e | energy RMSE / Ha | Fermi level RMSE / Ha |")
     print("|---:|---:|---:|---:|---:|---:|")
     for charge in args.total_charges:
-        values = errors(dataset, args.model, charge, frames)
+        values = errors(dataset, exact, net, charge, frames)
         print(f"| {charge:g} | " + " | ".join(f"{value:.1e}" for value in values) + " |", flush=True)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from polcouple.electrostatics.site_potential import SitePotential
-from polcouple.evaluate import evaluate_backends
+from polcouple.evaluate import backend_of, evaluate_backends
 from polcouple.nn.binning import Binning
 from polcouple.nn.dataset import Dataset
 from polcouple.nn.evaluation import PAPER_TOLERANCE, Metrics, evaluate, markdown_table
@@ -84,8 +84,8 @@ def main(dataset_path: str, figure_path: str) -> None:
     dataset = Dataset(dataset_path)
     split = split_frames(len(dataset), 10, 9, "blocks")
     everything = dataset.complete_labels("dftb", TOTAL_CHARGE).charges
-    backends = {name: ("nn", {"model": model}) for name, model in MODELS.items()}
-    found, charges, _ = evaluate_backends(dataset, backends, split, f"dftb@{TOTAL_CHARGE:g}")
+    backends = {name: backend_of(dataset, "nn", {"model": model}) for name, model in MODELS.items()}
+    found, charges, _ = evaluate_backends(dataset, backends, split, ("dftb", TOTAL_CHARGE))
     ions = response_to_ions(dataset, everything, split.train)[split.test]
     binning = Binning.fit(everything[split.train])
     rows = {

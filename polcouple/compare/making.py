@@ -6,7 +6,8 @@ import argparse
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import compress
 from pathlib import Path
 
 from polcouple.case import read_case
@@ -23,12 +24,19 @@ _IDENTITY = "comparison.json"
 _CHECKPOINT_STRIDE = 200
 
 
-def make_runs(args: argparse.Namespace, case: Path, models: Sequence[Model], directory: Path) -> list[Path]:
+def make_runs(
+    args: argparse.Namespace,
+    case: Path,
+    models: Sequence[Model],
+    directory: Path,
+    accept: Callable[[Model], object] | None = None,
+) -> list[Path]:
     """Run the case once with each model for ``args.steps`` steps; what is finished is kept.
 
     Args:
         args: ``input``, ``steps``, ``every``, and the engine's options.
         directory: the runs go into subdirectories of it.
+        accept: given each model whose run is not finished, before any is run; what it raises refuses all.
 
     Returns:
         The run directories, in the order of the models.
@@ -46,14 +54,19 @@ def make_runs(args: argparse.Namespace, case: Path, models: Sequence[Model], dir
                 f"{run} holds a run of another case, or with other settings or --every; remove it, or choose"
                 " another -o"
             )
-    for model, run, identity in zip(models, made, identities, strict=True):
+    missing = [not (run / _IDENTITY).exists() or _reached(run) < args.steps for run in made]
+    if accept is not None:
+        for model in compress(models, missing):
+            accept(model)
+    for model, run, identity, is_missing in zip(models, made, identities, missing, strict=True):
+        if not is_missing:
+            log(f"{run}: finished before, kept")
+            continue
         if not (run / _IDENTITY).exists():
             prepare(case, args.input, run)
             _set_strides(run, args.every)
             (run / _IDENTITY).write_text(identity)
-        if _reached(run) >= args.steps:
-            log(f"{run}: finished before, kept")
-        elif propagate(run, args.steps, _driver_words(args, model)) < args.steps:
+        if propagate(run, args.steps, _driver_words(args, model)) < args.steps:
             raise RunFailedError(f"{run}: i-PI was asked to stop; repeat the command to go on")
     return made
 
