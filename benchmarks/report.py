@@ -339,7 +339,7 @@ def draw_scaling(entries: dict[str, Any], path: Path) -> None:
                 x, y, marker + "-", color=colour, label=f"site potentials, {label}{slope}", markersize=5
             )
     liquid.set_xlabel("electrolyte atoms")
-    electrode.set_ylim(top=50.0 * electrode.get_ylim()[1])  # room for the legends
+    electrode.set_ylim(top=1000.0 * electrode.get_ylim()[1])  # room for the legends
     for axes in (electrode, liquid):
         axes.grid(True, which="major", alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
