@@ -50,6 +50,42 @@ def capacitor(distance=12.0, height=30.0, charges=(0.3, -0.3), bump=0.0, cells=(
     return Case(Path("capacitor"), system, symbols, positions, np.diag([*sides, height]) * ANGSTROM_TO_BOHR)
 
 
+def slabs(layers, gap=10.0, vacuum=15.0, charges=(0.0, 0.0), displaced=0.05, **sections) -> Case:
+    """A case of two electrodes of ``layers`` (2,) sheets of 24 C each, displaced at random; in Angstrom."""
+    sheet, sides = graphene_sheet(3, 2)
+    counts = [len(sheet) * number for number in layers]
+    shift = np.array([sides[0] / 6.0, 0.0, 3.35])
+    lower = [sheet + k * shift for k in range(layers[0])]
+    top = 3.35 * (layers[0] - 1)
+    upper = [sheet + k * shift + np.array([0.3, 0.2, top + gap]) for k in range(layers[1])]
+    ions = np.array([[2.0, 3.0, top + 0.4 * gap], [5.0, 6.0, top + 0.6 * gap]])
+    height = top + gap + 3.35 * (layers[1] - 1) + vacuum
+    positions = np.concatenate([*lower, *upper, ions])
+    moved = np.random.default_rng(7).uniform(-displaced, displaced, positions.shape)
+    positions = (positions + moved) * ANGSTROM_TO_BOHR
+    system = capacitor().system.model_dump() | {
+        "topology": [
+            *({"species": "electrode", "count": count} for count in counts),
+            {"species": "Na", "count": 1},
+            {"species": "Cl", "count": 1},
+        ],
+        "electrodes": [
+            {"name": name, "first_atom": first, "last_atom": first + count - 1, "total_charge_e": charge}
+            for name, first, count, charge in zip(
+                ("lower", "upper"), (0, counts[0]), counts, charges, strict=True
+            )
+        ],
+        **sections,
+    }
+    return Case(
+        Path("slabs"),
+        SystemSection.model_validate(system),
+        ("C",) * sum(counts) + ("Na", "Cl"),
+        positions,
+        np.diag([*sides, height]) * ANGSTROM_TO_BOHR,
+    )
+
+
 def with_sections(case: Case, **sections) -> Case:
     """The same atoms with other sections of system.yaml."""
     return replace(case, system=case.system.model_copy(update=sections))

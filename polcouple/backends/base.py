@@ -94,13 +94,15 @@ class ChargeResult:
 
 @dataclass(frozen=True, eq=False)
 class ChargeDerivatives:
-    """How an electrode answers to a change of its total charge Q.
+    """How an electrode answers to changes of the site potentials and of its total charge Q.
 
     Attributes:
+        kernel: (n_electrode, n_electrode) K = dq/dphi at constant Q in e^2/Hartree; rows sum to zero.
         fukui: (n_electrode,) dq/dQ, the Fukui function; sums to one.
         hardness: -d(Fermi level)/dQ in Hartree/e.
     """
 
+    kernel: np.ndarray
     fukui: np.ndarray
     hardness: float
 
@@ -175,9 +177,10 @@ class FermiBackend(ChargeBackend, Protocol):
     """A backend whose results have a Fermi level, -dE/dQ, for any real total charge."""
 
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
-        """Derivatives with respect to the total charge, near ``environment`` and ``total_charge`` (e).
+        """Derivatives by site potentials and total charge, near ``environment`` and ``total_charge`` (e).
 
-        They steer the search for the charge at a given potential; errors cost cycles, not accuracy.
+        They steer the search for charges that answer one another and have a given level; errors cost cycles,
+        not accuracy.
         """
         ...
 

@@ -100,7 +100,7 @@ class Backend:
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
         """See :class:`polcouple.backends.base.FermiBackend`; those of the solver's reference state."""
         response = self.frozen_electrode.derivatives(total_charge)
-        return ChargeDerivatives(response.fukui, response.hardness)
+        return ChargeDerivatives(response.charge_kernel, response.fukui, response.hardness)
 
     def _start(self, result: ChargeResult | None) -> Guess | None:
         if isinstance(result, DftbResult) and result.solution is not None:

@@ -50,10 +50,10 @@ class Backend:
             ) from None
         inverse = cho_solve(factor, np.eye(len(matrix)))
         rows = inverse.sum(axis=1)
-        self._derivatives = ChargeDerivatives(rows / rows.sum(), 1.0 / float(rows.sum()))
         kernel = np.outer(rows, rows) / rows.sum() - inverse
-        #: dq/dphi (n, n) in e^2/Hartree
-        self._kernel = 0.5 * (kernel + kernel.T)
+        self._derivatives = ChargeDerivatives(
+            0.5 * (kernel + kernel.T), rows / rows.sum(), 1.0 / float(rows.sum())
+        )
 
     def solve(
         self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
@@ -61,7 +61,7 @@ class Backend:
         """See :class:`polcouple.backends.base.ChargeBackend`."""
         phi = environment.site_potentials
         fukui, hardness = self._derivatives.fukui, self._derivatives.hardness
-        induced = self._kernel @ phi
+        induced = self._derivatives.kernel @ phi
         mean = float(fukui @ phi)
         return ChargeResult(
             total_charge * fukui + induced - induced.sum() / len(induced),

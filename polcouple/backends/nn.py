@@ -92,7 +92,8 @@ class Backend:
         return self._solver.solve(environment, total_charge)
 
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
-        """See :class:`polcouple.backends.base.FermiBackend`; exact derivatives of the network's energy.
+        """See :class:`polcouple.backends.base.FermiBackend`; exact derivatives of the network's energy,
+        but for the kernel, which is that of its linear-response prior.
 
         Raises:
             ModelMismatchError: a classifier, or a total charge outside the range trained on.
@@ -103,7 +104,8 @@ class Backend:
                 "response net"
             )
         response = self.model.charge_response(environment.site_potentials, total_charge)
-        return ChargeDerivatives(response.fukui, response.hardness)
+        kernel = self.model.prior.at(total_charge).kernel
+        return ChargeDerivatives(kernel, response.fukui, response.hardness)
 
 
 class _ResponseSolver:

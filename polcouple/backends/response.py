@@ -21,7 +21,7 @@ from pydantic import Field
 
 from polcouple.backends.base import ChargeDerivatives, ChargeResult, Environment
 from polcouple.backends.dftb import HamiltonianOptions
-from polcouple.dftb.expansion import Expanded, Node, at_node, between
+from polcouple.dftb.expansion import Expanded, Node, at_node, between, kernel_between
 from polcouple.dftb.response import LinearResponse
 from polcouple.dftb.scf import FrozenElectrode, Solution
 from polcouple.dftb.shells import FILLED_SHELL, bracketed
@@ -110,16 +110,23 @@ class Backend:
 
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
         """See :class:`polcouple.backends.base.FermiBackend`."""
-        expanded = self._expand(environment.site_potentials, *_split(total_charge))
-        return ChargeDerivatives(expanded.fukui, expanded.hardness)
+        whole, fraction = _split(total_charge)
+        expanded = self._expand(environment.site_potentials, whole, fraction)
+        kernel = self._node(whole).response.charge_kernel
+        if fraction:
+            kernel = kernel_between(*self._neighbours(whole, fraction), total_charge)
+        return ChargeDerivatives(kernel, expanded.fukui, expanded.hardness)
 
     def _expand(self, potentials: np.ndarray, whole: int, fraction: float) -> Expanded:
         if not fraction:
             return at_node(self._node(whole), potentials)
+        return between(*self._neighbours(whole, fraction), whole + fraction, potentials)
+
+    def _neighbours(self, whole: int, fraction: float) -> tuple[Node, Node]:
+        """The nodes below and above a charge that is no whole number."""
         charges = self._nodes_from(whole)
         above = bisect_right(charges, whole + fraction)
-        low, high = self._node(charges[above - 1]), self._node(charges[above])
-        return between(low, high, whole + fraction, potentials)
+        return self._node(charges[above - 1]), self._node(charges[above])
 
     def _nodes_from(self, whole: int) -> list[float]:
         """Total charges of the nodes from one whole charge to the next and beside them, ascending.

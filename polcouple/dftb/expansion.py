@@ -90,3 +90,10 @@ def between(low: Node, high: Node, total_charge: float, potentials: np.ndarray) 
         np.tensordot(slope, columns),
         float((curvature * by_charge).sum()),
     )
+
+
+def kernel_between(low: Node, high: Node, total_charge: float) -> np.ndarray:
+    """K (n_atoms, n_atoms) at ``total_charge`` (e), from the nodes below and above it, in e^2/Hartree."""
+    width = high.total_charge - low.total_charge
+    weights = hermite_weights(total_charge - low.total_charge, width)[0]
+    return weights[0] * low.response.charge_kernel + weights[1] * high.response.charge_kernel

@@ -27,6 +27,7 @@ from polcouple.dftb.response import LinearResponse, self_consistent_response
 from polcouple.dftb.skf import Parameters
 from polcouple.electrode import Electrode
 from polcouple.errors import ConvergenceError, InputError
+from polcouple.quasi_newton import Broyden
 
 #: largest change of a population in one cycle, e
 _LONGEST_STEP = 0.3
@@ -168,7 +169,7 @@ class FrozenElectrode:
         gamma, neutral = self.prepared.gamma, self.prepared.neutral
         anchor = self._anchor_for(total_charge)
         populations, previous_step = self._start(anchor, external, total_charge, guess)
-        broyden = _Broyden(anchor.newton)
+        broyden = Broyden(anchor.newton)
         near: Sequence[Expansion] = ()
         for cycle in range(1, max_cycles + 1):
             potential = gamma @ populations - external
@@ -315,38 +316,3 @@ class FrozenElectrode:
         source -= anchor.bare.fukui * (guess.populations.sum() + total_charge)
         step = anchor.newton @ source
         return guess.populations + step, max(float(np.abs(step).max()), 1e-300)
-
-
-class _Broyden:
-    """Quasi-Newton steps: an inverse Jacobian with rank-one updates.
-
-    C. G. Broyden, Math. Comput. 19, 577 (1965).
-
-    Args:
-        inverse: (n, n) inverse of the Jacobian of input minus output populations.
-    """
-
-    def __init__(self, inverse: np.ndarray) -> None:
-        self._inverse = inverse
-        self._updates: list[tuple[np.ndarray, np.ndarray]] = []
-        self._last: tuple[np.ndarray, np.ndarray] | None = None
-
-    def step(self, residual: np.ndarray) -> np.ndarray:
-        """Change of the input populations that should remove ``residual`` = output - input."""
-        if self._last is not None:
-            taken, before = self._last
-            predicted = self._apply(before - residual)
-            overlap = float(taken @ predicted)
-            if abs(overlap) > 1e-12 * float(taken @ taken):
-                self._updates.append(((taken - predicted) / overlap, taken))
-        return self._apply(residual)
-
-    def remember(self, step: np.ndarray, residual: np.ndarray) -> None:
-        """Record the step taken from the point where ``residual`` was found."""
-        self._last = (step, residual)
-
-    def _apply(self, vector: np.ndarray) -> np.ndarray:
-        result = self._inverse @ vector
-        for left, right in self._updates:
-            result = result + left * float(right @ result)
-        return result
