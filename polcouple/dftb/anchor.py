@@ -101,13 +101,13 @@ class Anchor:
         ``near`` are the expansions of the previous output, or empty; gapped blocks add an error of
         ``tolerance`` (e) at most.
         """
-        if self._gapped:
+        fixed = sum(block.electrons for block in self._gapped)
+        if self._gapped and 0.0 < electrons - fixed < float(degeneracies(self._dense).sum()):
             sources = near or [block.reference for block in self._gapped]
             expansions = tuple(
                 block.evaluate(potential, source, tolerance)
                 for block, source in zip(self._gapped, sources, strict=True)
             )
-            fixed = sum(block.electrons for block in self._gapped)
             output = self._fill(self._dense, potential, electrons - fixed, expansions)
             margin = _CERTAIN * self._temperature
             if all(block.covers(potential, output.fermi_level, margin) for block in self._gapped):

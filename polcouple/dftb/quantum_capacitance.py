@@ -20,10 +20,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
 from polcouple.dftb.bands import Levels
-from polcouple.dftb.filling import fermi_filling
+from polcouple.dftb.filling import added_electrons, fermi_filling, level_density
 from polcouple.dftb.scf import FrozenElectrode
 from polcouple.errors import InputError
 
@@ -57,12 +56,13 @@ def rigid(levels: Levels, temperature: float, fillings: np.ndarray) -> QuantumCa
         temperature: k_B T in Hartree.
         fillings: (m,) in Hartree.
     """
-    neutral = fermi_filling(levels.energies, levels.degeneracies, levels.electrons, temperature).fermi_level
-    charges, densities = [], []
-    for filling in fillings:
-        occupations = expit((neutral + filling - levels.energies) / temperature)
-        charges.append(levels.electrons - levels.degeneracies @ occupations)
-        densities.append(levels.degeneracies @ (occupations * (1.0 - occupations)) / temperature)
+    shell = levels.energies, levels.degeneracies, levels.electrons
+    neutral = fermi_filling(*shell, temperature).fermi_level
+    fermi_levels = [neutral + float(filling) for filling in fillings]
+    charges = [-added_electrons(*shell, level, temperature) for level in fermi_levels]
+    densities = [
+        levels.degeneracies @ level_density(level, levels.energies, temperature) for level in fermi_levels
+    ]
     return QuantumCapacitance(np.asarray(fillings, dtype=float), np.array(charges), np.array(densities))
 
 

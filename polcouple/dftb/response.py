@@ -136,8 +136,8 @@ def bare_response(
     """Add the Fermi-level term to the blocks' summed :func:`pair_response` (n_sites, n_sites)."""
     energies = np.concatenate([block.energies for block in blocks])
     degeneracies = np.concatenate([np.full(len(block), block.degeneracy) for block in blocks])
-    density = float(degeneracies @ level_density(filling, energies, temperature))
-    weights = degeneracies * level_weights(filling, energies, temperature)
+    density = float(degeneracies @ level_density(filling.fermi_level, energies, temperature))
+    weights = degeneracies * level_weights(filling.fermi_level, energies, temperature)
     fukui = np.zeros(len(pair_chi))
     start = 0
     for block in blocks:
