@@ -83,6 +83,45 @@ def test_reanchoring_is_exact_there_and_gives_up_conservation():
     assert errors[2] < 1e-7 < min(errors[0], errors[1], errors[3])
 
 
+@pytest.mark.parametrize("charges", [(-1.0, 0.0), (0.0, -1.0 + 1e-12, 0.0, -1.0), (-2.0, -2.0, 1.0, 1.0)])
+def test_reanchoring_at_several_charges(charges):
+    """An expansion is never older than asked for, at whichever charge the calls were."""
+    exact = create_backend("dftb", graphene(3, 2), NOTHING, {"temperature_kelvin": 3000.0, "accuracy": 1e-9})
+    for every in (1, 2):
+        backend = _backend(reanchor_every=every)
+        for number, charge in enumerate(charges * 2):
+            phi = rough_potentials(24, seed=number)
+            result, expected = (one.solve(environment(phi), charge) for one in (backend, exact))
+            assert abs(result.charges.sum() - charge) < 1e-10
+            if every == 1 and number > 0:
+                assert np.abs(result.charges - expected.charges).max() < 1e-7
+                assert abs(result.energy - expected.energy) < 1e-7
+            else:
+                assert np.abs(result.charges - expected.charges).max() < 3e-2
+
+
+def test_levels_between_charges_do_not_depend_on_the_anchors():
+    """Charges between whole ones are interpolated from bare electrodes, not from what was expanded about."""
+    phi = rough_potentials(24)
+    expected = _backend().derivatives(environment(phi), -0.6)
+    backend = _backend(reanchor_every=1)
+    for seed in range(3):
+        backend.solve(environment(rough_potentials(24, seed)), -1.0)
+    found = backend.derivatives(environment(phi), -0.6)
+    assert np.abs(found.fukui - expected.fukui).max() < 1e-12
+    assert abs(found.hardness - expected.hardness) < 1e-12
+    assert np.abs(found.kernel - expected.kernel).max() < 1e-12
+
+
+@pytest.mark.parametrize("every", [0, 1, 2])
+def test_equal_potentials_tell_nothing_about_the_error(every):
+    """A first call at the reference itself, or the same one again, must not blow up the estimate."""
+    backend = _backend(reanchor_every=every)
+    for phi in (np.full(24, 0.3), *[rough_potentials(24, 1)] * 4, rough_potentials(24, 2)):
+        result = backend.solve(environment(phi), -1.0)
+        assert result.residual < 1e-2 and all("as far as" in text for text in result.warnings)
+
+
 def test_fermi_levels_beside_a_filled_shell():
     """At -4 e the shell of the Dirac point is full: references at whole charges alone miss by 1e-2 Ha."""
     exact, linear = (

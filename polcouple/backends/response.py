@@ -33,6 +33,8 @@ from polcouple.errors import ConvergenceError, InputError
 _REFERENCE_ACCURACY = 1e-9
 #: a total charge this close to a whole number is one (e)
 _WHOLE = 1e-9
+#: potentials closer to the reference than this (Hartree/e, rms) do not tell how its error grows
+_TELLING = 1e-5
 
 
 class Options(HamiltonianOptions):
@@ -62,7 +64,8 @@ class Backend:
     Whole total charges have a reference each, and those beside a filled shell; between them the expansion is
     interpolated. The first call at a whole charge, or between two, solves the
     environment exactly once; the error found there, scaled with the square of the potentials' distance from
-    the reference, is the ``residual`` of every result. With ``reanchor_every`` the energy jumps at each
+    the reference, is the ``residual`` of every result. With ``reanchor_every`` the expansion at a whole
+    charge is never older than so many calls, at whatever charge they were. The energy jumps at each
     re-anchoring, and the count is not restored on restart, so that the backend no longer counts as
     conservative.
     """
@@ -73,9 +76,12 @@ class Backend:
         self._geometry = electrode
         self.frozen_electrode: FrozenElectrode = options.frozen_electrode(electrode)
         self._nodes: dict[float, Node] = {}
+        #: exact solutions that took the place of the bare electrode, and when, by total charge
+        self._anchors: dict[int, Node] = {}
+        self._anchored_at: dict[int, int] = {}
+        self._refreshes = 0
         self._charges_between: dict[int, list[float]] = {}
         self._checks: dict[tuple[int, bool], _Check] = {}
-        self._since_anchor = 0
 
     def solve(
         self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
@@ -96,7 +102,7 @@ class Backend:
             )
         expanded = self._expand(potentials, whole, fraction)
         charges = expanded.charges + (total_charge - expanded.charges.sum()) / len(potentials)
-        distance = _distance(potentials - self._node(whole).point.site_potentials)
+        distance = _distance(potentials - self._reference(whole).point.site_potentials)
         check = self._check(potentials, whole, fraction, expanded.charges)
         error = check.error_at(distance)
         return ChargeResult(
@@ -112,14 +118,14 @@ class Backend:
         """See :class:`polcouple.backends.base.FermiBackend`."""
         whole, fraction = _split(total_charge)
         expanded = self._expand(environment.site_potentials, whole, fraction)
-        kernel = self._node(whole).response.charge_kernel
+        kernel = self._reference(whole).response.charge_kernel
         if fraction:
             kernel = kernel_between(*self._neighbours(whole, fraction), total_charge)
         return ChargeDerivatives(kernel, expanded.fukui, expanded.hardness)
 
     def _expand(self, potentials: np.ndarray, whole: int, fraction: float) -> Expanded:
         if not fraction:
-            return at_node(self._node(whole), potentials)
+            return at_node(self._reference(whole), potentials)
         return between(*self._neighbours(whole, fraction), whole + fraction, potentials)
 
     def _neighbours(self, whole: int, fraction: float) -> tuple[Node, Node]:
@@ -150,27 +156,35 @@ class Backend:
     def _new_node(self, charge: float, point: Solution, response: LinearResponse) -> Node:
         return Node(charge, point, response, matrix_product(response.charge_kernel, self._geometry))
 
+    def _reference(self, whole: int) -> Node:
+        """What the answers at a whole charge are expanded about: the last exact one, or the bare electrode.
+
+        Charges between whole ones are interpolated from bare electrodes alone.
+        """
+        return self._anchors.get(whole) or self._node(whole)
+
     def _reanchor(self, potentials: np.ndarray, charge: int) -> None:
-        """Expand about the exact answer to ``potentials`` if it is time."""
-        if self._since_anchor >= self._options.reanchor_every:
+        """Expand about the exact answer to ``potentials`` if the expansion at this charge is old enough."""
+        if self._refreshes - self._anchored_at.get(charge, 0) >= self._options.reanchor_every:
             exact = self._exact(potentials, float(charge))
-            before = self._nodes[charge].point
-            node = self._nodes[charge] = self._new_node(
-                charge, exact, self.frozen_electrode.linear_response(exact)
-            )
+            before = self._reference(charge).point
+            node = self._new_node(charge, exact, self.frozen_electrode.linear_response(exact))
             found = at_node(node, before.site_potentials).charges
-            self._checks[charge, False] = _checked(
-                exact.site_potentials - before.site_potentials, found, before
-            )
-            self._since_anchor = 0
-        self._since_anchor += 1
+            check = _checked(exact.site_potentials - before.site_potentials, found, before)
+            if check.distance > _TELLING:
+                self._checks[charge, False] = check
+            self._anchors[charge], self._anchored_at[charge] = node, self._refreshes
+        self._refreshes += 1
 
     def _check(self, potentials: np.ndarray, whole: int, fraction: float, charges: np.ndarray) -> _Check:
-        """The comparison with the exact answer at this total charge, made at the first call there."""
+        """The comparison with the exact answer at this total charge, made at the first call there that tells."""
         key = (whole, fraction > 0.0)
         if key not in self._checks:
-            shift = potentials - self._node(whole).point.site_potentials
-            self._checks[key] = _checked(shift, charges, self._exact(potentials, whole + fraction))
+            shift = potentials - self._reference(whole).point.site_potentials
+            check = _checked(shift, charges, self._exact(potentials, whole + fraction))
+            if check.distance <= _TELLING:
+                return check
+            self._checks[key] = check
         return self._checks[key]
 
     def _exact(self, potentials: np.ndarray, total_charge: float) -> Solution:
