@@ -177,7 +177,7 @@ class Backend:
         self._refreshes += 1
 
     def _check(self, potentials: np.ndarray, whole: int, fraction: float, charges: np.ndarray) -> _Check:
-        """The comparison with the exact answer at this total charge, made at the first call there that tells."""
+        """The comparison with the exact answer at this charge, made at the first call there that tells."""
         key = (whole, fraction > 0.0)
         if key not in self._checks:
             shift = potentials - self._reference(whole).point.site_potentials
