@@ -3,8 +3,9 @@
 Omega is convex in Q where the electrodes answer one another, so its slope rises with Q, and the charge lies
 between any two whose slopes have different signs. Where levels lie close the slope is nearly straight and
 Newton's method finds the charge. Beside a filled shell of levels it is not: the Fermi level goes through the
-whole gap while Q changes by exponentially little, as k_B T log |Q - Q_filled|. Steps that do not halve the
-slope are therefore made ten times longer until the charge is enclosed, and halve the interval afterwards.
+whole gap while Q changes by exponentially little, as k_B T log |x| with x the distance of Q from the whole
+number that fills the shell. There Newton's steps are those of log |x|, and intervals are halved on its scale.
+Steps that do not halve the slope are made longer and longer until the charge is enclosed.
 """
 
 from __future__ import annotations
@@ -15,12 +16,18 @@ import numpy as np
 LEVEL_TOLERANCE = 1e-6
 #: ... and the last step of the charge, which is taken by linear response, is no longer than this (e)
 CHARGE_TOLERANCE = 1e-6
-#: what lies between the levels of charges that differ by less (e) is a gap
-_RESOLUTION = 1e-15
+#: a shell is filled where the slope rises by more (Hartree/e), which Coulomb repulsion hardly does ...
+HARD = 5.0
+#: ... and where the next whole charge is no further (e)
+_BESIDE = 1e-3
+#: largest growth of the distance from a filled shell in a step of Newton's, as a logarithm
+_LONGEST_LOGARITHM = 7.0
+#: smallest distance (e) from a filled shell; rounding errors of charges, relative
+_SMALLEST, _ROUNDING = 1e-300, 4e-16
 #: first step (e) where the hardness is unknown or the slope does not fall
 _PROBE = 1e-13
-#: growth of steps while the slope does not fall
-_GROWTH = 10.0
+#: growth of steps while the slope does not fall, beside a filled shell and elsewhere
+_GROWTH_BESIDE, _GROWTH = 1e3, 10.0
 #: longest first step (e); later ones are up to twice as long as the one before
 _LONGEST_STEP = 1.0
 #: slopes that differ by more (Hartree/e) tell the hardness between them
@@ -35,11 +42,13 @@ class ChargeFlow:
 
     Attributes:
         hardness: as the slopes found so far tell it.
+        stalled: whether the last slope is more than half of the one before.
     """
 
     def __init__(self, hardness: float) -> None:
         self.hardness = hardness
-        self._low, self._high = (-np.inf, -np.inf), (np.inf, np.inf)
+        self.stalled = False
+        self._low, self._high = -np.inf, np.inf
         self._last: tuple[float, float] | None = None
         self._moved = 0.0
         self._longest = _LONGEST_STEP
@@ -47,43 +56,55 @@ class ChargeFlow:
     @property
     def in_gap(self) -> bool:
         """The slope jumps from one sign to the other: no charge has the level that is asked for."""
-        low, high = self._low[0], self._high[0]
-        return self._enclosed and high - low <= max(_RESOLUTION, 4e-16 * abs(low))
+        if not self._enclosed:
+            return False
+        largest = max(abs(self._low), abs(self._high))
+        return self._high - self._low <= max(2.0 * _SMALLEST, _ROUNDING * largest)
 
     @property
     def _enclosed(self) -> bool:
-        return bool(np.isfinite(self._low[0]) and np.isfinite(self._high[0]))
+        return bool(np.isfinite(self._low) and np.isfinite(self._high))
 
-    def step(self, charge: float, slope: float, certain: bool) -> float:
-        """Change of the charge (e) towards a slope of zero.
+    def next(self, charge: float, slope: float, certain: bool) -> float:
+        """The charge (e) to go on from; itself where nothing better is known.
 
         Args:
             charge: in e.
             slope: there, in Hartree/e.
             certain: whether the slope tells on which side the charge that is sought lies.
         """
-        stalled = self._learn(charge, slope) if certain else False
-        newton = self.expected(slope)
+        self.stalled = self._learn(charge, slope) if certain else False
+        newton = self.newton(charge, slope)
         if abs(slope) <= LEVEL_TOLERANCE:
             return newton
         if self.in_gap:
-            return min(self._low, self._high, key=lambda end: abs(end[1]))[0] - charge
-        low, high = self._low[0], self._high[0]
+            return _whole_within(self._low, self._high)
         if self._enclosed:
-            if low < charge + newton < high and not stalled:
+            if self._low < newton < self._high and not self.stalled:
                 return newton
-            return _middle(low, high) - charge if certain else 0.0
-        if certain and (stalled or newton == 0.0):
-            newton = -float(np.sign(slope)) * max(abs(newton), _PROBE, _GROWTH * abs(self._moved))
-        step = float(np.clip(newton, -self._longest, self._longest))
+            return _middle(self._low, self._high) if certain else charge
+        step = newton - charge
+        if certain and (self.stalled or step == 0.0):
+            growth = _GROWTH_BESIDE if abs(self._moved) < _BESIDE else _GROWTH
+            step = -float(np.sign(slope)) * max(abs(step), _PROBE, growth * abs(self._moved))
+        step = float(np.clip(step, -self._longest, self._longest))
         self._longest = max(self._longest, 2.0 * abs(step))
-        return step if low < charge + step < high else 0.0
+        return charge + step if self._low < charge + step < self._high else charge
 
-    def expected(self, change: float) -> float:
-        """Step of the charge (e) by linear response where the slope has changed by ``change`` (Hartree/e)."""
+    def newton(self, charge: float, slope: float) -> float:
+        """The charge (e) by Newton's method, beside a filled shell for the logarithm of its distance."""
         if not 0.0 < self.hardness < np.inf:
-            return 0.0
-        return float(np.clip(-change / self.hardness, -_LONGEST_STEP, _LONGEST_STEP))
+            return charge
+        step, distance = -slope / self.hardness, _beside(charge)
+        if distance and self.hardness > HARD:
+            ratio = np.clip(step / distance, np.log(_SMALLEST / abs(distance)), _LONGEST_LOGARITHM)
+            return charge - distance + distance * float(np.exp(ratio))
+        return charge + float(np.clip(step, -_LONGEST_STEP, _LONGEST_STEP))
+
+    def offer(self, hardness: float) -> None:
+        """Go on with the hardness (Hartree/e) of new derivatives, unless a shell is filled there."""
+        if 0.0 < hardness < HARD:
+            self.hardness = hardness
 
     def met(self, slope: float, step: float) -> bool:
         """Whether the level is met at the end of ``step`` (e), from a charge with this slope (Hartree/e)."""
@@ -100,17 +121,38 @@ class ChargeFlow:
             stalled = abs(slope) > 0.5 * abs(known)
             if abs(slope - known) > _SECANT and self._moved:
                 secant = (slope - known) / self._moved
+                here, there = _beside(charge), _beside(before)
+                if secant > HARD and here and there and (here > 0.0) == (there > 0.0):
+                    secant = (slope - known) / (np.log(here / there) * here)
                 self.hardness = secant if secant > 0.0 else self.hardness
         self._last = (charge, slope)
-        if slope > 0.0:
-            self._high = min(self._high, (charge, slope))
-        else:
-            self._low = max(self._low, (charge, slope))
+        # the level of a filled shell need not lie between those of its neighbours
+        if charge != round(charge):
+            if slope > 0.0:
+                self._high = min(self._high, charge)
+            else:
+                self._low = max(self._low, charge)
         return stalled
 
 
+def _beside(charge: float) -> float:
+    """Distance (e) from the next whole charge, zero where that is too far to matter."""
+    distance = charge - round(charge)
+    return distance if abs(distance) < _BESIDE else 0.0
+
+
+def _whole_within(low: float, high: float) -> float:
+    """The whole charge between two charges, or else the lower one."""
+    whole = float(round(low))
+    return whole if low <= whole <= high else low
+
+
 def _middle(low: float, high: float) -> float:
-    """Half-way between two charges; on a logarithmic scale where both have the same sign."""
-    if low * high > 0.0:
-        return float(np.copysign(np.sqrt(low * high), low))
-    return 0.5 * (low + high)
+    """Half-way between two charges; in a short interval on the scale of distances from a whole charge."""
+    whole = float(round(0.5 * (low + high)))
+    near, far = sorted((low - whole, high - whole), key=abs)
+    if abs(far) > _BESIDE:
+        return 0.5 * (low + high)
+    same_side = near * np.sign(far) > 0.0
+    size = np.sqrt(abs(near)) * np.sqrt(abs(far)) if same_side else far * far
+    return whole + float(np.copysign(max(size, _SMALLEST), far))

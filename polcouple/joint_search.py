@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from polcouple.backends.base import ChargeBackend, ChargeDerivatives, ChargeResult, Environment, FermiBackend
-from polcouple.charge_flow import ChargeFlow
+from polcouple.charge_flow import HARD, ChargeFlow
 from polcouple.errors import ModelMismatchError
 from polcouple.mutual import MutualResponse
 from polcouple.quasi_newton import Broyden
@@ -91,6 +91,10 @@ class Coupling:
             transfer[:2] = (1.0, -1.0)[: len(transfer)]
         return transfer
 
+    def with_charge(self, charge: float) -> np.ndarray:
+        """(n_electrodes,) total charges at a potential where the first electrode has ``charge`` (e)."""
+        return np.array([charge, self.total_charges.sum() - charge])[: len(self.backends)]
+
     def usable(self, guess: ChargeResult | None) -> CoupledResult | None:
         """The guess, if charges can be started from it."""
         if not isinstance(guess, CoupledResult) or guess.site_potentials is None:
@@ -122,8 +126,7 @@ class JointSearch:
         self._guesses = self._guesses or (None,) * len(coupling.backends)
         self._totals = coupling.total_charges
         if known is not None and coupling.held is not None:
-            flown = known.total_charges[0] - self._totals[0]
-            self._totals = self._totals + flown * coupling.transfer
+            self._totals = coupling.with_charge(float(known.total_charges[0]))
         response = known.response if known and known.iterations <= _STALE_CYCLES else None
         if response is None or response.far_from(self._totals):
             response = self._respond()
@@ -146,23 +149,26 @@ class JointSearch:
             residual = np.concatenate([part.charges for part in solved]) - self._charges
             energy = sum(np.nan if part.energy is None else part.energy for part in solved)
             energy -= 0.5 * float(self._charges @ cross)
-            change, step, slope = self._newton.step(residual), 0.0, 0.0
+            change, totals, step, slope = self._newton.step(residual), self._totals, 0.0, 0.0
             if self._flow is not None:
                 bare, missing = self._slope(solved), float(self._response.pull @ change)
                 slope = bare + missing
-                step = self._flow.step(self._totals[0], slope, abs(missing) <= _CERTAIN * abs(slope))
+                goal = self._flow.next(float(totals[0]), slope, abs(missing) <= _CERTAIN * abs(slope))
+                step, totals = goal - float(totals[0]), coupling.with_charge(goal)
                 change = change + step * self._newton.apply(self._response.fukui)
                 energy += 0.5 * bare * step - self._held * self._totals[0]
             moved = coupling.kernel @ change
             energy += 0.5 * float(residual @ moved)
             error = float(np.abs(change - residual).max())
-            self._charges, self._totals = self._charges + change, self._totals + step * coupling.transfer
+            self._charges, self._totals = self._charges + change, totals
             if self._met(slope, step) and self._unevenness(moved) <= _POTENTIAL_TOLERANCE:
                 return self._result(solved, cycle, energy, self._levels(solved, moved, step), error)
             self._newton.remember(change, residual + step * self._response.fukui)
-            if self._response.far_from(self._totals):
+            if self._response.far_from(self._totals) or self._stuck:
                 self._response = self._respond()
                 self._newton = Broyden(self._response.inverse)
+                if self._flow is not None and self._flow.stalled:
+                    self._flow.offer(self._response.hardness)
         return self._failure(solved, cycle, self._missed(slope, error))
 
     @property
@@ -202,9 +208,15 @@ class JointSearch:
         induced = response.inverse @ (response.kernel @ change)
         if self._flow is None:
             return charges + induced
-        step = self._flow.expected(float(response.fukui @ change + response.pull @ induced))
-        self._totals = self._totals + step * coupling.transfer
-        return charges + induced + step * (response.inverse @ response.fukui)
+        before = float(self._totals[0])
+        goal = self._flow.newton(before, float(response.fukui @ change + response.pull @ induced))
+        self._totals = coupling.with_charge(goal)
+        return charges + induced + (goal - before) * (response.inverse @ response.fukui)
+
+    @property
+    def _stuck(self) -> bool:
+        """Whether the slope does not fall, and derivatives elsewhere may tell more of the hardness."""
+        return self._flow is not None and self._flow.stalled and self._response.hardness > HARD
 
     def _solve_each(self, potentials: np.ndarray) -> tuple[ChargeResult, ...]:
         coupling = self._coupling

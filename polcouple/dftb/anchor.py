@@ -94,25 +94,31 @@ class Anchor:
         self.reference = self.evaluate(potential, electrons, (), 0.0)
 
     def evaluate(
-        self, potential: np.ndarray, electrons: float, near: Sequence[Expansion], tolerance: float
+        self,
+        potential: np.ndarray,
+        electrons: float,
+        near: Sequence[Expansion],
+        tolerance: float,
+        added: float = 0.0,
     ) -> Output:
-        """Populations of ``electrons`` non-interacting electrons in ``potential`` (n_sites,), Hartree.
+        """Populations of non-interacting electrons in ``potential`` (n_sites,), Hartree.
 
-        ``near`` are the expansions of the previous output, or empty; gapped blocks add an error of
-        ``tolerance`` (e) at most.
+        There are ``electrons`` and ``added`` ones (:func:`polcouple.dftb.filling.fermi_filling`). ``near``
+        are the expansions of the previous output, or empty; gapped blocks add an error of ``tolerance`` (e)
+        at most.
         """
         fixed = sum(block.electrons for block in self._gapped)
-        if self._gapped and 0.0 < electrons - fixed < float(degeneracies(self._dense).sum()):
+        if self._gapped and 0.0 < electrons + added - fixed < float(degeneracies(self._dense).sum()):
             sources = near or [block.reference for block in self._gapped]
             expansions = tuple(
                 block.evaluate(potential, source, tolerance)
                 for block, source in zip(self._gapped, sources, strict=True)
             )
-            output = self._fill(self._dense, potential, electrons - fixed, expansions)
+            output = self._fill(self._dense, potential, electrons - fixed, expansions, added)
             margin = _CERTAIN * self._temperature
             if all(block.covers(potential, output.fermi_level, margin) for block in self._gapped):
                 return output
-        return self._fill(self._blocks, potential, electrons, ())
+        return self._fill(self._blocks, potential, electrons, (), added)
 
     def _fill(
         self,
@@ -120,12 +126,13 @@ class Anchor:
         potential: np.ndarray,
         electrons: float,
         expansions: tuple[Expansion, ...],
+        added: float = 0.0,
     ) -> Output:
         """Diagonalise and fill ``blocks``, and add the gapped ones."""
         states = [block.diagonalise(potential) for block in blocks]
         energies = np.concatenate([levels for levels, _ in states])
         holds = degeneracies(blocks)
-        filling = fermi_filling(energies, holds, electrons, self._temperature)
+        filling = fermi_filling(energies, holds, electrons, self._temperature, added)
         filled = holds * filling.occupations
         band = float(filled @ energies) - filling.entropy_energy
         band += sum(expansion.energy for expansion in expansions)

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import entr, expit, log_expit
 
-#: resolution of the number of electrons
+#: whole numbers of the smallest degeneracy are recognised within this (electrons) ...
 _RESOLUTION = 1e-10
+#: ... and a closed shell within rounding errors of the electrons added to it, relative
+_ROUNDING = 4e-16
 #: Newton steps, or bisections, for the Fermi level; a dozen are common
 _MAX_STEPS = 300
 
@@ -39,18 +41,24 @@ class Filling:
 
 
 def fermi_filling(
-    energies: np.ndarray, degeneracies: np.ndarray, electrons: float, temperature: float
+    energies: np.ndarray,
+    degeneracies: np.ndarray,
+    electrons: float,
+    temperature: float,
+    added: float = 0.0,
 ) -> Filling:
-    """Fill levels with ``electrons`` at ``temperature`` (Hartree).
+    """Fill levels with ``electrons`` and ``added`` ones at ``temperature`` (Hartree).
 
     Args:
         energies: (n_levels,) in Hartree.
         degeneracies: (n_levels,) electrons a level can hold (2, times the weight of its k-point).
-        electrons: total number, more than 0 and less than the sum of the degeneracies; a shell that it fills
-            within 1e-10 counts as closed.
+        electrons: with ``added`` more than 0 and less than the sum of the degeneracies; a shell that they
+            fill within 1e-10 counts as closed.
         temperature: k_B T in Hartree, positive.
+        added: electrons, negative for those taken away. They are counted apart, since beside a closed shell
+            1e-16 of them move the Fermi level and would be lost in the sum.
     """
-    below, unpaired = _nearest_closed_shell(energies, degeneracies, electrons)
+    below, unpaired = _nearest_closed_shell(energies, degeneracies, electrons, added)
     # measured from a level beside the Fermi level, so that little is lost where k_B T is small
     origin = float(energies[below].max() if unpaired < 0.0 or below.all() else energies[~below].min())
     distances = (energies - origin) / temperature
@@ -83,20 +91,22 @@ def level_weights(fermi_level: float, energies: np.ndarray, temperature: float) 
 
 
 def _nearest_closed_shell(
-    energies: np.ndarray, degeneracies: np.ndarray, electrons: float
+    energies: np.ndarray, degeneracies: np.ndarray, electrons: float, added: float = 0.0
 ) -> tuple[np.ndarray, float]:
-    """Levels (n_levels,) filled in the closed shell nearest to ``electrons``, and the electrons that remain.
+    """Levels (n_levels,) filled in the closed shell nearest to all electrons, and the electrons that remain.
 
     Negative: electrons that the shell lacks.
     """
     order = np.argsort(energies, kind="stable")
     room = np.concatenate([[0.0], np.cumsum(degeneracies[order])])
-    filled = int(np.argmin(np.abs(electrons - room)))
+    filled = int(np.argmin(np.abs(electrons + added - room)))
     below = np.zeros(len(energies), dtype=bool)
     below[order[:filled]] = True
-    unpaired = electrons - float(room[filled])
-    closed = 0 < filled < len(energies) and abs(unpaired) < _RESOLUTION
-    return below, 0.0 if closed else unpaired
+    unpaired, unit = electrons - float(room[filled]), float(degeneracies.min())
+    whole = round(unpaired / unit) * unit
+    if 0 < filled < len(energies) and abs(unpaired - whole) < _RESOLUTION:
+        unpaired = whole if abs(whole + added) > _ROUNDING * abs(added) else -added
+    return below, unpaired + added
 
 
 def _root(distances: np.ndarray, degeneracies: np.ndarray, below: np.ndarray, unpaired: float) -> float:

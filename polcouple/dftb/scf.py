@@ -166,6 +166,7 @@ class FrozenElectrode:
         """
         electrons = self._electrons(total_charge)
         external = self._external(site_potentials)
+        neutral_electrons = float(self.prepared.neutral.sum())
         gamma, neutral = self.prepared.gamma, self.prepared.neutral
         anchor = self._anchor_for(total_charge)
         populations, previous_step = self._start(anchor, external, total_charge, guess)
@@ -173,7 +174,9 @@ class FrozenElectrode:
         near: Sequence[Expansion] = ()
         for cycle in range(1, max_cycles + 1):
             potential = gamma @ populations - external
-            output = anchor.evaluate(potential, electrons, near, _GAPPED_SHARE * accuracy)
+            output = anchor.evaluate(
+                potential, neutral_electrons, near, _GAPPED_SHARE * accuracy, added=-total_charge
+            )
             near = output.expansions
             residual = output.populations - populations
             step = broyden.step(residual)
@@ -272,9 +275,8 @@ class FrozenElectrode:
         """All levels at ``potential`` as the reference states of new blocks."""
         blocks = [block.rotated(potential) for block in self.prepared.blocks]
         energies = np.concatenate([block.energies for block in blocks])
-        filling = fermi_filling(
-            energies, degeneracies(blocks), self._electrons(total_charge), self.temperature
-        )
+        neutral = float(self.prepared.neutral.sum())
+        filling = fermi_filling(energies, degeneracies(blocks), neutral, self.temperature, -total_charge)
         return blocks, filling
 
     def _anchor_for(self, total_charge: float) -> Anchor:
