@@ -13,7 +13,7 @@ import numpy as np
 
 from polcouple.backends.base import ChargeResult, checked_solve
 from polcouple.case import Case, read_case
-from polcouple.command import log
+from polcouple.command import Warned, log
 from polcouple.errors import InputError
 from polcouple.options import add_backend_arguments, backend_from_arguments
 from polcouple.structure_guard import StructureGuard
@@ -43,12 +43,14 @@ def run(args: argparse.Namespace) -> int:
     n_electrode = len(case.electrode)
     surroundings = Surroundings(case)
     results: list[ChargeResult] = []
+    warned = Warned()
     seconds = []
     for number, positions in enumerate(track(frames, description=args.backend)):
         start = time.perf_counter()
         environment = surroundings.environment(positions)
         guess = results[-1] if results else None
         result = checked_solve(backend, environment, n_electrode, case.total_charge, guess, f"frame {number}")
+        warned.log(result.warnings)
         results.append(result)
         seconds.append(time.perf_counter() - start)
     levels = [np.nan if r.fermi_level is None else r.fermi_level * HARTREE_TO_EV for r in results]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 
 from polcouple.errors import PolcoupleError
@@ -48,6 +49,21 @@ def guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace, 
 
 def _stop(number: int, frame: FrameType | None) -> None:
     raise _StoppedError(number)
+
+
+class Warned:
+    """Prints warnings, those that differ in their numbers alone once."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def log(self, warnings: Iterable[str]) -> None:
+        """Print those that are new."""
+        for warning in warnings:
+            kind = re.sub(r"\d[\d.e+-]*", "0", warning)
+            if kind not in self._seen:
+                self._seen.add(kind)
+                log(f"warning: {warning}")
 
 
 def log(message: str) -> None:

@@ -45,7 +45,9 @@ def create_electrodes(case: Case, name: str, settings: Mapping[str, Any] | None 
         InputError: unknown backend or setting, or a backend without a Fermi level where a potential is held.
     """
     if len(case.electrodes) == 1 and case.system.potential is None and case.slab_field is None:
-        return create_backend(name, case.electrode, case.electrolyte, settings, case.directory)
+        return create_backend(
+            name, case.electrode, case.electrolyte, settings, case.directory, case.system.backends
+        )
     return create_coupled(case, name, settings)
 
 
@@ -56,7 +58,7 @@ def create_coupled(case: Case, name: str, settings: Mapping[str, Any] | None = N
         InputError: as :func:`create_electrodes`.
     """
     backends = [
-        create_backend(name, electrode, case.electrolyte, settings, case.directory)
+        create_backend(name, electrode, case.electrolyte, settings, case.directory, case.system.backends)
         for electrode in case.electrodes
     ]
     return CoupledElectrodes(case, backends, name)

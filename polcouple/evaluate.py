@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, create_backend
-from polcouple.command import log
+from polcouple.command import Warned, log
 from polcouple.errors import InputError
 from polcouple.nn.binning import Binning
 from polcouple.nn.dataset import Dataset, label_name
@@ -151,11 +151,13 @@ def backend_results(
     frames = dataset.frames()
     positions = np.full((len(dataset.electrolyte), 3), np.nan)
     found = []
+    warned = Warned()
     for frame in indices:
         positions[dataset.electrolyte.ion_indices] = frames.ion_positions[frame]
         environment = Environment(dataset.electrolyte, positions, frames.site_potentials[frame])
         result = backend.solve(environment, total_charge)
         if not result.converged:
             raise InputError(f"{dataset.path}: {name} did not converge on frame {frame}")
+        warned.log(f"{name}: {warning}" for warning in result.warnings)
         found.append(result)
     return found

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, create_backend
-from polcouple.command import log
+from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, backend_options, create_backend
+from polcouple.command import Warned, log
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import InputError
 from polcouple.nn.dataset import CONVERGED, PENDING, Dataset, label_name
@@ -68,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
             redo_unconverged=args.redo_unconverged,
             progress=lambda done, everything: bar.update(task, completed=done, total=everything),
         )
+    Warned().log(summary.warnings)
     log(f"{summary.labelled} frames labelled, {summary.done_before} done before")
     if summary.unconverged:
         log(f"{summary.unconverged} frames did not converge; --redo-unconverged tries them again")
@@ -79,12 +81,16 @@ def run(args: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class LabelSummary:
-    """Counts of one call: labelled now, done before, not converged, and frames whose worker died."""
+    """Counts of one call: labelled now, done before, not converged, and frames whose worker died.
+
+    ``warnings`` are what the backend warned of, each line once.
+    """
 
     labelled: int
     done_before: int
     unconverged: int
     lost: tuple[int, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,9 +103,18 @@ class _System:
     settings: Mapping[str, Any]
     directory: Path
 
-    @property
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """What decides the labels of a frame."""
+        options = backend_options(self.backend, self.settings).in_directory(self.directory)
+        return options.identity(self.electrode.symbols)
+
+    @cached_property
     def key(self) -> str:
-        return json.dumps([self.backend, self.electrode.fingerprint(), self.settings], default=str)
+        """Of the backend in a worker, which may outlive this call and serve others."""
+        electrolyte = (self.electrolyte.symbols, self.electrolyte.charges, self.electrolyte.ion_indices)
+        parts = (self.backend, self.electrode.fingerprint(), *map(list, electrolyte), self.settings)
+        return json.dumps([*parts, str(self.directory), self.identity], default=str)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +149,8 @@ def label_dataset(
         redo_unconverged: try frames again that did not converge before.
 
     Raises:
-        InputError: no dataset, unknown backend or setting, positions that were not stored.
+        InputError: no dataset, unknown backend or setting, positions that were not stored, or frames that
+            were labelled with other settings.
         PolcoupleError: whatever a backend raises for all frames alike, such as a program that is missing.
     """
     dataset = Dataset(path)
@@ -143,9 +159,11 @@ def label_dataset(
         raise InputError(
             f"{dataset.path}: {backend} needs all positions, which were not stored when sampling"
         )
+    for charge in total_charges:
+        dataset.require_settings(backend, charge, system.identity)
     _backend(system)
     tasks = [t for charge in total_charges for t in _tasks(dataset, backend, charge, redo_unconverged)]
-    writer = _Writer(dataset, backend)
+    writer = _Writer(dataset, backend, system.identity)
     everything = len(dataset) * len(total_charges)
     done_before = everything - len(tasks)
     lost: list[int] = []
@@ -160,7 +178,7 @@ def label_dataset(
                     progress(done_before + writer.count, everything)
         finally:
             writer.flush()
-    return LabelSummary(writer.count, done_before, writer.unconverged, tuple(lost))
+    return LabelSummary(writer.count, done_before, writer.unconverged, tuple(lost), tuple(writer.warnings))
 
 
 def _tasks(dataset: Dataset, backend: str, total_charge: float, redo: bool) -> list[_Task]:
@@ -199,7 +217,13 @@ def _solve(system: _System, task: _Task) -> ChargeResult:
     environment = Environment(system.electrolyte, task.positions, task.site_potentials)
     result = _backend(system).solve(environment, task.total_charge)
     return ChargeResult(
-        result.charges, None, result.energy, result.fermi_level, result.converged, result.iterations
+        result.charges,
+        None,
+        result.energy,
+        result.fermi_level,
+        result.converged,
+        result.iterations,
+        warnings=result.warnings,
     )
 
 
@@ -283,9 +307,12 @@ def _executors(workers: int, scheduler: str | None) -> Iterator[tuple[Callable[[
 class _Writer:
     """Collects results and writes them to the dataset every few seconds."""
 
-    def __init__(self, dataset: Dataset, backend: str) -> None:
+    def __init__(self, dataset: Dataset, backend: str, settings: Mapping[str, str]) -> None:
         self._dataset = dataset
         self._backend = backend
+        self._settings = settings
+        #: in the order of their first frames
+        self.warnings: dict[str, None] = {}
         self._kept: list[tuple[_Task, ChargeResult]] = []
         self._written_at = time.monotonic()
         self.count = self.unconverged = 0
@@ -294,6 +321,7 @@ class _Writer:
         self._kept.append((task, result))
         self.count += 1
         self.unconverged += not result.converged
+        self.warnings |= dict.fromkeys(result.warnings)
         if time.monotonic() - self._written_at > _WRITE_EVERY_S:
             self.flush()
 
@@ -308,6 +336,7 @@ class _Writer:
                 np.array([np.nan if r.energy is None else r.energy for _, r in part]),
                 np.array([np.nan if r.fermi_level is None else r.fermi_level for _, r in part]),
                 np.array([result.converged for _, result in part]),
+                self._settings,
             )
         self._kept.clear()
         self._written_at = time.monotonic()

@@ -12,12 +12,13 @@ import yaml
 
 from polcouple.backends.base import ChargeBackend, backend_names
 from polcouple.case import Case
+from polcouple.dftb.parameter_sets import find_slako
 from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError
 
 
 def add_backend_arguments(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """``--backend NAME`` (required unless there is a default), ``--set KEY=VALUE`` and ``--slako DIR``."""
+    """``--backend NAME`` (required unless there is a default), ``--set KEY=VALUE`` and ``--slako SET``."""
     parser.add_argument(
         "--backend",
         required=default is None,
@@ -35,7 +36,10 @@ def add_backend_arguments(parser: argparse.ArgumentParser, default: str | None =
         " paths from here",
     )
     parser.add_argument(
-        "--slako", metavar="DIR", help="directory of .skf files for the dftb, response and dftbplus backends"
+        "--slako",
+        metavar="SET",
+        help="name of an installed parameter set, or directory of .skf files, for the dftb, response and"
+        " dftbplus backends",
     )
 
 
@@ -71,12 +75,21 @@ def given_settings(args: argparse.Namespace) -> dict[str, Any]:
     """The backend's settings on the command line alone.
 
     Raises:
-        InputError: a ``--set`` that is not KEY=VALUE.
+        InputError: a ``--set`` that is not KEY=VALUE, or a parameter set that is not installed.
     """
     settings = _parse_settings(args.settings)
     if args.slako:
-        settings["slako"] = str(Path(args.slako).resolve())
+        settings["slako"] = given_slako(args.slako)
     return settings
+
+
+def given_slako(text: str) -> str:
+    """The directory of .skf files that ``--slako`` names, a set or a path from here.
+
+    Raises:
+        InputError: there is no such set or folder.
+    """
+    return str(find_slako(text, Path.cwd()).resolve())
 
 
 def parse_backend(text: str) -> tuple[str, dict[str, Any]]:
@@ -103,7 +116,7 @@ def forwarded_arguments(args: argparse.Namespace) -> list[str]:
         words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
     for option, value in (("--slako", args.slako), ("--threads", args.threads), ("--refresh", args.refresh)):
         if value is not None:
-            words += [option, str(Path(value).resolve() if option == "--slako" else value)]
+            words += [option, given_slako(value) if option == "--slako" else str(value)]
     return words
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from polcouple.backends.base import parse_options
 from polcouple.backends.dftb import Options as DftbOptions
-from polcouple.command import log
+from polcouple.command import Warned, log
 from polcouple.dftb.shells import bracketed
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
@@ -25,6 +25,7 @@ from polcouple.nn.response_training import ResponseOptions, Trained, train_respo
 from polcouple.nn.symmetry import lattice_symmetries
 from polcouple.nn.training import ClassifierOptions, Progress, train_classifier
 from polcouple.option_arguments import add_option_arguments, options_from_arguments
+from polcouple.options import given_slako
 
 #: how far nodes beside a filled shell may lie outside the charges of the labels (e)
 _BEYOND = 0.2
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         what = "which labels, BACKEND@CHARGE" if kind == "classifier" else "whose labels: a backend (dftb)"
         command.add_argument("--labels", metavar="NAME", help=what)
         if kind == "response":
-            command.add_argument("--slako", type=Path, metavar="DIR", help=".skf files for the prior")
+            command.add_argument("--slako", metavar="SET", help="parameter set for the prior, or directory")
         add_option_arguments(command, options)
 
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             options = options_from_arguments(args, ClassifierOptions)
             rows = train_classifier(args.dataset, args.output, options, labels=args.labels, progress=progress)
         else:
-            settings = {"slako": args.slako} if args.slako else {}
+            settings = {"slako": given_slako(args.slako)} if args.slako else {}
             trained = train_response_net(
                 args.dataset,
                 args.output,
@@ -102,7 +103,8 @@ def train_response_net(
     assert isinstance(settings, DftbOptions)
     prior = linear_response_prior(opened.electrode, charges, settings)
     origin = "linear response of SCC-DFTB at zero site potentials"
-    origin += f" ({settings.slako.name}, {settings.temperature_kelvin:g} K, k-points {settings.k_points})."
+    name = settings.slako_directory.name
+    origin += f" ({name}, {settings.temperature_kelvin:g} K, k-points {settings.k_points})."
     return train_response(
         opened, model_directory, prior, labels, options, prior_origin=origin, progress=progress
     )
@@ -119,6 +121,7 @@ def linear_response_prior(electrode: Electrode, total_charges: list[float], opti
         ConvergenceError: the electrode has no self-consistent state there.
     """
     dftb = options.frozen_electrode(electrode)
+    Warned().log(dftb.warnings)
     low, high = min(total_charges), max(total_charges)
     whole = {float(charge) for charge in range(math.ceil(low), math.floor(high) + 1)}
     nodes = sorted({*total_charges, *whole})

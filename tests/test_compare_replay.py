@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from polcouple.compare.models import Backends, common_binning, parse_models
 from polcouple.compare.replay import Replay, replay
 from polcouple.compare.replay_section import metrics, replay_section
 from polcouple.compare.sheet_map import SheetRaster, thresholded
+from polcouple.dftb.skf import DEFAULT_SLAKO
 from polcouple.errors import InputError
 from polcouple.ipi_input import read_xml
 from polcouple.nn.binning import Binning
@@ -114,6 +116,27 @@ def test_what_is_known_is_not_computed_again(replayed, small_case, frames, store
             parse_models(["response:warn_error=1"], small_case),
             store,
         )
+
+
+def test_changed_parameters_and_fallbacks_are_another_model(small_directory):
+    """What decides the charges of a model that is kept on disk, beside its own settings."""
+    shutil.copytree(DEFAULT_SLAKO, small_directory / "mine")
+    system = small_directory / "system.yaml"
+    text, seen = system.read_text(), []
+    for backends in (
+        "{dftb: {slako: ./mine}}",
+        "{dftb: {slako: ./mine}, nn: {fallback: dftb}}",
+        "{dftb: {slako: ./mine, temperature_kelvin: 500}, nn: {fallback: dftb}}",
+    ):
+        system.write_text(f"{text}\nbackends: {backends}\n")
+        case = read_case(small_directory)
+        seen += [model.identity(case) for model in parse_models(["dftb", "nn"], case)]
+    skf = small_directory / "mine" / "C-C.skf"
+    skf.write_text(skf.read_text().replace("0.3647 ", "0.3648 "))
+    seen += [model.identity(case) for model in parse_models(["dftb", "nn"], case)]
+    dftb, nn = seen[::2], seen[1::2]
+    assert dftb[0] == dftb[1] and len(set(dftb)) == 3
+    assert len(set(nn)) == 4
 
 
 def test_interrupted_replay_goes_on(small_case, frames, tmp_path, monkeypatch):

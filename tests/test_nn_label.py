@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -10,6 +11,7 @@ from nn_cases import electrolyte, frames, labelled_dataset, sheet
 
 from polcouple import evaluate, label
 from polcouple.backends.base import ChargeResult
+from polcouple.dftb.skf import DEFAULT_SLAKO
 from polcouple.errors import InputError
 from polcouple.nn.dataset import CONVERGED, Dataset
 
@@ -33,6 +35,25 @@ def test_every_frame_is_labelled_once(dataset):
     dataset.append(frames(sheet(), 2, seed=1))
     second = label.label_dataset(dataset.path, "fixed", [-1.0])
     assert second.labelled == 2 and second.done_before == 6
+
+
+def test_labels_are_not_mixed_with_others(dataset, tmp_path, own_cache):
+    """Those of other settings, of other parameters at the same place, or of nearly the same charge."""
+    slako = tmp_path / "mine"
+    shutil.copytree(DEFAULT_SLAKO, slako)
+    settings = {"slako": str(slako), "temperature_kelvin": 3000.0}
+    label.label_dataset(dataset.path, "dftb", [-0.1234567], settings)
+    dataset.append(frames(sheet(), 1, seed=1))
+    again = label.label_dataset(dataset.path, "dftb", [-0.1234567 + 1e-12], settings | {"max_cycles": 50})
+    assert (again.labelled, again.done_before) == (1, 6)
+    with pytest.raises(InputError, match=r"made with temperature_kelvin 3000\.0, not 2000\.0"):
+        label.label_dataset(dataset.path, "dftb", [-0.1234567], settings | {"temperature_kelvin": 2000.0})
+    with pytest.raises(InputError, match=r"labels dftb@-0\.123457 are of -0\.1234567 e, not -0\.1234568 e"):
+        label.label_dataset(dataset.path, "dftb", [-0.1234568], settings)
+    lines = (slako / "C-C.skf").read_text().splitlines()
+    (slako / "C-C.skf").write_text("\n".join([lines[0], lines[1].replace("0.3647", "0.3"), *lines[2:]]))
+    with pytest.raises(InputError, match=r"made with C-C\.skf"):
+        label.label_dataset(dataset.path, "dftb", [-0.1234567], settings)
 
 
 def test_mistakes_are_refused_before_any_work(dataset):

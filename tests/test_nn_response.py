@@ -1,11 +1,15 @@
 """The response net: its charges are the derivative of its energy, sum to Q, and respect the lattice."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from capacitor_cases import capacitor, noise, seen
 from nn_cases import electrolyte, frames, labelled_dataset, prior, sheet
 
 from polcouple.backends.base import Environment, create_backend
+from polcouple.dftb.skf import DEFAULT_SLAKO
 from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError, ModelMismatchError
 from polcouple.nn.correction import pair_orbits
@@ -179,6 +183,32 @@ def test_fallback_answers_and_is_remembered_where_the_committee_disagrees(traine
     np.testing.assert_array_equal(dataset.frames().site_potentials, wild[None])
     np.testing.assert_array_equal(dataset.complete_labels("fixed", -1.0).charges, result.charges[None])
     create_backend("nn", electrode, electrolyte(), settings)  # goes on with the dataset
+
+
+def test_the_fallback_has_the_settings_of_the_case(trained, own_cache, tmp_path):
+    """Its own in system.yaml, with relative paths from the case, and those given with the net over them."""
+    shutil.copytree(DEFAULT_SLAKO, tmp_path / "mine")
+    hot = {"temperature_kelvin": 20000.0, "slako": "./mine"}
+    case = replace(capacitor(12.0, 40.0, charges=(-1.0, -1.0), backends={"dftb": hot}), directory=tmp_path)
+    wild = seen(case, noise(case, 0.3))
+    found = {
+        given: create_electrodes(
+            case, "nn", {"model": str(trained), "fallback": "dftb", "fallback_settings": dict(given)}
+        ).solve(wild, -2.0)
+        for given in ((), (("temperature_kelvin", 15000.0),))
+    }
+    for given, result in found.items():
+        expected = create_electrodes(case, "dftb", hot | dict(given)).solve(wild, -2.0)
+        assert any("dftb was asked" in warning for warning in result.warnings)
+        np.testing.assert_allclose(result.charges, expected.charges, atol=2e-6)
+    first, second = found.values()
+    assert np.abs(first.charges - second.charges).max() > 1e-3
+    with pytest.raises(InputError, match="unknown key 'acuracy'"):
+        create_electrodes(
+            case, "nn", {"model": str(trained), "fallback": "dftb", "fallback_settings": {"acuracy": 1.0}}
+        )
+    with pytest.raises(InputError, match="fallback_settings without fallback"):
+        create_electrodes(case, "nn", {"model": str(trained), "fallback_settings": hot})
 
 
 def test_total_charges_outside_the_training_are_refused(net):

@@ -14,13 +14,14 @@ so that the classical Coulomb force exerted by the charges q is the exact force 
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -28,6 +29,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 import polcouple.backends
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ConvergenceError, InputError, nearest
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 #: a backend whose charges miss the total charge by more than this is at fault (e)
 _SUM_TOLERANCE = 1e-8
@@ -108,9 +112,39 @@ class ChargeDerivatives:
 
 
 class BackendOptions(BaseModel):
-    """Base of a backend's settings: unknown keys are refused, values are not changed afterwards."""
+    """Base of a backend's settings: unknown keys are refused, values are not changed afterwards.
+
+    Attributes:
+        incidental: settings that tell how to compute, not what; and paths of :meth:`files`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    incidental: ClassVar[frozenset[str]] = frozenset()
+
+    def in_directory(self, directory: Path) -> Self:
+        """The same settings with relative paths (options that are a :class:`Path`) taken from ``directory``.
+
+        Raises:
+            InputError: a setting names something that does not exist.
+        """
+        paths = {name: value for name, value in self if isinstance(value, Path)}
+        return self.model_copy(update={name: directory / path for name, path in paths.items()})
+
+    def with_others(self, others: Mapping[str, Mapping[str, Any]]) -> Self:
+        """The same settings where ``others``, backends that it may ask, have these, by name."""
+        return self
+
+    def files(self, symbols: Iterable[str]) -> tuple[Path, ...]:
+        """Files of which the content decides the charges of an electrode of these elements."""
+        return ()
+
+    def identity(self, symbols: Iterable[str]) -> dict[str, str]:
+        """All that decides the charges of an electrode of these elements: settings and digests of files."""
+        settings = {name: str(value) for name, value in self if name not in self.incidental}
+        digests = {path.name: hashlib.sha256() for path in self.files(symbols)}
+        for path in self.files(symbols):
+            digests[path.name].update(path.read_bytes() if path.is_file() else b"")
+        return settings | {name: digest.hexdigest() for name, digest in digests.items()}
 
 
 class ChargeBackend(Protocol):
@@ -226,21 +260,18 @@ def create_backend(
     electrolyte: Electrolyte,
     settings: Mapping[str, Any] | None = None,
     case_directory: Path = Path(),
+    others: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> ChargeBackend:
     """Create the backend ``name`` with its validated settings.
 
     Relative paths in the settings (options typed as :class:`pathlib.Path`) are taken from
-    ``case_directory``.
+    ``case_directory``. ``others`` are the case's settings of all backends, by name, for one that asks
+    another.
 
     Raises:
         InputError: unknown backend, unknown or invalid setting.
     """
-    options = backend_options(name, settings or {})
-    updates = {
-        field: case_directory / value
-        for field, value in options
-        if isinstance(value, Path) and not value.is_absolute()
-    }
+    options = backend_options(name, settings or {}).with_others(others or {}).in_directory(case_directory)
     module = importlib.import_module(f"polcouple.backends.{name}")
-    backend: ChargeBackend = module.Backend(electrode, electrolyte, options.model_copy(update=updates))
+    backend: ChargeBackend = module.Backend(electrode, electrolyte, options)
     return backend

@@ -2,25 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from polcouple.backends.base import BackendOptions, ChargeDerivatives, ChargeResult, Environment
 from polcouple.dftb.arrays import ArrayLibrary
 from polcouple.dftb.cache import default_cache_directory
+from polcouple.dftb.parameter_sets import find_slako
 from polcouple.dftb.scf import FrozenElectrode, Guess, Solution
-from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
+from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters, skf_paths
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.units import KELVIN_TO_HARTREE
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-class HamiltonianOptions(BackendOptions):
+
+class SlakoOptions(BackendOptions):
+    """Where the Slater-Koster files are."""
+
+    incidental: ClassVar[frozenset[str]] = frozenset({"slako"})
+    slako: Path | str = Field(
+        DEFAULT_SLAKO,
+        description="name of an installed parameter set, or a path with a slash in it (./mine) to a directory"
+        " of A-B.skf files; default: mio-1-1, C and H",
+    )
+
+    @field_validator("slako")
+    @classmethod
+    def _path_or_name(cls, value: Path | str) -> Path | str:
+        return Path(value) if isinstance(value, str) and "/" in value else value
+
+    @property
+    def slako_directory(self) -> Path:
+        """The directory that ``slako`` names; from the working directory if it is a relative path.
+
+        Raises:
+            InputError: there is no such set.
+        """
+        return find_slako(self.slako, Path())
+
+    def in_directory(self, directory: Path) -> Self:
+        """See :meth:`BackendOptions.in_directory`."""
+        return super().in_directory(directory).model_copy(update={"slako": find_slako(self.slako, directory)})
+
+    def files(self, symbols: Iterable[str]) -> tuple[Path, ...]:
+        """See :meth:`BackendOptions.files`; the .skf files of the elements."""
+        return tuple(skf_paths(self.slako_directory, symbols).values())
+
+
+class HamiltonianOptions(SlakoOptions):
     """What defines the electronic problem."""
 
-    slako: Path = Field(DEFAULT_SLAKO, description="directory of A-B.skf files; default: mio-1-1, C and H")
+    incidental: ClassVar[frozenset[str]] = SlakoOptions.incidental | {"cache_directory", "array_library"}
     temperature_kelvin: float = Field(300.0, gt=0.0, description="electronic temperature")
     k_points: tuple[int, int, int] = Field((1, 1, 1), description="Monkhorst-Pack mesh")
     shell_resolved: bool = Field(False, description="a charge fluctuation and a Hubbard U for every shell")
@@ -40,7 +79,7 @@ class HamiltonianOptions(BackendOptions):
         """
         return FrozenElectrode(
             electrode,
-            load_parameters(self.slako, electrode.symbols),
+            load_parameters(self.slako_directory, electrode.symbols),
             self.temperature_kelvin * KELVIN_TO_HARTREE,
             self.k_points,
             self.shell_resolved,
@@ -52,6 +91,7 @@ class HamiltonianOptions(BackendOptions):
 class Options(HamiltonianOptions):
     """Settings of the self-consistent calculation."""
 
+    incidental: ClassVar[frozenset[str]] = HamiltonianOptions.incidental | {"max_cycles"}
     accuracy: float = Field(1e-6, ge=1e-11, le=1e-2, description="largest error of a charge, e")
     max_cycles: int = Field(100, ge=1, description="cycles after which a calculation counts as not converged")
 
@@ -93,7 +133,7 @@ class Backend:
             converged=solution.converged,
             iterations=solution.cycles,
             residual=solution.residual,
-            warnings=() if solution.converged else (failure,),
+            warnings=self.frozen_electrode.warnings + (() if solution.converged else (failure,)),
             solution=solution if solution.converged else None,
         )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from polcouple.backends.base import BackendOptions, ChargeResult, Environment
-from polcouple.dftb.skf import DEFAULT_SLAKO
+from polcouple.backends.base import ChargeResult, Environment
+from polcouple.backends.dftb import SlakoOptions
 from polcouple.dftbplus.errors import DftbPlusError, NotConvergedError
 from polcouple.dftbplus.input import InputWriter, Method
 from polcouple.dftbplus.library import LibraryRunner
@@ -23,15 +23,23 @@ from polcouple.electrode import Electrode, Electrolyte
 _LARGEST_EXCESS = 1e-6
 
 
-class Options(BackendOptions):
+class Options(SlakoOptions):
     """Settings of DFTB+."""
 
+    incidental: ClassVar[frozenset[str]] = SlakoOptions.incidental | {
+        "command",
+        "library",
+        "max_cycles",
+        "threads",
+        "timeout_seconds",
+        "work_directory",
+        "keep_files",
+    }
     command: str = Field("dftb+", description="how to start the program, for example 'mpirun -n 4 dftb+'")
     interface: Literal["files", "library"] = Field(
         "files", description="the program, or the Python interface of libdftbplus"
     )
     library: Path | None = Field(None, description="libdftbplus, where its Python package does not find it")
-    slako: Path = Field(DEFAULT_SLAKO, description="directory of A-B.skf files; default: mio-1-1, C and H")
     temperature_kelvin: float = Field(300.0, gt=0.0, description="electronic temperature")
     k_points: tuple[int, int, int] = Field((1, 1, 1), description="Monkhorst-Pack mesh")
     shell_resolved: bool = Field(False, description="a charge fluctuation and a Hubbard U for every shell")
@@ -60,7 +68,7 @@ class Backend:
         self._n = len(electrode)
         self._options = options
         method = Method(
-            options.slako,
+            options.slako_directory,
             options.temperature_kelvin,
             options.k_points,
             options.shell_resolved,
@@ -108,7 +116,7 @@ class Backend:
             output.fermi_level,
             iterations=output.cycles,
             residual=output.residual,
-            warnings=warnings,
+            warnings=self._writer.warnings + warnings,
         )
 
     def _solve_in_library(
@@ -117,7 +125,9 @@ class Backend:
         potentials = environment.site_potentials
         charges, energy = library.solve(potentials, total_charge)
         charges = self._balanced(charges, total_charge)
-        return ChargeResult(charges, potentials, energy, residual=self._options.scc_tolerance)
+        return ChargeResult(
+            charges, potentials, energy, residual=self._options.scc_tolerance, warnings=self._writer.warnings
+        )
 
     def _run(self, environment: Environment, total_charge: float, initial: np.ndarray | None) -> Output:
         """One calculation in a directory of its own, which stays if it fails."""

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from polcouple.backends.base import (
     BackendOptions,
     ChargeDerivatives,
     ChargeResult,
     Environment,
+    backend_options,
     create_backend,
 )
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ModelMismatchError
 from polcouple.nn.classifier import Classifier
 from polcouple.nn.dataset import Dataset, Frames
-from polcouple.nn.model_files import find_model
+from polcouple.nn.model_files import DESCRIPTION, find_model, shipped_models
 from polcouple.nn.models import default_model, load_model
 from polcouple.nn.response_net import ResponseNet
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 #: a classifier's deficit spread over the atoms is worth a warning beyond this (e per atom): half a bin
 _LARGE_DEFICIT = 0.0035
@@ -32,6 +38,7 @@ _LARGE_DISAGREEMENT = 2.0
 class Options(BackendOptions):
     """Settings of the backend."""
 
+    incidental: ClassVar[frozenset[str]] = frozenset({"model", "fallback_dataset", "fallback_settings"})
     model: Path | str | None = Field(
         None,
         description="name of a shipped model, or a path with a slash in it (./mine) to a model's directory; "
@@ -42,6 +49,9 @@ class Options(BackendOptions):
         None,
         description="backend to ask instead where a response net's committee disagrees: dftb or dftbplus",
     )
+    fallback_settings: dict[str, Any] = Field(
+        default_factory=dict, description="settings of that backend, over the case's settings for it"
+    )
     fallback_dataset: Path | None = Field(
         None, description="dataset that such frames and their labels are added to, to train on later"
     )
@@ -50,6 +60,46 @@ class Options(BackendOptions):
     @classmethod
     def _path_or_name(cls, value: Path | str | None) -> Path | str | None:
         return Path(value) if isinstance(value, str) and "/" in value else value
+
+    @model_validator(mode="after")
+    def _settings_of_a_fallback(self) -> Self:
+        if self.fallback is None and self.fallback_settings:
+            raise ValueError("fallback_settings without fallback: name the backend that they are for")
+        return self
+
+    def with_others(self, others: Mapping[str, Mapping[str, Any]]) -> Self:
+        """See :meth:`BackendOptions.with_others`; the case's settings of the fallback."""
+        if self.fallback is None:
+            return self
+        settings = {**others.get(self.fallback, {}), **self.fallback_settings}
+        return self.model_copy(update={"fallback_settings": settings})
+
+    def in_directory(self, directory: Path) -> Self:
+        """See :meth:`BackendOptions.in_directory`; those of the fallback, too."""
+        absolute = super().in_directory(directory)
+        if self.fallback is None:
+            return absolute
+        settings = self.fallback_options().in_directory(directory).model_dump(exclude_unset=True)
+        return absolute.model_copy(update={"fallback_settings": settings})
+
+    def files(self, symbols: Iterable[str]) -> tuple[Path, ...]:
+        """See :meth:`BackendOptions.files`; the networks' descriptions, which hold digests of the weights."""
+        models = shipped_models().values() if self.model is None else [find_model(self.model)]
+        return tuple(model / DESCRIPTION for model in models)
+
+    def identity(self, symbols: Iterable[str]) -> dict[str, str]:
+        """See :meth:`BackendOptions.identity`; that of the fallback, too."""
+        other = {} if self.fallback is None else self.fallback_options().identity(symbols)
+        return super().identity(symbols) | {f"fallback {name}": value for name, value in other.items()}
+
+    def fallback_options(self) -> BackendOptions:
+        """The validated settings of the fallback.
+
+        Raises:
+            InputError: unknown backend, unknown or invalid setting.
+        """
+        assert self.fallback is not None
+        return backend_options(self.fallback, self.fallback_settings)
 
 
 class Backend:
@@ -77,7 +127,7 @@ class Backend:
         else:
             fallback = None
             if options.fallback is not None:
-                fallback = _Fallback(options.fallback, electrode, electrolyte, options.fallback_dataset)
+                fallback = _Fallback(options, electrode, electrolyte)
             self._solver = _ResponseSolver(model, fallback)
         self.conservative = isinstance(model, ResponseNet) and options.fallback is None
 
@@ -138,12 +188,13 @@ class _ResponseSolver:
 class _Fallback:
     """Another backend for what the network does not know, and a dataset to remember its answers."""
 
-    def __init__(
-        self, name: str, electrode: Electrode, electrolyte: Electrolyte, dataset: Path | None
-    ) -> None:
-        self._name = name
-        self._backend = create_backend(name, electrode, electrolyte)
+    def __init__(self, options: Options, electrode: Electrode, electrolyte: Electrolyte) -> None:
+        assert options.fallback is not None
+        self._name = name = options.fallback
+        self._backend = create_backend(name, electrode, electrolyte, options.fallback_settings)
+        dataset = options.fallback_dataset
         self._ions = electrolyte.ion_indices
+        self._settings = options.fallback_options().identity(electrode.symbols)
         self._dataset: Dataset | None = None
         if dataset is not None:
             origin = f"frames on which a response net's committee disagreed, labels by {name}"
@@ -152,6 +203,9 @@ class _Fallback:
                 Dataset(dataset) if exists else Dataset.create(dataset, electrode, electrolyte, origin=origin)
             )
             self._dataset.require_system(electrode, electrolyte)
+            for backend, total_charge in self._dataset.label_sets():
+                if backend == name:
+                    self._dataset.require_settings(name, total_charge, self._settings)
 
     def solve(self, environment: Environment, total_charge: float, reason: tuple[str, ...]) -> ChargeResult:
         result = self._backend.solve(environment, total_charge)
@@ -176,6 +230,7 @@ class _Fallback:
             np.array([np.nan if result.energy is None else result.energy]),
             np.array([np.nan if result.fermi_level is None else result.fermi_level]),
             np.array([True]),
+            self._settings,
         )
 
 

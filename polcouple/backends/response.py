@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -40,6 +41,7 @@ _TELLING = 1e-5
 class Options(HamiltonianOptions):
     """Settings of the reference calculation and of its renewal."""
 
+    incidental: ClassVar[frozenset[str]] = HamiltonianOptions.incidental | {"warn_error"}
     reanchor_every: int = Field(
         0, ge=0, description="solve exactly, and expand about that point, every so many refreshes; 0: never"
     )
@@ -111,7 +113,7 @@ class Backend:
             energy=expanded.energy,
             fermi_level=expanded.fermi_level,
             residual=error,
-            warnings=self._drift(distance, error, check),
+            warnings=self.frozen_electrode.warnings + self._drift(distance, error, check),
         )
 
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:

@@ -21,6 +21,7 @@ import numpy as np
 from polcouple.backends import metal
 from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, checked_solve
 from polcouple.case import Case
+from polcouple.command import Warned
 from polcouple.compare.models import Model
 from polcouple.compare.runs import Run
 from polcouple.dftb.cache import read_arrays, write_arrays
@@ -104,6 +105,7 @@ def evaluate(run: Run, volts: float, model: Model, electrodes: CoupledElectrodes
         surroundings, fillings = Surroundings(case), Fillings(case, electrodes.backends)
         guess: ChargeResult | None = None
         rows = []
+        warned = Warned()
         for frame in track(run.frames(), description=f"{volts:g} V: frames", total=len(run)):
             environment = surroundings.environment(frame.positions)
             found = []
@@ -112,6 +114,7 @@ def evaluate(run: Run, volts: float, model: Model, electrodes: CoupledElectrodes
                 guess = checked_solve(
                     solver, environment, len(case.electrode), case.total_charge, guess, where
                 )
+                warned.log(guess.warnings)
                 found.append(np.append(_charge(guess, case), fillings.of(guess)))
             rows.append(np.concatenate([found[0], (found[1] - found[2]) / (2 * _HALF_STEP * EV_TO_HARTREE)]))
         stored = {"rows": np.array(rows)}

@@ -13,10 +13,10 @@ from typing import Any
 import matplotlib.figure
 import numpy as np
 
-from polcouple.backends.base import parse_options
+from polcouple.backends.base import backend_options
 from polcouple.backends.dftb import HamiltonianOptions
 from polcouple.case import Case, read_case
-from polcouple.command import log
+from polcouple.command import Warned, log
 from polcouple.compare.report import require_free, write_report
 from polcouple.compare.section import Figure, Section, Table
 from polcouple.compare.style import WIDTH_INCHES, line_styles
@@ -62,9 +62,10 @@ def run(args: argparse.Namespace) -> int:
     subject = _subject(args)
     require_free(args.output, subject)
     frozen = options.frozen_electrode(electrode)
+    Warned().log(frozen.warnings)
     log(f"{name}: neutral, self-consistent with {' x '.join(map(str, options.k_points))} k-points")
     neutral = frozen.solve(np.zeros(len(electrode)), 0.0)
-    bands = Bands(electrode, load_parameters(options.slako, electrode.symbols))
+    bands = Bands(electrode, load_parameters(options.slako_directory, electrode.symbols))
     fillings = np.linspace(-args.window, args.window, _POINTS) * EV_TO_HARTREE
     fillings[_POINTS // 2] = 0.0
     mesh = _mesh(electrode, frozen.temperature)
@@ -103,9 +104,7 @@ def _options(args: argparse.Namespace, case: Case) -> HamiltonianOptions:
         raise InputError(
             f"--backend {args.backend}: the quantum capacitance needs levels; use dftb or response"
         )
-    known = HamiltonianOptions.model_fields
-    settings = {key: value for key, value in backend_settings(args, case).items() if key in known}
-    options = parse_options(HamiltonianOptions, settings, f"settings of backend '{args.backend}'")
+    options = backend_options(args.backend, backend_settings(args, case)).in_directory(case.directory)
     assert isinstance(options, HamiltonianOptions)
     if options.shell_resolved:
         raise InputError("the quantum capacitance needs charges by atom; leave shell_resolved out")

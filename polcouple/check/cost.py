@@ -6,8 +6,6 @@ import importlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,16 +44,15 @@ def check_slater_koster(backend: str, settings: Mapping[str, Any], case: Case) -
         return
     try:
         options: Any = parse_options(options_class, settings, f"settings of backend '{backend}'")
+        options = options.in_directory(case.directory)
     except PolcoupleError:
         return  # creating the backend reports it
-    directory = case.directory / Path(options.slako)
-    elements = sorted(set(case.electrode.symbols))
-    missing = [
-        f"{a}-{b}.skf" for a, b in product(elements, elements) if not (directory / f"{a}-{b}.skf").is_file()
-    ]
+    missing = [path for path in options.files(case.electrode.symbols) if not path.is_file()]
     if missing:
+        names = ", ".join(path.name for path in missing)
         yield Finding(
-            "error", f"{directory}: no {', '.join(missing)}; name the directory that has them with --slako"
+            "error",
+            f"{missing[0].parent}: no {names}; name the set or the directory that has them with --slako",
         )
 
 

@@ -52,9 +52,11 @@ class Model:
 
     def identity(self, case: Case) -> str:
         """Digest of all that decides which charges it gives on a frame of the case."""
+        options = backend_options(self.backend, self.settings).with_others(case.system.backends)
         decisive = {
             "backend": self.backend,
             "settings": {key: str(value) for key, value in sorted(self.settings.items())},
+            "answers": options.in_directory(case.directory).identity(case.electrode.symbols),
             "weights": [network["weights"]["sha256"] for network in self.networks()],
             "electrode": case.electrode.fingerprint(),
             "electrolyte": hashlib.sha256(case.electrolyte.charges.tobytes()).hexdigest(),

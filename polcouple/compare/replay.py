@@ -18,6 +18,7 @@ import numpy as np
 
 from polcouple.backends.base import ChargeResult, Environment, checked_solve
 from polcouple.case import Case
+from polcouple.command import Warned
 from polcouple.compare.models import Backends, Model, common_binning
 from polcouple.errors import InputError
 from polcouple.forces import Surroundings
@@ -163,6 +164,7 @@ class _Answers:
         self._saved = len(self._rows)
         self._next_save = time.monotonic() + _SAVE_PERIOD
         self._guess: ChargeResult | None = None
+        self._warned = Warned()
 
     def on(self, key: str, environment: Environment, where: str) -> _Row:
         """The answer for the frame whose digest is ``key``."""
@@ -210,5 +212,6 @@ class _Answers:
         )
         seconds = time.perf_counter() - start
         self._guess = result
+        self._warned.log(f"{self._model.label}: {warning}" for warning in result.warnings)
         total = np.nan if result.unprojected_sum is None else result.unprojected_sum
         return _Row(result.charges, total, seconds)

@@ -22,6 +22,7 @@ import numpy as np
 from polcouple.backends.base import ChargeBackend, ChargeResult, checked_solve
 from polcouple.case import Case
 from polcouple.classical import ClassicalEngine
+from polcouple.command import Warned
 from polcouple.compare.runs import Run, require_frames, require_same_system
 from polcouple.compare.section import Figure, Section, Table
 from polcouple.compare.slab import Slab, slab_of
@@ -154,6 +155,7 @@ class _Solver:
         self._backend = backend
         self._surroundings = Surroundings(case)
         self._last: ChargeResult | None = None
+        self._warned = Warned()
 
     def __call__(self, positions: np.ndarray, where: str) -> tuple[ChargeResult, np.ndarray]:
         case = self._case
@@ -161,6 +163,7 @@ class _Solver:
         self._last = checked_solve(
             self._backend, environment, len(case.electrode), case.total_charge, self._last, where
         )
+        self._warned.log(self._last.warnings)
         return self._last, environment.site_potentials
 
 

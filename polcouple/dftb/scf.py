@@ -123,6 +123,9 @@ class FrozenElectrode:
         cache_directory: where geometry-only data are kept between runs; None keeps nothing.
         array_library: what computes with the matrices of the states, ``numpy`` or ``jax``.
 
+    Attributes:
+        warnings: what the parameters were made for and the settings are not, one line each.
+
     Raises:
         InputError: duplicate atoms, settings that do not fit the geometry, or JAX is not installed.
     """
@@ -142,6 +145,7 @@ class FrozenElectrode:
         blocks = tuple(block.on_device(array_library) for block in prepared.blocks)
         self.prepared: Prepared = replace(prepared, blocks=blocks)
         self.temperature = temperature
+        self.warnings = parameters.warnings(shell_resolved)
         self._anchor: Anchor | None = None
 
     def solve(

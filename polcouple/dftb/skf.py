@@ -13,6 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from polcouple.dftb.parameter_sets import (
+    Assumption,
+    assumptions_of_directory,
+    assumptions_of_file,
+    where_to_find,
+)
 from polcouple.errors import InputError
 
 #: directory of the parameters that come with the package
@@ -109,41 +115,98 @@ class PairTable:
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """Atom types and pair tables of a set of elements."""
+    """Atom types and pair tables of a set of elements.
+
+    Attributes:
+        atoms: by element.
+        pairs: by ordered pair of elements.
+        name: of the set.
+        made_for: what the set assumes beyond atomic charges to second order.
+    """
 
     atoms: dict[str, AtomType]
     pairs: dict[tuple[str, str], PairTable]
+    name: str = ""
+    made_for: frozenset[Assumption] = frozenset()
 
     @property
     def cutoff(self) -> float:
         """Longest range of all pairs in bohr."""
         return max(table.cutoff for table in self.pairs.values())
 
+    def warnings(self, shell_resolved: bool, third_order: bool = False) -> tuple[str, ...]:
+        """One line for each assumption of the set that a calculation does not meet.
 
-def load_parameters(directory: Path, elements: Iterable[str]) -> Parameters:
+        Args:
+            shell_resolved: it has a charge fluctuation for every shell.
+            third_order: it has the third-order terms.
+        """
+        lines = []
+        if Assumption.THIRD_ORDER in self.made_for and not third_order:
+            lines.append(
+                f"slako: {self.name} is made for third-order DFTB3 and is used to second order, without the"
+                " Hubbard derivatives: they move charges by some 0.01 e in carbon sheets, by up to 0.1 e in"
+                " polar groups; mio-1-1 is made for second order"
+            )
+        if Assumption.SHELL_RESOLVED in self.made_for and not shell_resolved:
+            differ = [name for name, atom in sorted(self.atoms.items()) if len(set(atom.hubbard)) > 1]
+            effect = f"charges of {', '.join(differ)} come out wrong"
+            if not differ:
+                effect = f"it makes no difference for {', '.join(sorted(self.atoms))} alone"
+            lines.append(
+                f"slako: {self.name} is made for charges by shell and is used with charges by atom; set"
+                f" shell_resolved: true ({effect})"
+            )
+        return tuple(lines)
+
+
+def skf_paths(directory: Path, elements: Iterable[str]) -> dict[tuple[str, str], Path]:
+    """The files ``A-B.skf`` of all ordered pairs of ``elements``, whether they exist or not."""
+    names = sorted(set(elements))
+    return {(a, b): directory / f"{a}-{b}.skf" for a in names for b in names}
+
+
+def load_parameters(directory: Path, elements: Iterable[str], range_separated: bool = False) -> Parameters:
     """Read the files ``A-B.skf`` of all ordered pairs of ``elements``.
 
+    Args:
+        directory: of the set.
+        elements: chemical symbols.
+        range_separated: take a range-separated set, too; its tables alone are not its Hamiltonian.
+
     Raises:
-        InputError: a directory or file is missing, truncated or malformed.
+        InputError: a directory or file is missing, truncated or malformed, or of a range-separated set.
     """
     directory = Path(directory)
     if not directory.is_dir():
         raise InputError(f"no directory of Slater-Koster files at {directory}: set the option 'slako'")
-    names = sorted(set(elements))
+    made_for = set(assumptions_of_directory(directory))
     atoms, pairs = {}, {}
-    for first in names:
-        for second in names:
-            path = directory / f"{first}-{second}.skf"
-            if not path.is_file():
-                raise InputError(
-                    f"no Slater-Koster parameters for {first}-{second}: {path} does not exist; "
-                    "set the option 'slako' to a directory that has it"
-                )
-            atom, table = read_skf(path, homonuclear=first == second)
-            pairs[first, second] = table
-            if atom is not None:
-                atoms[first] = atom
-    return Parameters(atoms, pairs)
+    paths = skf_paths(directory, elements)
+    for (first, second), path in paths.items():
+        if not path.is_file():
+            others = where_to_find(f"{a}-{b}" for a, b in paths)
+            raise InputError(
+                f"no Slater-Koster parameters for {first}-{second}: {path} does not exist; {others}"
+            )
+        made_for |= assumptions_of_file(_text(path))
+        if Assumption.RANGE_SEPARATED in made_for and not range_separated:
+            raise InputError(
+                f"{path}: made for a range-separated functional, whose exchange is not in the tables and not"
+                " computed here; set the option 'slako' to another set, such as mio-1-1"
+            )
+        atom, table = read_skf(path, homonuclear=first == second)
+        pairs[first, second] = table
+        if atom is not None:
+            atoms[first] = atom
+    return Parameters(atoms, pairs, directory.resolve().name, frozenset(made_for))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="latin-1")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
 
 
 def read_skf(path: Path, homonuclear: bool) -> tuple[AtomType | None, PairTable]:
@@ -154,10 +217,7 @@ def read_skf(path: Path, homonuclear: bool) -> tuple[AtomType | None, PairTable]
     Raises:
         InputError: truncated or malformed file, with the line number.
     """
-    try:
-        lines = path.read_text(encoding="latin-1").splitlines()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    lines = _text(path).splitlines()
     if lines and lines[0].lstrip().startswith("@"):
         raise InputError(f"{path}: the extended format with f shells is not supported, only s, p and d")
     step, n_rows = _grid(path, lines)

@@ -79,6 +79,9 @@ class Method:
 class InputWriter:
     """Writes what DFTB+ reads, for one electrode and any electrolyte around it.
 
+    Attributes:
+        warnings: what the parameter set assumes and the input does not have.
+
     Raises:
         InputError: parameters missing for a pair of elements, an override that is not the user's to set, or
             k-points without periodicity.
@@ -90,8 +93,11 @@ class InputWriter:
         self._method = method
         if not self._periodic and tuple(method.k_points) != (1, 1, 1):
             raise InputError(f"k_points {list(method.k_points)}: the electrode is not periodic")
-        shells = load_parameters(method.slako, electrode.symbols).atoms
-        angular_momenta = {symbol: "spd"[atom.n_shells - 1] for symbol, atom in shells.items()}
+        parameters = load_parameters(
+            method.slako, electrode.symbols, _overridden(method, "rangeseparated", "hybrid")
+        )
+        self.warnings = parameters.warnings(method.shell_resolved, _overridden(method, "thirdorder"))
+        angular_momenta = {symbol: "spd"[atom.n_shells - 1] for symbol, atom in parameters.atoms.items()}
         self._fixed_keywords = _keywords(method, angular_momenta)
 
     def write(
@@ -172,6 +178,12 @@ def _keywords(method: Method, angular_momenta: Mapping[str, str]) -> dict[str, V
                 "_".join(parts[:depth]) + "_", "DFTB" if parts[:depth] == ["Hamiltonian"] else ""
             )
     return keywords
+
+
+def _overridden(method: Method, *beginnings: str) -> bool:
+    """Whether the user sets a keyword of the Hamiltonian that begins so."""
+    keys = [key.lower() for key in method.overrides]
+    return any(key.startswith(f"hamiltonian_{beginning}") for key in keys for beginning in beginnings)
 
 
 def _check_override(key: str) -> None:

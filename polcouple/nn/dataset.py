@@ -15,7 +15,8 @@ Layout (every array carries its unit as the attribute ``unit``)::
     /frames/site_potentials      (f, n) Hartree/e
     /frames/ion_positions        (f, k, 3) bohr, not folded into the cell
     /frames/positions            (f, m, 3) bohr, float32; only where asked for
-    /labels/NAME                 attributes backend, total_charge (e); NAME is "BACKEND@CHARGE"
+    /labels/NAME                 attributes backend, total_charge (e), settings (JSON: what decides the
+                                 charges); NAME is "BACKEND@CHARGE"
     /labels/NAME/charges         (f, n) e
     /labels/NAME/energy          (f,) Hartree, NaN where the backend has none
     /labels/NAME/fermi_level     (f,) Hartree, NaN where the backend has none
@@ -29,9 +30,10 @@ mean nothing.
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +50,9 @@ _VERSION = 1
 _BLOCK = 64
 #: a run that records waits this long for somebody who reads the dataset, and the other way round (s)
 _PATIENCE = 10.0
+
+#: total charges that differ by less are the same (e)
+_SAME_CHARGE = 1e-9
 
 PENDING, CONVERGED, UNCONVERGED = 0, 1, 2
 
@@ -87,7 +92,7 @@ class Labels:
 
 def label_name(backend: str, total_charge: float) -> str:
     """Name of a label group, such as ``dftb@-4``."""
-    return f"{backend}@{total_charge:g}"
+    return f"{backend}@{total_charge + 0.0:g}"  # no minus before a zero
 
 
 class Dataset:
@@ -253,6 +258,34 @@ class Dataset:
                 found.append((backend, total_charge))
             return found
 
+    def require_settings(self, backend: str, total_charge: float, settings: Mapping[str, str]) -> None:
+        """Refuse to mix labels: those that are there must have been made with the same settings.
+
+        Args:
+            settings: as :meth:`polcouple.backends.base.BackendOptions.identity` has them.
+
+        Raises:
+            InputError: naming what differs, or another total charge of the same name.
+        """
+        name = label_name(backend, total_charge)
+        with self._open("r") as file:
+            if name not in file["labels"]:
+                return
+            group = file["labels"][name]
+            charge = float(group.attrs["total_charge"])
+            before = json.loads(text(group, "settings")) if "settings" in group.attrs else {}
+        if abs(charge - total_charge) > _SAME_CHARGE:
+            raise InputError(
+                f"{self.path}: labels {name} are of {charge:.12g} e, not {total_charge:.12g} e; give that one"
+            )
+        for key in sorted(before.keys() & settings.keys()):
+            if before[key] != settings[key]:
+                what = f"{key} {before[key][:40]}, not {settings[key][:40]}"
+                raise InputError(
+                    f"{self.path}: labels {name} were made with {what}; give the same settings, or use"
+                    " another dataset for these"
+                )
+
     def write_labels(
         self,
         backend: str,
@@ -262,6 +295,7 @@ class Dataset:
         energy: np.ndarray,
         fermi_level: np.ndarray,
         converged: np.ndarray,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         """Store what ``backend`` found for the frames ``indices``.
 
@@ -270,6 +304,7 @@ class Dataset:
             charges: (b, n) in e.
             energy, fermi_level: (b,) in Hartree, NaN where there is none.
             converged: (b,) bool.
+            settings: what decides these labels; kept with the first of a set (:meth:`require_settings`).
         """
         order = np.argsort(indices)
         rows = np.asarray(indices)[order]
@@ -283,6 +318,8 @@ class Dataset:
         with self._open("r+") as file:
             name = label_name(backend, total_charge)
             group = file["labels"].get(name) or self._create_labels(file, name, backend, total_charge)
+            if settings is not None and not group["status"][:].any():
+                set_text(group, "settings", json.dumps(dict(settings)))
             for column in group.values():
                 _grow(column, n_frames)
             group["charges"][rows] = charges[order]
