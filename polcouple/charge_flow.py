@@ -28,8 +28,8 @@ _SMALLEST, _ROUNDING = 1e-300, 4e-16
 _PROBE = 1e-13
 #: growth of steps while the slope does not fall, beside a filled shell and elsewhere
 _GROWTH_BESIDE, _GROWTH = 1e3, 10.0
-#: longest first step (e); later ones are up to twice as long as the one before
-_LONGEST_STEP = 1.0
+#: longest first step (e), not between whole charges; later ones are up to twice as long as the one before
+_LONGEST_STEP = 0.9
 #: slopes that differ by more (Hartree/e) tell the hardness between them
 _SECANT = 1e-6
 
@@ -51,6 +51,7 @@ class ChargeFlow:
         self._low, self._high = -np.inf, np.inf
         self._last: tuple[float, float] | None = None
         self._moved = 0.0
+        self._clipped = False
         self._longest = _LONGEST_STEP
 
     @property
@@ -87,6 +88,7 @@ class ChargeFlow:
         if certain and (self.stalled or step == 0.0):
             growth = _GROWTH_BESIDE if abs(self._moved) < _BESIDE else _GROWTH
             step = -float(np.sign(slope)) * max(abs(step), _PROBE, growth * abs(self._moved))
+        self._clipped = abs(step) > self._longest
         step = float(np.clip(step, -self._longest, self._longest))
         self._longest = max(self._longest, 2.0 * abs(step))
         return charge + step if self._low < charge + step < self._high else charge
@@ -99,7 +101,7 @@ class ChargeFlow:
         if distance and self.hardness > HARD:
             ratio = np.clip(step / distance, np.log(_SMALLEST / abs(distance)), _LONGEST_LOGARITHM)
             return charge - distance + distance * float(np.exp(ratio))
-        return charge + float(np.clip(step, -_LONGEST_STEP, _LONGEST_STEP))
+        return charge + step
 
     def offer(self, hardness: float) -> None:
         """Go on with the hardness (Hartree/e) of new derivatives, unless a shell is filled there."""
@@ -118,7 +120,7 @@ class ChargeFlow:
         if self._last is not None:
             before, known = self._last
             self._moved = charge - before
-            stalled = abs(slope) > 0.5 * abs(known)
+            stalled = abs(slope) > 0.5 * abs(known) and not self._clipped
             if abs(slope - known) > _SECANT and self._moved:
                 secant = (slope - known) / self._moved
                 here, there = _beside(charge), _beside(before)
@@ -127,7 +129,7 @@ class ChargeFlow:
                 self.hardness = secant if secant > 0.0 else self.hardness
         self._last = (charge, slope)
         # the level of a filled shell need not lie between those of its neighbours
-        if charge != round(charge):
+        if charge != round(charge) or self.hardness <= HARD:
             if slope > 0.0:
                 self._high = min(self._high, charge)
             else:

@@ -31,7 +31,7 @@ import numpy as np
 
 from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, FermiBackend, create_backend
 from polcouple.case import Case
-from polcouple.errors import InputError
+from polcouple.errors import InputError, ModelMismatchError
 from polcouple.joint_search import CoupledResult as CoupledResult
 from polcouple.joint_search import Coupling, JointSearch
 from polcouple.mutual import kernel_between
@@ -120,7 +120,17 @@ class CoupledElectrodes:
         The electrodes' charges are the case's (sum ``total_charge``), or what the potential makes them.
         """
         known = self._coupling.usable(guess)
-        result = JointSearch(self._coupling, environment, known).run()
-        if result.converged or known is None:
-            return result
-        return JointSearch(self._coupling, environment, None).run()
+        if known is not None:
+            try:
+                result = JointSearch(self._coupling, environment, known).run()
+            except (InputError, ModelMismatchError):
+                pass  # on the way from there; the charges that are sought lie elsewhere
+            else:
+                if result.converged:
+                    return result
+        try:
+            return JointSearch(self._coupling, environment, None).run()
+        except (InputError, ModelMismatchError) as error:
+            if self._coupling.held is None:
+                raise
+            raise type(error)(f"the potential held is out of reach: {error}") from None

@@ -24,7 +24,7 @@ import numpy as np
 
 from polcouple.backends.base import ChargeBackend, ChargeDerivatives, ChargeResult, Environment, FermiBackend
 from polcouple.charge_flow import HARD, ChargeFlow
-from polcouple.errors import ModelMismatchError
+from polcouple.errors import InputError, ModelMismatchError
 from polcouple.mutual import MutualResponse
 from polcouple.quasi_newton import Broyden
 from polcouple.units import HARTREE_TO_EV
@@ -38,6 +38,10 @@ _STALE_CYCLES = 3
 #: a mean charge (e) that no atom has: such a result is nothing to start from
 _NONSENSE = 0.5
 _MAX_CYCLES = 100
+#: a charge that a backend cannot have is approached up to this (e)
+_LEAST_RETREAT = 1e-3
+#: longest change of Q_1 (e) by which a solution starts from the one before
+_LONGEST_START = 1.0
 _IN_GAP = (
     "the potential held lies in a gap of the electrodes' levels, where no charge has it: fermi_levels are"
     " those of the charges, and differ from it"
@@ -136,16 +140,19 @@ class JointSearch:
             hardness = np.nan if known is None else known.hardness
             self._flow = ChargeFlow(response.hardness if np.isnan(hardness) else hardness)
         self._charges = self._first(known)
+        #: Q_1 and charges of the last solution of each electrode
+        self._reached: tuple[float, np.ndarray] | None = None
         self._newton = Broyden(response.inverse)
 
     def run(self) -> CoupledResult:
         """Iterate until level and charges are met, or no more cycles are allowed."""
         coupling = self._coupling
         for cycle in range(1, _MAX_CYCLES + 1):
-            cross = coupling.kernel @ self._charges
-            solved = self._guesses = self._solve_each(self._phi + cross)
+            cross, solved = self._solve_each()
             if not all(part.converged for part in solved):
                 return self._failure(solved, cycle, ())
+            if self._response.far_from(self._totals) or self._stuck:
+                self._renew()
             residual = np.concatenate([part.charges for part in solved]) - self._charges
             energy = sum(np.nan if part.energy is None else part.energy for part in solved)
             energy -= 0.5 * float(self._charges @ cross)
@@ -159,16 +166,14 @@ class JointSearch:
                 energy += 0.5 * bare * step - self._held * self._totals[0]
             moved = coupling.kernel @ change
             energy += 0.5 * float(residual @ moved)
-            error = float(np.abs(change - residual).max())
+            # what the electrodes answered, and their linear response to what moves yet
+            further = self._response.kernel @ moved + step * self._response.fukui
+            error = float(np.abs(further).max())
             self._charges, self._totals = self._charges + change, totals
             if self._met(slope, step) and self._unevenness(moved) <= _POTENTIAL_TOLERANCE:
+                self._charges += residual + further - change
                 return self._result(solved, cycle, energy, self._levels(solved, moved, step), error)
             self._newton.remember(change, residual + step * self._response.fukui)
-            if self._response.far_from(self._totals) or self._stuck:
-                self._response = self._respond()
-                self._newton = Broyden(self._response.inverse)
-                if self._flow is not None and self._flow.stalled:
-                    self._flow.offer(self._response.hardness)
         return self._failure(solved, cycle, self._missed(slope, error))
 
     @property
@@ -182,6 +187,13 @@ class JointSearch:
         for backend, own, total in zip(coupling.backends, coupling.slices, self._totals, strict=True):
             found.append(self._derivatives(backend, own, float(total)))
         return MutualResponse.of(found, coupling.slices, coupling.kernel, self._totals, coupling.transfer)
+
+    def _renew(self) -> None:
+        """Go on with derivatives at the charges reached."""
+        self._response = self._respond()
+        self._newton = Broyden(self._response.inverse)
+        if self._flow is not None and self._flow.stalled:
+            self._flow.offer(self._response.hardness)
 
     def _derivatives(self, backend: ChargeBackend, own: slice, total: float) -> ChargeDerivatives | None:
         """Those of one electrode; None where charges are given by a backend that has none."""
@@ -209,7 +221,10 @@ class JointSearch:
         if self._flow is None:
             return charges + induced
         before = float(self._totals[0])
-        goal = self._flow.newton(before, float(response.fukui @ change + response.pull @ induced))
+        slope = float(response.fukui @ change + response.pull @ induced)
+        goal = float(
+            np.clip(self._flow.newton(before, slope), before - _LONGEST_START, before + _LONGEST_START)
+        )
         self._totals = coupling.with_charge(goal)
         return charges + induced + (goal - before) * (response.inverse @ response.fukui)
 
@@ -218,14 +233,31 @@ class JointSearch:
         """Whether the slope does not fall, and derivatives elsewhere may tell more of the hardness."""
         return self._flow is not None and self._flow.stalled and self._response.hardness > HARD
 
-    def _solve_each(self, potentials: np.ndarray) -> tuple[ChargeResult, ...]:
+    def _solve_each(self) -> tuple[np.ndarray, tuple[ChargeResult, ...]]:
+        """The potentials (n,) of the electrodes on one another, and what each answers to all potentials.
+
+        Charges that a backend cannot have are approached by half the way from those before, and half again.
+        """
         coupling = self._coupling
-        return tuple(
-            backend.solve(_shifted(self._environment, potentials[own]), float(total), guess)
-            for backend, own, total, guess in zip(
-                coupling.backends, coupling.slices, self._totals, self._guesses, strict=True
-            )
-        )
+        while True:
+            cross = coupling.kernel @ self._charges
+            potentials = self._phi + cross
+            try:
+                solved = tuple(
+                    backend.solve(_shifted(self._environment, potentials[own]), float(total), guess)
+                    for backend, own, total, guess in zip(
+                        coupling.backends, coupling.slices, self._totals, self._guesses, strict=True
+                    )
+                )
+            except (InputError, ModelMismatchError):
+                if self._reached is None or abs(self._totals[0] - self._reached[0]) < _LEAST_RETREAT:
+                    raise
+                self._totals = coupling.with_charge(0.5 * float(self._totals[0] + self._reached[0]))
+                self._charges = 0.5 * (self._charges + self._reached[1])
+                self._newton = Broyden(self._response.inverse)
+            else:
+                self._guesses, self._reached = solved, (float(self._totals[0]), self._charges)
+                return cross, solved
 
     def _slope(self, solved: Sequence[ChargeResult]) -> float:
         """d(Omega)/dQ_1 in Hartree/e at the potentials that were solved in."""
