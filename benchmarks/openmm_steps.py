@@ -14,7 +14,13 @@ import openmm
 
 from benchmarks.lammps_electrode import ETA
 from polcouple.case import Case
-from polcouple.classical import build_system, create_context, particle_mesh, set_electrode_charges
+from polcouple.classical import (
+    InsideCell,
+    build_system,
+    create_context,
+    particle_mesh,
+    set_electrode_charges,
+)
 from polcouple.units import BOHR_TO_NM
 
 Method = Literal["fixed", "matrix", "cg"]
@@ -34,7 +40,7 @@ def milliseconds(case: Case, method: Method, blocks: int) -> list[float]:
     context = create_context(system, integrator, "CPU", None)
     if method == "fixed":
         set_electrode_charges(context, np.full(len(case.electrode), case.total_charge / len(case.electrode)))
-    context.setPositions(case.positions * BOHR_TO_NM)
+    context.setPositions(InsideCell(case)(case.positions) * BOHR_TO_NM)
     context.setVelocitiesToTemperature(300, 1)
     integrator.step(_WARM_UP)
     times = []

@@ -196,7 +196,7 @@ def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.nda
     """
     import openmm
 
-    from polcouple.classical import build_system, create_context, set_electrode_charges
+    from polcouple.classical import InsideCell, build_system, create_context, set_electrode_charges
 
     system, _ = build_system(case)
     integrator = openmm.LangevinMiddleIntegrator(options.temperature, 5.0, _TIMESTEP_PS)
@@ -204,7 +204,8 @@ def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.nda
     context = create_context(system, integrator, options.platform, None)
     n = len(case.electrode)
     set_electrode_charges(context, np.full(n, case.total_charge / n))
-    context.setPositions(case.positions * BOHR_TO_NM)
+    images = InsideCell(case)
+    context.setPositions(images(case.positions) * BOHR_TO_NM)
     progress(0.0, "minimising")
     openmm.LocalEnergyMinimizer.minimize(context, tolerance=100.0, maxIterations=500)
     context.setVelocitiesToTemperature(options.temperature, options.seed)
@@ -222,7 +223,8 @@ def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.nda
                 " try another --seed or a larger --gap"
             )
         progress(done * _TIMESTEP_PS, f"equilibrating, {kelvin:.0f} K")
-    return np.array(context.getState(getPositions=True).getPositions(asNumpy=True)._value) * NM_TO_BOHR
+    positions = np.array(context.getState(getPositions=True).getPositions(asNumpy=True)._value)
+    return positions * NM_TO_BOHR - images.shift
 
 
 def whole_molecules(case: Case, positions: np.ndarray) -> np.ndarray:

@@ -18,12 +18,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from polcouple.electrode import Electrode, Electrolyte
+from polcouple.electrostatics.lattice import check_cell, heights, reduced_cell
 from polcouple.electrostatics.slab import SlabField
 from polcouple.errors import InputError, nearest
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 
 #: a cell whose total charge exceeds this is refused (e)
 NEUTRALITY_TOLERANCE = 1e-9
+#: components of cell vectors that i-PI leaves out are no larger, in terms of the largest
+_TURNED = 1e-8
 
 _Positive = Annotated[float, Field(gt=0)]
 _NotNegative = Annotated[float, Field(ge=0)]
@@ -188,6 +191,11 @@ class Case:
         return len(self.symbols)
 
     @cached_property
+    def lattice(self) -> np.ndarray:
+        """(3, 3) the same lattice as ``cell`` with the most upright vectors, for closest images; bohr."""
+        return reduced_cell(self.cell)
+
+    @cached_property
     def electrode_indices(self) -> np.ndarray:
         """Indices of the atoms of all electrodes, one electrode after the other."""
         return np.concatenate([np.arange(s.first_atom, s.last_atom + 1) for s in self.system.electrodes])
@@ -254,7 +262,7 @@ class Case:
         unit = EV_TO_HARTREE / ANGSTROM_TO_BOHR
         displacement, electric = slab.displacement_volt_per_angstrom, slab.field_volt_per_angstrom
         return SlabField(
-            self.cell,
+            self.lattice,
             self.positions,
             None if displacement is None else displacement * unit,
             0.0 if electric is None else electric * unit,
@@ -298,6 +306,7 @@ def read_case(directory: Path | str, init_file: str = "init.xyz") -> Case:
     path = directory / "system.yaml"
     system = _parse_system(_load_yaml(path), path)
     symbols, positions, cell = read_init_xyz(directory / init_file)
+    _check_cell(cell, directory / init_file)
     case = Case(directory, system, symbols, positions, cell)
     _check_topology(case, path)
     _check_charges(case, path)
@@ -353,13 +362,14 @@ def _unit_in_bohr(path: Path, comment: str, quantity: str) -> float:
 
 
 def write_init_xyz(path: Path, symbols: tuple[str, ...], positions: np.ndarray, cell: np.ndarray) -> None:
-    """Write an i-PI xyz file in Angstrom with ten decimals; arguments in bohr, orthorhombic cell."""
-    lengths = np.diag(cell) / ANGSTROM_TO_BOHR
-    abc = " ".join(f"{length:.10f}" for length in lengths)
-    lines = [
-        str(len(symbols)),
-        f"# CELL(abcABC): {abc} 90.0 90.0 90.0 positions{{angstrom}} cell{{angstrom}}",
-    ]
+    """Write an i-PI xyz file in Angstrom with ten decimals; arguments in bohr, cell vectors in rows."""
+    lengths = np.linalg.norm(cell, axis=1)
+    directions = cell / lengths[:, None]
+    cosines = [directions[i] @ directions[j] for i, j in ((1, 2), (0, 2), (0, 1))]
+    angles = np.rad2deg(np.arccos(np.clip(cosines, -1.0, 1.0)))
+    abc = " ".join(f"{length:.10f}" for length in lengths / ANGSTROM_TO_BOHR)
+    abc += "".join(f" {angle:.12g}" for angle in angles)
+    lines = [str(len(symbols)), f"# CELL(abcABC): {abc} positions{{angstrom}} cell{{angstrom}}"]
     lines += [
         "{:<2s} {:17.10f} {:17.10f} {:17.10f}".format(symbol, *position)
         for symbol, position in zip(symbols, positions / ANGSTROM_TO_BOHR, strict=True)
@@ -478,7 +488,7 @@ def _check_potential(case: Case, path: Path) -> None:
                 f"{path}: slab needs a neutral cell, and potential.counter_charge makes it charged; leave"
                 " one of them out"
             )
-    if slab is not None and np.abs([*case.cell[:2, 2], *case.cell[2, :2]]).max() > 1e-6:
+    if slab is not None and np.abs([*case.lattice[:2, 2], *case.lattice[2, :2]]).max() > 1e-6:
         raise InputError(f"{path}: slab needs a cell whose third vector is along z and the others across")
     if slab is not None:
         try:
@@ -487,11 +497,23 @@ def _check_potential(case: Case, path: Path) -> None:
             raise InputError(f"{path}: {error}") from None
 
 
+def _check_cell(cell: np.ndarray, path: Path) -> None:
+    """i-PI's convention, without which it would turn the cell and not the atoms."""
+    check_cell(cell)
+    if np.abs([cell[0, 1], cell[0, 2], cell[1, 2]]).max() > _TURNED * np.abs(cell).max() or (
+        np.diag(cell).min() <= 0.0
+    ):
+        raise InputError(
+            f"{path}: in i-PI's cells the first vector is along x, the second in the xy plane, the"
+            " diagonal positive; turn the structure"
+        )
+
+
 def _check_cutoff(case: Case, path: Path) -> None:
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(case.cell), axis=0) / ANGSTROM_TO_BOHR
+    longest = 0.5 * float(heights(case.lattice).min()) / ANGSTROM_TO_BOHR
     cutoff = case.system.force_field.cutoff_angstrom
-    if 2 * cutoff > heights.min():
+    if cutoff > longest:
         raise InputError(
             f"{path}: force_field.cutoff_angstrom {cutoff:g} exceeds half the smallest height of the cell,"
-            f" {heights.min() / 2:.3f}"
+            f" {longest:.3f}"
         )

@@ -11,6 +11,11 @@ a slab's field (:mod:`polcouple.electrostatics.slab`) included, without the inte
 charges with one another: that belongs to the electrode's electronic energy (:mod:`polcouple.forces`).
 OpenMM's energy contains it as 1/2 q^T B q with a constant matrix B (the periodic Ewald kernel less the pairs
 that are excluded), which is subtracted here.
+
+OpenMM gets the lattice in its reduced form and every atom as its image inside that cell, moved along with all
+others so that no electrode atom lies on a face: OpenMM's mesh on the CPU (8.6.1) spreads a charge on wrong
+points where a lattice coordinate is 0 or 1 but for rounding. Atoms that come as close to a face are moved off
+it by some roundings of single precision.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from scipy.fft import next_fast_len
 
 from polcouple.case import Case
 from polcouple.electrostatics.ewald import ewald_matrix
+from polcouple.electrostatics.lattice import widest_gap
 from polcouple.electrostatics.slab import SlabField
 from polcouple.errors import InputError, nearest
 from polcouple.force_field import Part
@@ -40,6 +46,11 @@ _EXCLUSION_MARGIN_BOHR = 0.1
 #: mesh spacing times the splitting parameter over the fifth root of the tolerance. OpenMM's own rule has 1.5,
 #: which costs a mesh 2.7 times as large for an error smaller by 4 to 9 % (docs/speed.md)
 _MESH_SPACING = 2.1
+#: no atom is closer to a face of OpenMM's cell, in lattice coordinates: some roundings of single precision
+_OFF_FACES = 1e-6
+#: OpenMM refuses a lattice that is not reduced, by rounding too: off-diagonal elements stay this much short
+#: of half the diagonal ones
+_SHORT_OF_HALF = 1e-12
 
 
 class ClassicalEngine:
@@ -60,6 +71,7 @@ class ClassicalEngine:
     ) -> None:
         self._case = case
         self._electrode = case.electrode_indices
+        self._images = InsideCell(case)
         self._system, self._nonbonded = build_system(case, part)
         # the integrator is never stepped: i-PI moves the atoms
         self._context = create_context(self._system, openmm.VerletIntegrator(0.001), platform, threads)
@@ -83,7 +95,7 @@ class ClassicalEngine:
         Positions may be any periodic image of the atoms; molecules may be split. Forces on the frozen
         electrode are zero.
         """
-        self._context.setPositions(positions * BOHR_TO_NM)
+        self._context.setPositions(self._images(positions) * BOHR_TO_NM)
         state = self._context.getState(getEnergy=True, getForces=True)
         energy = state.getPotentialEnergy()._value * KJ_PER_MOL_TO_HARTREE - self._self_energy
         forces = state.getForces(asNumpy=True)._value * KJ_PER_MOL_NM_TO_HARTREE_PER_BOHR
@@ -102,10 +114,42 @@ class ClassicalEngine:
         return slab.energy(dipole) - 0.5 * slab.curvature * own**2
 
 
+class InsideCell:
+    """Images of the atoms of a case inside the reduced cell, away from its faces.
+
+    Attributes:
+        cell: (3, 3) in bohr, reduced.
+        shift: (3,) in bohr, by which all atoms are moved.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self.cell = case.lattice.copy()
+        for row, column in ((1, 0), (2, 0), (2, 1)):
+            most = 0.5 * self.cell[column, column] * (1.0 - _SHORT_OF_HALF)
+            self.cell[row, column] = np.clip(self.cell[row, column], -most, most)
+        self._inverse = np.linalg.inv(self.cell)
+        electrode = case.positions[case.electrode_indices] @ self._inverse
+        gaps = [widest_gap(electrode[:, axis], 1.0) for axis in range(3)]
+        # the faces go through the middle of the widest gap between electrode atoms
+        self._shift = -np.array([start + 0.5 * gap for start, gap in gaps])
+        self.shift = self._shift @ self.cell
+
+    def __call__(self, positions: np.ndarray) -> np.ndarray:
+        """Positions (N, 3) in bohr, of any images of the atoms."""
+        inside = positions @ self._inverse + self._shift
+        inside -= np.floor(inside)
+        np.clip(inside, _OFF_FACES, 1.0 - _OFF_FACES, out=inside)
+        return inside @ self.cell
+
+
 def build_system(case: Case, part: Part = "all") -> tuple[openmm.System, openmm.NonbondedForce | None]:
-    """OpenMM system of a case (the electrode has no mass) and its nonbonded force, if the part has one."""
+    """OpenMM system of a case (the electrode has no mass) and its nonbonded force, if the part has one.
+
+    Positions are those that :class:`InsideCell` gives.
+    """
     system = openmm.System()
-    system.setDefaultPeriodicBoxVectors(*(case.cell * BOHR_TO_NM))
+    images = InsideCell(case)
+    system.setDefaultPeriodicBoxVectors(*(images.cell * BOHR_TO_NM))
     electrode = set(case.electrode_indices.tolist())
     for index, symbol in enumerate(case.symbols):
         mass = openmm.app.Element.getBySymbol(symbol).mass
@@ -115,7 +159,7 @@ def build_system(case: Case, part: Part = "all") -> tuple[openmm.System, openmm.
         nonbonded = _nonbonded_force(case)
         system.addForce(nonbonded)
         if case.system.force_field.walls is not None:
-            system.addForce(_wall_force(case))
+            system.addForce(_wall_force(case, images))
     if part != "nonbonded":
         for force in _water_forces(case):
             system.addForce(force)
@@ -142,7 +186,7 @@ def particle_mesh(case: Case) -> tuple[float, int, int, int]:
     tolerance = force_field.ewald_tolerance
     splitting = np.sqrt(-np.log(2.0 * tolerance)) / (force_field.cutoff_angstrom * _ANGSTROM_TO_NM)
     spacing = _MESH_SPACING * tolerance**0.2 / splitting
-    points = np.ceil(np.linalg.norm(case.cell, axis=1) * BOHR_TO_NM / spacing)
+    points = np.ceil(np.linalg.norm(case.lattice, axis=1) * BOHR_TO_NM / spacing)
     x, y, z = (next_fast_len(int(count), real=True) for count in points)
     return float(splitting), x, y, z
 
@@ -207,16 +251,20 @@ def _nonbonded_force(case: Case) -> openmm.NonbondedForce:
     return force
 
 
-def _wall_force(case: Case) -> openmm.CustomExternalForce:
-    """Harmonic walls seen from the slab's middle, so that periodic images of an atom feel the same force."""
+def _wall_force(case: Case, images: InsideCell) -> openmm.CustomExternalForce:
+    """Harmonic walls seen from the slab's middle along z, whichever way the cell's third vector leans.
+
+    All periodic images of an atom feel the same force.
+    """
     walls = case.system.force_field.walls
     assert walls is not None
     force = openmm.CustomExternalForce(
-        "0.5*k*max(0, distance-half_width)^2; distance=periodicdistance(x, y, z, x, y, middle)"
+        "0.5*k*max(0, abs(height)-half_width)^2; height=above-period*floor(above/period+0.5); above=z-middle"
     )
+    force.addGlobalParameter("period", images.cell[2, 2] * BOHR_TO_NM)
     force.addGlobalParameter("k", walls.spring_kcal_per_mol_angstrom2 * KCAL_TO_KJ * _PER_A2_TO_PER_NM2)
     middle = 0.5 * (walls.lower_angstrom + walls.upper_angstrom)
-    force.addGlobalParameter("middle", middle * _ANGSTROM_TO_NM)
+    force.addGlobalParameter("middle", middle * _ANGSTROM_TO_NM + images.shift[2] * BOHR_TO_NM)
     force.addGlobalParameter("half_width", (walls.upper_angstrom - middle) * _ANGSTROM_TO_NM)
     for index in np.concatenate([case.water_oxygens, case.ion_indices]).tolist():
         force.addParticle(index)
@@ -245,12 +293,13 @@ def _excluded_electrode_pairs(case: Case) -> tuple[np.ndarray, np.ndarray, np.nd
     """
     positions = case.positions[case.electrode_indices]
     cutoff = case.system.force_field.cutoff_angstrom * ANGSTROM_TO_BOHR + _EXCLUSION_MARGIN_BOHR
-    inverse = np.linalg.inv(case.cell)
+    cell = case.lattice
+    inverse = np.linalg.inv(cell)
     firsts, seconds, distances = [], [], []
     for i in range(len(positions) - 1):
         offsets = (positions[i + 1 :] - positions[i]) @ inverse
         offsets -= np.round(offsets)
-        distance = np.linalg.norm(offsets @ case.cell, axis=1)
+        distance = np.linalg.norm(offsets @ cell, axis=1)
         near = np.flatnonzero(distance < cutoff)
         firsts.append(np.full(len(near), i))
         seconds.append(i + 1 + near)
@@ -264,7 +313,7 @@ def _excluded_electrode_pairs(case: Case) -> tuple[np.ndarray, np.ndarray, np.nd
 
 def _openmm_self_interaction(case: Case) -> np.ndarray:
     """B in Hartree/e^2: OpenMM's energy of the electrode's charges among themselves is 1/2 q^T B q."""
-    matrix = ewald_matrix(case.positions[case.electrode_indices], case.cell)
+    matrix = ewald_matrix(case.positions[case.electrode_indices], case.lattice)
     first, second, distance = _excluded_electrode_pairs(case)
     matrix[first, second] -= 1.0 / distance
     matrix[second, first] -= 1.0 / distance

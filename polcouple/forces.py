@@ -217,7 +217,7 @@ class Surroundings:
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._periodic = SitePotential(case.electrode.positions, case.cell, case.electrode.pbc)
+        self._periodic = SitePotential(case.electrode.positions, case.lattice, case.electrode.pbc)
         self._slab = case.slab_field
         if self._slab is not None:
             self._heights = self._slab.heights(case.electrode.positions)

@@ -21,7 +21,8 @@ class StructureGuard:
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._inverse_cell = np.linalg.inv(case.cell)
+        self._lattice = case.lattice
+        self._inverse = np.linalg.inv(case.lattice)
 
     def check(self, positions: np.ndarray, cell: np.ndarray) -> None:
         """Number of atoms, constant cell, finite numbers, electrode in its place. Arrays in bohr.
@@ -72,6 +73,6 @@ class StructureGuard:
 
     def _distance(self, vectors: np.ndarray) -> np.ndarray:
         """Length of the minimum image of each vector."""
-        fractional = vectors @ self._inverse_cell
+        fractional = vectors @ self._inverse
         fractional -= np.round(fractional)
-        return np.linalg.norm(fractional @ self._case.cell, axis=1)
+        return np.linalg.norm(fractional @ self._lattice, axis=1)

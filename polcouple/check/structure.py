@@ -8,7 +8,7 @@ import numpy as np
 
 from polcouple.case import Case
 from polcouple.check.finding import Finding
-from polcouple.electrostatics.lattice import widest_gap
+from polcouple.electrostatics.lattice import heights, widest_gap
 from polcouple.errors import InputError
 from polcouple.structure_guard import StructureGuard
 from polcouple.units import BOHR_TO_ANGSTROM
@@ -93,8 +93,8 @@ def check_vacuum(case: Case) -> Iterator[Finding]:
     liquid screens it with a charge of at most M/L_z on its surfaces, which then is missing at the electrode.
     The cell as a whole is neutral, so that the uniform backgrounds of electrode and electrolyte cancel.
     """
-    height = 1.0 / float(np.linalg.norm(np.linalg.inv(case.cell)[:, 2]))
-    levels = (case.positions @ np.linalg.inv(case.cell))[:, 2]
+    height = float(heights(case.lattice)[2])
+    levels = (case.positions @ np.linalg.inv(case.lattice))[:, 2]
     start, gap = widest_gap(levels, 1.0)
     vacuum = gap * height * BOHR_TO_ANGSTROM
     z = (levels - (start + 0.5 * gap)) % 1.0 * height
@@ -103,7 +103,7 @@ def check_vacuum(case: Case) -> Iterator[Finding]:
         own = slice(section.first_atom, section.last_atom + 1)
         charges[own] = section.total_charge_e / (own.stop - own.start)
     displaced = abs(float(charges @ z)) / height
-    width = float(np.linalg.norm(case.cell[:2], axis=1).max()) * BOHR_TO_ANGSTROM
+    width = float(np.linalg.norm(case.lattice[:2], axis=1).max()) * BOHR_TO_ANGSTROM
     if vacuum < width:
         yield Finding(
             "warning",

@@ -133,7 +133,7 @@ def replay(
         case.total_charge,
         case.electrode.positions,
         {one.name: own for one, own in zip(case.system.electrodes, case.electrode_slices, strict=True)},
-        case.cell,
+        case.lattice,
         common_binning(models, reference),
     )
 

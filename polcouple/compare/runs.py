@@ -341,7 +341,7 @@ def _universe(case: Case, path: Path) -> Any:
     universe.add_TopologyAttr("elements", list(case.symbols))
     universe.add_TopologyAttr("charges", case.charges)
     universe.add_TopologyAttr("resnames", names)
-    box = triclinic_box(*(case.cell * BOHR_TO_ANGSTROM))
+    box = triclinic_box(*(case.lattice * BOHR_TO_ANGSTROM))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Reader has no dt")
         try:

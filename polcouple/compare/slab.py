@@ -72,7 +72,7 @@ def slab_of(case: Case) -> Slab:
         InputError: the cell's third vector is not along z, there is no vacuum, or no liquid above an
         electrode.
     """
-    cell, z = case.cell, case.positions[:, 2]
+    cell, z = case.lattice, case.positions[:, 2]
     if np.abs([*cell[2, :2], *cell[:2, 2]]).max() > 1e-6:
         raise InputError(f"{case.directory}: the third cell vector must be along z and the others across it")
     length = float(cell[2, 2])

@@ -43,7 +43,7 @@ class WaterOrientation:
         oxygens = self._case.water_oxygens
         heights = self._slab.heights(positions[oxygens, 2])
         near = (heights >= 0) & (heights < _FARTHEST)
-        cosines = dipole_cosines(positions, oxygens[near], self._case.cell)
+        cosines = dipole_cosines(positions, oxygens[near], self._case.lattice)
         columns = np.minimum(((cosines + 1.0) * 0.5 * _COSINE_BINS).astype(int), _COSINE_BINS - 1)
         rows = (heights[near] / self._width).astype(int)
         flat = np.bincount(rows * _COSINE_BINS + columns, minlength=self._bins * _COSINE_BINS)
@@ -75,7 +75,13 @@ class WaterOrientation:
 
 
 def dipole_cosines(positions: np.ndarray, oxygens: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """Cosine of each water's dipole with z; positions (N, 3) and cell in bohr, molecules may be split."""
+    """Cosine of each water's dipole with z; molecules may be split.
+
+    Args:
+        positions: (N, 3) in bohr.
+        oxygens: (m,) indices.
+        cell: (3, 3) in bohr, reduced.
+    """
     from MDAnalysis.lib.distances import minimize_vectors
     from MDAnalysis.lib.mdamath import triclinic_box
 

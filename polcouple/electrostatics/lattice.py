@@ -21,6 +21,36 @@ def check_cell(cell: np.ndarray) -> None:
         raise InputError(f"the lattice vectors [{rows}] bohr span no volume: mend the cell, or pbc = False")
 
 
+def reduced_cell(cell: np.ndarray) -> np.ndarray:
+    """The same lattice with vectors as upright as they can be: a along x, b in the xy plane, and then
+    |b_x| <= a_x / 2, |c_x| <= a_x / 2, |c_y| <= b_y / 2.
+
+    In this form a vector shorter than half of a_x, b_y and c_z is the closest of its images once its
+    components are brought within half of these, from c to a.
+
+    Args:
+        cell: (3, 3) in bohr, one lattice vector per row, a along x and b in the xy plane.
+    """
+    a, b, c = np.array(cell, dtype=float)
+    c = c - np.round(c[1] / b[1]) * b
+    c = c - np.round(c[0] / a[0]) * a
+    b = b - np.round(b[0] / a[0]) * a
+    return np.array([a, b, c])
+
+
+def same_lattice(cell: np.ndarray, other: np.ndarray, tolerance: float) -> bool:
+    """Whether two cells (3, 3) span the same points, each vector to within ``tolerance`` (bohr)."""
+    steps = np.asarray(cell) @ np.linalg.inv(other)
+    whole = np.rint(steps)
+    unimodular = abs(abs(float(np.linalg.det(whole))) - 1.0) < 0.5
+    return unimodular and bool(np.abs((steps - whole) @ other).max() <= tolerance)
+
+
+def heights(cell: np.ndarray) -> np.ndarray:
+    """(3,) distances in bohr between opposite faces of ``cell`` (3, 3)."""
+    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0))
+
+
 def base_area(cell: np.ndarray) -> float:
     """Area in bohr^2 that the first two lattice vectors of ``cell`` (3, 3) in bohr span."""
     return float(np.linalg.norm(np.cross(cell[0], cell[1])))

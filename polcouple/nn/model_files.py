@@ -20,6 +20,7 @@ import yaml
 
 import polcouple
 from polcouple.electrode import Electrode
+from polcouple.electrostatics.lattice import same_lattice
 from polcouple.errors import InputError, ModelMismatchError, nearest
 from polcouple.nn.hdf5 import DAMAGE
 
@@ -168,7 +169,7 @@ def require_electrode(model: str, arrays: Mapping[str, np.ndarray], electrode: E
     if any(own.pbc):
         fractional = offset @ np.linalg.inv(own.cell)
         offset = (fractional - np.rint(fractional)) @ own.cell
-    cell_differs = any(own.pbc) and np.abs(electrode.cell - own.cell).max() > _GEOMETRY_TOLERANCE
+    cell_differs = any(own.pbc) and not same_lattice(electrode.cell, own.cell, _GEOMETRY_TOLERANCE)
     if own.pbc != electrode.pbc or cell_differs or np.abs(offset).max() > _GEOMETRY_TOLERANCE:
         what = "cell" if cell_differs else "geometry or order of atoms"
         raise ModelMismatchError(
