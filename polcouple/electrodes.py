@@ -29,7 +29,14 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, FermiBackend, create_backend
+from polcouple.backends.base import (
+    ChargeBackend,
+    ChargeResult,
+    ConditionalLevel,
+    Environment,
+    FermiBackend,
+    create_backend,
+)
 from polcouple.case import Case
 from polcouple.errors import InputError, ModelMismatchError
 from polcouple.joint_search import CoupledResult as CoupledResult
@@ -100,6 +107,9 @@ class CoupledElectrodes:
                 f"{case.directory / 'system.yaml'}: potential: charges of backend '{name}' have no Fermi"
                 " level to be held; use response, nn with a response net, dftb or metal"
             )
+        for backend in self.backends:
+            if isinstance(backend, ConditionalLevel):
+                backend.require_level()
         if potential.voltage_volt is not None:
             return potential.voltage_volt * EV_TO_HARTREE
         assert potential.fermi_level_ev is not None

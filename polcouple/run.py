@@ -22,6 +22,7 @@ from pathlib import Path
 
 from polcouple.backends.base import backend_options
 from polcouple.case import Case, read_case
+from polcouple.case_copy import copy_system
 from polcouple.command import log
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.held_state import FILE_NAME
@@ -127,7 +128,8 @@ def prepare(
         _clear(directory)
     rename_sockets(root, f"-{uuid.uuid4().hex[:8]}")
     directory.mkdir(parents=True, exist_ok=True)
-    for name in (*_COPIED, init_file(root)):
+    copy_system(case, directory)
+    for name in ("polcouple_pes.py", init_file(root)):
         if (case / name).exists():
             shutil.copy(case / name, directory / Path(name).name)
     write_xml(root, directory / "input.xml")

@@ -74,6 +74,19 @@ def test_gamma_limits():
     assert abs(on_site(3.2 * 0.4, 3.2 * 0.4) - 0.4) < 1e-15
 
 
+def test_shells_of_a_table_with_filler_rows(slako):
+    """Some sets fill the short distances with zeros in H and ones in S: no shell comes of that."""
+    path = slako / "H-H.skf"
+    lines = path.read_text().splitlines()
+    filler = " ".join(["0.0"] * 10 + ["1.0"] * 10)
+    for number in range(3, 3 + 20):
+        if set(lines[number].replace(",", " ").split()) == {"20*1.0"}:
+            lines[number] = filler
+    assert filler in lines
+    path.write_text("\n".join(lines))
+    assert read_skf(path, homonuclear=True)[0].n_shells == 1
+
+
 def test_missing_directory_and_missing_pair(slako):
     with pytest.raises(InputError, match=r"no directory of Slater-Koster files .*'slako'"):
         load_parameters(slako / "nowhere", ["C"])

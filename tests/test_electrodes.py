@@ -184,6 +184,21 @@ def test_a_warm_start_takes_one_cycle_a_step():
     assert second.iterations == 1
 
 
+def test_expansions_that_are_renewed_hold_no_potential():
+    """They are about whole charges, and refused before anything is computed; given charges are found."""
+    with pytest.raises(InputError, match="reanchor_every needs whole total charges"):
+        create_electrodes(capacitor(potential=VOLTAGE), "response", HOT | {"reanchor_every": 5})
+    case = capacitor(charges=(1.0, -1.0))
+    exact = create_electrodes(case, "dftb", HOT | {"accuracy": 1e-9})
+    renewed = create_electrodes(case, "response", HOT | {"reanchor_every": 1})
+    for seed in range(3):
+        found = renewed.solve(seen(case, noise(case, 0.02, seed)), 0.0)
+        expected = exact.solve(seen(case, noise(case, 0.02, seed)), 0.0)
+        assert found.converged
+        # the first answers are expanded about the bare electrodes
+        assert np.abs(found.charges - expected.charges).max() < (1e-3 if seed == 0 else 1e-6)
+
+
 def test_charges_without_a_fermi_level_hold_no_potential():
     with pytest.raises(InputError, match="'fixed' have no Fermi level"):
         create_electrodes(capacitor(potential=VOLTAGE), "fixed")

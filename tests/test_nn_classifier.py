@@ -5,10 +5,12 @@ import shutil
 import numpy as np
 import pytest
 import yaml
+from capacitor_cases import capacitor
 from nn_cases import TOTAL_CHARGE, electrolyte, frames, labelled_dataset, sheet
 
 from polcouple.backends.base import Environment, create_backend
 from polcouple.electrode import Electrode, Electrolyte
+from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError, ModelMismatchError
 from polcouple.nn.classifier import ion_features, label_loss, potential_features, whitening_matrix
 from polcouple.nn.model_files import load_model_files
@@ -216,3 +218,10 @@ def test_labels_must_be_unambiguous(tmp_path):
         train_classifier(dataset.path, tmp_path / "m")
     with pytest.raises(InputError, match="no labels dftb@7"):
         train_classifier(dataset.path, tmp_path / "m", labels="dftb@7")
+
+
+def test_a_classifier_at_a_potential_is_refused_before_any_work(trained):
+    """It has no Fermi level to be held."""
+    case = capacitor(12.0, 40.0, charges=(-0.25, -0.25), potential={"voltage_volt": 0.05})
+    with pytest.raises(ModelMismatchError, match="is a classifier: it has no energy, hence no Fermi level"):
+        create_electrodes(case, "nn", {"model": str(trained / "site_potentials")})

@@ -219,6 +219,19 @@ class FermiBackend(ChargeBackend, Protocol):
         ...
 
 
+@runtime_checkable
+class ConditionalLevel(Protocol):
+    """A :class:`FermiBackend` that some settings leave without a Fermi level at any real total charge."""
+
+    def require_level(self) -> None:
+        """Nothing if it has one.
+
+        Raises:
+            PolcoupleError: the setting, and what to do.
+        """
+        ...
+
+
 def backend_names() -> list[str]:
     """Names of all backends, sorted."""
     return sorted(m.name for m in pkgutil.iter_modules(polcouple.backends.__path__) if m.name != "base")

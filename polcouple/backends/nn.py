@@ -141,6 +141,18 @@ class Backend:
         """
         return self._solver.solve(environment, total_charge)
 
+    def require_level(self) -> None:
+        """See :class:`polcouple.backends.base.ConditionalLevel`.
+
+        Raises:
+            ModelMismatchError: a classifier.
+        """
+        if not isinstance(self.model, ResponseNet):
+            raise ModelMismatchError(
+                f"model {self.model.name} is a classifier: it has no energy, hence no Fermi level; use a "
+                "response net"
+            )
+
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
         """See :class:`polcouple.backends.base.FermiBackend`; exact derivatives of the network's energy,
         but for the kernel, which is that of its linear-response prior.
@@ -148,11 +160,8 @@ class Backend:
         Raises:
             ModelMismatchError: a classifier, or a total charge outside the range trained on.
         """
-        if not isinstance(self.model, ResponseNet):
-            raise ModelMismatchError(
-                f"model {self.model.name} is a classifier: it has no energy, hence no Fermi level; use a "
-                "response net"
-            )
+        self.require_level()
+        assert isinstance(self.model, ResponseNet)
         response = self.model.charge_response(environment.site_potentials, total_charge)
         kernel = self.model.prior.at(total_charge).kernel
         return ChargeDerivatives(kernel, response.fukui, response.hardness)

@@ -116,6 +116,18 @@ class Backend:
             warnings=self.frozen_electrode.warnings + self._drift(distance, error, check),
         )
 
+    def require_level(self) -> None:
+        """See :class:`polcouple.backends.base.ConditionalLevel`.
+
+        Raises:
+            InputError: ``reanchor_every``, at whole charges only.
+        """
+        if self._options.reanchor_every:
+            raise InputError(
+                "response: reanchor_every needs whole total charges, and a potential is held at any; leave it"
+                " out"
+            )
+
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
         """See :class:`polcouple.backends.base.FermiBackend`."""
         whole, fraction = _split(total_charge)

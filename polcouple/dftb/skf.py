@@ -255,8 +255,8 @@ def _grid(path: Path, lines: list[str]) -> tuple[float, int]:
 
 
 def _first_real_row(rows: np.ndarray) -> int:
-    """Index of the first row that is not the filler 1.0 that files have at short distance."""
-    real = np.flatnonzero((rows != 1.0).any(axis=1))
+    """Index of the first row that is no filler: files have overlaps of 1.0 at short distance."""
+    real = np.flatnonzero((rows[:, 10:] != 1.0).any(axis=1))
     return int(real[0]) if len(real) else len(rows)
 
 

@@ -1,0 +1,49 @@
+"""A case's system.yaml in a directory of a run: relative paths in it keep their meaning."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from polcouple.backends.base import backend_options
+from polcouple.errors import PolcoupleError
+
+
+def copy_system(case: Path, directory: Path) -> None:
+    """Copy ``system.yaml``; what backends read from the case is named by absolute paths where it is relative.
+
+    Files that a backend will write stay relative: each run has its own. The text is copied as it is where
+    nothing needs to be changed.
+    """
+    source = case / "system.yaml"
+    content = yaml.safe_load(source.read_text())
+    backends: Mapping[str, Mapping[str, Any]] = content.get("backends") or {}
+    changed = {name: _absolute(name, settings, case) for name, settings in backends.items()}
+    if changed == backends:
+        shutil.copy(source, directory / "system.yaml")
+        return
+    text = yaml.safe_dump(content | {"backends": changed}, sort_keys=False, allow_unicode=True)
+    (directory / "system.yaml").write_text(f"# {source.resolve()} with absolute paths\n{text}")
+
+
+def _absolute(name: str, settings: Mapping[str, Any], case: Path) -> dict[str, Any]:
+    """Settings of one backend; as they are if they are faulty, which making the backend reports."""
+    try:
+        options = backend_options(name, settings).in_directory(case)
+    except PolcoupleError:
+        return dict(settings)
+    values = dict(options)
+    return {key: _kept_or(value, values[key], case) for key, value in settings.items()}
+
+
+def _kept_or(given: Any, made: Any, case: Path) -> Any:
+    """``given``, or the path in the case that became of it."""
+    if isinstance(given, dict) and isinstance(made, dict):
+        return {key: _kept_or(value, made.get(key), case) for key, value in given.items()}
+    if not isinstance(given, str) or not isinstance(made, Path) or Path(given).is_absolute():
+        return given
+    return str(made.resolve()) if (case / given).exists() else given
