@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.backends.base import Environment
-from polcouple.case import Case, SystemSection
+from polcouple.case import Case, ElectrodeSection, Potential, SystemSection
 from polcouple.force_field import default_force_field
 from polcouple.packing import graphene_sheet
 from polcouple.units import ANGSTROM_TO_BOHR
@@ -84,6 +84,24 @@ def slabs(layers, gap=10.0, vacuum=15.0, charges=(0.0, 0.0), displaced=0.05, **s
         positions,
         np.diag([*sides, height]) * ANGSTROM_TO_BOHR,
     )
+
+
+def one_sheet(cells, level=None) -> Case:
+    """A neutral sheet of :func:`capacitor`, its Fermi level held at ``level`` (eV) if given."""
+    both = capacitor(cells=cells)
+    n = len(both.electrode) // 2
+    sections: dict = {
+        "topology": [both.system.topology[0], *both.system.topology[2:]],
+        "electrodes": [ElectrodeSection(name="sheet", first_atom=0, last_atom=n - 1, total_charge_e=0.0)],
+    }
+    if level is not None:
+        sections["potential"] = Potential(fermi_level_ev=level, counter_charge="background")
+    sheet = replace(
+        both,
+        symbols=both.symbols[:n] + both.symbols[2 * n :],
+        positions=np.delete(both.positions, np.s_[n : 2 * n], axis=0),
+    )
+    return with_sections(sheet, **sections)
 
 
 def with_sections(case: Case, **sections) -> Case:
