@@ -35,6 +35,7 @@ from polcouple.backends.base import (
     ConditionalLevel,
     Environment,
     FermiBackend,
+    PositionReader,
     create_backend,
 )
 from polcouple.case import Case
@@ -89,6 +90,10 @@ class CoupledElectrodes:
     def __init__(self, case: Case, backends: Sequence[ChargeBackend], name: str) -> None:
         self.conservative = all(backend.conservative for backend in backends)
         self.backends = tuple(backends)
+        if len(self.backends) > 1 or case.slab_field is not None:
+            for backend in self.backends:
+                if isinstance(backend, PositionReader):
+                    backend.require_site_potentials()
         self._coupling = Coupling(
             self.backends,
             tuple(case.electrode_slices),

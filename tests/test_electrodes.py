@@ -1,5 +1,6 @@
 """Several electrodes and electrodes at a potential: energies, derivatives, limits."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -180,6 +181,13 @@ def test_expansions_that_are_renewed_hold_no_potential():
         assert found.converged
         # the first answers are expanded about the bare electrodes
         assert np.abs(found.charges - expected.charges).max() < (1e-3 if seed == 0 else 1e-6)
+
+
+@pytest.mark.parametrize("sections", [{}, {"slab": SLAB}])
+def test_a_program_that_sees_point_charges_alone_is_refused(sections):
+    """It would leave out the other electrode and the slab's field."""
+    with pytest.raises(InputError, match="sees the electrolyte's point charges alone"):
+        create_electrodes(capacitor(**sections), "dftbplus", {"command": sys.executable})
 
 
 def test_charges_without_a_fermi_level_hold_no_potential():

@@ -12,8 +12,9 @@ from nn_cases import electrolyte, frames, labelled_dataset, sheet
 from polcouple import evaluate, label
 from polcouple.backends.base import ChargeResult
 from polcouple.dftb.skf import DEFAULT_SLAKO
+from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.errors import InputError
-from polcouple.nn.dataset import CONVERGED, Dataset
+from polcouple.nn.dataset import CONVERGED, Dataset, Frames
 
 
 @pytest.fixture
@@ -63,6 +64,27 @@ def test_mistakes_are_refused_before_any_work(dataset):
         label.label_dataset(dataset.path, "fixd", [0.0])
     with pytest.raises(InputError, match="unknown key 'nonsense'"):
         label.label_dataset(dataset.path, "fixed", [0.0], {"nonsense": 1})
+
+
+def test_potentials_that_a_program_would_not_see_are_refused(tmp_path):
+    """Those of a slab's field, say: DFTB+ is given the point charges."""
+    electrode, liquid = sheet(), electrolyte()
+    positions = np.random.default_rng(0).uniform(size=(1, len(liquid), 3)) @ electrode.cell
+    positions[:, :, 2] = 10.0 + 0.5 * positions[:, :, 2]
+    seen = SitePotential(electrode.positions, electrode.cell)(positions[0], liquid.charges)
+    ions = positions[:, liquid.ion_indices]
+    for excess, name in ((0.0, "alone"), (1e-3, "slab")):
+        made = Dataset.create(tmp_path / name, electrode, liquid, store_positions=True)
+        made.append(Frames(np.zeros(1), (seen + excess)[None], ions, positions.astype(np.float32)))
+        message = "frame 0 differ by up to 1.0e-03" if excess else "no program 'no-such-program'"
+        for backend, settings in (
+            ("dftbplus", {"command": "no-such-program"}),
+            ("nn", {"fallback": "dftbplus", "fallback_settings": {"command": "no-such-program"}}),
+        ):
+            if backend == "nn" and not excess:
+                continue
+            with pytest.raises(InputError, match=message):
+                label.label_dataset(made.path, backend, [0.0], settings)
 
 
 def _dies_on_frame_2(system, task):

@@ -1,6 +1,7 @@
 """The response net: its charges are the derivative of its energy, sum to Q, and respect the lattice."""
 
 import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -207,6 +208,9 @@ def test_the_fallback_has_the_settings_of_the_case(trained, own_cache, tmp_path)
         create_electrodes(
             case, "nn", {"model": str(trained), "fallback": "dftb", "fallback_settings": {"acuracy": 1.0}}
         )
+    program = {"fallback": "dftbplus", "fallback_settings": {"command": sys.executable}}
+    with pytest.raises(InputError, match="sees the electrolyte's point charges alone"):
+        create_electrodes(case, "nn", {"model": str(trained), **program})
     with pytest.raises(InputError, match="fallback_settings without fallback"):
         create_electrodes(case, "nn", {"model": str(trained), "fallback_settings": hot})
 

@@ -232,6 +232,22 @@ class ConditionalLevel(Protocol):
         ...
 
 
+@runtime_checkable
+class PositionReader(Protocol):
+    """A backend that some settings make see the electrolyte's point charges, and no site potentials.
+
+    It then knows nothing of other electrodes or of a slab's field.
+    """
+
+    def require_site_potentials(self) -> None:
+        """Nothing if it sees them.
+
+        Raises:
+            PolcoupleError: the setting, and what to do.
+        """
+        ...
+
+
 def backend_names() -> list[str]:
     """Names of all backends, sorted."""
     return sorted(m.name for m in pkgutil.iter_modules(polcouple.backends.__path__) if m.name != "base")

@@ -18,6 +18,7 @@ from polcouple.dftbplus.library import LibraryRunner
 from polcouple.dftbplus.output import Output, raise_if_not_converged, read_output
 from polcouple.dftbplus.process import find_program, run_program
 from polcouple.electrode import Electrode, Electrolyte
+from polcouple.errors import InputError
 
 #: DFTB+ conserves electrons to the precision of its Fermi level search; a larger error is a failure (e)
 _LARGEST_EXCESS = 1e-6
@@ -118,6 +119,18 @@ class Backend:
             residual=output.residual,
             warnings=self._writer.warnings + warnings,
         )
+
+    def require_site_potentials(self) -> None:
+        """See :class:`polcouple.backends.base.PositionReader`.
+
+        Raises:
+            InputError: the program is given the electrolyte's point charges.
+        """
+        if self._library is None:
+            raise InputError(
+                "dftbplus: the program sees the electrolyte's point charges alone, not another electrode or a"
+                " slab's field; use interface: library, or --backend dftb"
+            )
 
     def _solve_in_library(
         self, library: LibraryRunner, environment: Environment, total_charge: float

@@ -15,6 +15,7 @@ from polcouple.backends.base import (
     ChargeDerivatives,
     ChargeResult,
     Environment,
+    PositionReader,
     backend_options,
     create_backend,
 )
@@ -153,6 +154,11 @@ class Backend:
                 "response net"
             )
 
+    def require_site_potentials(self) -> None:
+        """See :class:`polcouple.backends.base.PositionReader`; as the fallback."""
+        if isinstance(self._solver, _ResponseSolver) and self._solver.fallback is not None:
+            self._solver.fallback.require_site_potentials()
+
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
         """See :class:`polcouple.backends.base.FermiBackend`; exact derivatives of the network's energy,
         but for the kernel, which is that of its linear-response prior.
@@ -170,7 +176,7 @@ class Backend:
 class _ResponseSolver:
     def __init__(self, net: ResponseNet, fallback: _Fallback | None) -> None:
         self._net = net
-        self._fallback = fallback
+        self.fallback = fallback
 
     def solve(self, environment: Environment, total_charge: float) -> ChargeResult:
         potentials = environment.site_potentials
@@ -182,8 +188,8 @@ class _ResponseSolver:
                 f"model {self._net.name}: the committee disagrees by {response.disagreement:.1e} e, "
                 f"{ratio:.1f} times as much as on held-out frames of its training data: it extrapolates",
             )
-            if self._fallback is not None:
-                return self._fallback.solve(environment, total_charge, warnings)
+            if self.fallback is not None:
+                return self.fallback.solve(environment, total_charge, warnings)
         return ChargeResult(
             response.charges,
             potentials,
@@ -215,6 +221,10 @@ class _Fallback:
             for backend, total_charge in self._dataset.label_sets():
                 if backend == name:
                     self._dataset.require_settings(name, total_charge, self._settings)
+
+    def require_site_potentials(self) -> None:
+        if isinstance(self._backend, PositionReader):
+            self._backend.require_site_potentials()
 
     def solve(self, environment: Environment, total_charge: float, reason: tuple[str, ...]) -> ChargeResult:
         result = self._backend.solve(environment, total_charge)
