@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 
 from polcouple.case import Case, read_case
 from polcouple.command import guarded, log
+from polcouple.electrodes import backend_identity
 from polcouple.errors import InputError, PolcoupleError, ProtocolError
 from polcouple.ipi_input import (
     SocketAddress,
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     interval = args.refresh or case.system.refresh.interval
     backend = backend_from_arguments(args, case)
     recorder = _recorder(args, case, root)
-    settings = f"{args.backend} {sorted(backend_settings(args, case).items())}"
+    settings = backend_identity(case, args.backend, backend_settings(args, case))
     first_step = 0 if root is None else step_of(root)
     held = held_states(case, backend, settings, interval, first_step, counted=recorder is not None)
     providers = {

@@ -36,6 +36,7 @@ from polcouple.backends.base import (
     Environment,
     FermiBackend,
     PositionReader,
+    backend_options,
     create_backend,
 )
 from polcouple.case import Case
@@ -70,6 +71,16 @@ def create_coupled(case: Case, name: str, settings: Mapping[str, Any] | None = N
         for electrode in case.electrodes
     ]
     return CoupledElectrodes(case, backends, name)
+
+
+def backend_identity(case: Case, name: str, settings: Mapping[str, Any]) -> str:
+    """Text that tells the backend ``name`` of a case, and all that decides its charges, from others.
+
+    Raises:
+        InputError: unknown backend or setting.
+    """
+    options = backend_options(name, settings).with_others(case.system.backends).in_directory(case.directory)
+    return f"{name} {sorted(options.identity(case.electrode.symbols).items())}"
 
 
 class CoupledElectrodes:

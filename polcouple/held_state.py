@@ -226,8 +226,8 @@ def held_states(
     """
     if backend.conservative and interval == 1 and not counted:
         return None
-    held = case.system.potential or case.total_charge
-    identity = f"{settings} {held} {interval}"
+    sections = case.system.model_dump(mode="json", include={"electrodes", "potential", "slab"})
+    identity = f"{settings} {sections} {interval}"
     several = len(case.electrodes) > 1 or case.system.potential is not None
     levels = len(case.electrodes) if several else 0
     return HeldStates(

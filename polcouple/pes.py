@@ -13,7 +13,7 @@ import numpy as np
 from ipi.pes.dummy import Dummy_driver
 
 from polcouple.case import read_case
-from polcouple.electrodes import create_electrodes
+from polcouple.electrodes import backend_identity, create_electrodes
 from polcouple.force_field import Part
 from polcouple.forces import ForceProvider
 from polcouple.held_state import held_states
@@ -49,7 +49,7 @@ class PolcouplePES(Dummy_driver):
         charges, held = None, None
         if part != "bonded":
             charges = create_electrodes(system, backend, settings)
-            held = held_states(system, charges, f"{backend} {sorted(settings.items())}", interval)
+            held = held_states(system, charges, backend_identity(system, backend, settings), interval)
         self._provider = ForceProvider(system, charges, cast(Part, part), platform, None, interval, held=held)
 
     def compute_structure(

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from capacitor_cases import with_sections
 from conftest import CAPACITOR
 
 from polcouple.backends.base import ChargeResult, create_backend
-from polcouple.case import read_case
-from polcouple.electrodes import create_electrodes
+from polcouple.case import Slab, read_case
+from polcouple.electrodes import backend_identity, create_electrodes
 from polcouple.errors import InputError
 from polcouple.forces import ForceProvider
 from polcouple.held_state import FILE_NAME, HeldStates, ReplicaState, held_states
@@ -104,6 +105,33 @@ def test_levels_and_work_of_a_capacitor_outlive_the_driver(capacitor, tmp_path):
             # what is held is the very same; what is computed anew does not start from the same guess
             accuracy = 1e-15 if number < 8 else 1e-6
             assert found[name] == pytest.approx(expected[number][name], abs=accuracy), (number, name)
+
+
+def test_charges_at_other_charges_of_the_electrodes_are_not_recalled(capacitor, tmp_path):
+    """Their sum is the same, the charges are not; nor with a slab's field, or other .skf files."""
+    metal = create_electrodes(capacitor, "metal")
+    held = held_of(capacitor, tmp_path, metal)
+    provider(capacitor, metal, held).evaluate(capacitor.positions, capacitor.cell)
+    close(held)
+    first, second = capacitor.system.electrodes
+    moved = [
+        first.model_copy(update={"total_charge_e": first.total_charge_e + 1.0}),
+        second.model_copy(update={"total_charge_e": second.total_charge_e - 1.0}),
+    ]
+    slab = Slab(displacement_volt_per_angstrom=0.01)
+    for case, known in (
+        (capacitor, True),
+        (with_sections(capacitor, electrodes=moved), False),
+        (with_sections(capacitor, slab=slab), False),
+    ):
+        journal = held_of(case, tmp_path, metal)
+        assert (journal.recall(0, capacitor.positions) is not None) == known
+        close(journal)
+    identities = {
+        backend_identity(capacitor, "dftb", settings)
+        for settings in ({}, {"cache_directory": "x/y"}, {"temperature_kelvin": 500}, {"k_points": [2, 2, 1]})
+    }
+    assert len(identities) == 3
 
 
 def test_a_journal_without_levels_is_refused_where_they_are_outputs(capacitor, tmp_path):

@@ -220,6 +220,24 @@ def test_labels_must_be_unambiguous(tmp_path):
         train_classifier(dataset.path, tmp_path / "m", labels="dftb@7")
 
 
+def test_a_sheet_that_lies_elsewhere_sees_the_same_ions(trained):
+    """A rigid shift of electrode and liquid changes no charge, whatever the inputs are."""
+    electrode, liquid, shift = sheet(), electrolyte(), np.array([1.3, -0.7, 9.0])
+    moved = Electrode(electrode.symbols, electrode.positions + shift, electrode.cell)
+    made = frames(electrode, 1, seed=4)
+    positions = np.zeros((len(liquid), 3))
+    positions[liquid.ion_indices] = made.ion_positions[0]
+    for features in ("ions", "site_potentials"):
+        settings = {"model": str(trained / features)}
+        here, there = (
+            create_backend("nn", place, liquid, settings).solve(
+                Environment(liquid, positions + offset, made.site_potentials[0]), TOTAL_CHARGE
+            )
+            for place, offset in ((electrode, np.zeros(3)), (moved, shift))
+        )
+        np.testing.assert_allclose(there.charges, here.charges, atol=1e-9)
+
+
 def test_a_classifier_at_a_potential_is_refused_before_any_work(trained):
     """It has no Fermi level to be held."""
     case = capacitor(12.0, 40.0, charges=(-0.25, -0.25), potential={"voltage_volt": 0.05})

@@ -124,7 +124,7 @@ class Backend:
         self.model: Classifier | ResponseNet = model
         self._solver: _ClassifierSolver | _ResponseSolver
         if isinstance(model, Classifier):
-            self._solver = _ClassifierSolver(model, electrolyte)
+            self._solver = _ClassifierSolver(model, electrode, electrolyte)
         else:
             fallback = None
             if options.fallback is not None:
@@ -254,11 +254,13 @@ class _Fallback:
 
 
 class _ClassifierSolver:
-    def __init__(self, model: Classifier, electrolyte: Electrolyte) -> None:
+    def __init__(self, model: Classifier, electrode: Electrode, electrolyte: Electrolyte) -> None:
         model.require_electrolyte(electrolyte)
         self._model = model
         self._labels = model.compiled()
         self._ions = electrolyte.ion_indices
+        # the model's electrode may lie elsewhere
+        self._shift = model.electrode.positions[0] - electrode.positions[0]
         self._needs_potentials = model.features == "site_potentials"
 
     def solve(self, environment: Environment, total_charge: float) -> ChargeResult:
@@ -270,7 +272,7 @@ class _ClassifierSolver:
             )
         potentials = environment.site_potentials if self._needs_potentials else None
         if potentials is None:
-            inputs = model.inputs(None, environment.positions[None, self._ions])
+            inputs = model.inputs(None, environment.positions[None, self._ions] + self._shift)
         else:
             inputs = model.inputs(potentials[None], None)
         raw = model.binning.charges(self._labels(inputs).numpy()[0])
