@@ -104,7 +104,7 @@ class CoupledElectrodes:
         if len(self.backends) > 1 or case.slab_field is not None:
             for backend in self.backends:
                 if isinstance(backend, PositionReader):
-                    backend.require_site_potentials()
+                    backend.require_site_potentials(len(self.backends))
         self._coupling = Coupling(
             self.backends,
             tuple(case.electrode_slices),

@@ -13,6 +13,7 @@ import numpy as np
 from ipi.pes.dummy import Dummy_driver
 
 from polcouple.case import read_case
+from polcouple.command import Warned
 from polcouple.electrodes import backend_identity, create_electrodes
 from polcouple.force_field import Part
 from polcouple.forces import ForceProvider
@@ -50,6 +51,7 @@ class PolcouplePES(Dummy_driver):
         if part != "bonded":
             charges = create_electrodes(system, backend, settings)
             held = held_states(system, charges, backend_identity(system, backend, settings), interval)
+        self._warned, self._known = Warned(), 0
         self._provider = ForceProvider(system, charges, cast(Part, part), platform, None, interval, held=held)
 
     def compute_structure(
@@ -57,4 +59,7 @@ class PolcouplePES(Dummy_driver):
     ) -> tuple[float, np.ndarray, np.ndarray, str]:
         """Energy, forces, virial (zero: the cell is constant) and extras, all in atomic units."""
         evaluation = self._provider.evaluate(np.array(pos), np.array(cell).T)
+        if len(self._provider.warnings) > self._known:
+            self._known = len(self._provider.warnings)
+            self._warned.log(sorted(self._provider.warnings))
         return evaluation.energy, evaluation.forces, np.zeros((3, 3)), evaluation.extras_json()

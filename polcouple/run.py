@@ -24,6 +24,7 @@ from polcouple.backends.base import backend_options
 from polcouple.case import Case, read_case
 from polcouple.case_copy import copy_system
 from polcouple.command import log
+from polcouple.driver_log import DriverWarnings
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.held_state import FILE_NAME
 from polcouple.ipi_input import (
@@ -239,11 +240,13 @@ def propagate(directory: Path, last_step: int, driver_words: list[str]) -> int:
         addresses = socket_addresses(root, directory / input_name)
         remove_stale_sockets(addresses)
         log(f"running in {directory}; what i-PI and the driver say is in i-pi.log and driver.log there")
+        warnings = DriverWarnings(directory / "driver.log")
         programs = _start(directory, input_name, driver_words, lock)
         try:
-            _follow(programs, directory, first, last_step - first)
+            _follow(programs, directory, first, last_step - first, warnings)
         finally:
             programs.stop()
+            warnings.show()
             remove_stale_sockets(addresses)
         log(f"driver: {_last_line(directory / 'driver.log').partition(' ')[2]}")
         return step_of(read_xml(directory / "RESTART"))
@@ -323,8 +326,8 @@ def _spawn(command: list[str], directory: Path, log_name: str, lock: int) -> sub
         )
 
 
-def _follow(programs: _Programs, directory: Path, first: int, steps: int) -> None:
-    """Show progress until i-PI ends.
+def _follow(programs: _Programs, directory: Path, first: int, steps: int, warnings: DriverWarnings) -> None:
+    """Show progress, and what the driver warns of, until i-PI ends.
 
     Raises:
         RunFailedError: one of the two ended early, with its last words.
@@ -349,6 +352,7 @@ def _follow(programs: _Programs, directory: Path, first: int, steps: int) -> Non
             if programs.driver.poll() not in (None, 0) and programs.ipi.poll() is None:
                 break
             _keep(checkpoint)
+            warnings.show()
             latest = last_properties(output)
             if latest.get("step", -1) < first:
                 continue

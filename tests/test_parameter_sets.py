@@ -20,6 +20,7 @@ from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 from polcouple.nn.dataset import Dataset
 from polcouple.options import given_slako
+from polcouple.pes import PolcouplePES
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -177,6 +178,16 @@ def test_every_command_says_so_once(tmp_path, capsys, small_case):
     assert charges.out.count("DFTB3") == 1
     check = _said(capsys, "check", SMALL, *words)
     assert sum("warning" in line and "DFTB3" in line for line in check.out.splitlines()) == 1
+
+
+def test_the_potential_inside_ipi_says_so_once(small_directory, small_case, capsys):
+    make_set(small_directory / "mine", THIRD)
+    system = small_directory / "system.yaml"
+    system.write_text(system.read_text() + "\nbackends: {response: {slako: ./mine}}\n")
+    potential = PolcouplePES(case=str(small_directory), backend="response")
+    for _ in range(2):
+        potential.compute_structure(small_case.cell.T, small_case.positions)
+    assert capsys.readouterr().out.count("DFTB3") == 1
 
 
 def test_check_and_quantum_capacitance_take_the_folder_of_the_case(tmp_path, small_directory, capsys, wheel):

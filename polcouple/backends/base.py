@@ -239,8 +239,8 @@ class PositionReader(Protocol):
     It then knows nothing of other electrodes or of a slab's field.
     """
 
-    def require_site_potentials(self) -> None:
-        """Nothing if it sees them.
+    def require_site_potentials(self, electrodes: int) -> None:
+        """Nothing if it sees them, in a case of so many electrodes.
 
         Raises:
             PolcoupleError: the setting, and what to do.

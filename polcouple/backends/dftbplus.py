@@ -120,16 +120,22 @@ class Backend:
             warnings=self._writer.warnings + warnings,
         )
 
-    def require_site_potentials(self) -> None:
+    def require_site_potentials(self, electrodes: int) -> None:
         """See :class:`polcouple.backends.base.PositionReader`.
 
         Raises:
-            InputError: the program is given the electrolyte's point charges.
+            InputError: the program is given the electrolyte's point charges; or a second electrode needs a
+                second instance of the library, which ends the process.
         """
         if self._library is None:
             raise InputError(
                 "dftbplus: the program sees the electrolyte's point charges alone, not another electrode or a"
-                " slab's field; use interface: library, or --backend dftb"
+                " slab's field; use --backend dftb, or for a slab with one electrode interface: library"
+            )
+        if electrodes > 1:
+            raise InputError(
+                f"dftbplus: a process can use the library for one electrode, the case has {electrodes}; use"
+                " --backend dftb"
             )
 
     def _solve_in_library(

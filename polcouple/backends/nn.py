@@ -154,10 +154,10 @@ class Backend:
                 "response net"
             )
 
-    def require_site_potentials(self) -> None:
+    def require_site_potentials(self, electrodes: int) -> None:
         """See :class:`polcouple.backends.base.PositionReader`; as the fallback."""
         if isinstance(self._solver, _ResponseSolver) and self._solver.fallback is not None:
-            self._solver.fallback.require_site_potentials()
+            self._solver.fallback.require_site_potentials(electrodes)
 
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
         """See :class:`polcouple.backends.base.FermiBackend`; exact derivatives of the network's energy,
@@ -222,9 +222,9 @@ class _Fallback:
                 if backend == name:
                     self._dataset.require_settings(name, total_charge, self._settings)
 
-    def require_site_potentials(self) -> None:
+    def require_site_potentials(self, electrodes: int) -> None:
         if isinstance(self._backend, PositionReader):
-            self._backend.require_site_potentials()
+            self._backend.require_site_potentials(electrodes)
 
     def solve(self, environment: Environment, total_charge: float, reason: tuple[str, ...]) -> ChargeResult:
         result = self._backend.solve(environment, total_charge)
