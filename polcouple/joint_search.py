@@ -162,12 +162,12 @@ class JointSearch:
                 slope = bare + missing
                 goal = self._flow.next(float(totals[0]), slope, abs(missing) <= _CERTAIN * abs(slope))
                 step, totals = goal - float(totals[0]), coupling.with_charge(goal)
-                change = change + step * self._newton.apply(self._response.fukui)
+                change = change + step * self._response.relaxed_fukui
                 energy += 0.5 * bare * step - self._held * self._totals[0]
             moved = coupling.kernel @ change
             energy += 0.5 * float(residual @ moved)
             # what the electrodes answered, and their linear response to what moves yet
-            further = self._response.kernel @ moved + step * self._response.fukui
+            further = self._response.induced(moved) + step * self._response.fukui
             error = float(np.abs(further).max())
             self._charges, self._totals = self._charges + change, totals
             if self._met(slope, step) and self._unevenness(moved) <= _POTENTIAL_TOLERANCE:
@@ -217,7 +217,7 @@ class JointSearch:
         for own, total in zip(coupling.slices, self._totals, strict=True):
             charges[own] += (total - charges[own].sum()) / (own.stop - own.start)
         change = self._phi - known.site_potentials
-        induced = response.inverse @ (response.kernel @ change)
+        induced = response.inverse @ response.induced(change)
         if self._flow is None:
             return charges + induced
         before = float(self._totals[0])
@@ -226,7 +226,7 @@ class JointSearch:
             np.clip(self._flow.newton(before, slope), before - _LONGEST_START, before + _LONGEST_START)
         )
         self._totals = coupling.with_charge(goal)
-        return charges + induced + (goal - before) * (response.inverse @ response.fukui)
+        return charges + induced + (goal - before) * response.relaxed_fukui
 
     @property
     def _stuck(self) -> bool:
@@ -269,7 +269,7 @@ class JointSearch:
         levels = np.array([np.nan if part.fermi_level is None else part.fermi_level for part in solved])
         levels -= self._response.own_fukui @ moved
         if self._flow is not None and step != 0.0:
-            own = self._flow.hardness - float(self._response.pull @ self._newton.apply(self._response.fukui))
+            own = self._flow.hardness - float(self._response.pull @ self._response.relaxed_fukui)
             levels -= self._coupling.transfer * self._response.shares() * own * step
         return levels
 

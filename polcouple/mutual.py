@@ -37,21 +37,22 @@ class MutualResponse:
 
     Attributes:
         total_charges: (n_electrodes,) in e where the derivatives belong.
-        kernel: K (n, n) in e^2/Hartree, zero between different electrodes.
+        kernels: the atoms of each electrode whose response is known, and its K in e^2/Hartree.
         inverse: D (n, n).
-        transfer: (n_electrodes,) t_a, dQ_a per charge that flows; zero where none does.
         own_fukui: F_a (n_electrodes, n), zero on the other electrodes' atoms.
         fukui: f (n,), change of the charges per charge that flows at fixed potentials.
+        relaxed_fukui: D f (n,).
         pull: G f (n,) in Hartree/e, change of the slope per charge.
         hardnesses: (n_electrodes,) eta_a in Hartree/e.
         hardness: of the charge that flows, in Hartree/e.
     """
 
     total_charges: np.ndarray
-    kernel: np.ndarray
+    kernels: tuple[tuple[slice, np.ndarray], ...]
     inverse: np.ndarray
     own_fukui: np.ndarray
     fukui: np.ndarray
+    relaxed_fukui: np.ndarray
     pull: np.ndarray
     hardnesses: np.ndarray
     hardness: float
@@ -74,19 +75,28 @@ class MutualResponse:
             total_charges: (n_electrodes,) in e.
             transfer: (n_electrodes,) t_a.
         """
-        n = len(between)
-        kernel, own_fukui, hardnesses = np.zeros((n, n)), np.zeros((len(slices), n)), np.zeros(len(slices))
+        own_fukui, hardnesses = np.zeros((len(slices), len(between))), np.zeros(len(slices))
+        dielectric, kernels = np.eye(len(between)), []
         for number, (own, known) in enumerate(zip(slices, derivatives, strict=True)):
             if known is not None:
-                kernel[own, own] = known.kernel
+                kernels.append((own, known.kernel))
+                dielectric[own] -= known.kernel @ between[own]
                 own_fukui[number, own] = known.fukui
                 hardnesses[number] = known.hardness
         hardnesses = np.where(transfer == 0.0, 0.0, hardnesses)
-        fukui = transfer @ own_fukui
-        inverse = np.linalg.inv(np.eye(n) - kernel @ between)
-        pull = between @ fukui
-        hardness = float(hardnesses.sum() + pull @ inverse @ fukui)
-        return cls(total_charges, kernel, inverse, own_fukui, fukui, pull, hardnesses, hardness)
+        fukui, inverse = transfer @ own_fukui, np.linalg.inv(dielectric)
+        relaxed, pull = inverse @ fukui, between @ fukui
+        hardness = float(hardnesses.sum() + pull @ relaxed)
+        return cls(
+            total_charges, tuple(kernels), inverse, own_fukui, fukui, relaxed, pull, hardnesses, hardness
+        )
+
+    def induced(self, potentials: np.ndarray) -> np.ndarray:
+        """K times ``potentials`` (n,): what each electrode alone answers at constant charge, (n,) in e."""
+        charges = np.zeros_like(potentials)
+        for own, kernel in self.kernels:
+            charges[own] = kernel @ potentials[own]
+        return charges
 
     def far_from(self, total_charges: np.ndarray) -> bool:
         """Whether these total charges (n_electrodes,) need derivatives of their own."""
