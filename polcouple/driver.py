@@ -21,7 +21,8 @@ from ase.calculators.socketio import IPIProtocol, SocketClosed
 
 from polcouple.errors import InputError, ProtocolError
 from polcouple.forces import Evaluation, ForceProvider
-from polcouple.ipi_input import UNIX_SOCKET_PREFIX, SocketAddress
+from polcouple.ipi_input import SocketAddress
+from polcouple.run_guard import serves
 
 #: longest INIT string that is read (bytes)
 _LONGEST_INIT = 1_000_000
@@ -67,9 +68,15 @@ class DriverReport:
 
 
 def connect(
-    addresses: Sequence[SocketAddress], patience: float, log: Callable[[str], None]
+    addresses: Sequence[SocketAddress],
+    patience: float,
+    log: Callable[[str], None],
+    server: int | None = None,
 ) -> list[socket.socket]:
     """Connect to every address, retrying for ``patience`` seconds while i-PI is not there.
+
+    Args:
+        server: process of the i-PI to connect to, and to no other; None for whoever listens.
 
     Raises:
         InputError: i-PI did not appear in time, or the host is unknown.
@@ -80,14 +87,16 @@ def connect(
         announced = False
         while True:
             try:
-                streams.append(_open(address))
+                streams.append(_open(address, server))
                 break
             except (ConnectionRefusedError, FileNotFoundError, TimeoutError) as error:
-                stale = address.mode == "unix" and isinstance(error, ConnectionRefusedError)
+                foreign = isinstance(error, _ForeignServerError)
+                stale = address.mode == "unix" and isinstance(error, ConnectionRefusedError) and not foreign
                 cure = "start it with `i-pi input.xml`"
                 if stale:
-                    path = UNIX_SOCKET_PREFIX + address.address
-                    cure = f"an i-PI that was killed left {path}: remove that file and start i-PI again"
+                    cure = f"an i-PI that was killed left {address.path}: remove it and start i-PI again"
+                if foreign:
+                    cure = "another program listens there, not this run's i-PI"
                 if not announced:
                     log(f"waiting for i-PI at {address}; {cure}")
                     announced = True
@@ -239,16 +248,22 @@ def _force_message(evaluation: Evaluation) -> bytes:
     )
 
 
-def _open(address: SocketAddress) -> socket.socket:
+class _ForeignServerError(ConnectionRefusedError):
+    """Another process than the one that was meant listens."""
+
+
+def _open(address: SocketAddress, server: int | None) -> socket.socket:
     if address.mode == "unix":
         stream = socket.socket(socket.AF_UNIX)
-        target: str | tuple[str, int] = UNIX_SOCKET_PREFIX + address.address
+        target: str | tuple[str, int] = str(address.path)
     else:
         stream = socket.socket(socket.AF_INET)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         target = (address.address, address.port)
     try:
         stream.connect(target)
+        if server is not None and not serves(stream, address, server):
+            raise _ForeignServerError
     except OSError:
         stream.close()
         raise

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from polcouple.case import Case, read_case
+from polcouple.check.inputs import require_whole_forces
 from polcouple.command import guarded, log
 from polcouple.electrodes import backend_identity
 from polcouple.errors import InputError, PolcoupleError, ProtocolError
@@ -54,6 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", type=float, default=10.0, metavar="SECONDS", help="time between progress lines (10)"
     )
+    # the process of the only i-PI to serve: `polcouple run` gives its own
+    parser.add_argument("--server", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--record", type=Path, metavar="DATASET", help="append frames to this dataset")
     parser.add_argument("--record-every", type=int, default=1, metavar="N", help="steps between frames")
     parser.add_argument("--record-after", type=int, default=0, metavar="N", help="steps before them")
@@ -65,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     addresses = _addresses(args, root)
     if root is not None:
         require_sound_beads(root, args.case / args.input)
+        require_whole_forces(args.case / args.input)
     case = read_case(args.case, "init.xyz" if root is None else init_file(root))
     # OpenMM and ASE are imported only now, when the input is known to be good
     from polcouple.driver import connect, serve, stop_ipi
@@ -85,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         f"{len(case)} atoms, {case.total_charge:+g} e on {len(case.electrode)} electrode atoms,"
         f" backend {args.backend}, charges every {interval} evaluation(s)"
     )
-    streams = connect(addresses, args.wait, log)
+    streams = connect(addresses, args.wait, log, args.server)
     log(f"connected to {', '.join(str(address) for address in addresses)}")
     reporter = Reporter(list(providers.values()), args.report)
     try:

@@ -13,8 +13,10 @@ from polcouple.errors import InputError, nearest
 from polcouple.force_field import Part
 from polcouple.units import ATOMIC_TIME_TO_FS
 
-#: i-PI puts its unix sockets here
+#: i-PI puts its unix sockets here unless <simulation sockets_prefix=...> says where
 UNIX_SOCKET_PREFIX = "/tmp/ipi_"
+#: `polcouple run` appends so many characters to the name of a unix socket, to have one of its own
+OWN_NAME_LENGTH = 9
 
 _TIME_UNITS_PS = {"femtosecond": 1e-3, "picosecond": 1.0, "atomic_unit": 1e-3 * ATOMIC_TIME_TO_FS}
 
@@ -28,16 +30,23 @@ class SocketAddress:
         address: name of the unix socket, or host.
         port: of an inet socket.
         part: ``all``, ``bonded`` or ``nonbonded``; the parameter ``part`` of the <ffsocket>.
+        prefix: of the path of a unix socket.
     """
 
     mode: str
     address: str
     port: int = 0
     part: Part = "all"
+    prefix: str = UNIX_SOCKET_PREFIX
+
+    @property
+    def path(self) -> Path:
+        """Of a unix socket."""
+        return Path(self.prefix + self.address)
 
     def __str__(self) -> str:
         if self.mode == "unix":
-            return f"unix socket {UNIX_SOCKET_PREFIX}{self.address}"
+            return f"unix socket {self.path}"
         return f"{self.address}:{self.port}"
 
 
@@ -60,9 +69,10 @@ def socket_addresses(root: ElementTree.Element, path: Path) -> list[SocketAddres
     """All sockets of an input file.
 
     Raises:
-        InputError: there is none, or one has a mode, port or part that the driver cannot serve.
+        InputError: there is none, or one has a mode, port, parameter or option that the driver cannot serve.
     """
-    addresses = []
+    prefix = root.get("sockets_prefix", UNIX_SOCKET_PREFIX).strip()
+    addresses: list[SocketAddress] = []
     for element in root.iter("ffsocket"):
         name = element.get("name", "?").strip()
         where = f"{path}: <ffsocket name='{name}'>"
@@ -70,16 +80,54 @@ def socket_addresses(root: ElementTree.Element, path: Path) -> list[SocketAddres
         if mode not in ("unix", "inet"):
             raise InputError(f"{where}: mode '{mode}' is not served by polcouple-driver; use unix or inet")
         port = (element.findtext("port") or "65535").strip()
-        if not (port.isascii() and port.isdigit() and int(port) < 65536):
-            raise InputError(f"{where}: port '{port[:40]}' is not a number from 0 to 65535")
-        part = _parameter(element.findtext("parameters") or "", "part") or "all"
-        if part not in get_args(Part):
-            raise InputError(f"{where}: part '{part}' is unknown{nearest(part, get_args(Part))}")
+        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise InputError(f"{where}: port '{port[:40]}' is not a number from 1 to 65535")
+        _refuse_unserved(element, where)
+        part = part_of(element.findtext("parameters") or "", where)
         host = (element.findtext("address") or "localhost").strip()
-        addresses.append(SocketAddress(mode, host, int(port), cast(Part, part)))
+        address = SocketAddress(mode, host, int(port) if mode == "inet" else 0, part, prefix)
+        if str(address) in map(str, addresses):
+            raise InputError(f"{where}: another <ffsocket> has the address {address}, too; give each its own")
+        addresses.append(address)
     if not addresses:
         raise InputError(f"{path}: no <ffsocket>; the driver needs one to connect to")
     return addresses
+
+
+def part_of(parameters: str, where: str) -> Part:
+    """The part of the forces that i-PI's dictionary ``{part: ...}`` asks for, with or without JSON's quotes.
+
+    Raises:
+        InputError: it is no dictionary, or holds another key or an unknown part.
+    """
+    part = "all"
+    text = parameters.strip()
+    if text and not (text.startswith("{") and text.endswith("}")):
+        raise InputError(f"{where}: <parameters> '{text[:40]}' are no dictionary; write {{part: all}}")
+    for item in filter(None, (item.strip() for item in text[1:-1].split(","))):
+        key, colon, value = (word.strip().strip("\"'").strip() for word in item.partition(":"))
+        if key != "part" or not colon:
+            raise InputError(
+                f"{where}: unknown parameter '{key[:40]}'{nearest(key, ['part'])}; write {{part: all}}"
+            )
+        part = value
+    if part not in get_args(Part):
+        raise InputError(f"{where}: part '{part}' is unknown{nearest(part, get_args(Part))}")
+    return cast(Part, part)
+
+
+def _refuse_unserved(element: ElementTree.Element, where: str) -> None:
+    """Options of i-PI by which the driver would get something else than all atoms of one replica."""
+    size = (element.findtext("batch_size") or "1").strip()
+    if size != "1":
+        raise InputError(
+            f"{where}: <batch_size> {size[:20]}: polcouple-driver takes one structure at a time; leave it out"
+        )
+    active = (element.findtext("activelist") or "[-1]").replace(" ", "").strip()
+    if active != "[-1]":
+        raise InputError(
+            f"{where}: <activelist>: polcouple-driver needs the positions of all atoms; leave it out"
+        )
 
 
 def init_file(root: ElementTree.Element) -> str:
@@ -168,12 +216,3 @@ def write_xml(root: ElementTree.Element, path: Path) -> None:
     temporary = path.with_name(path.name + ".new")
     temporary.write_text(ElementTree.tostring(root, encoding="unicode") + "\n")
     os.replace(temporary, path)
-
-
-def _parameter(text: str, key: str) -> str | None:
-    """Value of ``key`` in i-PI's dictionary notation ``{key: value, ...}``."""
-    for item in text.strip().strip("{}").split(","):
-        name, _, value = item.partition(":")
-        if name.strip() == key:
-            return value.strip()
-    return None

@@ -16,13 +16,11 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from polcouple.backends.base import backend_options
-from polcouple.case import Case, read_case
 from polcouple.case_copy import copy_system
+from polcouple.check.findings import require_sound_arguments
 from polcouple.command import log
 from polcouple.driver_log import DriverWarnings
 from polcouple.errors import InputError, PolcoupleError
@@ -32,7 +30,6 @@ from polcouple.ipi_input import (
     output_file,
     read_xml,
     rename_sockets,
-    require_sound_beads,
     set_total_steps,
     socket_addresses,
     step_of,
@@ -42,10 +39,9 @@ from polcouple.ipi_output import cut_unfinished, last_properties
 from polcouple.options import (
     add_backend_arguments,
     add_engine_arguments,
-    backend_settings,
     forwarded_arguments,
 )
-from polcouple.run_guard import locked, remove_stale_sockets
+from polcouple.run_guard import locked, remove_stale_sockets, require_usable
 
 #: i-PI gets this long to write its outputs and RESTART after being asked to stop (s)
 _PATIENCE = 60.0
@@ -89,12 +85,8 @@ def run(args: argparse.Namespace) -> int:
             )
         last_step = step_of(read_xml(restart)) + args.steps
     else:
-        prepare(
-            args.case,
-            args.input,
-            directory,
-            lambda case: backend_options(args.backend, backend_settings(args, case)),
-        )
+        require_sound_arguments(args, args.steps)
+        prepare(args.case, args.input, directory)
         last_step = args.steps
     again = f"`polcouple run {args.case} --backend {args.backend} --steps N --restart`"
     try:
@@ -109,22 +101,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def prepare(
-    case: Path, input_name: str, directory: Path, accept: Callable[[Case], object] | None = None
-) -> None:
+def prepare(case: Path, input_name: str, directory: Path) -> None:
     """Copy the case into a new run directory and give it a socket of its own.
 
-    Args:
-        accept: given the case before anything is written; what it raises refuses the run.
-
     Raises:
-        InputError: the case is faulty, or the directory is in use.
+        InputError: the directory is in use, or cannot be written.
     """
     root = read_xml(case / input_name)
-    require_sound_beads(root, case / input_name)
-    sound = read_case(case, init_file(root))
-    if accept is not None:
-        accept(sound)
     if directory.exists() and any(directory.iterdir()):
         _clear(directory)
     rename_sockets(root, f"-{uuid.uuid4().hex[:8]}")
@@ -238,6 +221,8 @@ def propagate(directory: Path, last_step: int, driver_words: list[str]) -> int:
         write_xml(root, directory / input_name)
         (directory / "EXIT").unlink(missing_ok=True)
         addresses = socket_addresses(root, directory / input_name)
+        for address in addresses:
+            require_usable(address, own_name=False)
         remove_stale_sockets(addresses)
         log(f"running in {directory}; what i-PI and the driver say is in i-pi.log and driver.log there")
         warnings = DriverWarnings(directory / "driver.log")
@@ -299,6 +284,7 @@ def _start(directory: Path, input_name: str, driver_words: list[str], lock: int)
         raise InputError("i-pi is not installed in this environment; `pip install ipi`")
     driver = [sys.executable, "-m", "polcouple.driver_cli", "--input", input_name, *driver_words]
     server = _spawn([ipi, input_name], directory, "i-pi.log", lock)
+    driver += ["--server", str(server.pid)]
     try:
         return _Programs(server, _spawn(driver, directory, "driver.log", lock))
     except BaseException:

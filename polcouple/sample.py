@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from polcouple.case import read_case
+from polcouple.check.findings import require_sound_arguments
 from polcouple.command import log
 from polcouple.errors import InputError
 from polcouple.ipi_input import init_file, read_xml, time_step_ps
@@ -54,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     directory: Path = args.run_directory or args.case / f"sample_{args.output.stem}"
     if not (directory / "input.xml").exists():
+        require_sound_arguments(args, skipped + args.frames * stride)
         prepare(args.case, args.input, directory)
     words = forwarded_arguments(args)
     words += ["--record", str(args.output.resolve()), "--record-every", str(stride)]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from conftest import SMALL
 
+from polcouple import ipi_input
 from polcouple.case import read_case, write_init_xyz
-from polcouple.check import inputs, structure
+from polcouple.check import structure
 from polcouple.check.cost import Cost, check_patience
 from polcouple.check.inputs import check_input, load_input
 from polcouple.cli import main
@@ -21,7 +22,7 @@ from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 @pytest.fixture(autouse=True)
 def own_sockets(monkeypatch):
     """Sockets of other runs on this machine must not matter."""
-    monkeypatch.setattr(inputs, "UNIX_SOCKET_PREFIX", f"/tmp/ipi_check_{os.getpid()}_")
+    monkeypatch.setattr(ipi_input, "UNIX_SOCKET_PREFIX", f"/tmp/ipi_check_{os.getpid()}_")
 
 
 def check(directory, capsys, *words):
@@ -89,6 +90,24 @@ def test_run_directory_can_be_checked_too(small_directory):
         ("{part: all}", "{part: nonbonded}", "error", "the forces add up to 1 x nonbonded"),
         ('forcefield="polcouple"', 'forcefield="polcoupl"', "error", "names no <ffsocket>"),
         ('mode="xyz"', 'mode="xyz" units="angstrom"', "error", "overrides the unit that init.xyz names"),
+        ("{part: all}", '{"part": "nonbonded"}', "error", "the forces add up to 1 x nonbonded"),
+        (
+            "{part: all}",
+            "{'part': 'all', pat: all}",
+            "error",
+            "parameter 'pat' (did you mean 'part'?)",
+        ),
+        ("<parameters>", "<batch_size> 2 </batch_size> <parameters>", "error", "one structure at a time"),
+        ("<parameters>", "<activelist> [0, 1] </activelist> <parameters>", "error", "positions of all atoms"),
+        ("<simulation", '<simulation sockets_prefix="/nowhere/ipi_"', "error", "can be made in /nowhere"),
+        ("> polcouple <", f"> {90 * 'x'} <", "error", "too long for a unix socket: its path has"),
+        ('mode="unix"', 'mode="inet"', "error", "polcouple"),
+        (
+            'motion mode="dynamics"',
+            'motion mode="constrained_dynamics"',
+            "error",
+            "cannot start in i-PI 3.3.1",
+        ),
     ],
 )
 def test_input_defects(small_directory, old, new, severity, message):
@@ -122,13 +141,56 @@ def test_input_that_ipi_refuses_is_one_line(small_directory, capsys):
     assert len(lines) == 2
 
 
+def test_quotes_make_no_difference(small_directory):
+    change(small_directory, "{part: all}", '{"part": "all"}')
+    assert problems(small_directory) == []
+
+
+def test_a_taken_port(small_directory):
+    with socket.socket(socket.AF_INET) as server:
+        server.bind(("localhost", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        change(small_directory, 'mode="unix"', 'mode="inet"')
+        change(
+            small_directory,
+            "<address> polcouple </address>",
+            f"<address> localhost </address><port> {port} </port>",
+        )
+        assert "listens there; choose another <port>" in only(problems(small_directory))
+    assert problems(small_directory) == []
+
+
+def test_two_sockets_of_one_address(small_directory):
+    path = small_directory / "input.xml"
+    second = (
+        re.search("<ffsocket.*?</ffsocket>", path.read_text(), re.S)
+        .group()
+        .replace('"polcouple"', '"second"')
+    )
+    change(small_directory, "</ffsocket>", f"</ffsocket>{second}")
+    assert any("has the address" in line for line in problems(small_directory))
+
+
+@pytest.mark.parametrize(
+    ("frames", "beads", "refused"), [(2, 1, True), (2, 2, False), (3, 2, True), (1, 4, False)]
+)
+def test_a_start_file_of_several_frames(small_directory, frames, beads, refused):
+    """i-PI takes frames for beads."""
+    start = small_directory / "init.xyz"
+    start.write_text(start.read_text() * frames)
+    change(small_directory, 'nbeads="1"', f'nbeads="{beads}"')
+    found = [line for line in problems(small_directory) if "frames" in line]
+    assert bool(found) == refused, found
+
+
 def test_left_over_exit_file(small_directory):
     (small_directory / "EXIT").touch()
     assert "makes i-PI stop at once" in only(problems(small_directory))
 
 
 def test_taken_socket_is_a_warning(small_directory):
-    path = Path(inputs.UNIX_SOCKET_PREFIX + "polcouple")
+    path = Path(ipi_input.UNIX_SOCKET_PREFIX + "polcouple")
     assert problems(small_directory) == []
     try:
         with socket.socket(socket.AF_UNIX) as server:

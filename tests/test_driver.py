@@ -1,6 +1,7 @@
 """The socket client against a scripted i-PI: states, replicas, errors, hostile input."""
 
 import json
+import os
 import socket
 import threading
 import uuid
@@ -222,3 +223,21 @@ def test_stop_ipi_leaves_no_exit_file(ipi, small_case, tmp_path):
     stopper.join(5)
     assert not (tmp_path / "EXIT").exists()
     streams[0].close()
+
+
+@pytest.mark.parametrize("mode", ["unix", "inet"])
+def test_a_driver_serves_the_ipi_it_was_started_for_only(mode, tmp_path):
+    """Somebody else listens where the run's own i-PI should."""
+    family = socket.AF_UNIX if mode == "unix" else socket.AF_INET
+    with socket.socket(family) as server:
+        if mode == "unix":
+            address = SocketAddress("unix", "foreign", prefix=f"{tmp_path}/")
+            server.bind(str(address.path))
+        else:
+            server.bind(("localhost", 0))
+            address = SocketAddress("inet", "localhost", server.getsockname()[1])
+        server.listen()
+        (stream,) = connect([address], 1.0, print, server=os.getpid())
+        stream.close()
+        with pytest.raises(InputError, match="another program listens there, not this run's i-PI"):
+            connect([address], 0.3, print, server=os.getppid())

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+from polcouple.check.findings import require_sound
 from polcouple.run import prepare
 
 BIN = Path(sys.executable).parent
@@ -101,9 +102,10 @@ def test_a_run_that_failed_before_its_first_step_may_be_tried_again(tmp_path, sm
     """Its directory is used again; one with a step in it, or with anything of the user's, is not."""
     output = tmp_path / "out"
     run = ("run", small_directory, "--steps", 3, "--output", output, "--threads", 1, "--backend")
-    failed = polcouple(*run, "nn", "--set", "model=none")
-    assert failed.returncode == 2
-    assert (output / "i-pi.log").exists()
+    refused = polcouple(*run, "nn", "--set", "model=none")
+    assert refused.returncode == 2 and not output.exists()
+    prepare(small_directory, "input.xml", output)
+    (output / "i-pi.log").write_text("i-PI was killed before its first step\n")
     (output / "mine.txt").write_text("x")
     refused = polcouple(*run, "fixed")
     assert refused.returncode == 2
@@ -259,8 +261,8 @@ def test_settings_are_checked_against_the_input_that_is_run(tmp_path):
     text = (case / "input.xml").read_text()
     assert "init.xyz" in text
     (case / "input.xml").write_text(text.replace("init.xyz", "start.xyz"))
-    seen = []
-    prepare(case, "input.xml", tmp_path / "run", seen.append)
-    assert len(seen) == 1 and (tmp_path / "run" / "start.xyz").exists()
+    require_sound(case, "input.xml", "fixed", lambda case: {}, "CPU", 1, 5)
+    prepare(case, "input.xml", tmp_path / "run")
+    assert (tmp_path / "run" / "start.xyz").exists()
     done = polcouple("run", case, "--backend", "fixd", "--steps", 5)
     assert done.returncode == 2 and "did you mean 'fixed'" in done.stderr

@@ -5,6 +5,7 @@ i-PI's own parser reads the file, so that defaults and units are i-PI's.
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import socket
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ import numpy as np
 from polcouple.case import Case
 from polcouple.check.finding import Finding
 from polcouple.errors import InputError, PolcoupleError
-from polcouple.ipi_input import UNIX_SOCKET_PREFIX, read_xml, socket_addresses
+from polcouple.ipi_input import part_of, read_xml, require_sound_beads, socket_addresses
+from polcouple.run_guard import require_usable
+from polcouple.start_frames import frames_of
 from polcouple.units import ATOMIC_TIME_TO_FS
 
 #: longest time step in fs for the stretching of flexible water's bonds, and for everything else
@@ -56,11 +59,14 @@ def children(parent: Any, *tags: str) -> list[Any]:
     return [child for tag, child in parent.extra if tag in tags]
 
 
-def check_input(simulation: Any, case: Case, path: Path, steps: int | None) -> Iterator[Finding]:
+def check_input(
+    simulation: Any, case: Case, path: Path, steps: int | None, own_sockets: bool = False
+) -> Iterator[Finding]:
     """All findings about the input file ``path``; ``steps`` replaces its <total_steps>."""
-    yield from check_surroundings(path)
+    yield from check_surroundings(path, own_sockets)
+    yield from check_plumed(simulation)
     for system in children(simulation, "system"):
-        yield from check_initial_structure(system)
+        yield from check_initial_structure(system, path.parent)
         yield from check_motion(system.motion, case)
         yield from check_forces(simulation, system)
     if not children(simulation, "system"):
@@ -68,9 +74,9 @@ def check_input(simulation: Any, case: Case, path: Path, steps: int | None) -> I
     yield from check_disk(simulation, case, path.parent, steps)
 
 
-def check_surroundings(path: Path) -> Iterator[Finding]:
+def check_surroundings(path: Path, own_sockets: bool = False) -> Iterator[Finding]:
     """Sockets that the driver cannot serve or that are taken, and what makes i-PI stop at once."""
-    if (path.parent / "EXIT").exists():
+    if (path.parent / "EXIT").exists() and not own_sockets:
         yield Finding("error", f"{path.parent / 'EXIT'} makes i-PI stop at once; remove it")
     root = read_xml(path)
     try:
@@ -79,9 +85,18 @@ def check_surroundings(path: Path) -> Iterator[Finding]:
     except PolcoupleError as error:
         yield Finding("error", str(error))
         return
+    try:
+        require_sound_beads(root, path)
+    except PolcoupleError as error:
+        yield Finding("error", str(error))
     for address in addresses:
-        file = Path(UNIX_SOCKET_PREFIX + address.address)
-        if address.mode != "unix" or not file.exists():
+        try:
+            require_usable(address)
+        except PolcoupleError as error:
+            yield Finding("error", f"{path}: {error}")
+            continue
+        file = address.path
+        if address.mode != "unix" or not file.exists() or own_sockets:
             continue
         cure = "end it, or change <address>" if _listening(file) else "it is left over, remove it"
         yield Finding(
@@ -101,8 +116,29 @@ def _listening(file: Path) -> bool:
     return True
 
 
-def check_initial_structure(system: Any) -> Iterator[Finding]:
-    """A unit in <file> that overrides the one in the xyz file's comment."""
+def check_plumed(simulation: Any) -> Iterator[Finding]:
+    """PLUMED's Python module, where the input asks for it."""
+    if children(simulation, "ffplumed") and importlib.util.find_spec("plumed") is None:
+        yield Finding("error", "i-PI: <ffplumed> needs PLUMED's Python module; `pip install plumed`")
+
+
+def check_initial_structure(system: Any, directory: Path) -> Iterator[Finding]:
+    """A unit in <file> that overrides the one in the xyz file's comment, and files of several frames.
+
+    i-PI takes the frames of a file for beads: for another number of beads it makes them by adding or leaving
+    out normal modes (one bead starts from the average), and the cell is the last frame's.
+    """
+    n_beads = system.initialize.nbeads.fetch()
+    for element in children(system.initialize, "file", "beads", "positions"):
+        if element.mode.fetch() != "xyz":
+            continue
+        frames = frames_of(directory / str(element.value).strip())
+        if frames not in (1, n_beads):
+            yield Finding(
+                "error",
+                f"i-PI: {str(element.value).strip()} holds {frames} frames, which i-PI would take for beads"
+                f" and average into {n_beads}; keep one frame",
+            )
     for element in children(system.initialize, "file"):
         for attribute in ("units", "cell_units"):
             unit = getattr(element, attribute).fetch()
@@ -116,6 +152,12 @@ def check_initial_structure(system: Any) -> Iterator[Finding]:
 
 def check_motion(motion: Any, case: Case) -> Iterator[Finding]:
     """Frozen electrode, constant cell, time steps."""
+    if motion.mode.fetch() == "constrained_dynamics":
+        yield Finding(
+            "error",
+            "i-PI: <motion mode='constrained_dynamics'> cannot start in i-PI 3.3.1; use dynamics",
+        )
+        return
     if motion.mode.fetch() != "dynamics":
         yield Finding("warning", f"i-PI: <motion mode='{motion.mode.fetch()}'> is not checked any further")
         return
@@ -163,7 +205,10 @@ def check_forces(simulation: Any, system: Any) -> Iterator[Finding]:
         if name not in fields:
             yield Finding("error", f"i-PI: <force forcefield='{name}'> names no <ffsocket> or <ffdirect>")
             continue
-        part = str(fields[name].parameters.fetch().get("part", "all"))
+        try:
+            part = part_of(_dictionary(fields[name].parameters.fetch()), f"i-PI: force field '{name}'")
+        except PolcoupleError:
+            return  # the sockets' findings say so
         parts[part] = parts.get(part, 0) + 1
         weights[part] = component.mts_weights.fetch()
         if len(weights[part]) != n_levels:
@@ -186,6 +231,24 @@ def check_forces(simulation: Any, system: Any) -> Iterator[Finding]:
             " and one with {part: nonbonded}",
         )
     yield from _check_steps(system.motion.dynamics, weights)
+
+
+def require_whole_forces(path: Path) -> None:
+    """Refuse an input whose force components do not add up to all forces, once.
+
+    Raises:
+        InputError: they do not, or i-PI does not accept the input.
+    """
+    simulation = load_input(path)
+    for system in children(simulation, "system"):
+        for finding in check_forces(simulation, system):
+            if finding.severity == "error":
+                raise InputError(f"{path}: {finding.text}")
+
+
+def _dictionary(parameters: dict[str, Any]) -> str:
+    """Of a driver's parameters, those that the part of the forces depends on, as i-PI writes them."""
+    return "{" + ", ".join(f"{k}: {v}" for k, v in parameters.items() if "part" in str(k)) + "}"
 
 
 def _check_steps(dynamics: Any, weights: dict[str, np.ndarray]) -> Iterator[Finding]:

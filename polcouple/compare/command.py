@@ -132,7 +132,7 @@ def _subjects(args: argparse.Namespace, work: Path) -> tuple[Backends, list[Mode
     if args.steps is not None:
         case = read_case(args.paths[0], init_file(read_xml(args.paths[0] / args.input)))
         backends, models = Backends(case), parse_models(args.backends, case)
-        made = make_runs(args, args.paths[0], models, work / "runs", accept=backends.of)
+        made = make_runs(args, args.paths[0], models, work / "runs")
         return backends, models, [read_run(path, args.skip) for path in made]
     if args.frames is not None:
         case = read_case(args.paths[0])

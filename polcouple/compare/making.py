@@ -6,11 +6,14 @@ import argparse
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import compress
 from pathlib import Path
+from typing import Any
 
-from polcouple.case import read_case
+from polcouple.case import Case, read_case
+from polcouple.check.findings import require_sound
 from polcouple.command import log
 from polcouple.compare.models import Model
 from polcouple.errors import InputError
@@ -29,20 +32,18 @@ def make_runs(
     case: Path,
     models: Sequence[Model],
     directory: Path,
-    accept: Callable[[Model], object] | None = None,
 ) -> list[Path]:
     """Run the case once with each model for ``args.steps`` steps; what is finished is kept.
 
     Args:
         args: ``input``, ``steps``, ``every``, and the engine's options.
         directory: the runs go into subdirectories of it.
-        accept: given each model whose run is not finished, before any is run; what it raises refuses all.
 
     Returns:
         The run directories, in the order of the models.
 
     Raises:
-        InputError: a directory holds a run made in another way.
+        InputError: a directory holds a run made in another way, or one of the missing runs could not start.
         RunFailedError: i-PI or the driver stopped early.
     """
     made = [directory / re.sub(r"[^\w.-]+", "_", model.label).strip("_") for model in models]
@@ -55,9 +56,9 @@ def make_runs(
                 " another -o"
             )
     missing = [not (run / _IDENTITY).exists() or _reached(run) < args.steps for run in made]
-    if accept is not None:
-        for model in compress(models, missing):
-            accept(model)
+    for model in compress(models, missing):
+        settings = partial(_settings_of, model)
+        require_sound(case, args.input, model.backend, settings, args.platform, args.threads, args.steps)
     for model, run, identity, is_missing in zip(models, made, identities, missing, strict=True):
         if not is_missing:
             log(f"{run}: finished before, kept")
@@ -69,6 +70,10 @@ def make_runs(
         if propagate(run, args.steps, _driver_words(args, model)) < args.steps:
             raise RunFailedError(f"{run}: i-PI was asked to stop; repeat the command to go on")
     return made
+
+
+def _settings_of(model: Model, _: Case) -> Mapping[str, Any]:
+    return model.settings
 
 
 def _driver_words(args: argparse.Namespace, model: Model) -> list[str]:
