@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from polcouple.options import given_slako
 
 #: how far nodes beside a filled shell may lie outside the charges of the labels (e)
 _BEYOND = 0.2
+#: settings of the labels that the prior has, too
+_OF_THE_PRIOR = ("temperature_kelvin", "k_points", "shell_resolved")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,17 +93,17 @@ def train_response_net(
 
     Args:
         labels: backend that made the labels.
-        dftb_settings: of the `dftb` backend that gives the prior; to agree with the labels.
+        dftb_settings: of the `dftb` backend that gives the prior, over those of the labels.
 
     Raises:
-        InputError: no such labels, or whatever :func:`polcouple.nn.response_training.train_response` refuses.
+        InputError: no such labels, labels made with other parameters, or whatever
+            :func:`polcouple.nn.response_training.train_response` refuses.
     """
     opened = Dataset(dataset)
     charges = sorted(charge for backend, charge in opened.label_sets() if backend == labels)
     if not charges:
         raise InputError(f"{opened.path}: no labels by {labels}; run `polcouple label`")
-    settings = parse_options(DftbOptions, dftb_settings or {}, "settings of backend 'dftb'")
-    assert isinstance(settings, DftbOptions)
+    settings = prior_settings(opened, labels, charges, dftb_settings or {})
     prior = linear_response_prior(opened.electrode, charges, settings)
     origin = "linear response of SCC-DFTB at zero site potentials"
     name = settings.slako_directory.name
@@ -108,6 +111,39 @@ def train_response_net(
     return train_response(
         opened, model_directory, prior, labels, options, prior_origin=origin, progress=progress
     )
+
+
+def prior_settings(
+    dataset: Dataset, labels: str, total_charges: Sequence[float], given: Mapping[str, Any]
+) -> DftbOptions:
+    """Settings of `dftb` for the prior: those that the labels were made with, where the dataset tells.
+
+    Args:
+        labels: backend that made the labels.
+        total_charges: of the labels in e.
+        given: settings over them.
+
+    Raises:
+        InputError: invalid settings, or parameters that are not those of the labels.
+    """
+    recorded = dataset.label_settings(labels, total_charges[0])
+    for charge in total_charges[1:]:
+        dataset.require_settings(labels, charge, recorded)
+    try:
+        own = {name: ast.literal_eval(recorded[name]) for name in _OF_THE_PRIOR if name in recorded}
+    except (ValueError, SyntaxError):
+        raise InputError(f"{dataset.path}: the settings of labels by {labels} are damaged") from None
+    options = parse_options(DftbOptions, own | dict(given), "settings of backend 'dftb'")
+    assert isinstance(options, DftbOptions)
+    options = options.in_directory(Path.cwd())
+    made_from = options.identity(dataset.electrode.symbols)
+    for name in sorted(recorded.keys() & made_from.keys()):
+        if name.endswith(".skf") and recorded[name] != made_from[name]:
+            raise InputError(
+                f"{dataset.path}: labels by {labels} were made with another {name} than that of"
+                f" {options.slako_directory}; name their parameter set with --slako"
+            )
+    return options
 
 
 def linear_response_prior(electrode: Electrode, total_charges: list[float], options: DftbOptions) -> Prior:

@@ -15,6 +15,7 @@ from polcouple.dftb.skf import DEFAULT_SLAKO
 from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.errors import InputError
 from polcouple.nn.dataset import CONVERGED, Dataset, Frames
+from polcouple.train import prior_settings
 
 
 @pytest.fixture
@@ -55,6 +56,22 @@ def test_labels_are_not_mixed_with_others(dataset, tmp_path, own_cache):
     (slako / "C-C.skf").write_text("\n".join([lines[0], lines[1].replace("0.3647", "0.3"), *lines[2:]]))
     with pytest.raises(InputError, match=r"made with C-C\.skf"):
         label.label_dataset(dataset.path, "dftb", [-0.1234567], settings)
+
+
+def test_the_prior_of_a_net_has_the_settings_of_its_labels(dataset, tmp_path, own_cache):
+    slako = tmp_path / "mine"
+    shutil.copytree(DEFAULT_SLAKO, slako)
+    lines = (slako / "C-C.skf").read_text().splitlines()
+    (slako / "C-C.skf").write_text("\n".join([lines[0], lines[1].replace("0.3647", "0.3"), *lines[2:]]))
+    hot = {"slako": str(slako), "temperature_kelvin": 3000.0, "k_points": [2, 1, 1]}
+    label.label_dataset(dataset.path, "dftb", [0.0, -1.0], hot)
+    with pytest.raises(InputError, match=r"made with another C-C\.skf than that of .*mio-1-1; .*--slako"):
+        prior_settings(dataset, "dftb", [0.0, -1.0], {})
+    found = prior_settings(dataset, "dftb", [0.0, -1.0], {"slako": str(slako)})
+    assert (found.temperature_kelvin, found.k_points, found.shell_resolved) == (3000.0, (2, 1, 1), False)
+    assert prior_settings(dataset, "dftb", [0.0], hot | {"k_points": (1, 1, 1)}).k_points == (1, 1, 1)
+    unknown = labelled_dataset(tmp_path / "old.h5", 3)  # of a version that did not keep them
+    assert prior_settings(unknown, "dftb", [-0.5], {}).temperature_kelvin == 300.0
 
 
 def test_mistakes_are_refused_before_any_work(dataset):

@@ -258,6 +258,15 @@ class Dataset:
                 found.append((backend, total_charge))
             return found
 
+    def label_settings(self, backend: str, total_charge: float) -> dict[str, str]:
+        """What decided these labels, as :meth:`require_settings` takes it; empty where it is not known."""
+        name = label_name(backend, total_charge)
+        with self._open("r") as file:
+            group = file["labels"].get(name, {})
+            known = name in file["labels"] and "settings" in group.attrs
+            settings = dict(json.loads(text(group, "settings"))) if known else {}
+        return {name: str(value) for name, value in settings.items()}
+
     def require_settings(self, backend: str, total_charge: float, settings: Mapping[str, str]) -> None:
         """Refuse to mix labels: those that are there must have been made with the same settings.
 
@@ -273,7 +282,7 @@ class Dataset:
                 return
             group = file["labels"][name]
             charge = float(group.attrs["total_charge"])
-            before = json.loads(text(group, "settings")) if "settings" in group.attrs else {}
+        before = self.label_settings(backend, total_charge)
         if abs(charge - total_charge) > _SAME_CHARGE:
             raise InputError(
                 f"{self.path}: labels {name} are of {charge:.12g} e, not {total_charge:.12g} e; give that one"
