@@ -24,7 +24,7 @@ from polcouple.ipi_input import read_xml, write_xml
 from polcouple.ipi_output import last_properties, read_extras, read_properties
 from polcouple.options import add_backend_arguments
 from polcouple.run import prepare
-from polcouple.units import HARTREE_TO_KJ_PER_MOL
+from polcouple.units import ATOMIC_TIME_TO_FS, HARTREE_TO_KJ_PER_MOL, KELVIN_TO_HARTREE
 
 SAMPLING_PERIOD = 1.0
 CHARGES_STRIDE = 10
@@ -98,7 +98,7 @@ def table(directory: Path, atoms: int, total_charge: float) -> None:
     properties = read_properties(directory / "simulation.out")
     _, charges = read_extras(directory / "simulation.charges_0")
     later = properties["step"] > properties["step"][-1] / 4
-    print(f"steps {properties['step'][-1]:.0f}, {properties['time'][-1]:.3g} ps")
+    print(f"steps {properties['step'][-1]:.0f}, {1e-3 * ATOMIC_TIME_TO_FS * properties['time'][-1]:.3g} ps")
     for name, samples in read_resources(directory / "resources.csv").items():
         # what is loaded and compiled at the start is not growth; at the last step both are ending
         last_step = properties["step"][-1]
@@ -110,10 +110,10 @@ def table(directory: Path, atoms: int, total_charge: float) -> None:
             f" (slope {growth:.1f} KiB per 1000 steps);"
             f" open files {steady[:, 2].min():.0f} to {steady[:, 2].max():.0f}"
         )
-    temperature = properties["temperature"][later]
+    temperature = properties["temperature"][later] / KELVIN_TO_HARTREE
     print(f"temperature in the last three quarters: {temperature.mean():.1f} +- {temperature.std():.1f} K")
     conserved = properties["conserved"] * HARTREE_TO_KJ_PER_MOL * 1e3 / atoms
-    drift, spread = drift_and_spread(properties["time"], conserved)
+    drift, spread = drift_and_spread(1e-3 * ATOMIC_TIME_TO_FS * properties["time"], conserved)
     print(f"conserved quantity: drift {drift:.3f} J/mol/ps, fluctuation {spread:.3f} J/mol per moving atom")
     error = np.abs(charges.sum(axis=1) - total_charge).max()
     print(f"total charge: largest error {error:.1e} e in {len(charges)} frames")
@@ -134,7 +134,7 @@ def draw(directory: Path, atoms: int, path: Path) -> None:
     axes[0].legend(fontsize="small")
     axes[0].set(ylabel="memory / MiB", ylim=(0, None))
     axes[1].set(ylabel="open files", ylim=(0, None))
-    axes[2].plot(properties["step"], properties["temperature"], linewidth=0.5)
+    axes[2].plot(properties["step"], properties["temperature"] / KELVIN_TO_HARTREE, linewidth=0.5)
     axes[2].set(ylabel="temperature / K")
     conserved = properties["conserved"] * HARTREE_TO_KJ_PER_MOL * 1e3 / atoms
     axes[3].plot(properties["step"], conserved - conserved[0], linewidth=0.5)

@@ -3,45 +3,86 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from polcouple.errors import InputError
+from polcouple.ipi_units import Dimension, to_atomic_units
+
+#: what is read of a property output
+_DIMENSIONS: dict[str, Dimension] = {
+    "step": "number",
+    "time": "time",
+    "temperature": "temperature",
+    "conserved": "energy",
+    "potential": "energy",
+    "kinetic_md": "energy",
+    "kinetic_cv": "energy",
+}
+#: first column, last one of a vector, name, and arguments (...) and unit {...} in either order
+_HEADER_LINE = re.compile(
+    r"#\s*col(?:umn|s\.)\s*(\d+)(?:\s*-\s*(\d+))?\s*-->\s*(\w+)((?:\s*\([^)]*\)|\s*\{[^}]*\})*)"
+)
+_UNIT = re.compile(r"\{([^}]*)\}")
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A property of one number: where it stands in a row, and its unit in atomic units."""
+
+    name: str
+    start: int
+    factor: float
 
 
 def read_properties(path: Path) -> dict[str, np.ndarray]:
-    """Columns of a property output by their names, units left off; an unfinished last line is ignored.
+    """Columns of a property output in atomic units; an unfinished last line is ignored.
+
+    Returns:
+        (n,) arrays by i-PI's names of the properties: ``step``, and of :data:`_DIMENSIONS` those that are
+        there, converted from the unit that i-PI names in the header. A property with an argument, such as
+        ``temperature(O)``, is another one and left out.
 
     Raises:
-        InputError: the file is missing or its columns do not match its header.
+        InputError: the file is missing, its rows do not match its header, or a unit is unknown.
     """
     try:
         text = path.read_text()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give the directory of a run") from None
-    names = list(_column_names(text.splitlines()))
-    lines = [line for line in text.split("\n")[:-1] if line and not line.startswith("#")]
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a property output of i-PI") from None
+    columns, width = _header(text.splitlines(), path)
+    lines = [line for line in text.split("\n")[:-1] if line.strip() and not line.startswith("#")]
     try:
-        rows = np.array([[float(word) for word in line.split()] for line in lines]).reshape(-1, len(names))
+        rows = np.array([[float(word) for word in line.split()] for line in lines]).reshape(-1, width)
     except ValueError:
-        raise InputError(f"{path}: rows do not match the {len(names)} columns of the header") from None
-    return dict(zip(names, rows.T, strict=True))
+        raise InputError(f"{path}: rows do not match the {width} columns of the header") from None
+    return {column.name: rows[:, column.start] * column.factor for column in columns}
 
 
 def last_properties(path: Path) -> dict[str, float]:
-    """The last complete row, without reading a long file whole; empty where there is none yet."""
+    """The last complete row of :func:`read_properties`, without reading a long file whole.
+
+    Empty where there is none yet, or nothing that can be read.
+    """
     try:
         with path.open() as stream:
-            names = list(_column_names(stream))
+            columns, width = _header(stream, path)
             stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - 4096))
+            stream.seek(max(0, stream.tell() - 8192 - 32 * width))
             lines = [line for line in stream.read().split("\n")[:-1] if line and not line.startswith("#")]
-        return dict(zip(names, map(float, lines[-1].split()), strict=True))
-    except (FileNotFoundError, IndexError, ValueError):
+        values = [float(word) for word in lines[-1].split()]
+    except (FileNotFoundError, IndexError, ValueError, InputError):
         return {}
+    if len(values) != width:
+        return {}
+    return {column.name: values[column.start] * column.factor for column in columns}
 
 
 def read_extras(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -54,6 +95,16 @@ def read_extras(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not frames:
         raise InputError(f"{path}: no complete frame")
     return np.array([step for step, _ in frames]), np.array([values for _, values in frames])
+
+
+def last_of_each(steps: np.ndarray) -> np.ndarray:
+    """(n,) mask of the rows or frames that no later one with the same or an earlier step supersedes.
+
+    i-PI appends to its files: after a restart from a checkpoint some steps are written twice, and the later
+    one, from which the run went on, counts.
+    """
+    later = np.append(np.minimum.accumulate(steps[::-1])[::-1][1:], np.iinfo(int).max)
+    return np.asarray(steps < later)
 
 
 def iterate_extras(path: Path) -> Iterator[tuple[int, np.ndarray]]:
@@ -145,11 +196,28 @@ def _tail(stream: BinaryIO, length: int) -> bytes:
     return stream.read()
 
 
-def _column_names(lines: Iterable[str]) -> Iterator[str]:
-    """Names in header lines of the form ``# column   1     --> time{picosecond} : ...``."""
-    for line in lines:
+def _header(lines: Iterable[str], path: Path) -> tuple[list[_Column], int]:
+    """What the header says of the columns, and their number.
+
+    Its lines are ``# column   1     --> time{picosecond} : ...``; of a vector ``# cols.    3-8   --> ...``.
+
+    Raises:
+        InputError: a unit that i-PI does not have.
+    """
+    columns, width = [], 0
+    for number, line in enumerate(lines, start=1):
         if not line.startswith("#"):
-            return
-        name = line.partition("-->")[2].partition(":")[0].partition("{")[0].strip()
-        if name:
-            yield name
+            break
+        found = _HEADER_LINE.match(line)
+        if found is None:
+            continue
+        first, last, name, qualifiers = found.groups()
+        width = int(last or first)
+        dimension = _DIMENSIONS.get(name)
+        if dimension is None or "(" in qualifiers:
+            continue
+        unit = _UNIT.search(qualifiers)
+        where = f"{path}: line {number}: {name}"
+        factor = to_atomic_units(dimension, unit.group(1) if unit else "", where)
+        columns.append(_Column(name, int(first) - 1, factor))
+    return columns, width

@@ -42,6 +42,7 @@ from polcouple.options import (
     forwarded_arguments,
 )
 from polcouple.run_guard import locked, remove_stale_sockets, require_usable
+from polcouple.units import ATOMIC_TIME_TO_FS, KELVIN_TO_HARTREE
 
 #: i-PI gets this long to write its outputs and RESTART after being asked to stop (s)
 _PATIENCE = 60.0
@@ -342,9 +343,10 @@ def _follow(programs: _Programs, directory: Path, first: int, steps: int, warnin
             latest = last_properties(output)
             if latest.get("step", -1) < first:
                 continue
-            simulated, now = latest.get("time", 0.0), time.perf_counter()
+            simulated, now = 1e-3 * latest.get("time", 0.0) * ATOMIC_TIME_TO_FS, time.perf_counter()
             began = began or (simulated, now)
-            rate = f"{latest['temperature']:.0f} K" if "temperature" in latest else ""
+            kelvin = latest.get("temperature", 0.0) / KELVIN_TO_HARTREE
+            rate = f"{kelvin:.0f} K" if "temperature" in latest else ""
             if simulated > began[0]:
                 rate += f", {86.4 * (simulated - began[0]) / (now - began[1]):.3f} ns/day"
             bar.update(task, completed=latest["step"] - first, description="running", rate=rate)

@@ -1,9 +1,11 @@
-"""What i-PI did not finish writing is cut off before a run goes on, and nothing else."""
+"""Columns and extras that i-PI wrote; what it did not finish is cut off before a run goes on."""
 
 import numpy as np
 import pytest
 
-from polcouple.ipi_output import cut_unfinished, read_extras, read_properties
+from polcouple.errors import InputError
+from polcouple.ipi_output import cut_unfinished, last_properties, read_extras, read_properties
+from polcouple.units import EV_TO_HARTREE, FS_TO_ATOMIC_TIME, KELVIN_TO_HARTREE
 
 PROPERTIES = "# column   1     --> step : x\n# column   2     --> time{picosecond} : x\n"
 ROW = "  {0}.0000e+00   {0}.5000e-01\n"
@@ -39,3 +41,36 @@ def test_other_files_are_left_alone(tmp_path, text):
     (tmp_path / "other").write_text(text)
     cut_unfinished(tmp_path / "other")
     assert (tmp_path / "other").read_text() == text
+
+
+#: as i-PI 3.3.1 writes it, with a vector, arguments, and both orders of unit and argument
+HEADER = """### i-PI was developed by many --> people
+# column   1     --> step : The current simulation time step.
+# cols.    2-7   --> cell_h{angstrom} : The simulation cell as a matrix, in the form [xx, yy, zz, xy, xz, yz].
+# column   8     --> temperature(O){kelvin} : The current temperature.
+# column   9     --> time{femtosecond} : The elapsed simulation time.
+# column  10     --> conserved{electronvolt} : The value of the conserved energy quantity per bead.
+# column  11     --> kinetic_md{kilocal/mol}(bead=0) : The kinetic energy.
+# column  12     --> temperature : The current temperature.
+"""
+FRAME = "  {0}  1 2 3 0 0 0  280.0  {0}.5  -2.5 7.0  9.5e-4\n"
+
+
+def test_units_of_the_header(tmp_path):
+    path = tmp_path / "out"
+    path.write_text(HEADER + FRAME.format(1) + FRAME.format(2) + FRAME.format(3)[:-5])
+    found = read_properties(path)
+    assert found.keys() == {"step", "time", "conserved", "temperature"}
+    assert np.array_equal(found["step"], [1, 2])
+    assert found["time"] == pytest.approx(np.array([1.5, 2.5]) * FS_TO_ATOMIC_TIME, rel=1e-12)
+    assert found["conserved"] == pytest.approx([-2.5 * EV_TO_HARTREE] * 2, rel=1e-12)
+    # i-PI's default is its own unit, kT in Hartree
+    assert found["temperature"] / KELVIN_TO_HARTREE == pytest.approx([9.5e-4 / KELVIN_TO_HARTREE] * 2)
+    assert last_properties(path) == pytest.approx({name: values[-1] for name, values in found.items()})
+
+
+def test_an_unknown_unit_is_refused(tmp_path):
+    (tmp_path / "out").write_text("# column   1     --> time{fortnight} : x\n 1.0\n")
+    with pytest.raises(InputError, match="line 1: time: 'fortnight' is no unit of time"):
+        read_properties(tmp_path / "out")
+    assert last_properties(tmp_path / "out") == {}

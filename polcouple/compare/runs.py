@@ -21,7 +21,7 @@ import numpy as np
 from polcouple.case import Case, read_case
 from polcouple.errors import InputError
 from polcouple.ipi_input import init_file, read_xml, step_of, time_step_ps
-from polcouple.ipi_output import iterate_extras
+from polcouple.ipi_output import iterate_extras, last_of_each
 from polcouple.structure_guard import StructureGuard
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
@@ -124,7 +124,7 @@ class Run:
             InputError: the file is missing, damaged or of another electrode.
         """
         n_electrode = len(self.case.electrode)
-        kept = _last_of_each(np.array([step for step, _ in iterate_extras(self.charges_path)], dtype=int))
+        kept = last_of_each(np.array([step for step, _ in iterate_extras(self.charges_path)], dtype=int))
         for number, (step, values) in enumerate(iterate_extras(self.charges_path)):
             if kept[number] and step >= self.first_step:
                 if len(values) != n_electrode:
@@ -139,7 +139,7 @@ class Run:
         """Numbers in the file of the frames that count, and their steps."""
         complete = self.universe.trajectory.n_frames
         steps = np.fromiter(_steps(self.positions_path), dtype=int)[:complete]
-        numbers = np.flatnonzero(_last_of_each(steps) & (steps >= self.first_step))
+        numbers = np.flatnonzero(last_of_each(steps) & (steps >= self.first_step))
         return numbers, steps[numbers]
 
 
@@ -317,12 +317,6 @@ def _steps(path: Path) -> Iterator[int]:
             if line.startswith("#"):
                 match = _STEP.search(line)
                 yield int(match.group(1)) if match else -1
-
-
-def _last_of_each(steps: np.ndarray) -> np.ndarray:
-    """Mask of the frames that no later frame with the same or an earlier step supersedes."""
-    later = np.append(np.minimum.accumulate(steps[::-1])[::-1][1:], np.iinfo(int).max)
-    return np.asarray(steps < later)
 
 
 def _universe(case: Case, path: Path) -> Any:
