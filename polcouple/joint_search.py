@@ -38,7 +38,7 @@ _STALE_CYCLES = 3
 #: a mean charge (e) that no atom has: such a result is nothing to start from
 _NONSENSE = 0.5
 _MAX_CYCLES = 100
-#: a charge that a backend cannot have is approached up to this (e)
+#: charges that a backend cannot have, or not solve, are approached up to this (e)
 _LEAST_RETREAT = 1e-3
 #: longest change of Q_1 (e) by which a solution starts from the one before
 _LONGEST_START = 1.0
@@ -236,7 +236,7 @@ class JointSearch:
     def _solve_each(self) -> tuple[np.ndarray, tuple[ChargeResult, ...]]:
         """The potentials (n,) of the electrodes on one another, and what each answers to all potentials.
 
-        Charges that a backend cannot have are approached by half the way from those before, and half again.
+        Charges that a backend cannot have, or at which it does not converge, are approached by halves.
         """
         coupling = self._coupling
         while True:
@@ -250,14 +250,23 @@ class JointSearch:
                     )
                 )
             except (InputError, ModelMismatchError):
-                if self._reached is None or abs(self._totals[0] - self._reached[0]) < _LEAST_RETREAT:
+                if not self._retreat():
                     raise
-                self._totals = coupling.with_charge(0.5 * float(self._totals[0] + self._reached[0]))
-                self._charges = 0.5 * (self._charges + self._reached[1])
-                self._newton = Broyden(self._response.inverse)
-            else:
+                continue
+            if all(part.converged for part in solved):
                 self._guesses, self._reached = solved, (float(self._totals[0]), self._charges)
                 return cross, solved
+            if not self._retreat():
+                return cross, solved
+
+    def _retreat(self) -> bool:
+        """Go half the way back to the charges solved last; False where there is nowhere to go back to."""
+        if self._reached is None or abs(self._totals[0] - self._reached[0]) < _LEAST_RETREAT:
+            return False
+        self._totals = self._coupling.with_charge(0.5 * float(self._totals[0] + self._reached[0]))
+        self._charges = 0.5 * (self._charges + self._reached[1])
+        self._newton = Broyden(self._response.inverse)
+        return True
 
     def _slope(self, solved: Sequence[ChargeResult]) -> float:
         """d(Omega)/dQ_1 in Hartree/e at the potentials that were solved in."""

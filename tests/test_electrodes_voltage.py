@@ -223,6 +223,28 @@ def test_what_is_missing_is_told(monkeypatch):
         checked_solve(electrodes, seen(case, noise(case, 0.02)), 72, 0.0, None, "replica 0")
 
 
+def test_charges_that_a_backend_cannot_solve_are_gone_around():
+    """A backend that knows charges between -0.3 and 0.3 e alone, asked for 0.29 e from far away."""
+    case = capacitor(potential=at(0.0), charges=(0.0, 0.0), slab=SLAB)
+    phi = noise(case, 0.02)
+    given = create_electrodes(capacitor(charges=(0.29, -0.29), slab=SLAB), "metal").solve(
+        seen(case, phi), 0.0
+    )
+    volts = float(given.fermi_levels[1] - given.fermi_levels[0]) * HARTREE_TO_EV
+    electrodes = create_electrodes(case, "metal").held_at(volts)
+    soft = replace(electrodes.backends[0].derivatives(None, 0.0), hardness=0.0)
+    for backend in electrodes.backends:
+        solve = backend.solve
+
+        def narrow(environment, charge, guess=None, solve=solve):
+            result = solve(environment, charge, guess)
+            return replace(result, converged=abs(charge) < 0.3)
+
+        backend.solve, backend.derivatives = narrow, lambda environment, charge: soft
+    result = electrodes.solve(seen(case, phi), 0.0)
+    assert result.total_charges == pytest.approx([0.29, -0.29], abs=1e-6)
+
+
 def test_a_level_beyond_all_charges_is_refused():
     case = one_sheet((5, 3), -2000.0)
     with pytest.raises(InputError, match=r"the potential held is out of reach: .* valence"):
