@@ -20,14 +20,21 @@ def copy_system(case: Path, directory: Path) -> None:
     nothing needs to be changed.
     """
     source = case / "system.yaml"
-    content = yaml.safe_load(source.read_text())
-    backends: Mapping[str, Mapping[str, Any]] = content.get("backends") or {}
-    changed = {name: _absolute(name, settings, case) for name, settings in backends.items()}
-    if changed == backends:
+    content = system_elsewhere(case)
+    if content == yaml.safe_load(source.read_text()):
         shutil.copy(source, directory / "system.yaml")
         return
-    text = yaml.safe_dump(content | {"backends": changed}, sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     (directory / "system.yaml").write_text(f"# {source.resolve()} with absolute paths\n{text}")
+
+
+def system_elsewhere(case: Path) -> dict[str, Any]:
+    """Content of a sound ``system.yaml`` for another directory, with such paths absolute."""
+    content: dict[str, Any] = yaml.safe_load((case / "system.yaml").read_text())
+    backends: Mapping[str, Mapping[str, Any]] = content.get("backends") or {}
+    if backends:
+        content["backends"] = {name: _absolute(name, own, case) for name, own in backends.items()}
+    return content
 
 
 def _absolute(name: str, settings: Mapping[str, Any], case: Path) -> dict[str, Any]:

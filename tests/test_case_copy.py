@@ -4,8 +4,10 @@ import shutil
 
 import pytest
 import yaml
+from conftest import CAPACITOR
 
 from polcouple.backends.base import backend_options
+from polcouple.capacitance.sweep import _write_copy
 from polcouple.case import read_case
 from polcouple.dftb.skf import DEFAULT_SLAKO
 from polcouple.run import prepare
@@ -63,3 +65,16 @@ def test_the_text_is_kept_where_no_path_is_relative(run_of, small_directory, bac
 def test_faulty_settings_are_left_to_who_makes_the_backend(run_of):
     run = run_of("\nbackends: {dftb: {slako: ./gone, acuracy: 1}, nonsense: {}}\n")
     assert "./gone" in (run / "system.yaml").read_text()
+
+
+def test_the_copies_of_a_sweep_keep_the_meaning_too(tmp_path):
+    case = tmp_path / "capacitor"
+    shutil.copytree(CAPACITOR, case)
+    shutil.copytree(DEFAULT_SLAKO, case / "mine")
+    system = case / "system.yaml"
+    system.write_text(system.read_text() + "\nbackends: {response: {slako: ./mine}}\n")
+    _write_copy(case, "input.xml", tmp_path / "copy", 0.5)
+    copy = read_case(tmp_path / "copy")
+    options = backend_options("response", copy.system.backends["response"]).in_directory(copy.directory)
+    assert options.slako.samefile(case / "mine")
+    assert copy.system.potential.voltage_volt == 0.5

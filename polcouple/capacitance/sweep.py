@@ -7,11 +7,11 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from polcouple.case import Case, read_case
+from polcouple.case_copy import system_elsewhere
 from polcouple.compare.making import make_runs
 from polcouple.compare.models import Model
 from polcouple.compare.runs import Run, read_run
@@ -73,7 +73,7 @@ def _write_copy(case: Path, input_name: str, copy: Path, volts: float) -> None:
     for name in (input_name, init_file(read_xml(case / input_name)), "polcouple_pes.py"):
         if (case / name).exists():
             shutil.copy(case / name, copy / Path(name).name)
-    content: dict[str, Any] = yaml.safe_load((case / "system.yaml").read_text())
+    content = system_elsewhere(case)
     content["potential"] = {"voltage_volt": volts}
     temporary = copy / "system.yaml.new"
     temporary.write_text(yaml.safe_dump(content, sort_keys=False))
