@@ -13,6 +13,7 @@ from polcouple.dftb.blocks import Block
 from polcouple.dftb.cache import read_arrays, write_arrays
 from polcouple.dftb.filling import Filling, fermi_filling
 from polcouple.dftb.gapped import Expansion, GappedBlock
+from polcouple.dftb.newton import StateResponse
 from polcouple.dftb.preparation import Prepared, Repeats
 from polcouple.dftb.response import bare_response, pair_response, pair_response_columns
 from polcouple.electrostatics.lattice_convolution import fill_block_circulant
@@ -33,6 +34,7 @@ class Output:
         fermi_level: in Hartree.
         entropy_energy: T S in Hartree.
         expansions: of the gapped blocks, for the next evaluation nearby.
+        response: of the populations to changes of V.
     """
 
     populations: np.ndarray
@@ -40,6 +42,7 @@ class Output:
     fermi_level: float
     entropy_energy: float
     expansions: tuple[Expansion, ...]
+    response: StateResponse
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,20 +132,22 @@ class Anchor:
         added: float = 0.0,
     ) -> Output:
         """Diagonalise and fill ``blocks``, and add the gapped ones."""
-        states = [block.diagonalise(potential) for block in blocks]
-        energies = np.concatenate([levels for levels, _ in states])
-        holds = degeneracies(blocks)
-        filling = fermi_filling(energies, holds, electrons, self._temperature, added)
+        states = [block.rotated(potential) for block in blocks]
+        holds = degeneracies(states)
+        filling = fermi_filling(_energies(states), holds, electrons, self._temperature, added)
         filled = holds * filling.occupations
-        band = float(filled @ energies) - filling.entropy_energy
+        band = float(filled @ _energies(states)) - filling.entropy_energy
         band += sum(expansion.energy for expansion in expansions)
         populations = sum((expansion.populations for expansion in expansions), -self._neutral)
         start = 0
-        for block, (_, rotation) in zip(blocks, states, strict=True):
+        for block in states:
             own = filled[start : start + len(block)]
             start += len(block)
-            populations = populations + block.populations(rotation, own, len(populations))
-        return Output(populations, band, filling.fermi_level, filling.entropy_energy, expansions)
+            populations = populations + block.reference_populations(own, len(populations))
+        response = StateResponse(
+            states, filling, self._temperature, self._chi.gapped if expansions else (), len(populations)
+        )
+        return Output(populations, band, filling.fermi_level, filling.entropy_energy, expansions, response)
 
     def _find_gapped(self, filling: Filling) -> dict[int, int]:
         """Blocks to treat without diagonalisation and their numbers of filled states; never all blocks."""

@@ -24,8 +24,6 @@ from polcouple.errors import InputError
 
 #: matrix elements below this (Hartree; overlap: 1) do not couple orbitals
 _COUPLING = 1e-11
-#: states with fewer electrons are left out of populations
-_EMPTY = 1e-16
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +77,6 @@ class Block:
         energies, rotation = self.diagonalise(potential)
         vectors, duals = self.vectors @ rotation, self.duals @ rotation
         return replace(self, energies=energies, vectors=vectors, duals=duals, potential=potential.copy())
-
-    def populations(self, rotation: Array, electrons: np.ndarray, n_sites: int) -> np.ndarray:
-        """Mulliken populations (n_sites,) of states ``rotation`` (n, n) that hold ``electrons`` (n,) each."""
-        filled = electrons > _EMPTY
-        states = rotation[:, filled]
-        left = (self.vectors @ states).conj() * (self.duals @ states)
-        return np.bincount(self.sites, to_host(left.real @ electrons[filled]), minlength=n_sites)
 
     def reference_populations(self, electrons: np.ndarray, n_sites: int) -> np.ndarray:
         """Mulliken populations (n_sites,) of the reference states, which hold ``electrons`` (n,) each."""

@@ -11,7 +11,8 @@ Demmel, Computing 38, 43 (1987)). The density matrix is (1; X) (1 + X^T X)^-1 (1
 reference are computed, not totals, so that single precision gives populations to some 1e-8 e.
 
 Once such a point is known, its surroundings are covered by the block's linear response as long as the
-neglected second order, whose size is measured with a probe, stays below the accuracy asked for.
+neglected orders stay below the accuracy asked for. In a potential of size v the second is a part c v of the
+first, with c measured with a probe, and the third a part (v/gap)^2.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ import numpy as np
 from polcouple.dftb.arrays import Array, namespace, to_host
 from polcouple.dftb.blocks import Block
 
-#: single precision is used where an error of this many electrons is allowed
-_SINGLE_PRECISION = 2e-8
-#: largest error of a population over (norm of R / gap): 0.05 to 0.2 measured on carbon sheets
-_SENSITIVITY = 0.5
-#: largest potential of the probe (Hartree): white noise, three times as harsh as a liquid's potential
-_PROBE = 0.01
+#: single precision is used where an error of so many electrons, and so many per Hartree, is allowed
+_SINGLE_PRECISION, _SINGLE_PRECISION_SLOPE = 2e-8, 2e-6
+#: largest error of a population over (norm of R / gap): 0.05 to 0.9 measured on sheets of C and of BN
+_SENSITIVITY = 2.0
+#: largest potential of the probe in Hartree, of white noise; largest second order in any potential tried,
+#: smooth, alternating or rough, over that of the probe: 1.6
+_PROBE, _SAFETY = 0.01, 2.5
 #: potentials that differ from the reference by more than this part of the gap are not handled
 _VALID = 0.25
 _MAX_STEPS = 30
@@ -44,11 +46,13 @@ class Expansion:
         potential: (n_sites,) in Hartree.
         populations: (n_sites,) electrons.
         energy: sum of the energies of the filled states in Hartree.
+        curvature: by how much the response changes up to here, as a part of the most that it could.
     """
 
     potential: np.ndarray
     populations: np.ndarray
     energy: float
+    curvature: float
 
 
 class GappedBlock:
@@ -68,9 +72,10 @@ class GappedBlock:
         electrons = np.where(np.arange(len(block)) < n_filled, 2.0, 0.0)
         populations = block.reference_populations(electrons, n_sites)
         self._own = populations > 0.0
-        self.reference = Expansion(block.potential, populations, float(electrons @ block.energies))
+        self.reference = Expansion(block.potential, populations, float(electrons @ block.energies), 1.0)
         self.gap = float(block.energies[n_filled] - block.energies[n_filled - 1])
         self._single = (block.vectors.astype(np.float32), block.duals.astype(np.float32))
+        self._curvature = 0.0
         self._curvature = self._measure_curvature()
 
     @property
@@ -88,14 +93,13 @@ class GappedBlock:
 
     def evaluate(self, potential: np.ndarray, near: Expansion, tolerance: float) -> Expansion:
         """Populations at ``potential`` to ``tolerance`` (e): from ``near`` by linear response, or anew."""
-        away = _largest(self._shift(near.potential, self.reference.potential)[0])
+        away, _ = self._shift(near.potential, self.reference.potential)
         shift, mean = self._shift(potential, near.potential)
-        distance = _largest(shift)
-        if self._curvature * (2.0 * away + distance) * distance > tolerance:
-            return self._solve(potential, tolerance)
         induced = self._chi @ shift
+        if self._neglected(near.curvature, away, shift, induced) > tolerance:
+            return self._solve(potential, tolerance)
         energy = near.energy + mean * self.electrons + float((near.populations + 0.5 * induced) @ shift)
-        return Expansion(potential, near.populations + induced, energy)
+        return Expansion(potential, near.populations + induced, energy, near.curvature)
 
     def _shift(self, potential: np.ndarray, origin: np.ndarray) -> tuple[np.ndarray, float]:
         """Difference of two potentials on the block's sites as zero-mean part (n_sites,) and mean."""
@@ -103,20 +107,31 @@ class GappedBlock:
         mean = float(difference.sum() / self._own.sum())
         return np.where(self._own, difference - mean, 0.0), mean
 
+    def _neglected(self, curvature: float, away: np.ndarray, shift: np.ndarray, induced: np.ndarray) -> float:
+        """Largest error of ``induced`` = chi @ ``shift`` (n_sites,), at ``away`` from the reference, in e.
+
+        ``curvature`` is that of the expansion at ``away``.
+        """
+        a, v, before, first = (_largest(values) for values in (away, shift, self._chi @ away, induced))
+        own = (self._curvature + v / self.gap**2) * v * first
+        mixed = 2.0 * self._curvature * (a * first + v * before)
+        mixed += 3.0 * (a * (a + v) * first + a * v * before) / self.gap**2
+        return own + curvature * mixed
+
     def _measure_curvature(self) -> float:
-        """Error of linear response over the square of the largest potential, from a random probe."""
+        """Second order over the first and the largest potential, 1/Hartree, from a random probe."""
         noise = np.random.default_rng(0).uniform(-1.0, 1.0, len(self._chi))
         shift, _ = self._shift(noise, np.zeros_like(noise))
         shift *= min(_PROBE, 0.1 * self.gap) / _largest(shift)
-        exact = self._solve(self.reference.potential + shift, 1e-8).populations
-        error = exact - self.reference.populations - self._chi @ shift
-        return _largest(error) / _largest(shift) ** 2
+        exact, induced = self._solve(self.reference.potential + shift, 1e-9).populations, self._chi @ shift
+        error = exact - self.reference.populations - induced
+        return _SAFETY * _largest(error) / (_largest(shift) * _largest(induced))
 
     def _solve(self, potential: np.ndarray, tolerance: float) -> Expansion:
         """Solve the Riccati equation until the populations' estimated error is below ``tolerance`` (e)."""
         shift, mean = self._shift(potential, self.reference.potential)
         block = self._block
-        single = tolerance >= _SINGLE_PRECISION
+        single = tolerance >= max(_SINGLE_PRECISION, _SINGLE_PRECISION_SLOPE * _largest(shift))
         vectors, duals = self._single if single else (block.vectors, block.duals)
         xp, o, v = namespace(vectors), slice(0, self._n_filled), slice(self._n_filled, len(block))
         middle = 0.5 * (block.energies[o][-1] + block.energies[v][0])
@@ -144,6 +159,8 @@ class GappedBlock:
         c_x, b_x = vectors[:, v] @ x, duals[:, v] @ x
         change = _rows(c_x - (vectors[:, o] + c_x) @ lost, duals[:, o] + b_x) + _rows(vectors[:, o], b_x)
         by_site = np.bincount(block.sites, 2.0 * to_host(change), minlength=len(potential))
+        induced = self._chi @ shift
+        bound = self._neglected(1.0, np.zeros_like(shift), shift, induced)
         return Expansion(
             potential,
             self.reference.populations + by_site,
@@ -151,6 +168,7 @@ class GappedBlock:
             + mean * self.electrons
             + float(self.reference.populations @ shift)
             + 2.0 * energy,
+            min(1.0, _SAFETY * _largest(by_site - induced) / max(bound, 1e-300)),
         )
 
 

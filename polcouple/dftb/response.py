@@ -26,7 +26,7 @@ from polcouple.dftb.blocks import Block
 from polcouple.dftb.filling import Filling, level_density, level_weights
 
 #: pairs of levels whose occupations differ by less are left out of chi
-_SAME_OCCUPATION = 1e-13
+SAME_OCCUPATION = 1e-13
 #: levels closer than this times k_B T share f' instead of the quotient of differences
 _SAME_ENERGY = 1e-5
 #: transition charges held at once
@@ -72,8 +72,8 @@ def pair_response(block: Block, occupations: np.ndarray, temperature: float, n_s
         temperature: k_B T in Hartree.
         n_sites: number of charge sites of the electrode.
     """
-    filled = np.flatnonzero(occupations > _SAME_OCCUPATION)
-    empty = np.flatnonzero(1.0 - occupations > _SAME_OCCUPATION)
+    filled = np.flatnonzero(occupations > SAME_OCCUPATION)
+    empty = np.flatnonzero(1.0 - occupations > SAME_OCCUPATION)
     own, first = np.unique(block.sites, return_index=True)
     orbitals = np.split(np.arange(len(block)), first[1:])
     xp = namespace(block.vectors)
@@ -82,7 +82,7 @@ def pair_response(block: Block, occupations: np.ndarray, temperature: float, n_s
     step = max(1, _CHUNK // (len(own) * max(len(empty), 1)))
     for start in range(0, len(filled), step):
         i = filled[start : start + step]
-        roots = xp.asarray(np.sqrt(0.25 * _pair_weights(block.energies, occupations, temperature, i, empty)))
+        roots = xp.asarray(np.sqrt(0.25 * pair_weights(block.energies, occupations, temperature, i, empty)))
         c, b = block.vectors[:, i], block.duals[:, i]
         flat = xp.stack(
             [(roots * (c[k].conj().T @ b_empty[k] + b[k].conj().T @ c_empty[k])).ravel() for k in orbitals]
@@ -100,15 +100,15 @@ def pair_response_columns(
 
     A column costs a matrix product, of order n^3, where the whole matrix costs n^4.
     """
-    filled = np.flatnonzero(occupations > _SAME_OCCUPATION)
-    empty = np.flatnonzero(1.0 - occupations > _SAME_OCCUPATION)
+    filled = np.flatnonzero(occupations > SAME_OCCUPATION)
+    empty = np.flatnonzero(1.0 - occupations > SAME_OCCUPATION)
     xp = namespace(block.vectors)
     c_empty, b_empty = block.vectors[:, empty], block.duals[:, empty]
     chi = np.zeros((n_sites, len(sites)))
     step = max(1, _CHUNK // max(len(empty), 1))
     for start in range(0, len(filled), step):
         i = filled[start : start + step]
-        weights = xp.asarray(0.25 * _pair_weights(block.energies, occupations, temperature, i, empty))
+        weights = xp.asarray(0.25 * pair_weights(block.energies, occupations, temperature, i, empty))
         c, b = block.vectors[:, i], block.duals[:, i]
         for column, site in enumerate(sites):
             own = np.flatnonzero(block.sites == site)
@@ -118,7 +118,7 @@ def pair_response_columns(
     return block.degeneracy * chi
 
 
-def _pair_weights(
+def pair_weights(
     energies: np.ndarray, occupations: np.ndarray, temperature: float, i: np.ndarray, j: np.ndarray
 ) -> np.ndarray:
     """(f_i - f_j) / (e_j - e_i) of each pair, counted twice for i < j, once for i = j, not for i > j."""

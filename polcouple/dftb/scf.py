@@ -5,8 +5,10 @@
 with dn the Mulliken electrons minus those of the neutral atom (M. Elstner et al., Phys. Rev. B 58, 7260
 (1998)). Only the site potentials phi change from call to call, so everything else is prepared once.
 
-The fixed point of dn -> n(V(dn)) is found by Newton's method with the Jacobian 1 - chi gamma of a reference
-state, the anchor, improved by Broyden's updates. The start is the previous solution plus its linear response.
+The fixed point of dn -> n(V(dn)) is found by Newton's method with the exact Jacobian at each point
+(:mod:`polcouple.dftb.newton`). The start is the previous solution plus the linear response of a reference
+state, the anchor. A Newton step s leaves an error of second order: a level in a potential that changes by v
+answers anew within a part v/k_B T, as no denominator in perturbation theory is smaller than some k_B T.
 """
 
 from __future__ import annotations
@@ -22,19 +24,17 @@ from polcouple.dftb.arrays import ArrayLibrary, check_installed
 from polcouple.dftb.blocks import Block
 from polcouple.dftb.filling import Filling, fermi_filling
 from polcouple.dftb.gapped import Expansion
+from polcouple.dftb.newton import LineSearch, newton_step
 from polcouple.dftb.preparation import Prepared, prepare
 from polcouple.dftb.response import LinearResponse, self_consistent_response
 from polcouple.dftb.skf import Parameters
 from polcouple.electrode import Electrode
 from polcouple.errors import ConvergenceError, InputError
-from polcouple.quasi_newton import Broyden
 
 #: largest change of a population in one cycle, e
 _LONGEST_STEP = 0.3
-#: the error left after a step is estimated as the step times _SAFETY times the ratio to the step before,
-#: but not less than _CONTRACTION times the step (1 to 2 % measured with the Jacobian of the bare electrode)
-_SAFETY = 3.0
-_CONTRACTION = 0.03
+#: least part of itself by which Newton's step errs: the response of gapped blocks is that of the anchor
+_CURVED = 0.05
 #: an anchor serves total charges that differ by no more than this (e)
 _SAME_ANCHOR = 0.5
 #: solutions that took more cycles than this become the new anchor
@@ -42,7 +42,9 @@ _STALE_CYCLES = 6
 #: potentials that vary by less (Hartree) have the eigenvectors and the response of a constant
 _UNIFORM = 1e-7
 #: part of the error allowed that the blocks treated without diagonalisation may use
-_GAPPED_SHARE = 0.25
+_GAPPED_SHARE = 0.4
+#: of the accuracy asked for, and of a step, that may remain of the linear equation for the step
+_LINEAR_SHARE, _LINEAR_PART = 0.05, 0.1
 #: accuracy of the anchor's charges, e
 _ANCHOR_ACCURACY = 1e-9
 
@@ -173,8 +175,8 @@ class FrozenElectrode:
         neutral_electrons = float(self.prepared.neutral.sum())
         gamma, neutral = self.prepared.gamma, self.prepared.neutral
         anchor = self._anchor_for(total_charge)
-        populations, previous_step = self._start(anchor, external, total_charge, guess)
-        broyden = Broyden(anchor.newton)
+        populations = self._start(anchor, external, total_charge, guess)
+        origin, step, search = populations, np.zeros_like(populations), LineSearch(0.0)
         near: Sequence[Expansion] = ()
         for cycle in range(1, max_cycles + 1):
             potential = gamma @ populations - external
@@ -183,17 +185,22 @@ class FrozenElectrode:
             )
             near = output.expansions
             residual = output.populations - populations
-            step = broyden.step(residual)
+            if not search.accepts(float(step @ gamma @ residual)) and cycle < max_cycles:
+                populations = origin + search.part * step
+                continue
+            step, left = newton_step(
+                output.response, gamma, anchor.newton, residual, _LINEAR_SHARE * accuracy, _LINEAR_PART
+            )
             length = float(np.abs(step).max())
-            error = float(np.clip(_SAFETY * length / previous_step, _CONTRACTION, 1.0)) * length
+            curved = float(np.abs(gamma @ step).max()) / self.temperature
+            error = max(curved, _CURVED) * length + left
             error += _GAPPED_SHARE * accuracy if near else 0.0
             if error <= accuracy or cycle == max_cycles:
                 break
             if length > _LONGEST_STEP:
                 step *= _LONGEST_STEP / length
-            populations = populations + step
-            broyden.remember(step, residual)
-            previous_step = length
+            origin, search = populations, LineSearch(float(step @ gamma @ residual))
+            populations = origin + step
         electrostatic = 0.5 * float(populations @ gamma @ populations)
         energy = output.band_free_energy - float(neutral @ potential) - electrostatic
         energy += 0.5 * float(residual @ gamma @ step)
@@ -205,7 +212,7 @@ class FrozenElectrode:
             charges=-np.bincount(self.prepared.site_atom, populations),
             populations=populations,
             energy=energy,
-            fermi_level=output.fermi_level + float(anchor.bare.fukui @ gamma @ step),
+            fermi_level=output.fermi_level + float(output.response.fukui @ gamma @ step),
             entropy_energy=output.entropy_energy,
             converged=error <= accuracy,
             cycles=cycle,
@@ -312,13 +319,12 @@ class FrozenElectrode:
 
     def _start(
         self, anchor: Anchor, external: np.ndarray, total_charge: float, guess: Guess | None
-    ) -> tuple[np.ndarray, float]:
-        """First populations by linear response, and the largest change that linear response made."""
+    ) -> np.ndarray:
+        """First populations, by linear response."""
         if guess is None or len(guess.populations) != len(external):
             source = anchor.reference.populations - anchor.bare.chi @ (external + anchor.potential)
             source += anchor.bare.fukui * (self._electrons(total_charge) - anchor.electrons)
-            return anchor.newton @ source, 1e-300
+            return anchor.newton @ source
         source = anchor.bare.chi @ (self._external(guess.site_potentials) - external)
         source -= anchor.bare.fukui * (guess.populations.sum() + total_charge)
-        step = anchor.newton @ source
-        return guess.populations + step, max(float(np.abs(step).max()), 1e-300)
+        return guess.populations + anchor.newton @ source
