@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import ChargeResult, checked_solve
+from polcouple.backends.base import ChargeResult, checked_solve, potential_accuracy
 from polcouple.case import Case, read_case
 from polcouple.command import Warned, log
 from polcouple.errors import InputError
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from polcouple.forces import Surroundings
 
     n_electrode = len(case.electrode)
-    surroundings = Surroundings(case)
+    surroundings = Surroundings(case, potential_accuracy(backend))
     results: list[ChargeResult] = []
     warned = Warned()
     seconds = []

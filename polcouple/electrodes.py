@@ -38,6 +38,7 @@ from polcouple.backends.base import (
     PositionReader,
     backend_options,
     create_backend,
+    potential_accuracy,
 )
 from polcouple.case import Case
 from polcouple.errors import InputError, ModelMismatchError
@@ -93,12 +94,14 @@ class CoupledElectrodes:
 
     Attributes:
         backends: as given.
+        potential_accuracy: see :class:`polcouple.backends.base.AccurateBackend`.
 
     Raises:
         InputError: a potential is held and the backends have no Fermi level, or two electrodes overlap.
     """
 
     def __init__(self, case: Case, backends: Sequence[ChargeBackend], name: str) -> None:
+        self.potential_accuracy = min(potential_accuracy(backend) for backend in backends)
         self.conservative = all(backend.conservative for backend in backends)
         self.backends = tuple(backends)
         if len(self.backends) > 1 or case.slab_field is not None:

@@ -29,7 +29,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, Environment, checked_solve
+from polcouple.backends.base import (
+    POTENTIAL_ACCURACY,
+    ChargeBackend,
+    Environment,
+    checked_solve,
+    potential_accuracy,
+)
 from polcouple.case import Case
 from polcouple.classical import ClassicalEngine
 from polcouple.electrodes import CoupledResult
@@ -39,6 +45,9 @@ from polcouple.force_field import Part
 from polcouple.held_state import HeldStates, ReplicaState
 from polcouple.structure_guard import StructureGuard
 from polcouple.units import HARTREE_TO_EV
+
+#: largest error of site potentials that an observer sees, Hartree/e: what is recorded for labels by `dftb`
+_SEEN_ACCURACY = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +130,8 @@ class ForceProvider:
         self._observer = observer
         self._held = held
         self._engine = ClassicalEngine(case, part, platform, threads)
-        self._surroundings = Surroundings(case)
+        accuracy = potential_accuracy(backend)
+        self._surroundings = Surroundings(case, min(accuracy, _SEEN_ACCURACY) if observer else accuracy)
         self._guard = StructureGuard(case)
         self._replicas: dict[int, ReplicaState] = {}
         self.timings = Timings()
@@ -213,11 +223,16 @@ class ForceProvider:
 
 
 class Surroundings:
-    """What the electrodes of a case see: the electrolyte's potential at their atoms, slab field included."""
+    """What the electrodes of a case see: the electrolyte's potential at their atoms, slab field included.
 
-    def __init__(self, case: Case) -> None:
+    Args:
+        case: the system.
+        accuracy: largest error of a potential, such as a backend's ``potential_accuracy``, Hartree/e.
+    """
+
+    def __init__(self, case: Case, accuracy: float = POTENTIAL_ACCURACY) -> None:
         self._case = case
-        self._periodic = SitePotential(case.electrode.positions, case.lattice, case.electrode.pbc)
+        self._periodic = SitePotential(case.electrode.positions, case.lattice, case.electrode.pbc, accuracy)
         self._slab = case.slab_field
         if self._slab is not None:
             self._heights = self._slab.heights(case.electrode.positions)

@@ -39,6 +39,8 @@ class Case:
     charges: np.ndarray
     fermi_level: float
     mermin_energy: float
+    source_positions: np.ndarray
+    source_charges: np.ndarray
 
     def frozen(self, cache_directory: Path | None = None) -> FrozenElectrode:
         """The solver for this case."""
@@ -76,6 +78,8 @@ def load_case(name: str) -> Case:
             data["mulliken_charges"],
             float(data["fermi_level_eV"][0]) / DFTBPLUS_HARTREE_IN_EV,
             float(data["total_mermin_free_energy_Ha"] - data["repulsive_energy_Ha"]),
+            sources,
+            charges,
         )
 
 

@@ -33,6 +33,9 @@ from polcouple.errors import ConvergenceError, InputError, nearest
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+#: largest error of the site potentials of a backend that asks for nothing better, Hartree/e
+POTENTIAL_ACCURACY = 1e-6
+
 #: a backend whose charges miss the total charge by more than this is at fault (e)
 _SUM_TOLERANCE = 1e-8
 
@@ -130,6 +133,11 @@ class BackendOptions(BaseModel):
         paths = {name: value for name, value in self if isinstance(value, Path)}
         return self.model_copy(update={name: directory / path for name, path in paths.items()})
 
+    @property
+    def potential_accuracy(self) -> float:
+        """Largest error of the site potentials that the charges' accuracy bears, Hartree/e."""
+        return POTENTIAL_ACCURACY
+
     def with_others(self, others: Mapping[str, Mapping[str, Any]]) -> Self:
         """The same settings where ``others``, backends that it may ask, have these, by name."""
         return self
@@ -217,6 +225,22 @@ class FermiBackend(ChargeBackend, Protocol):
         not accuracy.
         """
         ...
+
+
+@runtime_checkable
+class AccurateBackend(Protocol):
+    """A backend that says how accurate the site potentials must be.
+
+    Attributes:
+        potential_accuracy: largest error in Hartree/e.
+    """
+
+    potential_accuracy: float
+
+
+def potential_accuracy(backend: object) -> float:
+    """Largest error of the site potentials that a backend bears, Hartree/e."""
+    return backend.potential_accuracy if isinstance(backend, AccurateBackend) else POTENTIAL_ACCURACY
 
 
 @runtime_checkable

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import Field, field_validator
 
-from polcouple.backends.base import BackendOptions, ChargeDerivatives, ChargeResult, Environment
+from polcouple.backends.base import (
+    POTENTIAL_ACCURACY,
+    BackendOptions,
+    ChargeDerivatives,
+    ChargeResult,
+    Environment,
+)
 from polcouple.dftb.arrays import ArrayLibrary
 from polcouple.dftb.cache import default_cache_directory
 from polcouple.dftb.parameter_sets import find_slako
@@ -18,6 +24,12 @@ from polcouple.dftb.scf import FrozenElectrode, Guess, Solution
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters, skf_paths
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.units import KELVIN_TO_HARTREE
+
+#: site potentials are asked for to this part of the charges' accuracy, Hartree/e per e: a charge follows the
+#: potentials at all atoms, with errors that add up to some three times the largest
+_POTENTIALS_PART = 0.1
+#: the best that site potentials of a periodic cell are made to, Hartree/e
+_BEST_POTENTIALS = 1e-10
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -95,6 +107,11 @@ class Options(HamiltonianOptions):
     accuracy: float = Field(1e-6, ge=1e-11, le=1e-2, description="largest error of a charge, e")
     max_cycles: int = Field(100, ge=1, description="cycles after which a calculation counts as not converged")
 
+    @property
+    def potential_accuracy(self) -> float:
+        """See :class:`BackendOptions`."""
+        return float(np.clip(_POTENTIALS_PART * self.accuracy, _BEST_POTENTIALS, POTENTIAL_ACCURACY))
+
 
 @dataclass(frozen=True, eq=False)
 class DftbResult(ChargeResult):
@@ -108,13 +125,24 @@ class Backend:
 
     The energy is the Mermin free energy including the interaction with the electrolyte, without the constant
     repulsion between the electrode's atoms.
+
+    Attributes:
+        potential_accuracy: see :class:`polcouple.backends.base.AccurateBackend`.
     """
 
     conservative = True
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
         self._options = options
+        self.potential_accuracy = options.potential_accuracy
         self.frozen_electrode = options.frozen_electrode(electrode)
+        self._warnings = self.frozen_electrode.warnings
+        if any(electrode.pbc) and _POTENTIALS_PART * options.accuracy < 0.99 * _BEST_POTENTIALS:
+            self._warnings += (
+                f"dftb: accuracy {options.accuracy:g} e is better than site potentials of a periodic cell are"
+                f" made for, {_BEST_POTENTIALS:g} Hartree/e: charges are right to some"
+                f" {_BEST_POTENTIALS / _POTENTIALS_PART:g} e",
+            )
 
     def solve(
         self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
@@ -133,7 +161,7 @@ class Backend:
             converged=solution.converged,
             iterations=solution.cycles,
             residual=solution.residual,
-            warnings=self.frozen_electrode.warnings + (() if solution.converged else (failure,)),
+            warnings=(() if solution.converged else (failure,)) + self._warnings,
             solution=solution if solution.converged else None,
         )
 

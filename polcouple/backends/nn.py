@@ -68,6 +68,12 @@ class Options(BackendOptions):
             raise ValueError("fallback_settings without fallback: name the backend that they are for")
         return self
 
+    @property
+    def potential_accuracy(self) -> float:
+        """See :class:`BackendOptions`; that of the fallback."""
+        own = super().potential_accuracy
+        return own if self.fallback is None else min(own, self.fallback_options().potential_accuracy)
+
     def with_others(self, others: Mapping[str, Mapping[str, Any]]) -> Self:
         """See :meth:`BackendOptions.with_others`; the case's settings of the fallback."""
         if self.fallback is None:
@@ -113,6 +119,7 @@ class Backend:
 
     Attributes:
         model: the network.
+        potential_accuracy: see :class:`polcouple.backends.base.AccurateBackend`.
     """
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
@@ -122,6 +129,7 @@ class Backend:
             else load_model(find_model(options.model), electrode)
         )
         self.model: Classifier | ResponseNet = model
+        self.potential_accuracy = options.potential_accuracy
         self._solver: _ClassifierSolver | _ResponseSolver
         if isinstance(model, Classifier):
             self._solver = _ClassifierSolver(model, electrode, electrolyte)

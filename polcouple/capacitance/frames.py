@@ -102,7 +102,10 @@ def evaluate(run: Run, volts: float, model: Model, electrodes: CoupledElectrodes
     if stored is None:
         case = run.case
         solvers = [electrodes.held_at(volts + change) for change in (0.0, _HALF_STEP, -_HALF_STEP)]
-        surroundings, fillings = Surroundings(case), Fillings(case, electrodes.backends)
+        surroundings, fillings = (
+            Surroundings(case, electrodes.potential_accuracy),
+            Fillings(case, electrodes.backends),
+        )
         guess: ChargeResult | None = None
         rows = []
         warned = Warned()

@@ -50,6 +50,11 @@ class Model:
             return [load_description(path) for path in shipped_models().values()]
         return [load_description(find_model(options.model))]
 
+    def potential_accuracy(self, case: Case) -> float:
+        """Largest error of the site potentials that its answers bear, Hartree/e."""
+        options = backend_options(self.backend, self.settings).with_others(case.system.backends)
+        return options.potential_accuracy
+
     def identity(self, case: Case) -> str:
         """Digest of all that decides which charges it gives on a frame of the case."""
         options = backend_options(self.backend, self.settings).with_others(case.system.backends)

@@ -107,7 +107,7 @@ def replay(
     store.mkdir(parents=True, exist_ok=True)
     case = backends.case
     answers = [_Answers(model, backends, store) for model in models]
-    surroundings = Surroundings(case)
+    surroundings = Surroundings(case, min(model.potential_accuracy(case) for model in models))
     rows: list[list[_Row]] = [[] for _ in models]
     try:
         shown = track(frames, description=f"{len(models)} backends", total=len(times))

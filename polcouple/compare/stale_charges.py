@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import matplotlib.figure
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, ChargeResult, checked_solve
+from polcouple.backends.base import ChargeBackend, ChargeResult, checked_solve, potential_accuracy
 from polcouple.case import Case
 from polcouple.classical import ClassicalEngine
 from polcouple.command import Warned
@@ -153,7 +153,7 @@ class _Solver:
     def __init__(self, case: Case, backend: ChargeBackend) -> None:
         self._case = case
         self._backend = backend
-        self._surroundings = Surroundings(case)
+        self._surroundings = Surroundings(case, potential_accuracy(backend))
         self._last: ChargeResult | None = None
         self._warned = Warned()
 

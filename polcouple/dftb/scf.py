@@ -41,6 +41,8 @@ _SAME_ANCHOR = 0.5
 _STALE_CYCLES = 6
 #: potentials that vary by less (Hartree) have the eigenvectors and the response of a constant
 _UNIFORM = 1e-7
+#: and those that vary by less than this part of k_B T have the same response
+_ALIKE = 1e-4
 #: part of the error allowed that the blocks treated without diagonalisation may use
 _GAPPED_SHARE = 0.4
 #: of the accuracy asked for, and of a step, that may remain of the linear equation for the step
@@ -232,7 +234,8 @@ class FrozenElectrode:
         """K = dq/dphi, the Fukui function and the hardness at ``solution``."""
         potential, electrons = self._potential(solution), self._electrons(solution.total_charge)
         anchor = self._anchor
-        if anchor is None or anchor.electrons != electrons or np.ptp(anchor.potential - potential) > _UNIFORM:
+        alike = _ALIKE * self.temperature
+        if anchor is None or anchor.electrons != electrons or np.ptp(anchor.potential - potential) > alike:
             anchor = self._anchor_at(potential, electrons)
         return self._response(anchor)
 
