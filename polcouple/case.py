@@ -6,7 +6,6 @@ force field, the electrodes' charges, how often the charges are refreshed, and t
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
@@ -21,12 +20,15 @@ from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.lattice import check_cell, heights, reduced_cell
 from polcouple.electrostatics.slab import SlabField
 from polcouple.errors import InputError, nearest
+from polcouple.start_file import StartFile, read_init_xyz
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 
 #: a cell whose total charge exceeds this is refused (e)
 NEUTRALITY_TOLERANCE = 1e-9
 #: components of cell vectors that i-PI leaves out are no larger, in terms of the largest
 _TURNED = 1e-8
+#: lengths that differ by the ratio of Angstrom and bohr to within this share are in the wrong unit
+_UNIT_TOLERANCE = 0.1
 
 _Positive = Annotated[float, Field(gt=0)]
 _NotNegative = Annotated[float, Field(ge=0)]
@@ -296,8 +298,8 @@ class Case:
         return blocks
 
 
-def read_case(directory: Path | str, init_file: str = "init.xyz") -> Case:
-    """Read and validate a case directory.
+def read_case(directory: Path | str, start: StartFile | None = None) -> Case:
+    """Read and validate a case directory, with the structure that i-PI starts from.
 
     Raises:
         InputError: a file is missing or malformed, atoms and topology disagree, the cell is not neutral.
@@ -305,60 +307,17 @@ def read_case(directory: Path | str, init_file: str = "init.xyz") -> Case:
     directory = Path(directory)
     path = directory / "system.yaml"
     system = _parse_system(_load_yaml(path), path)
-    symbols, positions, cell = read_init_xyz(directory / init_file)
-    _check_cell(cell, directory / init_file)
+    start = start or StartFile()
+    init = directory / start.name
+    symbols, positions, cell = read_init_xyz(init, start.units, start.cell_units)
+    _check_cell(cell, init)
     case = Case(directory, system, symbols, positions, cell)
     _check_topology(case, path)
     _check_charges(case, path)
+    _check_units(case, init)
     _check_cutoff(case, path)
     _check_potential(case, path)
     return case
-
-
-def read_init_xyz(path: Path) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Symbols, (N, 3) positions and (3, 3) cell rows in bohr of an i-PI xyz file.
-
-    i-PI's own reader parses it; the units it names are converted here, with this project's constants.
-
-    Raises:
-        InputError: the file is missing, truncated, without a cell or holds a number that is not finite.
-    """
-    from ipi.utils.io import read_file_raw
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; a case needs the initial structure in i-PI's xyz format")
-    try:
-        with path.open() as stream:
-            frame = read_file_raw("xyz", stream)
-    except Exception as error:  # i-PI's reader raises bare exceptions of any kind
-        raise InputError(f"{path}: not a complete i-PI xyz file ({error or type(error).__name__})") from None
-    # i-PI leaves atoms that are missing at the end nameless, at the origin
-    present = sum(bool(name) for name in frame["names"])
-    if present < frame["natoms"]:
-        raise InputError(
-            f"{path}: line 1 announces {frame['natoms']} atoms, {present} are there; the file is truncated"
-        )
-    positions = frame["data"].reshape(-1, 3) * _unit_in_bohr(path, frame["comment"], "positions")
-    cell = frame["cell"].T * _unit_in_bohr(path, frame["comment"], "cell")
-    if cell[0, 0] <= 0:
-        raise InputError(
-            f"{path}: line 2 has no cell; write"
-            " '# CELL(abcABC): a b c 90 90 90 positions{angstrom} cell{angstrom}'"
-        )
-    if not np.isfinite(positions).all():
-        atom = int(np.argwhere(~np.isfinite(positions))[0, 0])
-        raise InputError(f"{path}: atom {atom} (line {atom + 3}) has a position that is not a finite number")
-    return tuple(str(name) for name in frame["names"]), positions, cell
-
-
-def _unit_in_bohr(path: Path, comment: str, quantity: str) -> float:
-    """The unit of ``positions`` or ``cell`` named in the comment line; i-PI's default is atomic units."""
-    match = re.search(rf"\b{quantity}\{{\s*(\w+)\s*\}}", comment)
-    unit = match.group(1).lower() if match else "atomic_unit"
-    units = {"angstrom": ANGSTROM_TO_BOHR, "atomic_unit": 1.0, "bohr": 1.0}
-    if unit not in units:
-        raise InputError(f"{path}: line 2: {quantity} in '{unit}'{nearest(unit, units)}; use angstrom")
-    return units[unit]
 
 
 def write_init_xyz(path: Path, symbols: tuple[str, ...], positions: np.ndarray, cell: np.ndarray) -> None:
@@ -377,10 +336,26 @@ def write_init_xyz(path: Path, symbols: tuple[str, ...], positions: np.ndarray, 
     path.write_text("\n".join(lines) + "\n")
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses keys that stand twice, of which YAML would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key '{key.value}' stands twice")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def _load_yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text())
+        return yaml.load(path.read_text(), _Loader)  # a safe loader
     except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise InputError(f"{path.parent}: no such case; `polcouple build` writes one") from None
         raise InputError(f"{path}: no such file; `polcouple build` writes a case directory") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, "[" a thousand times
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
@@ -392,7 +367,8 @@ def _parse_system(content: Any, path: Path) -> SystemSection:
     try:
         return SystemSection.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        # a misspelt key before the one that it leaves missing
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise InputError(
@@ -495,6 +471,33 @@ def _check_potential(case: Case, path: Path) -> None:
             case.slab_field  # noqa: B018  (computed now, so that a cell without vacuum is refused here)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
+
+
+def _check_units(case: Case, path: Path) -> None:
+    """Molecules and cells that are too long or too short by the ratio of Angstrom and bohr."""
+    too_small, too_large = (
+        f"the numbers seem to be in {own} and were read in {other}; name the unit in line 2:"
+        f" positions{{{unit}}} cell{{{unit}}}"
+        for own, other, unit in (("Angstrom", "bohr", "angstrom"), ("bohr", "Angstrom", "atomic_unit"))
+    )
+    cures = {1.0 / ANGSTROM_TO_BOHR: too_small, ANGSTROM_TO_BOHR: too_large}
+    oxygens = case.water_oxygens
+    expected = case.system.force_field.water.bond_length_angstrom
+    if len(oxygens):
+        bonds = np.linalg.norm(case.positions[oxygens + 1] - case.positions[oxygens], axis=1)
+        median = float(np.median(bonds)) / ANGSTROM_TO_BOHR
+        for ratio, cure in cures.items():
+            if abs(median / expected / ratio - 1.0) < _UNIT_TOLERANCE:
+                raise InputError(
+                    f"{path}: water's O-H distance is {median:.3f} Angstrom (median), the force field has"
+                    f" {expected:g}: {cure}"
+                )
+    spans = np.ptp((case.positions @ np.linalg.inv(case.lattice))[:, :2], axis=0)
+    for ratio, cure in cures.items():
+        if (np.abs(spans * ratio - 1.0) < 2.0 * _UNIT_TOLERANCE).all():
+            raise InputError(
+                f"{path}: the atoms fill {spans.min():.2f} of the cell's width, in other units? {cure}"
+            )
 
 
 def _check_cell(cell: np.ndarray, path: Path) -> None:

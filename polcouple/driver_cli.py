@@ -17,7 +17,6 @@ from polcouple.electrodes import backend_identity
 from polcouple.errors import InputError, PolcoupleError, ProtocolError
 from polcouple.ipi_input import (
     SocketAddress,
-    init_file,
     read_xml,
     require_sound_beads,
     socket_addresses,
@@ -30,6 +29,7 @@ from polcouple.options import (
     backend_from_arguments,
     backend_settings,
 )
+from polcouple.start_file import StartFile, start_file
 
 if TYPE_CHECKING:
     from polcouple.driver import DriverReport
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if root is not None:
         require_sound_beads(root, args.case / args.input)
         require_whole_forces(args.case / args.input)
-    case = read_case(args.case, "init.xyz" if root is None else init_file(root))
+    case = read_case(args.case, StartFile() if root is None else start_file(root))
     # OpenMM and ASE are imported only now, when the input is known to be good
     from polcouple.driver import connect, serve, stop_ipi
     from polcouple.forces import ForceProvider

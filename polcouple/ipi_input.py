@@ -130,12 +130,6 @@ def _refuse_unserved(element: ElementTree.Element, where: str) -> None:
         )
 
 
-def init_file(root: ElementTree.Element) -> str:
-    """Name of the xyz file that the input starts from; a RESTART names none, and init.xyz is meant."""
-    element = root.find(".//initialize/file")
-    return (element.text or "").strip() if element is not None else "init.xyz"
-
-
 def output_file(root: ElementTree.Element) -> str:
     """Name of the file that holds step, time and temperature: i-PI's first <properties> output."""
     output = root.find("output")

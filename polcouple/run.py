@@ -7,7 +7,6 @@ the same by hand.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import errno
 import os
 import shutil
@@ -21,12 +20,12 @@ from pathlib import Path
 
 from polcouple.case_copy import copy_system
 from polcouple.check.findings import require_sound_arguments
+from polcouple.checkpoints import checkpoints, restart_file
 from polcouple.command import log
 from polcouple.driver_log import DriverWarnings
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.held_state import FILE_NAME
 from polcouple.ipi_input import (
-    init_file,
     output_file,
     read_xml,
     rename_sockets,
@@ -42,6 +41,7 @@ from polcouple.options import (
     forwarded_arguments,
 )
 from polcouple.run_guard import locked, remove_stale_sockets, require_usable
+from polcouple.run_inputs import copy_inputs, file_elements
 from polcouple.units import ATOMIC_TIME_TO_FS, KELVIN_TO_HARTREE
 
 #: i-PI gets this long to write its outputs and RESTART after being asked to stop (s)
@@ -114,9 +114,9 @@ def prepare(case: Path, input_name: str, directory: Path) -> None:
     rename_sockets(root, f"-{uuid.uuid4().hex[:8]}")
     directory.mkdir(parents=True, exist_ok=True)
     copy_system(case, directory)
-    for name in ("polcouple_pes.py", init_file(root)):
-        if (case / name).exists():
-            shutil.copy(case / name, directory / Path(name).name)
+    copy_inputs(root, case, directory)
+    if (case / "polcouple_pes.py").exists():
+        shutil.copy(case / "polcouple_pes.py", directory)
     write_xml(root, directory / "input.xml")
 
 
@@ -130,7 +130,7 @@ def _clear(directory: Path) -> None:
     prefix = None
     if (directory / "input.xml").exists():
         root = read_xml(directory / "input.xml")
-        own.add(Path(init_file(root)).name)
+        own |= {(element.text or "").strip() for element in file_elements(root)}
         prefix = output_file(root).partition(".")[0]
     left = list(directory.iterdir())
     holds = InputError(
@@ -147,53 +147,6 @@ def _clear(directory: Path) -> None:
         for path in left:
             if path.name != "run.lock":
                 path.unlink()
-
-
-def restart_file(directory: Path) -> Path | None:
-    """What a run goes on from: the newer of i-PI's RESTART and checkpoint; a killed run leaves only this.
-
-    A file that is not complete, because the disk was full or i-PI was killed as it wrote, is passed over.
-
-    Raises:
-        InputError: the directory holds no run, or no file of it is complete.
-    """
-    checkpoint = _checkpoint(directory)
-    files = [p for p in (directory / "RESTART", checkpoint, _kept(checkpoint)) if p.exists()]
-    failure: InputError | None = None
-    for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
-        try:
-            read_xml(path)
-            return path
-        except InputError as error:
-            log(f"warning: {error}; passed over")
-            failure = error
-    if failure is not None:
-        raise failure
-    return None
-
-
-def _checkpoint(directory: Path) -> Path:
-    """Where i-PI writes its checkpoints."""
-    return directory / f"{output_file(read_xml(directory / 'input.xml')).rpartition('.')[0]}.checkpoint"
-
-
-def _kept(checkpoint: Path) -> Path:
-    return checkpoint.with_name(checkpoint.name + ".kept")
-
-
-def _keep(checkpoint: Path) -> None:
-    """Copy a new, complete checkpoint: i-PI overwrites it in place, and may be killed as it does."""
-    kept = _kept(checkpoint)
-    with contextlib.suppress(OSError):
-        stamp = checkpoint.stat().st_mtime
-        if kept.exists() and kept.stat().st_mtime >= stamp:
-            return
-        text = checkpoint.read_text()
-        if text.rstrip().endswith("</simulation>"):
-            temporary = kept.with_name(kept.name + ".new")
-            temporary.write_text(text)
-            os.utime(temporary, (stamp, stamp))
-            os.replace(temporary, kept)
 
 
 def propagate(directory: Path, last_step: int, driver_words: list[str]) -> int:
@@ -216,8 +169,7 @@ def propagate(directory: Path, last_step: int, driver_words: list[str]) -> int:
         input_name = "restart.xml" if restart else "input.xml"
         if restart:
             for path in directory.glob(f"{output_file(root).partition('.')[0]}.*"):
-                if ".checkpoint" not in path.name:
-                    cut_unfinished(path)
+                cut_unfinished(path)
         set_total_steps(root, last_step)
         write_xml(root, directory / input_name)
         (directory / "EXIT").unlink(missing_ok=True)
@@ -322,7 +274,7 @@ def _follow(programs: _Programs, directory: Path, first: int, steps: int, warnin
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     output = directory / output_file(read_xml(directory / "input.xml"))
-    checkpoint = _checkpoint(directory)
+    kept = checkpoints(read_xml(directory / "input.xml"), directory)
     columns = (
         "{task.description}",
         BarColumn(),
@@ -338,7 +290,8 @@ def _follow(programs: _Programs, directory: Path, first: int, steps: int, warnin
             time.sleep(_POLL)
             if programs.driver.poll() not in (None, 0) and programs.ipi.poll() is None:
                 break
-            _keep(checkpoint)
+            for checkpoint in kept:
+                checkpoint.keep()
             warnings.show()
             latest = last_properties(output)
             if latest.get("step", -1) < first:

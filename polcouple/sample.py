@@ -9,10 +9,11 @@ from polcouple.case import read_case
 from polcouple.check.findings import require_sound_arguments
 from polcouple.command import log
 from polcouple.errors import InputError
-from polcouple.ipi_input import init_file, read_xml, time_step_ps
+from polcouple.ipi_input import read_xml, time_step_ps
 from polcouple.options import add_backend_arguments, add_engine_arguments, forwarded_arguments
 from polcouple.recorder import open_dataset
 from polcouple.run import prepare, propagate
+from polcouple.start_file import start_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run, or go on with, a sampling until the dataset has its frames."""
     root = read_xml(args.case / args.input)
-    case = read_case(args.case, init_file(root))
+    case = read_case(args.case, start_file(root))
     time_step = time_step_ps(root, args.case / args.input)
     stride = round(args.every / time_step)
     skipped = round(args.skip / time_step)

@@ -115,8 +115,8 @@ def test_unknown_species_is_refused(small_directory):
 @pytest.mark.parametrize(
     ("keep", "message"),
     [
-        (0, "not a complete"),
-        (1, "not a complete"),
+        (0, "line 1 should hold the number of atoms"),
+        (1, "there is nothing to read"),
         (2, "0 are there"),
         (100, "98 are there; the file is truncated"),
     ],
@@ -130,7 +130,7 @@ def test_truncated_init_xyz_is_refused(small_directory, keep, message):
 def test_unknown_unit_is_refused(small_directory):
     path = small_directory / "init.xyz"
     path.write_text(path.read_text().replace("positions{angstrom}", "positions{angstroem}"))
-    assert "positions in 'angstroem' (did you mean 'angstrom'?)" in refusal(small_directory)
+    assert "positions in 'angstroem', unknown to i-PI (did you mean 'angstrom'?)" in refusal(small_directory)
 
 
 def test_nan_in_init_xyz_is_refused(small_directory):

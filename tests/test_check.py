@@ -16,6 +16,8 @@ from polcouple.check.cost import Cost, check_patience
 from polcouple.check.inputs import check_input, load_input
 from polcouple.cli import main
 from polcouple.errors import InputError
+from polcouple.ipi_input import read_xml
+from polcouple.start_file import start_file
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
 
@@ -50,7 +52,8 @@ def move(directory, change_positions):
 def problems(directory, name="input.xml", steps=None):
     """Findings about the input, without the notes."""
     simulation = load_input(directory / name)
-    found = check_input(simulation, read_case(directory), directory / name, steps)
+    case = read_case(directory, start_file(read_xml(directory / name)))
+    found = check_input(simulation, case, directory / name, steps)
     return [str(finding) for finding in found if finding.severity != "note"]
 
 
@@ -89,7 +92,6 @@ def test_run_directory_can_be_checked_too(small_directory):
         ("{part: all}", "{part: al}", "error", "part 'al' is unknown (did you mean 'all'?)"),
         ("{part: all}", "{part: nonbonded}", "error", "the forces add up to 1 x nonbonded"),
         ('forcefield="polcouple"', 'forcefield="polcoupl"', "error", "names no <ffsocket>"),
-        ('mode="xyz"', 'mode="xyz" units="angstrom"', "error", "overrides the unit that init.xyz names"),
         ("{part: all}", '{"part": "nonbonded"}', "error", "the forces add up to 1 x nonbonded"),
         (
             "{part: all}",
@@ -139,6 +141,29 @@ def test_input_that_ipi_refuses_is_one_line(small_directory, capsys):
     status, lines = check(small_directory, capsys)
     assert status == 1
     assert len(lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("attribute", "message"),
+    [
+        ('mode="xyz" units="nanometer"', "disagree"),
+        ('mode="xyz" cell_units="meter"', "disagree"),
+        ('mode="pdb"', "reads mode='xyz' only"),
+    ],
+)
+def test_start_files_that_are_refused(small_directory, capsys, attribute, message):
+    change(small_directory, 'file mode="xyz"', f"file {attribute}")
+    status, lines = check(small_directory, capsys)
+    assert status == 1 and message in lines[0]
+
+
+def test_units_of_the_file_are_taken(small_directory, capsys):
+    path = small_directory / "init.xyz"
+    path.write_text(path.read_text().replace("positions{angstrom} cell{angstrom}", ""))
+    change(small_directory, 'mode="xyz"', 'mode="xyz" units="angstrom" cell_units="angstrom"')
+    status, lines = check(small_directory, capsys)
+    assert status == 0
+    assert lines[0].endswith("units of init.xyz by its <file>: positions in angstrom and cell in angstrom")
 
 
 def test_quotes_make_no_difference(small_directory):
@@ -254,7 +279,7 @@ def test_wrong_unit_is_recognised(small_directory, capsys):
     path.write_text(path.read_text().replace("positions{angstrom}", "positions{atomic_unit}"))
     status, lines = check(small_directory, capsys)
     assert status == 1
-    assert any("name the right unit" in line for line in lines)
+    assert any("were read in bohr; name the unit in line 2" in line for line in lines)
 
 
 def test_hydrogens_in_the_wrong_order(small_directory, small_case):

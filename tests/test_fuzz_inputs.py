@@ -14,11 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from polcouple.case import read_case
+from polcouple.checkpoints import restart_file
 from polcouple.classical import build_system
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.errors import PolcoupleError
 from polcouple.ipi_input import (
-    init_file,
     output_file,
     read_xml,
     require_sound_beads,
@@ -27,7 +27,7 @@ from polcouple.ipi_input import (
     time_step_ps,
 )
 from polcouple.options import parse_backend
-from polcouple.run import restart_file
+from polcouple.start_file import start_file
 
 SYSTEM = yaml.safe_load((SMALL / "system.yaml").read_text())
 SKF = (DEFAULT_SLAKO / "C-C.skf").read_text()
@@ -193,7 +193,7 @@ def read_everything(path, text):
         root = read_xml(path)
         for address in socket_addresses(root, path):
             assert address.mode in ("unix", "inet")
-        assert isinstance(init_file(root), str)
+        assert isinstance(start_file(root).name, str)
         assert isinstance(output_file(root), str)
         assert step_of(root) >= 0
         assert time_step_ps(root, path) > 0

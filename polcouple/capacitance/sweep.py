@@ -16,7 +16,9 @@ from polcouple.compare.making import make_runs
 from polcouple.compare.models import Model
 from polcouple.compare.runs import Run, read_run
 from polcouple.errors import InputError
-from polcouple.ipi_input import init_file, read_xml
+from polcouple.ipi_input import read_xml, write_xml
+from polcouple.run_inputs import copy_inputs
+from polcouple.start_file import start_file
 
 
 def sweep_case(directory: Path, input_name: str) -> Case:
@@ -25,7 +27,7 @@ def sweep_case(directory: Path, input_name: str) -> Case:
     Raises:
         InputError: it has not two electrodes at a voltage, or holds charges between refreshes.
     """
-    case = read_case(directory, init_file(read_xml(directory / input_name)))
+    case = read_case(directory, start_file(read_xml(directory / input_name)))
     path = directory / "system.yaml"
     if len(case.electrodes) != 2:
         raise InputError(
@@ -70,9 +72,11 @@ def voltage_name(volts: float) -> str:
 def _write_copy(case: Path, input_name: str, copy: Path, volts: float) -> None:
     """The structure, the i-PI input, and system.yaml with another voltage."""
     copy.mkdir(parents=True, exist_ok=True)
-    for name in (input_name, init_file(read_xml(case / input_name)), "polcouple_pes.py"):
-        if (case / name).exists():
-            shutil.copy(case / name, copy / Path(name).name)
+    root = read_xml(case / input_name)
+    copy_inputs(root, case, copy)
+    write_xml(root, copy / input_name)
+    if (case / "polcouple_pes.py").exists():
+        shutil.copy(case / "polcouple_pes.py", copy)
     content = system_elsewhere(case)
     content["potential"] = {"voltage_volt": volts}
     temporary = copy / "system.yaml.new"

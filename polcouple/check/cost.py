@@ -57,9 +57,9 @@ def check_slater_koster(backend: str, settings: Mapping[str, Any], case: Case) -
 
 
 def measure(
-    case: Case, backend: ChargeBackend, platform: str, threads: int | None
+    case: Case, backend: ChargeBackend, platform: str, threads: int | None, once: bool = False
 ) -> tuple[Cost, list[Finding]]:
-    """Evaluate the initial structure, and one a step away, as the driver would.
+    """Evaluate the initial structure as the driver would and, unless ``once``, one a step away and it again.
 
     Raises:
         PolcoupleError: whatever the backend or the engine refuses.
@@ -72,7 +72,7 @@ def measure(
     moved[case.electrolyte_indices] += np.random.default_rng(1).normal(scale=_STEP, size=shape)
     seconds = []
     largest = 0.0
-    for positions in (case.positions, moved, case.positions):
+    for positions in (case.positions,) if once else (case.positions, moved, case.positions):
         start = time.perf_counter()
         evaluation = provider.evaluate(positions, case.cell)
         seconds.append(time.perf_counter() - start)
@@ -86,7 +86,7 @@ def measure(
                 f" {_LARGEST_FORCE / 5:g}; minimise the structure or build it anew with `polcouple build`",
             )
         )
-    return Cost(seconds[0], min(seconds[1:])), findings
+    return Cost(seconds[0], min(seconds[1:] or seconds)), findings
 
 
 def check_patience(simulation: Any, cost: Cost, backend: str) -> Iterator[Finding]:

@@ -15,8 +15,9 @@ from polcouple.check.inputs import check_input, load_input
 from polcouple.check.structure import check_structure
 from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError, PolcoupleError
-from polcouple.ipi_input import init_file, read_xml
+from polcouple.ipi_input import read_xml
 from polcouple.options import backend_settings
+from polcouple.start_file import start_file
 
 #: the backend's settings for a case
 Settings = Callable[[Case], Mapping[str, Any]]
@@ -30,7 +31,7 @@ def find(
     platform: str,
     threads: int | None,
     steps: int | None,
-    own_sockets: bool = False,
+    for_a_run: bool = False,
 ) -> Iterator[Finding]:
     """All findings; what cannot be read ends the search, since the rest depends on it.
 
@@ -39,16 +40,17 @@ def find(
         input_name: i-PI's input there.
         backend: name.
         steps: of the run, over the input's.
-        own_sockets: whether the input's sockets get names of their own, so that nobody else's matter.
+        for_a_run: for a run that is about to start: its sockets get names of their own, and forces are
+            evaluated once and not timed.
     """
     try:
         path = directory / input_name
         simulation = load_input(path)
-        case = read_case(directory, init_file(read_xml(path)))
+        case = read_case(directory, start_file(read_xml(path)))
     except PolcoupleError as error:
         yield Finding("error", str(error))
         return
-    yield from check_input(simulation, case, path, steps, own_sockets)
+    yield from check_input(simulation, case, path, steps, for_a_run)
     broken = False
     for finding in check_structure(case):
         broken |= finding.severity == "error"
@@ -59,7 +61,7 @@ def find(
         if missing or broken:
             return
         charges = create_electrodes(case, backend, settings(case))
-        cost, findings = measure(case, charges, platform, threads)
+        cost, findings = measure(case, charges, platform, threads, once=for_a_run)
     except PolcoupleError as error:
         yield Finding("error", str(error))
         return
@@ -81,7 +83,7 @@ def require_sound(
     Raises:
         InputError: the first error that is found.
     """
-    for finding in find(directory, input_name, backend, settings, platform, threads, steps, own_sockets=True):
+    for finding in find(directory, input_name, backend, settings, platform, threads, steps, for_a_run=True):
         if finding.severity == "error":
             raise InputError(finding.text)
 

@@ -19,7 +19,7 @@ from polcouple.check.finding import Finding
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.ipi_input import part_of, read_xml, require_sound_beads, socket_addresses
 from polcouple.run_guard import require_usable
-from polcouple.start_frames import frames_of
+from polcouple.start_file import frames_of
 from polcouple.units import ATOMIC_TIME_TO_FS
 
 #: longest time step in fs for the stretching of flexible water's bonds, and for everything else
@@ -123,11 +123,21 @@ def check_plumed(simulation: Any) -> Iterator[Finding]:
 
 
 def check_initial_structure(system: Any, directory: Path) -> Iterator[Finding]:
-    """A unit in <file> that overrides the one in the xyz file's comment, and files of several frames.
+    """Units that line 2 leaves to <file>, and start files of several frames.
 
     i-PI takes the frames of a file for beads: for another number of beads it makes them by adding or leaving
     out normal modes (one bead starts from the average), and the cell is the last frame's.
     """
+    for element in children(system.initialize, "file"):
+        units, cell_units = element.units.fetch(), element.cell_units.fetch()
+        named = [
+            (u, what)
+            for u, what in ((units, "positions"), (cell_units, "cell"))
+            if u not in ("", "automatic")
+        ]
+        if named:
+            words = " and ".join(f"{what} in {unit}" for unit, what in named)
+            yield Finding("note", f"i-PI: units of {str(element.value).strip()} by its <file>: {words}")
     n_beads = system.initialize.nbeads.fetch()
     for element in children(system.initialize, "file", "beads", "positions"):
         if element.mode.fetch() != "xyz":
@@ -139,15 +149,6 @@ def check_initial_structure(system: Any, directory: Path) -> Iterator[Finding]:
                 f"i-PI: {str(element.value).strip()} holds {frames} frames, which i-PI would take for beads"
                 f" and average into {n_beads}; keep one frame",
             )
-    for element in children(system.initialize, "file"):
-        for attribute in ("units", "cell_units"):
-            unit = getattr(element, attribute).fetch()
-            if unit not in ("", "automatic"):
-                yield Finding(
-                    "error",
-                    f"i-PI: <file {attribute}='{unit}'> overrides the unit that init.xyz names; leave the"
-                    " attribute out",
-                )
 
 
 def check_motion(motion: Any, case: Case) -> Iterator[Finding]:

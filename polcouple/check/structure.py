@@ -17,36 +17,15 @@ from polcouple.units import BOHR_TO_ANGSTROM
 _OVERLAP_HYDROGEN, _OVERLAP_HEAVY = 1.1, 1.6
 #: electrode atoms closer than this belong to a cell that does not fit the sheet (Angstrom)
 _OVERLAP_ELECTRODE = 1.0
-#: ratio of an O-H distance to the force field's beyond which a unit is the likely reason
-_UNIT_RATIO = 1.4
 #: share of the electrode's charge that the periodic images' field may draw away
 _DISPLACED_SHARE = 0.1
 
 
 def check_structure(case: Case) -> Iterator[Finding]:
     """All findings of this module."""
-    wrong_unit = list(check_units(case))
-    yield from wrong_unit
-    if not wrong_unit:
-        yield from check_order(case)
-        yield from check_overlaps(case)
-        yield from check_vacuum(case)
-
-
-def check_units(case: Case) -> Iterator[Finding]:
-    """O-H distances that are off by about the ratio of Angstrom and bohr."""
-    if not len(case.water_oxygens):
-        return
-    bonds = case.positions[case.water_oxygens + 1] - case.positions[case.water_oxygens]
-    median = float(np.median(np.linalg.norm(bonds, axis=1))) * BOHR_TO_ANGSTROM
-    expected = case.system.force_field.water.bond_length_angstrom
-    if not 1 / _UNIT_RATIO < median / expected < _UNIT_RATIO:
-        yield Finding(
-            "error",
-            f"init.xyz: water's O-H distance is {median:.3f} Angstrom (median), the force field has"
-            f" {expected:g}; name the right unit in line 2, positions{{angstrom}} or"
-            " positions{atomic_unit}, or bring the atoms into the order O H H",
-        )
+    yield from check_order(case)
+    yield from check_overlaps(case)
+    yield from check_vacuum(case)
 
 
 def check_order(case: Case) -> Iterator[Finding]:

@@ -24,8 +24,9 @@ from polcouple.compare.report import require_free, write_report
 from polcouple.compare.runs import Run, read_run, require_frames, require_same_system
 from polcouple.compare.section import Section, Table
 from polcouple.errors import InputError
-from polcouple.ipi_input import init_file, read_xml
+from polcouple.ipi_input import read_xml
 from polcouple.options import add_engine_arguments
+from polcouple.start_file import start_file
 
 #: always replayed: the answer that needs no training
 _PRIOR = "response"
@@ -130,7 +131,7 @@ def _comparison(args: argparse.Namespace) -> dict[str, Any]:
 def _subjects(args: argparse.Namespace, work: Path) -> tuple[Backends, list[Model], list[Run]]:
     """The backends of the system, those asked for, and the runs (none where --frames brings frames)."""
     if args.steps is not None:
-        case = read_case(args.paths[0], init_file(read_xml(args.paths[0] / args.input)))
+        case = read_case(args.paths[0], start_file(read_xml(args.paths[0] / args.input)))
         backends, models = Backends(case), parse_models(args.backends, case)
         made = make_runs(args, args.paths[0], models, work / "runs")
         return backends, models, [read_run(path, args.skip) for path in made]

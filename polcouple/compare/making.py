@@ -14,12 +14,14 @@ from typing import Any
 
 from polcouple.case import Case, read_case
 from polcouple.check.findings import require_sound
+from polcouple.checkpoints import restart_file
 from polcouple.command import log
 from polcouple.compare.models import Model
 from polcouple.errors import InputError
-from polcouple.ipi_input import init_file, read_xml, step_of, write_xml
+from polcouple.ipi_input import read_xml, step_of, write_xml
 from polcouple.options import forwarded_arguments
-from polcouple.run import RunFailedError, prepare, propagate, restart_file
+from polcouple.run import RunFailedError, prepare, propagate
+from polcouple.start_file import start_file
 
 #: written beside the run: what it was made from
 _IDENTITY = "comparison.json"
@@ -85,10 +87,10 @@ def _driver_words(args: argparse.Namespace, model: Model) -> list[str]:
 def _identity(args: argparse.Namespace, case: Path, model: Model) -> str:
     """What decides the trajectory, as text."""
     root = read_xml(case / args.input)
-    files = [case / "system.yaml", case / args.input, case / init_file(root)]
+    files = [case / "system.yaml", case / args.input, case / start_file(root).name]
     made_from = {
         "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
-        "model": model.identity(read_case(case, init_file(root))),
+        "model": model.identity(read_case(case, start_file(root))),
         "driver": _driver_words(args, model),
         "every": args.every,
     }

@@ -20,8 +20,9 @@ import numpy as np
 
 from polcouple.case import Case, read_case
 from polcouple.errors import InputError
-from polcouple.ipi_input import init_file, read_xml, step_of, time_step_ps
+from polcouple.ipi_input import read_xml, step_of, time_step_ps
 from polcouple.ipi_output import iterate_extras, last_of_each
+from polcouple.start_file import start_file
 from polcouple.structure_guard import StructureGuard
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
@@ -154,7 +155,7 @@ def read_run(directory: Path | str, skip_ps: float = 0.0) -> Run:
     if not path.is_file():
         raise InputError(f"{directory}: no run here; give a directory that `polcouple run` made")
     root = read_xml(path)
-    case = read_case(directory, init_file(root))
+    case = read_case(directory, start_file(root))
     last_step = _require_finished(directory)
     _require_one_bead(root, directory)
     backend, interval = _driver(directory)

@@ -23,6 +23,7 @@ from polcouple.electrode import Electrode
 from polcouple.electrostatics.lattice import same_lattice
 from polcouple.errors import InputError, ModelMismatchError, nearest
 from polcouple.nn.hdf5 import DAMAGE
+from polcouple.units import BOHR_TO_ANGSTROM
 
 _FORMAT = 1
 DESCRIPTION, _WEIGHTS, _CARD = "model.yaml", "weights.h5", "README.md"
@@ -171,10 +172,31 @@ def require_electrode(model: str, arrays: Mapping[str, np.ndarray], electrode: E
         offset = (fractional - np.rint(fractional)) @ own.cell
     cell_differs = any(own.pbc) and not same_lattice(electrode.cell, own.cell, _GEOMETRY_TOLERANCE)
     if own.pbc != electrode.pbc or cell_differs or np.abs(offset).max() > _GEOMETRY_TOLERANCE:
-        what = "cell" if cell_differs else "geometry or order of atoms"
+        difference = _difference(own, electrode, offset, cell_differs)
         raise ModelMismatchError(
-            f"model {model} is for another electrode (its {what} differs); train one with `polcouple train`"
+            f"model {model} is for another electrode ({difference}); train one with `polcouple train`"
         )
+
+
+def _difference(own: Electrode, electrode: Electrode, offset: np.ndarray, cell_differs: bool) -> str:
+    """The number that differs, of two electrodes of the same atoms."""
+    if own.pbc != electrode.pbc:
+        return f"its pbc is {own.pbc}, this one's {electrode.pbc}"
+    if cell_differs:
+        lengths = [np.linalg.norm(one.cell, axis=1) * BOHR_TO_ANGSTROM for one in (own, electrode)]
+        axis = int(np.abs(lengths[0] - lengths[1]).argmax())
+        if abs(lengths[0][axis] - lengths[1][axis]) > 1e-3:
+            return (
+                f"its cell vector {'abc'[axis]} is {lengths[0][axis]:.3f} Angstrom long, this one's"
+                f" {lengths[1][axis]:.3f}"
+            )
+        return "the angles of its cell differ"
+    distances = np.linalg.norm(offset, axis=1)
+    atom = int(distances.argmax())
+    return (
+        "its geometry or order of atoms differs: atom"
+        f" {atom} (from 0) lies {distances[atom] * BOHR_TO_ANGSTROM:.3f} Angstrom from this one's"
+    )
 
 
 def fits_electrode(arrays: Mapping[str, np.ndarray], electrode: Electrode) -> bool:

@@ -1,0 +1,227 @@
+"""The file that i-PI starts from, read as i-PI reads it."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.errors import InputError, nearest
+from polcouple.units import ANGSTROM_TO_BOHR
+
+#: i-PI's own value of an Angstrom in bohr: its factors are multiples of it
+_IPI_ANGSTROM = 1.8897261
+#: names in i-PI's table of masses that are no elements: a photon, an electron, a mixture, a molecule
+_NO_ELEMENTS = {"L", "X", "Z", "H2"}
+
+
+@dataclass(frozen=True)
+class StartFile:
+    """Where i-PI starts from.
+
+    Attributes:
+        name: path from the directory in which i-PI runs.
+        units, cell_units: of positions and cell, over those that the file's comment names.
+    """
+
+    name: str = "init.xyz"
+    units: str = "automatic"
+    cell_units: str = "automatic"
+
+
+def start_file(root: ElementTree.Element) -> StartFile:
+    """The <file> that an i-PI input starts from; a RESTART names none, and init.xyz is meant.
+
+    Raises:
+        InputError: it is not in i-PI's xyz format, or there are several.
+    """
+    files = root.findall(".//initialize/file")
+    if not files:
+        return StartFile()
+    names = {(element.text or "").strip() for element in files}
+    if len(names) > 1:
+        raise InputError(f"i-PI's <initialize> names several files ({', '.join(sorted(names))}); keep one")
+    mode = files[0].get("mode", "xyz").strip()
+    name = names.pop()
+    if mode != "xyz":
+        raise InputError(
+            f"i-PI's <file mode='{mode}'> {name}: polcouple reads mode='xyz' only; convert it to xyz with"
+            " i-PI's comment line"
+        )
+    units, cell_units = (files[0].get(key, "").strip() or "automatic" for key in ("units", "cell_units"))
+    return StartFile(name, units, cell_units)
+
+
+def frames_of(path: Path) -> int:
+    """Number of frames of an xyz file.
+
+    Raises:
+        InputError: it cannot be read, or a frame does not begin with its number of atoms.
+    """
+    lines = _lines(path)
+    frames, at = 0, 0
+    while at < len(lines):
+        if not lines[at].strip():
+            at += 1
+            continue
+        frames += 1
+        at += 2 + _count(path, lines, at)
+    return frames
+
+
+def read_init_xyz(
+    path: Path, units: str = "automatic", cell_units: str = "automatic"
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Symbols, (N, 3) positions and (3, 3) cell rows in bohr of an i-PI xyz file.
+
+    i-PI's own reader parses it; the units are those that i-PI takes, with this project's constants.
+
+    Raises:
+        InputError: naming the line at fault and the reason.
+    """
+    from ipi.utils.io import read_file_raw
+
+    _check_lines(path)
+    try:
+        with path.open() as stream:
+            frame = read_file_raw("xyz", stream)
+    except Exception as error:  # i-PI's reader raises bare exceptions of any kind
+        raise InputError(f"{path}: i-PI cannot read it ({error or type(error).__name__})") from None
+    length, cell_length = _units_in_bohr(path, frame["comment"], units, cell_units)
+    positions = frame["data"].reshape(-1, 3) * length
+    cell = frame["cell"].T * cell_length
+    if cell[0, 0] <= 0:
+        extended = "Lattice=" in frame["comment"]
+        found = "has the cell in extended xyz's form, which i-PI does not read" if extended else "has no cell"
+        raise InputError(
+            f"{path}: line 2 {found}; write"
+            " '# CELL(abcABC): a b c 90 90 90 positions{angstrom} cell{angstrom}'"
+        )
+    if not np.isfinite(cell).all():
+        raise InputError(f"{path}: line 2 has a cell that is not finite")
+    return tuple(str(name) for name in frame["names"]), positions, cell
+
+
+def _lines(path: Path) -> list[str]:
+    """All lines of a text file.
+
+    Raises:
+        InputError: it is missing, not a file, or no text.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: a directory; a case needs the initial structure in i-PI's xyz format")
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such file; a case needs the initial structure in i-PI's xyz format"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    if raw.startswith(b"\x1f\x8b"):
+        raise InputError(f"{path}: compressed; unpack it with gunzip")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start} is no UTF-8 text; save it as plain text") from None
+    if text.startswith("\ufeff"):
+        raise InputError(f"{path}: line 1 begins with a byte-order mark; save it without")
+    return text.splitlines()
+
+
+def _count(path: Path, lines: list[str], at: int) -> int:
+    """Number of atoms in line ``at`` (from 0)."""
+    text = lines[at].strip() if at < len(lines) else ""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        found = f"holds '{text[:40]}'" if text else "is empty"
+        raise InputError(f"{path}: line {at + 1} should hold the number of atoms, and {found}")
+    return int(text)
+
+
+def _check_lines(path: Path) -> None:
+    """Every line of the first frame, so that a message can name it."""
+    lines = _lines(path)
+    count = _count(path, lines, 0)
+    if count == 0 or len(lines) < 2:
+        raise InputError(f"{path}: line 1 announces {count} atoms, and there is nothing to read")
+    atoms = lines[2 : 2 + count]
+    for number, line in enumerate(atoms, start=3):
+        fields = line.split()
+        if not fields:
+            raise InputError(f"{path}: line {number} is empty; an atom is expected there")
+        _require_element(path, number, fields[0])
+        try:
+            position = [float(field) for field in fields[1:4]]
+        except ValueError:
+            position = []
+        if len(position) < 3:
+            raise InputError(
+                f"{path}: line {number} '{line.strip()[:40]}' is no symbol with three coordinates"
+            )
+        if not np.isfinite(position).all():
+            raise InputError(
+                f"{path}: atom {number - 3} (line {number}) has a position that is not a finite number"
+            )
+    if len(atoms) < count:
+        raise InputError(
+            f"{path}: line 1 announces {count} atoms, {len(atoms)} are there; the file is truncated"
+        )
+
+
+def _require_element(path: Path, number: int, label: str) -> None:
+    """Refuse a force-field label: i-PI takes masses by the element's symbol, and so does OpenMM.
+
+    Raises:
+        InputError: with the elements that may be meant.
+    """
+    from ipi.utils.units import Elements
+
+    known = Elements.mass_list.keys() - _NO_ELEMENTS
+    if label in known and label.isalpha():
+        return
+    letters = re.match(r"[A-Za-z]*", label)
+    assert letters is not None
+    word = letters.group()
+    meant = [guess for guess in dict.fromkeys((word[:1].upper(), word[:2].capitalize())) if guess in known]
+    if len(word) == 1 or not word[1:2].isalpha():
+        meant = meant[:1]
+    hint = f"; write {' or '.join(meant)}, whichever it is" if len(meant) > 1 else ""
+    if len(meant) == 1:
+        hint = f"; write {meant[0]}"
+    raise InputError(
+        f"{path}: line {number}: '{label[:20]}' of atom {number - 3} is no element symbol, by which i-PI"
+        f" finds its mass{hint}, in {path.name} and in system.yaml"
+    )
+
+
+def _units_in_bohr(path: Path, comment: str, units: str, cell_units: str) -> tuple[float, float]:
+    """Units of positions and cell in bohr, as i-PI takes them from attributes and comment."""
+    from ipi.utils.io.io_units import auto_units
+
+    try:
+        _, length, cell_length = auto_units(comment, "length", units.lower(), cell_units.lower(), "xyz")
+    except ValueError as error:
+        raise InputError(
+            f"{path}: line 2 and i-PI's <file> disagree ({error}); leave one of them out"
+        ) from None
+    return _in_bohr(path, "positions", length), _in_bohr(path, "cell", cell_length)
+
+
+def _in_bohr(path: Path, quantity: str, unit: str) -> float:
+    from ipi.utils.units import UnitMap, UnitPrefix, UnitPrefixRE
+
+    if unit in ("", "automatic", "atomic_unit"):
+        return 1.0
+    match = UnitPrefixRE.match(unit)
+    prefix, base = match.groups()[:2] if match else ("", "")
+    factor = UnitPrefix.get(prefix, 0.0) * UnitMap["length"].get(base.lower(), 0.0)
+    if factor <= 0.0 or base in ("radian", "degree"):
+        known = ["angstrom", "atomic_unit", "nanometer"]
+        cure = "atomic_unit" if unit in ("bohr", "au") else "angstrom"
+        raise InputError(
+            f"{path}: line 2: {quantity} in '{unit}', unknown to i-PI{nearest(unit, known)}; use {cure}"
+        )
+    return factor / _IPI_ANGSTROM * ANGSTROM_TO_BOHR

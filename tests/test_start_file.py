@@ -1,0 +1,171 @@
+"""The file that i-PI starts from: units as i-PI takes them, and lines that cannot be read."""
+
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from conftest import SMALL
+from ipi.utils.io import read_file
+
+from polcouple.case import read_case
+from polcouple.errors import InputError
+from polcouple.ipi_input import read_xml
+from polcouple.run_inputs import copy_inputs
+from polcouple.start_file import StartFile, frames_of, read_init_xyz, start_file
+from polcouple.units import ANGSTROM_TO_BOHR
+
+WATER = ["O 1.0 2.0 3.0", "H 1.9 2.0 3.0", "H 1.0 2.9 3.0"]
+
+
+def write(path, comment, atoms=WATER, count=None):
+    path.write_text("\n".join([str(len(atoms) if count is None else count), comment, *atoms]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("comment", "units", "cell_units"),
+    [
+        ("CELL(abcABC): 9 8 7 90 90 60 positions{angstrom} cell{angstrom}", "automatic", "automatic"),
+        ("CELL(abcABC): 9 8 7 90 90 60 positions{angstrom} cell{angstrom}", "angstrom", "angstrom"),
+        ("CELL(abcABC): 9 8 7 90 90 60", "angstrom", "angstrom"),
+        ("CELL(abcABC): 9 8 7 90 90 60", "angstrom", "automatic"),
+        ("CELL(abcABC): 9 8 7 90 90 60 cell{angstrom}", "angstrom", "automatic"),
+        ("CELL(abcABC): 9 8 7 90 90 60 positions{nanometer} cell{picometer}", "automatic", "automatic"),
+        ("CELL(abcABC): 9 8 7 90 90 60 positions{atomic_unit}", "automatic", "automatic"),
+        ("CELL(abcABC): 9 8 7 90 90 60 positions{ angstrom } cell{ angstrom }", "automatic", "automatic"),
+        ("CELL(H): 9 1 2 0 8 1 0 0 7 positions{angstrom} cell{angstrom}", "automatic", "automatic"),
+        ("CELL(GENH): 0 9 1 8 0 0 1 0 7 positions{angstrom} cell{angstrom}", "automatic", "automatic"),
+        ("CELL(abcABC): 9 8 7 90 90 60", "automatic", "automatic"),
+    ],
+)
+def test_units_are_those_that_ipi_takes(tmp_path, comment, units, cell_units):
+    path = write(tmp_path / "a.xyz", comment)
+    symbols, positions, cell = read_init_xyz(path, units, cell_units)
+    with path.open() as stream:
+        expected = read_file("xyz", stream, dimension="length", units=units, cell_units=cell_units)
+    assert symbols == ("O", "H", "H")
+    assert positions.ravel() == pytest.approx(expected["atoms"].q, rel=1e-6)
+    assert cell.T == pytest.approx(expected["cell"].h, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"\xef\xbb\xbf1\n# CELL(abcABC): 9 9 9 90 90 90\nO 0 0 0\n", "line 1 begins with a byte-order mark"),
+        (
+            b"\n1\n# CELL(abcABC): 9 9 9 90 90 90\nO 0 0 0\n",
+            "line 1 should hold the number of atoms",
+        ),
+        (b"two\n#\nO 0 0 0\n", "line 1 should hold the number of atoms, and holds 'two'"),
+        (b"2\n# CELL(abcABC): 9 9 9 90 90 90\nO 0 0 0\n\n", "line 4 is empty"),
+        (b"2\n# CELL(abcABC): 9 9 9 90 90 90\nO 0 0 0\n", "announces 2 atoms, 1 are there"),
+        (
+            b"1\n# CELL(abcABC): 9 9 9 90 90 90\nO 0 zero 0\n",
+            "line 3 'O 0 zero 0' is no symbol with",
+        ),
+        (b"1\n# CELL(abcABC): 9 9 9 90 90 90\nO 0 0\n", "line 3 'O 0 0' is no symbol with"),
+        (b"1\n# CELL(abcABC): 9 9 9 90 90 90\nO 0 nan 0\n", "atom 0 (line 3)"),
+        (b'1\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\nO 0 0 0\n', "extended xyz"),
+        (b"1\n# no cell\nO 0 0 0\n", "line 2 has no cell"),
+        (b"1\n# CELL(abcABC): 9 9 9 90 90 90 positions{bohr} cell{bohr}\nO 0 0 0\n", "use atomic_unit"),
+        (b"1\n# CELL(abcABC): 9 9 9 90 90 90 positions{angstron}\nO 0 0 0\n", "did you mean 'angstrom'"),
+        (b"\x1f\x8b\x08\x00", "gunzip"),
+        (b"1\n#\n\xff\xfe\n", "no UTF-8"),
+        (b"0\n#\n", "nothing to read"),
+    ],
+)
+def test_what_cannot_be_read_says_where_and_why(tmp_path, text, message):
+    path = tmp_path / "init.xyz"
+    path.write_bytes(text)
+    with pytest.raises(InputError) as error:
+        read_init_xyz(path)
+    assert message in str(error.value) and "init.xyz" in str(error.value)
+
+
+def test_line_ends_of_windows_and_tabs(tmp_path):
+    path = tmp_path / "init.xyz"
+    path.write_bytes(b"1\r\n# CELL(abcABC): 9 9 9 90 90 90\r\nO\t1\t2\t3\r\n")
+    assert read_init_xyz(path)[1] == pytest.approx(np.array([[1.0, 2.0, 3.0]]))
+
+
+@pytest.mark.parametrize(
+    ("label", "hint"),
+    [
+        ("C1", "write C,"),
+        ("CA", "write C or Ca, whichever it is"),
+        ("Na+", "write N or Na"),
+        ("NA", "write N or Na"),
+        ("OW", "write O,"),
+        ("HW1", "write H,"),
+        ("Cl-", "write C or Cl"),
+        ("X", "is no element symbol"),
+        ("o", "write O,"),
+    ],
+)
+def test_a_label_is_no_element(tmp_path, label, hint):
+    path = write(tmp_path / "init.xyz", "# CELL(abcABC): 9 9 9 90 90 90", [f"{label} 0 0 0"])
+    with pytest.raises(InputError) as error:
+        read_init_xyz(path)
+    assert f"line 3: '{label}' of atom 0" in str(error.value) and hint in str(error.value)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_number_of_frames(tmp_path, frames):
+    path = write(tmp_path / "a.xyz", "# CELL(abcABC): 9 9 9 90 90 90")
+    path.write_text(path.read_text() * frames + "\n")
+    assert frames_of(path) == frames
+
+
+@pytest.mark.parametrize(
+    ("read", "message"),
+    [
+        (StartFile("init.xyz", "automatic", "automatic"), "in Angstrom and were read in bohr"),
+        (StartFile("init.xyz", "angstrom", "automatic"), "of the cell's width"),
+        (StartFile("bohr.xyz", "angstrom", "angstrom"), "in bohr and were read in Angstrom"),
+    ],
+)
+def test_a_wrong_unit_is_suspected(small_directory, small_case, read, message):
+    text = (small_directory / "init.xyz").read_text().splitlines()
+    comment = text[1].replace("positions{angstrom} cell{angstrom}", "")
+    (small_directory / "init.xyz").write_text("\n".join([text[0], comment, *text[2:]]) + "\n")
+    lengths = " ".join(f"{length}" for length in np.diag(small_case.cell))
+    rows = zip(small_case.symbols, small_case.positions.tolist(), strict=True)
+    atoms = [f"{symbol} {x} {y} {z}" for symbol, (x, y, z) in rows]
+    write(small_directory / "bohr.xyz", f"# CELL(abcABC): {lengths} 90 90 90", atoms)
+    with pytest.raises(InputError, match=message):
+        read_case(small_directory, read)
+    assert len(read_case(small_directory, StartFile("bohr.xyz"))) == len(small_case)
+    case = read_case(small_directory, StartFile("init.xyz", "angstrom", "angstrom"))
+    assert case.positions == pytest.approx(small_case.positions)
+    assert case.cell[0, 0] == pytest.approx(14.76 * ANGSTROM_TO_BOHR)
+
+
+def test_files_of_an_input_are_copied_and_named_anew(tmp_path):
+    case, run = tmp_path / "case", tmp_path / "run"
+    for folder in (case / "a", case / "b", run):
+        folder.mkdir(parents=True)
+    (case / "a" / "start.xyz").write_text("1")
+    (case / "b" / "start.xyz").write_text("2")
+    (case / "plumed.dat").write_text("3")
+    root = ElementTree.fromstring(
+        "<simulation><ffplumed><init_file mode='xyz'> a/start.xyz </init_file>"
+        "<plumed_dat> plumed.dat </plumed_dat></ffplumed><system>"
+        "<initialize nbeads='1'><file mode='xyz'> a/start.xyz </file>"
+        "<velocities mode='thermal'> 300 </velocities><momenta mode='xyz'> b/start.xyz </momenta>"
+        "</initialize></system></simulation>"
+    )
+    names = copy_inputs(root, case, run)
+    assert sorted(names) == ["plumed.dat", "start.xyz", "start_1.xyz"]
+    assert (run / "start.xyz").read_text() == "1" and (run / "start_1.xyz").read_text() == "2"
+    assert start_file(root).name == "start.xyz"
+    assert root.findtext(".//momenta").strip() == "start_1.xyz"
+    assert root.findtext(".//velocities").strip() == "300"
+    root = ElementTree.fromstring(
+        "<simulation><initialize><momenta mode='xyz'> gone.xyz </momenta></initialize></simulation>"
+    )
+    with pytest.raises(InputError, match="no such file, which i-PI's <momenta> names"):
+        copy_inputs(root, case, run)
+
+
+def test_shipped_inputs_name_their_start_file():
+    assert start_file(read_xml(SMALL / "input.xml")) == StartFile()
