@@ -24,6 +24,7 @@ from polcouple.nn.evaluation import (
     markdown_table,
     null_baselines,
 )
+from polcouple.nn.positions import electrolyte_positions, require_positions
 from polcouple.nn.splits import Split, split_frames
 from polcouple.nn.training import select_labels
 from polcouple.options import parse_backend
@@ -86,9 +87,12 @@ def run(args: argparse.Namespace) -> int:
 def backend_of(dataset: Dataset, name: str, settings: Mapping[str, Any]) -> ChargeBackend:
     """The backend ``name`` for the dataset's system; files that settings name are sought here.
 
+    One that needs all positions is refused where they were not stored.
+
     Raises:
         PolcoupleError: it refuses the system or the settings.
     """
+    require_positions(dataset, name, settings)
     return create_backend(name, dataset.electrode, dataset.electrolyte, settings, Path.cwd())
 
 
@@ -148,12 +152,11 @@ def backend_results(
     Raises:
         InputError: a frame on which it does not converge.
     """
-    frames = dataset.frames()
-    positions = np.full((len(dataset.electrolyte), 3), np.nan)
+    frames = dataset.frames(positions=dataset.has_positions)
     found = []
     warned = Warned()
     for frame in indices:
-        positions[dataset.electrolyte.ion_indices] = frames.ion_positions[frame]
+        positions = electrolyte_positions(frames, dataset.electrolyte, int(frame))
         environment = Environment(dataset.electrolyte, positions, frames.site_potentials[frame])
         result = backend.solve(environment, total_charge)
         if not result.converged:

@@ -136,7 +136,10 @@ def run_files(directory: Path, system: str | None = None) -> RunFiles:
         )
     if system is None and len(systems) > 1:
         known = ", ".join(prefixes)
-        raise InputError(f"{directory}: a run of {len(systems)} systems; choose one with --system: {known}")
+        raise InputError(
+            f"{directory}: a run of {len(systems)} systems ({known}); `polcouple conserved` takes one of them"
+            " with --system, other commands take runs of one"
+        )
     if system is not None and system not in prefixes:
         raise InputError(
             f"{directory}: no system '{system}'{nearest(system, prefixes)}; there are: {', '.join(prefixes)}"

@@ -24,15 +24,11 @@ import numpy as np
 from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, backend_options, create_backend
 from polcouple.command import Warned, log
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.errors import InputError
 from polcouple.nn.dataset import CONVERGED, PENDING, Dataset, label_name
+from polcouple.nn.positions import electrolyte_positions, require_positions
 from polcouple.options import add_backend_arguments, given_settings
 
-#: backends that read the positions of all electrolyte atoms, not only site potentials and ions
-_NEED_ALL_POSITIONS = ("dftbplus",)
-#: and the potentials of the positions are those stored, within this, Hartree/e
-_SAME_POTENTIAL = 1e-4
 #: a frame whose worker died this often is given up
 _ATTEMPTS = 2
 _WRITE_EVERY_S = 5.0
@@ -158,14 +154,7 @@ def label_dataset(
     """
     dataset = Dataset(path)
     system = _System(backend, dataset.electrode, dataset.electrolyte, dict(settings or {}), Path.cwd())
-    readers = {*_NEED_ALL_POSITIONS} & {backend, system.settings.get("fallback")}
-    for reader in readers:
-        if not dataset.has_positions:
-            raise InputError(
-                f"{dataset.path}: {reader} needs all positions, which were not stored when sampling"
-            )
-        if len(dataset):
-            _require_nothing_else(dataset, reader)
+    require_positions(dataset, backend, system.settings)
     for charge in total_charges:
         dataset.require_settings(backend, charge, system.identity)
     _backend(system)
@@ -188,26 +177,6 @@ def label_dataset(
     return LabelSummary(writer.count, done_before, writer.unconverged, tuple(lost), tuple(writer.warnings))
 
 
-def _require_nothing_else(dataset: Dataset, backend: str) -> None:
-    """Refuse frames whose potentials are not those of the electrolyte alone, which such a backend sees.
-
-    Raises:
-        InputError: by how much they differ.
-    """
-    first = dataset.frames(positions=True)
-    assert first.positions is not None
-    electrode = dataset.electrode
-    potential = SitePotential(electrode.positions, electrode.cell, electrode.pbc)
-    positions = first.positions[0].astype(float)
-    excess = first.site_potentials[0] - potential(positions, dataset.electrolyte.charges)
-    if np.abs(excess).max() > _SAME_POTENTIAL:
-        raise InputError(
-            f"{dataset.path}: the site potentials of frame 0 differ by up to {np.abs(excess).max():.1e}"
-            " Hartree/e from those of the electrolyte's point charges, such as by a slab's field, which"
-            f" {backend} does not see; use --backend dftb"
-        )
-
-
 def _tasks(dataset: Dataset, backend: str, total_charge: float, redo: bool) -> list[_Task]:
     status = np.full(len(dataset), PENDING)
     if label_name(backend, total_charge) in (label_name(*key) for key in dataset.label_sets()):
@@ -216,13 +185,9 @@ def _tasks(dataset: Dataset, backend: str, total_charge: float, redo: bool) -> l
     if not len(wanted):
         return []
     frames = dataset.frames(positions=dataset.has_positions)
-    ions = dataset.electrolyte.ion_indices
     tasks = []
     for frame in wanted:
-        positions = np.full((len(dataset.electrolyte), 3), np.nan)
-        if frames.positions is not None:
-            positions[:] = frames.positions[frame]
-        positions[ions] = frames.ion_positions[frame]
+        positions = electrolyte_positions(frames, dataset.electrolyte, int(frame))
         tasks.append(_Task(int(frame), frames.site_potentials[frame], positions, float(total_charge)))
     return tasks
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -112,12 +111,23 @@ def forwarded_arguments(args: argparse.Namespace) -> list[str]:
     """The shared options again as words of a command line, for a process started on the user's behalf."""
     words = ["--backend", args.backend, "--platform", args.platform]
     for key, value in _parse_settings(args.settings).items():
-        # text was no other YAML when it was typed, and paths are absolute by now
-        words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+        words += ["--set", setting_word(key, value)]
     for option, value in (("--slako", args.slako), ("--threads", args.threads), ("--refresh", args.refresh)):
         if value is not None:
             words += [option, given_slako(value) if option == "--slako" else str(value)]
     return words
+
+
+def setting_word(key: str, value: Any) -> str:
+    """``KEY=VALUE`` from which the value is read back as it is, whatever its type."""
+    if isinstance(value, str) and _value(value, key) == value:
+        return f"{key}={value}"
+    return f"{key}={setting_text(value)}"
+
+
+def setting_text(value: Any) -> str:
+    """A value as YAML on one line: null, true, .inf, and quotes about text that would be one of these."""
+    return str(yaml.safe_dump([value], default_flow_style=True, width=10**6))[1:-2]
 
 
 def _parse_settings(settings: list[str]) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from polcouple.case import Case
+from polcouple.electrostatics.lattice import same_lattice
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
@@ -16,6 +19,23 @@ _FARTHEST = 1e6
 _LONGEST_BOND = 2.0 * ANGSTROM_TO_BOHR
 
 
+@dataclass(frozen=True)
+class Rounding:
+    """How far numbers may be from what they stand for because a file has so many digits.
+
+    Attributes:
+        positions: (3 n) or one number, in bohr: of the coordinates of the n electrode atoms.
+        cell: of the components of the cell's vectors, in bohr.
+    """
+
+    positions: np.ndarray | float = 0.0
+    cell: float = 0.0
+
+
+#: of what comes over the socket
+EXACT = Rounding()
+
+
 class StructureGuard:
     """Compares the positions and cells of a run with those of its case."""
 
@@ -24,8 +44,13 @@ class StructureGuard:
         self._lattice = case.lattice
         self._inverse = np.linalg.inv(case.lattice)
 
-    def check(self, positions: np.ndarray, cell: np.ndarray) -> None:
+    def check(self, positions: np.ndarray, cell: np.ndarray, rounding: Rounding = EXACT) -> None:
         """Number of atoms, constant cell, finite numbers, electrode in its place. Arrays in bohr.
+
+        Args:
+            positions: (N, 3).
+            cell: (3, 3), a vector per row.
+            rounding: of the file that both were read from.
 
         Raises:
             InputError: naming the first thing that differs.
@@ -33,25 +58,28 @@ class StructureGuard:
         case = self._case
         if positions.shape != case.positions.shape:
             raise InputError(
-                f"i-PI sent {len(positions)} atoms, the case has {len(case)};"
-                " start i-PI from the case's init.xyz"
+                f"{len(positions)} atoms where the case has {len(case)}; give all of them, as the case's"
+                " init.xyz does"
             )
-        change = np.abs(cell - case.cell).max()
-        if not change < _FROZEN_TOLERANCE:
+        if not same_lattice(cell, case.cell, _FROZEN_TOLERANCE + rounding.cell):
+            change = np.abs(cell - case.cell).max()
             raise InputError(
-                f"the cell sent by i-PI differs from the case's by {change * BOHR_TO_ANGSTROM:.2g} Angstrom;"
+                f"the cell differs from the case's by {change * BOHR_TO_ANGSTROM:.2g} Angstrom;"
                 " electrodes need a constant cell (nve or nvt) and the case's init.xyz"
             )
         lost = ~(np.abs(positions) < _FARTHEST)
         if lost.any():
             atom = int(np.argwhere(lost)[0, 0])
             kind = "far outside the cell" if np.isfinite(positions[atom]).all() else "not finite"
-            raise InputError(f"i-PI sent a position of atom {atom} that is {kind}; shorten the time step")
+            raise InputError(f"the position of atom {atom} is {kind}; shorten the time step")
         moved = self._distance(positions[case.electrode_indices] - case.electrode.positions)
-        if not moved.max() < _FROZEN_TOLERANCE:
-            atom = int(case.electrode_indices[moved.argmax()])
+        rounded = np.broadcast_to(rounding.positions, (3 * len(moved),)).reshape(-1, 3)
+        excess = moved - np.linalg.norm(rounded, axis=1)
+        if not excess.max() < _FROZEN_TOLERANCE:
+            first = int(excess.argmax())
+            atom = int(case.electrode_indices[first])
             raise InputError(
-                f"electrode atom {atom} is {moved.max() * BOHR_TO_ANGSTROM:.2g} Angstrom from its place;"
+                f"electrode atom {atom} is {moved[first] * BOHR_TO_ANGSTROM:.2g} Angstrom from its place;"
                 " freeze the electrode with <fixatoms>, set <fixcom> False and keep the case's atom order"
             )
 
@@ -59,7 +87,7 @@ class StructureGuard:
         """Each hydrogen is bonded to the oxygen before it; positions (N, 3) in bohr.
 
         Raises:
-            InputError: naming the pair that is too far apart.
+            InputError: naming the pair that is too far apart; or a hydrogen stands where the oxygen should.
         """
         oxygens = self._case.water_oxygens
         for hydrogen in (1, 2):
@@ -70,6 +98,19 @@ class StructureGuard:
                     f"atoms {oxygen} and {oxygen + hydrogen} should be bonded O and H but are"
                     f" {length.max() * BOHR_TO_ANGSTROM:.2f} Angstrom apart; keep the case's atom order"
                 )
+
+        if not len(oxygens):
+            return
+        # within a molecule the two hydrogens are farther apart than either is from the oxygen
+        first, second = positions[oxygens + 1], positions[oxygens + 2]
+        apart = self._distance(second - first).mean()
+        bonds = [self._distance(place - positions[oxygens]).mean() for place in (first, second)]
+        if max(bonds) > apart:
+            raise InputError(
+                f"the waters' first and {'second' if bonds[0] > bonds[1] else 'third'} atoms are"
+                f" {max(bonds) * BOHR_TO_ANGSTROM:.2f} Angstrom apart, the two hydrogens"
+                f" {apart * BOHR_TO_ANGSTROM:.2f}; keep the case's atom order, O H H"
+            )
 
     def _distance(self, vectors: np.ndarray) -> np.ndarray:
         """Length of the minimum image of each vector."""

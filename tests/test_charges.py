@@ -66,6 +66,14 @@ def test_output_is_not_overwritten_and_its_directory_is_made(frames, tmp_path):
     assert output.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["out.csv", "out.xyz", "out", "out.npy"])
+def test_other_formats_are_refused_before_any_work(frames, tmp_path, name):
+    done = charges(tmp_path / "there is none.xyz", tmp_path / "new" / name)
+    assert done.returncode == 2
+    assert f"{name}: NumPy's .npz is written and nothing else" in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
 def test_what_the_file_system_refuses_is_said_in_one_line(frames, tmp_path):
     ase.io.write(tmp_path / "frames.extxyz", frames)
     (tmp_path / "file").write_text("")

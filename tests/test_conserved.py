@@ -82,7 +82,9 @@ def test_several_systems(tmp_path, capsys):
     for system, scale in (("cold", 1e-4), ("hot", 2e-4)):
         write(tmp_path, f"{system}_i-pi.out")
         write_work(tmp_path, f"{system}_i-pi.work_0", scale)
-    with pytest.raises(InputError, match="a run of 2 systems; choose one with --system: cold, hot"):
+    with pytest.raises(
+        InputError, match=r"a run of 2 systems \(cold, hot\); `polcouple conserved` takes one"
+    ):
         read_conserved(tmp_path)
     with pytest.raises(InputError, match=r"no system 'hott' \(did you mean 'hot'\?\)"):
         read_conserved(tmp_path, "hott")

@@ -1,13 +1,18 @@
 """`polcouple evaluate`: the scores of backends on a dataset, and what they are before the projection."""
 
+import h5py
 import numpy as np
 import pytest
 import yaml
-from nn_cases import TOTAL_CHARGE, labelled_dataset, sheet
+from nn_cases import TOTAL_CHARGE, electrolyte, frames, labelled_dataset, sheet
 
+from polcouple.backends.base import ChargeResult
 from polcouple.cli import main
+from polcouple.errors import InputError
+from polcouple.evaluate import backend_results
 from polcouple.nn.binning import Binning
 from polcouple.nn.classifier import Classifier, build_network
+from polcouple.nn.dataset import Dataset, Frames
 from polcouple.nn.model_files import electrode_arrays, save_model
 
 
@@ -92,3 +97,56 @@ def test_a_dataset_without_labels(tmp_path, capsys):
         main(["evaluate", str(unlabelled.path), "--backend", "fixed"])
     assert stopped.value.code == 2
     assert "no labels; run `polcouple label` first" in capsys.readouterr().err
+
+
+class Witness:
+    """A backend that keeps what it was shown."""
+
+    conservative = False
+
+    def __init__(self):
+        self.seen = []
+
+    def solve(self, environment, total_charge, guess=None):
+        self.seen.append(environment.positions.copy())
+        return ChargeResult(np.full(len(environment.site_potentials), total_charge))
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_backends_see_the_positions_that_were_stored(tmp_path, stored):
+    liquid, made = electrolyte(), frames(sheet(), 3)
+    generator = np.random.default_rng(0)
+    positions = generator.uniform(5.0, 20.0, size=(3, len(liquid), 3))
+    ions = positions[:, liquid.ion_indices]
+    dataset = Dataset.create(tmp_path / "data.h5", sheet(), liquid, store_positions=stored)
+    kept = positions.astype(np.float32) if stored else None
+    dataset.append(Frames(made.time, made.site_potentials, ions, kept))
+    witness = Witness()
+    backend_results(dataset, "witness", witness, 0.0, [2, 0])
+    for seen, expected in zip(witness.seen, positions[[2, 0]], strict=True):
+        assert np.array_equal(seen[liquid.ion_indices], expected[liquid.ion_indices])
+        rest = np.delete(np.arange(len(liquid)), liquid.ion_indices)
+        assert len(rest)
+        if stored:
+            assert seen[rest] == pytest.approx(expected[rest], rel=1e-6)
+        else:
+            assert np.isnan(seen[rest]).all()
+
+
+def test_a_backend_that_needs_positions_is_refused_without_them(dataset, capsys):
+    words = ["evaluate", str(dataset.path), "--backend", "dftbplus:command=no-such-program"]
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2
+    assert "dftbplus needs all positions" in capsys.readouterr().err
+
+
+def test_stored_positions_that_are_not_finite_are_refused(tmp_path):
+    liquid, made = electrolyte(), frames(sheet(), 2)
+    positions = np.zeros((2, len(liquid), 3), np.float32)
+    dataset = Dataset.create(tmp_path / "data.h5", sheet(), liquid, store_positions=True)
+    dataset.append(Frames(made.time, made.site_potentials, positions[:, liquid.ion_indices], positions))
+    with h5py.File(dataset.path, "r+") as file:
+        file["frames/positions"][1, 0, 0] = np.nan
+    with pytest.raises(InputError, match="/frames/positions: frame 1 holds NaN"):
+        Dataset(dataset.path).frames(positions=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from polcouple.compare.making import _driver_words
+from polcouple.compare.models import Model, _label
 from polcouple.options import forwarded_arguments, given_settings
 
 TYPED = [
@@ -15,6 +17,11 @@ TYPED = [
     "fallback=dftb",
     "shell_resolved=true",
     "a=0.5",
+    "fallback_dataset=null",
+    "b='null'",
+    "c='5'",
+    "d=.inf",
+    "e={x: null, y: [1, true]}",
 ]
 
 
@@ -36,3 +43,11 @@ def test_the_driver_is_given_what_was_typed(monkeypatch, tmp_path):
 @pytest.mark.parametrize("text", ["./a model", "/a/b.h5"])
 def test_a_path_stays_a_path(text):
     assert settings_of([f"model={text}"])["model"] == str(Path(text).resolve())
+
+
+def test_a_comparison_hands_on_what_was_typed():
+    given = settings_of(TYPED)
+    engine = {"platform": "CPU", "threads": None, "refresh": None}
+    words = _driver_words(argparse.Namespace(**engine), Model("nn", "nn", given, given))
+    assert settings_of([after for word, after in pairwise(words) if word == "--set"]) == given
+    assert _label("nn", {"fallback": None, "a": True}) == "nn (null, true)"

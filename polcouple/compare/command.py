@@ -12,7 +12,6 @@ import numpy as np
 
 from polcouple.backends.base import backend_names
 from polcouple.case import read_case
-from polcouple.charges import read_frames
 from polcouple.command import log
 from polcouple.compare import liquid, stale_charges
 from polcouple.compare.gather import LEAST_FRAMES
@@ -24,6 +23,7 @@ from polcouple.compare.report import require_free, write_report
 from polcouple.compare.runs import Run, read_run, require_frames, require_same_system
 from polcouple.compare.section import Section, Table
 from polcouple.errors import InputError
+from polcouple.frames.reading import read_frames
 from polcouple.ipi_input import read_xml
 from polcouple.options import add_engine_arguments
 from polcouple.start_file import start_file

@@ -19,7 +19,7 @@ from polcouple.command import log
 from polcouple.compare.models import Model
 from polcouple.errors import InputError
 from polcouple.ipi_input import read_xml, step_of, write_xml
-from polcouple.options import forwarded_arguments
+from polcouple.options import forwarded_arguments, setting_word
 from polcouple.run import RunFailedError, prepare, propagate
 from polcouple.start_file import start_file
 
@@ -80,7 +80,7 @@ def _settings_of(model: Model, _: Case) -> Mapping[str, Any]:
 
 def _driver_words(args: argparse.Namespace, model: Model) -> list[str]:
     engine = {"platform": args.platform, "threads": args.threads, "refresh": args.refresh, "slako": None}
-    settings = [f"{key}={value}" for key, value in model.given.items()]
+    settings = [setting_word(key, value) for key, value in model.given.items()]
     return forwarded_arguments(argparse.Namespace(backend=model.backend, settings=settings, **engine))
 
 

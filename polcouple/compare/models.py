@@ -17,7 +17,7 @@ from polcouple.case import Case
 from polcouple.electrodes import create_electrodes
 from polcouple.nn.binning import Binning
 from polcouple.nn.model_files import find_model, load_description, shipped_models
-from polcouple.options import parse_backend
+from polcouple.options import parse_backend, setting_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class Model:
         options = backend_options(self.backend, self.settings).with_others(case.system.backends)
         decisive = {
             "backend": self.backend,
-            "settings": {key: str(value) for key, value in sorted(self.settings.items())},
+            "settings": {key: setting_text(value) for key, value in sorted(self.settings.items())},
             "answers": options.in_directory(case.directory).identity(case.electrode.symbols),
             "weights": [network["weights"]["sha256"] for network in self.networks()],
             "electrode": case.electrode.fingerprint(),
@@ -124,5 +124,5 @@ def common_binning(models: Sequence[Model], reference_charges: np.ndarray) -> Bi
 
 
 def _label(name: str, given: Mapping[str, Any]) -> str:
-    values = [Path(value).name if "/" in str(value) else f"{value}" for value in given.values()]
+    values = [Path(value).name if "/" in str(value) else setting_text(value) for value in given.values()]
     return f"{name} ({', '.join(values)})" if values else name

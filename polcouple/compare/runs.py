@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from polcouple.case import Case, read_case
 from polcouple.errors import InputError
+from polcouple.frames.ipi import units_of
+from polcouple.ipi_files import run_files
 from polcouple.ipi_input import read_xml, step_of, time_step_ps
 from polcouple.ipi_output import iterate_extras, last_of_each
 from polcouple.start_file import start_file
-from polcouple.structure_guard import StructureGuard
+from polcouple.structure_guard import Rounding, StructureGuard
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Run:
         first_step: frames before it are left out.
         last_step: where the run ended.
         positions_path, charges_path: i-PI's trajectories.
+        length_unit: of the written positions, in bohr.
     """
 
     directory: Path
@@ -70,6 +72,7 @@ class Run:
     last_step: int
     positions_path: Path
     charges_path: Path
+    length_unit: float = ANGSTROM_TO_BOHR
 
     @property
     def name(self) -> str:
@@ -96,16 +99,16 @@ class Run:
 
         Its frames are those of the file, including such as :meth:`frames` leaves out.
         """
-        return _universe(self.case, self.positions_path)
+        return _universe(self.case, self.positions_path, self.length_unit)
 
     def frames(self) -> Iterator[Frame]:
-        """Positions, one frame after the other.
+        """Positions, one frame after the other; the electrode's are the case's and not the file's.
 
         Raises:
             InputError: a frame does not belong to the case, or the file is damaged.
         """
         guard = StructureGuard(self.case)
-        trajectory = self.universe.trajectory
+        trajectory, electrode = self.universe.trajectory, self.case.electrode_indices
         for number, step in zip(*self._index, strict=True):
             where = f"{self.positions_path}: step {step}"
             try:
@@ -113,9 +116,10 @@ class Run:
             except (OSError, ValueError, EOFError):
                 raise InputError(f"{where}: the frame is damaged; repeat the run") from None
             try:
-                guard.check(positions, self.case.cell)
+                guard.check(positions, self.case.cell, _rounding(positions[electrode], self.length_unit))
             except InputError as error:
                 raise InputError(f"{where}: {error}") from None
+            positions[electrode] = self.case.electrode.positions
             yield Frame(int(step), positions)
 
     def charges(self) -> Iterator[tuple[int, np.ndarray]]:
@@ -157,10 +161,13 @@ def read_run(directory: Path | str, skip_ps: float = 0.0) -> Run:
     root = read_xml(path)
     case = read_case(directory, start_file(root))
     last_step = _require_finished(directory)
-    _require_one_bead(root, directory)
+    files = run_files(directory)
+    if files.beads != 1:
+        raise InputError(f"{directory}: a run with {files.beads} beads; only runs with one are compared")
     backend, interval = _driver(directory)
     time_step = time_step_ps(root, path)
-    run = Run(
+    positions = files.positions()[0]
+    return Run(
         directory,
         case,
         backend,
@@ -168,11 +175,10 @@ def read_run(directory: Path | str, skip_ps: float = 0.0) -> Run:
         time_step,
         round(skip_ps / time_step),
         last_step,
-        _output(directory, root, path, "positions"),
-        _output(directory, root, path, "charges"),
+        positions,
+        files.extras("charges")[0],
+        _check_header(case, positions),
     )
-    _check_header(run)
-    return run
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
@@ -254,12 +260,6 @@ def _require_finished(directory: Path) -> int:
     return reached
 
 
-def _require_one_bead(root: Element, directory: Path) -> None:
-    beads = next((element.get("nbeads", "1") for element in root.iter("initialize")), "1").strip()
-    if beads != "1":
-        raise InputError(f"{directory}: a run with {beads} beads; only runs with one are compared")
-
-
 def _driver(directory: Path) -> tuple[str, int]:
     """Backend and refresh interval, from the driver's log; of the last start."""
     path = directory / "driver.log"
@@ -269,46 +269,19 @@ def _driver(directory: Path) -> tuple[str, int]:
     return str(found[-1][0]), int(found[-1][1])
 
 
-def _output(directory: Path, root: Element, path: Path, what: str) -> Path:
-    """The file of bead 0 that i-PI's input names for ``positions`` or for the extra ``charges``."""
-    output = root.find("output")
-    for element in output.iter("trajectory") if output is not None else ():
-        content = (element.text or "").partition("{")[0].strip()
-        name = element.get("filename", "").strip()
-        if what == "positions" and content == "positions":
-            format_ = element.get("format", "xyz").strip()
-            if format_ != "xyz":
-                raise InputError(f"{path}: positions are written as {format_}; use format='xyz'")
-            name += "_0.xyz"
-        elif what == "charges" and content == "extras" and element.get("extra_type", "").strip() == what:
-            name += "_0"
-        else:
-            continue
-        assert output is not None
-        found = directory / f"{output.get('prefix', 'i-pi').strip()}.{name}"
-        if not found.is_file():
-            raise InputError(f"{found}: no such file; the run has written no {what}")
-        return found
-    raise InputError(f"{path}: no <trajectory> of {what} in <output>; add it as `polcouple build` writes it")
-
-
-def _check_header(run: Run) -> None:
-    """The first frame has the case's atoms and cell, in Angstrom."""
-    with run.positions_path.open(errors="replace") as stream:
+def _check_header(case: Case, path: Path) -> float:
+    """The first frame has the case's atoms and cell; the unit of its positions in bohr."""
+    with path.open(errors="replace") as stream:
         count, comment = stream.readline().strip(), stream.readline()
-        atoms = zip(range(len(run.case)), stream, strict=False)
+        atoms = zip(range(len(case)), stream, strict=False)
         symbols = tuple((line.split() or [""])[0] for _, line in atoms)
-    if count != str(len(run.case)) or symbols != run.case.symbols:
-        raise InputError(f"{run.positions_path}: its atoms are not those of the case beside it")
-    for what in ("positions", "cell"):
-        if f"{what}{{angstrom}}" not in comment:
-            raise InputError(
-                f"{run.positions_path}: {what} are not in Angstrom; write <trajectory ..."
-                ' format="xyz" cell_units="angstrom"> positions{angstrom} </trajectory>'
-            )
-    lengths = np.array(comment.partition("CELL(abcABC):")[2].split()[:3], dtype=float)
-    if np.abs(lengths - np.linalg.norm(run.case.cell, axis=1) * BOHR_TO_ANGSTROM).max() > 1e-3:
-        raise InputError(f"{run.positions_path}: its cell is not that of the case beside it")
+    if count != str(len(case)) or symbols != case.symbols:
+        raise InputError(f"{path}: its atoms are not those of the case beside it")
+    unit, cell_unit = units_of(comment, f"{path}: line 2")
+    lengths = np.array(comment.partition("CELL(abcABC):")[2].split()[:3], dtype=float) * cell_unit
+    if np.abs(lengths - np.linalg.norm(case.cell, axis=1)).max() > 1e-3 * ANGSTROM_TO_BOHR:
+        raise InputError(f"{path}: its cell is not that of the case beside it")
+    return unit
 
 
 def _steps(path: Path) -> Iterator[int]:
@@ -320,7 +293,15 @@ def _steps(path: Path) -> Iterator[int]:
                 yield int(match.group(1)) if match else -1
 
 
-def _universe(case: Case, path: Path) -> Any:
+def _rounding(positions: np.ndarray, unit: float) -> Rounding:
+    """Of electrode positions (n, 3) in bohr that i-PI wrote in ``unit`` with six significant digits."""
+    written = np.maximum(np.abs(positions) / unit, np.finfo(float).tiny)
+    last_digit = 10.0 ** (np.floor(np.log10(written)) - 5)
+    # MDAnalysis keeps them in single precision
+    return Rounding((0.5 * last_digit * unit + np.finfo(np.float32).eps * np.abs(positions)).ravel())
+
+
+def _universe(case: Case, path: Path, unit: float) -> Any:
     from MDAnalysis import Universe
     from MDAnalysis.lib.mdamath import triclinic_box
     from MDAnalysis.transformations.boxdimensions import set_dimensions
@@ -343,5 +324,12 @@ def _universe(case: Case, path: Path) -> Any:
             universe.load_new(str(path), format="XYZ")
         except (OSError, ValueError, EOFError):
             raise InputError(f"{path}: its first frame is damaged; repeat the run") from None
-    universe.trajectory.add_transformations(set_dimensions(box))
+    scale = unit / ANGSTROM_TO_BOHR
+
+    def to_angstrom(moment: Any) -> Any:
+        moment.positions = moment.positions * scale
+        return moment
+
+    changes = [set_dimensions(box)] if scale == 1.0 else [to_angstrom, set_dimensions(box)]
+    universe.trajectory.add_transformations(*changes)
     return universe

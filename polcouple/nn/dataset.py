@@ -240,11 +240,15 @@ class Dataset:
             raise InputError(f"{self.path}: all positions were not stored; sample again with them")
         with self._open("r") as file:
             n = int(file["frames"].attrs["n_frames"])
+            found = self._array(file, "frames/positions", n) if positions else None
+            if found is not None and not np.isfinite(found).all():
+                frame = np.argwhere(~np.isfinite(found))[0, 0]
+                raise InputError(f"{self.path}: /frames/positions: frame {frame} holds NaN or infinity")
             return Frames(
                 self._array(file, "frames/time", n),
                 self._array(file, "frames/site_potentials", n),
                 self._array(file, "frames/ion_positions", n),
-                self._array(file, "frames/positions", n) if positions else None,
+                found,
             )
 
     def label_sets(self) -> list[tuple[str, float]]:

@@ -1,0 +1,55 @@
+"""What a reader of one format hands on: a frame as the file has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class RawFrame:
+    """One frame of a file.
+
+    Attributes:
+        positions: (N, 3) in bohr.
+        cell: (3, 3) vectors per row in bohr, or None where the file has none.
+        names: of the N atoms, or None where the format has none.
+        names_are_elements: they are chemical symbols; otherwise a force field's names (OW, HW1, NA).
+        resolution: (N, 3) or one number, in bohr: what the last digit of a coordinate stands for.
+        cell_rounding: how far components of the cell's vectors may be rounded, in bohr.
+    """
+
+    positions: np.ndarray
+    cell: np.ndarray | None
+    names: tuple[str, ...] | None
+    names_are_elements: bool
+    resolution: np.ndarray | float
+    cell_rounding: float
+
+
+def last_digits(numbers: list[str]) -> np.ndarray:
+    """What the last digit of each number stands for, in a column of one format.
+
+    All have as many digits after the point as the one that has most: a program that drops zeros has not
+    rounded the number.
+    """
+    parts = [number.lower().partition("e") for number in numbers]
+    digits = max((len(mantissa.partition(".")[2]) for mantissa, _, _ in parts), default=0)
+    return np.array([10.0 ** (int(exponent or 0) - digits) for _, _, exponent in parts])
+
+
+def last_decimal(numbers: np.ndarray) -> float:
+    """What the last decimal stands for of numbers that were written with equally many; 0 for more than 8."""
+    for decimals in range(9):
+        if np.abs(np.round(numbers, decimals) - numbers).max(initial=0.0) < 1e-10:
+            return float(10.0**-decimals)
+    return 0.0
+
+
+def cell_of(lengths_and_angles: np.ndarray) -> np.ndarray:
+    """(3, 3) vectors per row of a, b, c and alpha, beta, gamma in degrees; a along x, b in the xy plane."""
+    from ipi.utils.mathtools import abc2h
+
+    a, b, c, alpha, beta, gamma = lengths_and_angles
+    return np.asarray(abc2h(a, b, c, *np.deg2rad([alpha, beta, gamma]))).T
