@@ -47,7 +47,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             loaded = importlib.import_module(module)
             loaded.add_arguments(command)
             command.set_defaults(run=loaded.run)
-    args = parser.parse_args(words)
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        options = [option for action in commands.choices[chosen]._actions for option in action.option_strings]
+        word = next((word for word in unknown if word.startswith("-")), unknown[0])
+        # short names are alike by chance
+        hint = nearest(word.partition("=")[0], options, 0.75) or f"; known: {', '.join(options)}"
+        commands.choices[chosen].error(f"unknown argument '{word}'{hint}")
     sys.exit(guarded(args.run, args, "polcouple"))
 
 

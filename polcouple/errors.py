@@ -34,7 +34,10 @@ class ProtocolError(PolcoupleError):
     """The i-PI side of the socket sent something the protocol does not allow."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``" (did you mean 'x'?)"`` for the known word nearest to ``word``, or an empty string."""
-    matches = difflib.get_close_matches(word, list(known), n=1)
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """Return ``" (did you mean 'x'?)"`` for the known word nearest to ``word``, or an empty string.
+
+    ``likeness`` is the least ratio of what two words share, from 0 to 1.
+    """
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=likeness)
     return f" (did you mean '{matches[0]}'?)" if matches else ""

@@ -11,8 +11,11 @@ BACKENDS = {
     # as a computation in C, which Python's signal handlers do not interrupt
     "hung": "self.calls += 1\n        if self.calls > 3: signal.pthread_sigmask(0, {2, 15}), time.sleep(99)",
 }
+#: the same in the driver alone: whoever asks before a run gets a good answer
+BACKENDS |= {f"{name}_in_driver": f"if driver:\n            {BACKENDS[name]}" for name in tuple(BACKENDS)}
 BACKEND = """
-import signal, time, numpy
+import signal, sys, time, numpy
+driver = "polcouple.driver_cli" in sys.orig_argv
 from polcouple.backends.base import BackendOptions, ChargeResult
 class Options(BackendOptions): pass
 class Backend:

@@ -26,7 +26,7 @@ backends:
 def run_of(small_directory, tmp_path):
     def run_of(backends):
         system = small_directory / "system.yaml"
-        system.write_text(system.read_text() + backends)
+        system.write_text(system.read_text().partition("\nbackends:")[0] + backends)
         prepare(small_directory, "input.xml", tmp_path / "run")
         return tmp_path / "run"
 

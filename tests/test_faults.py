@@ -272,7 +272,7 @@ def test_gone_ipi(small_directory, address, start):
     assert stale.exists()
     waiting = driver(start, small_directory, "--wait", 0.5)
     assert waiting.wait(20) == 2
-    assert f"an i-PI that was killed left {stale}: remove that file" in last_line(waiting)
+    assert f"an i-PI that was killed left {stale}: remove it" in last_line(waiting)
     stale.unlink()
 
 
@@ -448,9 +448,9 @@ def alive(pid):
 @pytest.mark.parametrize(
     ("backend", "message"),
     [
-        ("nan", "charges that are not finite"),
-        pytest.param("unbalanced", "miss the total charge", marks=pytest.mark.slow),
-        pytest.param("short", "of shape (95,)", marks=pytest.mark.slow),
+        ("nan_in_driver", "charges that are not finite"),
+        pytest.param("unbalanced_in_driver", "miss the total charge", marks=pytest.mark.slow),
+        pytest.param("short_in_driver", "of shape (95,)", marks=pytest.mark.slow),
     ],
 )
 def test_unusable_charges_move_no_atom(
@@ -476,6 +476,8 @@ def test_a_run_whose_first_charges_were_refused_may_be_tried_again(small_directo
     command = [sys.executable, "-m", "polcouple.cli", "run", small_directory, "--threads", 1, "--steps", 3]
     command += ["--output", tmp_path / "run", "--backend"]
     assert start(tmp_path, *command, "nan").wait(60) == 2
+    assert not (tmp_path / "run").exists()
+    assert start(tmp_path, *command, "nan_in_driver").wait(60) == 2
     assert (tmp_path / "run" / "RESTART").exists()
     again = start(tmp_path, *command, "fixed")
     assert again.wait(60) == 0, again.log.read_text()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from polcouple.cli import main
 from polcouple.compare.making import _driver_words
 from polcouple.compare.models import Model, _label
 from polcouple.options import forwarded_arguments, given_settings
@@ -51,3 +52,21 @@ def test_a_comparison_hands_on_what_was_typed():
     words = _driver_words(argparse.Namespace(**engine), Model("nn", "nn", given, given))
     assert settings_of([after for word, after in pairwise(words) if word == "--set"]) == given
     assert _label("nn", {"fallback": None, "a": True}) == "nn (null, true)"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["build", "case", "--mg", "3"],
+            "unknown argument '--mg'; known: -h, --help, --sheet, --water, --li, --na, --k, --cl",
+        ),
+        (["run", "case", "--steps", "3", "--backend", "nn", "--refrsh=2"], "did you mean '--refresh'?"),
+        (["check", "case", "another"], "unknown argument 'another'"),
+    ],
+)
+def test_an_unknown_argument_names_the_nearest_or_all(words, message, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
