@@ -18,6 +18,8 @@ from polcouple.ipi_input import read_xml
 
 #: where i-PI writes of itself what <system_template> stands for
 _EXPANDED = "RESTART"
+#: names of outputs that the input does not name
+_DEFAULT_NAMES = ("out", "traj", "restart")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +47,7 @@ class RunFiles:
             InputError: there is none.
         """
         for element in self.output.iter("properties"):
-            listed = re.sub(r"\([^)]*\)|\{[^}]*\}", "", element.text or "").strip(" \t\n[]").split(",")
-            if {*names} <= {name.strip() for name in listed}:
+            if {*names} <= _listed(element):
                 return self._file(element.get("filename", "out"))
         raise InputError(
             f"{self.path}: no <properties> with {', '.join(names)}; add them to one, without arguments"
@@ -103,9 +104,33 @@ class RunFiles:
         return files
 
     def _file(self, name: str) -> Path:
-        prefix = self.output.get("prefix", "i-pi").strip()
-        name = f"{prefix}.{name.strip()}" if prefix else name.strip()
-        return self.directory / (f"{self.prefix}_{name}" if self.prefix else name)
+        return self.directory / _named(self.output, self.prefix, name)
+
+
+def progress_file(root: Element) -> str:
+    """Name of the file that tells how far a run is: the first output with steps, of the first system."""
+    output, system = root.find("output"), root.find("system")
+    found = [] if output is None else output.findall("properties")
+    with_steps = [element for element in found if "step" in _listed(element)]
+    name = (with_steps or found)[0].get("filename", "out") if found else "out"
+    prefix = "" if system is None else system.get("prefix", "").strip()
+    return _named(output, prefix, name)
+
+
+def output_names(root: Element) -> re.Pattern[str]:
+    """What the names of all outputs of an input match entirely, those of all systems and beads.
+
+    Without a prefix, only what the input names is known.
+    """
+    output = root.find("output")
+    systems = [element.get("prefix", "").strip() for element in root.findall("system")]
+    before = "|".join(f"{re.escape(prefix)}_" for prefix in systems if prefix)
+    stem = _named(output, "", "")
+    if stem:
+        return re.compile(rf"({before})?{re.escape(stem)}.*")
+    listed = [element.get("filename", "").strip() for element in output or ()]
+    names = "|".join(re.escape(name) for name in [*listed, *_DEFAULT_NAMES] if name)
+    return re.compile(rf"({before})?({names})(_\d+)?(\.\w+)*")
 
 
 def run_files(directory: Path, system: str | None = None) -> RunFiles:
@@ -146,6 +171,19 @@ def run_files(directory: Path, system: str | None = None) -> RunFiles:
         )
     chosen = systems[0 if system is None else prefixes.index(system)]
     return RunFiles(directory, path, output, chosen.get("prefix", "").strip(), _beads(chosen, path))
+
+
+def _listed(properties: Element) -> set[str]:
+    """Names of the properties in an output, without units; one with arguments is another property."""
+    text = re.sub(r"\{[^}]*\}", "", properties.text or "").strip(" \t\r\n[]")
+    return {name.strip() for name in text.split(",")}
+
+
+def _named(output: Element | None, system: str, name: str) -> str:
+    """A file's name with the prefixes of the outputs and of its system."""
+    prefix = "i-pi" if output is None else output.get("prefix", "i-pi").strip()
+    name = f"{prefix}.{name.strip()}" if prefix else name.strip()
+    return f"{system}_{name}" if system else name
 
 
 def _beads(system: Element, path: Path) -> int:

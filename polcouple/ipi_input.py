@@ -130,15 +130,6 @@ def _refuse_unserved(element: ElementTree.Element, where: str) -> None:
         )
 
 
-def output_file(root: ElementTree.Element) -> str:
-    """Name of the file that holds step, time and temperature: i-PI's first <properties> output."""
-    output = root.find("output")
-    prefix = output.get("prefix", "i-pi").strip() if output is not None else "i-pi"
-    properties = output.find("properties") if output is not None else None
-    name = properties.get("filename", "out").strip() if properties is not None else "out"
-    return f"{prefix}.{name}"
-
-
 def step_of(root: ElementTree.Element) -> int:
     """Step at which a RESTART was written; 0 for a fresh input.
 

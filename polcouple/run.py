@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,8 +26,8 @@ from polcouple.command import log
 from polcouple.driver_log import DriverWarnings
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.held_state import FILE_NAME
+from polcouple.ipi_files import output_names, progress_file
 from polcouple.ipi_input import (
-    output_file,
     read_xml,
     rename_sockets,
     set_total_steps,
@@ -127,21 +128,21 @@ def _clear(directory: Path) -> None:
         InputError: a step was done, a program is at work there, or there is something else.
     """
     own = {*_COPIED, *_WRITTEN}
-    prefix = None
+    names: re.Pattern[str] | None = None
     if (directory / "input.xml").exists():
         root = read_xml(directory / "input.xml")
         own |= {(element.text or "").strip() for element in file_elements(root)}
-        prefix = output_file(root).partition(".")[0]
+        names = output_names(root)
     left = list(directory.iterdir())
     holds = InputError(
         f"{directory} holds a run already; go on with --restart or choose another directory with --output"
     )
-    if not all(path.name in own or path.name.partition(".")[0] == prefix for path in left):
+    if not all(path.name in own or (names and names.fullmatch(path.name)) for path in left):
         raise holds
     with locked(directory):
-        if prefix is not None:
+        if names is not None:
             restart = restart_file(directory)
-            done = last_properties(directory / output_file(root)).get("step", 0)
+            done = last_properties(directory / progress_file(root)).get("step", 0)
             if done > 0 or (restart is not None and step_of(read_xml(restart)) > 0):
                 raise holds
         for path in left:
@@ -168,8 +169,10 @@ def propagate(directory: Path, last_step: int, driver_words: list[str]) -> int:
         first = step_of(root)
         input_name = "restart.xml" if restart else "input.xml"
         if restart:
-            for path in directory.glob(f"{output_file(root).partition('.')[0]}.*"):
-                cut_unfinished(path)
+            names = output_names(root)
+            for path in directory.iterdir():
+                if names.fullmatch(path.name):
+                    cut_unfinished(path)
         set_total_steps(root, last_step)
         write_xml(root, directory / input_name)
         (directory / "EXIT").unlink(missing_ok=True)
@@ -273,7 +276,7 @@ def _follow(programs: _Programs, directory: Path, first: int, steps: int, warnin
     """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    output = directory / output_file(read_xml(directory / "input.xml"))
+    output = directory / progress_file(read_xml(directory / "input.xml"))
     kept = checkpoints(read_xml(directory / "input.xml"), directory)
     columns = (
         "{task.description}",

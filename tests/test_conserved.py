@@ -6,6 +6,8 @@ import pytest
 from polcouple.cli import main
 from polcouple.conserved import read_conserved
 from polcouple.errors import InputError
+from polcouple.ipi_files import output_names, progress_file
+from polcouple.ipi_input import read_xml
 from polcouple.units import HARTREE_TO_KJ_PER_MOL
 
 STEPS = np.arange(0, 50, 10)
@@ -134,3 +136,22 @@ def test_what_is_missing_in_the_input(tmp_path, old, new, message):
     (tmp_path / "input.xml").write_text((tmp_path / "input.xml").read_text().replace(old, new))
     with pytest.raises(InputError, match=message):
         read_conserved(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "systems", "progress", "own", "others"),
+    [
+        ("a", ("",), "a.first", ["a.out", "a.work_0", "a.checkpoint.kept"], ["b.out", "a", "cold_a.out"]),
+        ("a", ("cold", "hot"), "cold_a.first", ["hot_a.work_00", "a.checkpoint"], ["warm_a.out", "notes"]),
+        ("", ("",), "first", ["out", "work_12", "restart.kept", "out.xyz"], ["outline", "work.d/x", "notes"]),
+        ("", ("cold",), "cold_first", ["cold_out", "restart"], ["cold", "cold_notes"]),
+    ],
+)
+def test_which_files_are_a_runs_own(tmp_path, prefix, systems, progress, own, others):
+    """A run that goes on cuts off what is unfinished in these, and one that failed leaves them."""
+    input_file(tmp_path, prefix=prefix, systems=systems)
+    root = read_xml(tmp_path / "input.xml")
+    assert progress_file(root) == progress
+    names = output_names(root)
+    assert all(names.fullmatch(name) for name in [progress, *own])
+    assert not any(names.fullmatch(name) for name in others)

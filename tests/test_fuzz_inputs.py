@@ -18,8 +18,8 @@ from polcouple.checkpoints import restart_file
 from polcouple.classical import build_system
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.errors import PolcoupleError
+from polcouple.ipi_files import output_names, progress_file
 from polcouple.ipi_input import (
-    output_file,
     read_xml,
     require_sound_beads,
     socket_addresses,
@@ -194,7 +194,8 @@ def read_everything(path, text):
         for address in socket_addresses(root, path):
             assert address.mode in ("unix", "inet")
         assert isinstance(start_file(root).name, str)
-        assert isinstance(output_file(root), str)
+        assert isinstance(progress_file(root), str)
+        assert output_names(root).fullmatch(progress_file(root))
         assert step_of(root) >= 0
         assert time_step_ps(root, path) > 0
     except PolcoupleError as error:
