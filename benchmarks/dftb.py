@@ -5,7 +5,7 @@
 FILE.npz holds `site_potentials` (n_frames, 336) in Hartree/e of the 336-carbon sheet, successive frames of a
 trajectory. Without it the two recorded configurations in tests/data are visited in turn, which are
 independent of each other and so harder than successive frames. Errors are against a solution converged to
-1e-10 e with every block diagonalised; the null baseline is the uniform charge Q/N.
+1e-10 e; the null baseline is the uniform charge Q/N. benchmarks/accuracy.py tries other electrodes.
 """
 
 from __future__ import annotations
