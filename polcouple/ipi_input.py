@@ -11,14 +11,13 @@ from typing import cast, get_args
 
 from polcouple.errors import InputError, nearest
 from polcouple.force_field import Part
+from polcouple.ipi_units import to_atomic_units
 from polcouple.units import ATOMIC_TIME_TO_FS
 
 #: i-PI puts its unix sockets here unless <simulation sockets_prefix=...> says where
 UNIX_SOCKET_PREFIX = "/tmp/ipi_"
 #: `polcouple run` appends so many characters to the name of a unix socket, to have one of its own
 OWN_NAME_LENGTH = 9
-
-_TIME_UNITS_PS = {"femtosecond": 1e-3, "picosecond": 1.0, "atomic_unit": 1e-3 * ATOMIC_TIME_TO_FS}
 
 
 @dataclass(frozen=True)
@@ -151,16 +150,14 @@ def time_step_ps(root: ElementTree.Element, path: Path) -> float:
     element = root.find(".//dynamics/timestep")
     if element is None:
         raise InputError(f"{path}: no <timestep> in <dynamics>")
-    unit = element.get("units", "atomic_unit").strip() or "atomic_unit"
-    if unit not in _TIME_UNITS_PS:
-        raise InputError(f"{path}: <timestep> in '{unit}'{nearest(unit, _TIME_UNITS_PS)}; use femtosecond")
+    unit = 1e-3 * ATOMIC_TIME_TO_FS * to_atomic_units("time", element.get("units", ""), f"{path}: <timestep>")
     try:
         value = float(element.text or "")
     except ValueError:
         value = 0.0
     if not 0.0 < value < math.inf:
         raise InputError(f"{path}: <timestep> '{(element.text or '').strip()[:40]}' is not a positive number")
-    return value * _TIME_UNITS_PS[unit]
+    return value * unit
 
 
 def require_sound_beads(root: ElementTree.Element, path: Path) -> None:

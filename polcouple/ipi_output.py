@@ -58,6 +58,8 @@ def read_properties(path: Path) -> dict[str, np.ndarray]:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a property output of i-PI") from None
     columns, width = _header(text.splitlines(), path)
+    if not width:
+        raise InputError(f"{path}: no header '# column   1     --> ...' of i-PI's, which tells what is where")
     lines = [line for line in text.split("\n")[:-1] if line.strip() and not line.startswith("#")]
     try:
         rows = np.array([[float(word) for word in line.split()] for line in lines]).reshape(-1, width)

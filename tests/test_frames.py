@@ -1,6 +1,7 @@
 """Frames of every format are the case's positions, to the format's digits, and the electrode's exactly."""
 
 import dataclasses
+import gzip
 import warnings
 
 import ase
@@ -196,6 +197,18 @@ def test_arrays_that_ase_takes_for_results(small_case, tmp_path):
         (tmp_path / "a.extxyz").write_text(text.replace(":charge:R:1", f":{name}:R:1"))
         read = list(read_frames(tmp_path / "a.extxyz", small_case))
         assert np.abs(read[2] - moved(small_case)[2]).max() < 1e-7
+
+
+@pytest.mark.parametrize("name", ["ipi_bohr.xyz", "ipi.pdb", "mda.gro", "ase.extxyz"])
+def test_compressed_files(small_case, tmp_path, name):
+    FORMATS[name][0](tmp_path / name, small_case, moved(small_case))
+    packed = tmp_path / f"{name}.gz"
+    packed.write_bytes(gzip.compress((tmp_path / name).read_bytes()))
+    plain = list(read_frames(tmp_path / name, small_case))
+    assert np.array_equal(plain, list(read_frames(packed, small_case)))
+    packed.write_bytes(packed.read_bytes()[:-2000])
+    with pytest.raises(InputError, match=f"{name}.gz"):
+        list(read_frames(packed, small_case))
 
 
 def test_another_choice_of_lattice_vectors(small_case, tmp_path):

@@ -69,6 +69,13 @@ def test_units_of_the_header(tmp_path):
     assert last_properties(path) == pytest.approx({name: values[-1] for name, values in found.items()})
 
 
+def test_a_file_without_a_header_is_refused(tmp_path):
+    (tmp_path / "out").write_text(" 1 2\n")
+    with pytest.raises(InputError, match="no header"):
+        read_properties(tmp_path / "out")
+    assert last_properties(tmp_path / "out") == {}
+
+
 def test_an_unknown_unit_is_refused(tmp_path):
     (tmp_path / "out").write_text("# column   1     --> time{fortnight} : x\n 1.0\n")
     with pytest.raises(InputError, match="line 1: time: 'fortnight' is no unit of time"):

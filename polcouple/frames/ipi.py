@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.errors import InputError
-from polcouple.frames.raw import RawFrame, last_digits
+from polcouple.frames.raw import RawFrame, last_digits, open_text
 from polcouple.ipi_units import to_atomic_units
 
 #: trajectories of i-PI that hold positions
@@ -23,7 +23,7 @@ _CELL_LENGTH, _CELL_ANGLE = 1e-5, np.deg2rad(1e-5)
 
 def is_ipi_xyz(path: Path) -> bool:
     """Whether the comment line of an xyz file's first frame is i-PI's and not extended xyz."""
-    with path.open(errors="replace") as stream:
+    with open_text(path) as stream:
         stream.readline()
         comment = stream.readline()
     if "Lattice=" in comment or "Properties=" in comment:
@@ -41,7 +41,7 @@ def read_ipi_xyz(path: Path) -> Iterator[RawFrame]:
     from ipi.utils.io import read_file_raw
 
     line_number = 1
-    with path.open(errors="replace") as stream:
+    with open_text(path) as stream:
         while first := stream.readline():
             if not first.strip():
                 line_number += 1

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import zlib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
+
+_OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+#: what a compressed file that is not whole raises
+DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +36,18 @@ class RawFrame:
     names_are_elements: bool
     resolution: np.ndarray | float
     cell_rounding: float
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that tells the format: the one before that of a compressed file."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix in _OPENERS else suffix
+
+
+def open_text(path: Path) -> TextIO:
+    """A text file that may be compressed."""
+    opened: TextIO = _OPENERS.get(path.suffix.lower(), open)(path, "rt", errors="replace")
+    return opened
 
 
 def last_digits(numbers: list[str]) -> np.ndarray:

@@ -12,7 +12,7 @@ from polcouple.case import Case
 from polcouple.errors import InputError
 from polcouple.frames.binary import read_dcd, read_xtc
 from polcouple.frames.ipi import is_ipi_xyz, read_ipi_xyz
-from polcouple.frames.raw import RawFrame, last_decimal
+from polcouple.frames.raw import DAMAGED, RawFrame, last_decimal, suffix_of
 from polcouple.frames.text import read_gro, read_pdb
 from polcouple.structure_guard import Rounding, StructureGuard
 from polcouple.units import ANGSTROM_TO_BOHR
@@ -65,12 +65,14 @@ def _frames_of(path: Path) -> Iterator[RawFrame]:
     """By the file's suffix, and an xyz file by its comment."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    suffix = path.suffix.lower()
-    if suffix in _READERS:
-        return _READERS[suffix](path)
-    if suffix == ".xyz" and is_ipi_xyz(path):
-        return read_ipi_xyz(path)
-    return _through_ase(path)
+    suffix = suffix_of(path)
+    read = _READERS.get(suffix, _through_ase)
+    try:
+        if suffix == ".xyz" and is_ipi_xyz(path):
+            read = read_ipi_xyz
+        yield from read(path)
+    except DAMAGED as error:
+        raise InputError(f"{path}: cut off or damaged ({error}); copy it again") from None
 
 
 def _through_ase(path: Path) -> Iterator[RawFrame]:

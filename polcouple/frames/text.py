@@ -11,7 +11,7 @@ import numpy as np
 
 from polcouple.errors import InputError
 from polcouple.frames.ipi import units_of
-from polcouple.frames.raw import RawFrame, cell_of
+from polcouple.frames.raw import RawFrame, cell_of, open_text
 from polcouple.units import ANGSTROM_TO_BOHR, NM_TO_BOHR
 
 #: PDB has three decimals of lengths and coordinates, and two of angles in degrees
@@ -40,7 +40,7 @@ def read_pdb(path: Path) -> Iterator[RawFrame]:
             np.array(places) * unit, cell, tuple(names), all(elements), _PDB_LENGTH * unit, rounding
         )
 
-    with path.open(errors="replace") as stream:
+    with open_text(path) as stream:
         for number, line in enumerate(stream, start=1):
             record, where = line[:6].rstrip(), f"{path}: line {number}"
             if record == "TITLE" and "{" in line:
@@ -71,7 +71,7 @@ def read_gro(path: Path) -> Iterator[RawFrame]:
         InputError: the file is cut off or its columns are not the format's.
     """
     number = 0
-    with path.open(errors="replace") as stream:
+    with open_text(path) as stream:
         while (title := stream.readline()).strip() or title.endswith("\n"):
             count_line = stream.readline()
             if not title.strip() and not count_line.strip():
