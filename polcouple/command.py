@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 
 from polcouple.errors import PolcoupleError
+from polcouple.threads import limit_linear_algebra
 
 
 class _StoppedError(KeyboardInterrupt):
@@ -29,6 +30,7 @@ def guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace, 
         # nohup's choice to ignore SIGHUP is respected
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _stop)
+    limit_linear_algebra()
     try:
         return run(args)
     except PolcoupleError as error:

@@ -6,8 +6,9 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
 from polcouple.case import Case, read_case
@@ -29,6 +30,7 @@ from polcouple.options import (
     backend_from_arguments,
     backend_settings,
 )
+from polcouple.record import described, driver_part, write_driver_part
 from polcouple.start_file import StartFile, start_file
 
 if TYPE_CHECKING:
@@ -64,6 +66,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until i-PI says EXIT. Input that must not be computed with stops i-PI, too."""
+    reporter, message = Reporter(args.report), ""
+    try:
+        _serve(args, reporter)
+    except BaseException as error:
+        message = described(error)
+        raise
+    finally:
+        if args.case.is_dir():
+            with suppress(OSError):  # a full disk has been told of
+                write_driver_part(args.case, reporter.part(message))
+    return 0
+
+
+def _serve(args: argparse.Namespace, reporter: Reporter) -> None:
     root = None if args.unix or args.host else read_xml(args.case / args.input)
     addresses = _addresses(args, root)
     if root is not None:
@@ -91,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     )
     streams = connect(addresses, args.wait, log, args.server)
     log(f"connected to {', '.join(str(address) for address in addresses)}")
-    reporter = Reporter(list(providers.values()), args.report)
+    reporter.providers = list(providers.values())
     try:
         report = serve(
             addresses, streams, [providers[a.part] for a in addresses], len(case), reporter.progress
@@ -105,7 +121,6 @@ def run(args: argparse.Namespace) -> int:
         for stream in streams:
             stream.close()
     log("i-PI said EXIT; " + reporter.summary(report))
-    return 0
 
 
 class Reporter:
@@ -114,8 +129,9 @@ class Reporter:
     The first step, in which backends prepare themselves, is reported apart from the others.
     """
 
-    def __init__(self, providers: list[ForceProvider], period: float) -> None:
-        self._providers = providers
+    def __init__(self, period: float) -> None:
+        self.providers: list[ForceProvider] = []
+        self._report: DriverReport | None = None
         self._period = period
         self._last = time.perf_counter()
         self._first: dict[str, float] = {}
@@ -123,8 +139,9 @@ class Reporter:
 
     def progress(self, report: DriverReport) -> None:
         """Called after every answer."""
+        self._report = report
         self._first = self._first or self._seconds(report)
-        for provider in self._providers:
+        for provider in self.providers:
             for warning in provider.warnings - self._warned:
                 log(f"warning: {warning}")
             self._warned |= provider.warnings
@@ -144,10 +161,18 @@ class Reporter:
             line += ", ".join(f"{name} {1e3 * seconds / count:.2f} ms" for name, seconds in since.items())
         return line
 
+    def part(self, message: str) -> dict[str, Any]:
+        """What the driver tells of itself at its end; ``message`` says why it failed."""
+        report = self._report
+        warnings = sorted({warning for provider in self.providers for warning in provider.warnings})
+        if report is None:
+            return driver_part("0 steps", {}, 0, warnings, message)
+        return driver_part(self.summary(report), self._seconds(report), report.evaluations, warnings, message)
+
     def _seconds(self, report: DriverReport) -> dict[str, float]:
         """Wall time so far and its parts."""
         seconds = {"wall": report.seconds, "i-PI and socket": report.waited}
-        for provider in self._providers:
+        for provider in self.providers:
             for name, value in provider.timings.seconds.items():
                 seconds[name] = seconds.get(name, 0.0) + value
         return seconds

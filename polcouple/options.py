@@ -16,11 +16,13 @@ from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError
 
 
-def add_backend_arguments(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+def add_backend_arguments(
+    parser: argparse.ArgumentParser, default: str | None = None, required: bool = True
+) -> None:
     """``--backend NAME`` (required unless there is a default), ``--set KEY=VALUE`` and ``--slako SET``."""
     parser.add_argument(
         "--backend",
-        required=default is None,
+        required=required and default is None,
         default=default,
         metavar="NAME",
         help=f"where the electrode charges come from: {', '.join(backend_names())}",
@@ -105,17 +107,6 @@ def parse_backend(text: str) -> tuple[str, dict[str, Any]]:
             raise InputError(f"--backend {text}: write NAME:KEY=VALUE,KEY=VALUE")
         settings[key] = _value(value, f"--backend {text}")
     return name, settings
-
-
-def forwarded_arguments(args: argparse.Namespace) -> list[str]:
-    """The shared options again as words of a command line, for a process started on the user's behalf."""
-    words = ["--backend", args.backend, "--platform", args.platform]
-    for key, value in _parse_settings(args.settings).items():
-        words += ["--set", setting_word(key, value)]
-    for option, value in (("--slako", args.slako), ("--threads", args.threads), ("--refresh", args.refresh)):
-        if value is not None:
-            words += [option, given_slako(value) if option == "--slako" else str(value)]
-    return words
 
 
 def setting_word(key: str, value: Any) -> str:

@@ -18,6 +18,7 @@ from polcouple.electrodes import backend_identity, create_electrodes
 from polcouple.force_field import Part
 from polcouple.forces import ForceProvider
 from polcouple.held_state import held_states
+from polcouple.threads import limit_linear_algebra
 
 __DRIVER_NAME__ = "polcouple"
 __DRIVER_CLASS__ = "PolcouplePES"
@@ -44,6 +45,7 @@ class PolcouplePES(Dummy_driver):
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
+        limit_linear_algebra()
         system = read_case(Path(case))
         settings = system.system.backends.get(backend, {})
         interval = int(refresh or system.system.refresh.interval)

@@ -74,11 +74,7 @@ def open_dataset(path: Path, case: Case, store_positions: bool, origin: str) -> 
     Raises:
         PolcoupleError: it is damaged, or holds frames of another system; the case has several electrodes.
     """
-    if len(case.electrodes) > 1:
-        raise InputError(
-            f"{case.directory}: a dataset holds one electrode, the case has {len(case.electrodes)}; sample a"
-            " case with one of them"
-        )
+    require_one_electrode(case)
     if not path.exists():
         return Dataset.create(
             path, case.electrode, case.electrolyte, store_positions=store_positions, origin=origin
@@ -86,3 +82,16 @@ def open_dataset(path: Path, case: Case, store_positions: bool, origin: str) -> 
     dataset = Dataset(path)
     dataset.require_system(case.electrode, case.electrolyte)
     return dataset
+
+
+def require_one_electrode(case: Case) -> None:
+    """Refuse a case that no dataset can hold.
+
+    Raises:
+        InputError: it has several electrodes.
+    """
+    if len(case.electrodes) > 1:
+        raise InputError(
+            f"{case.directory}: a dataset holds one electrode, the case has {len(case.electrodes)}; sample a"
+            " case with one of them"
+        )

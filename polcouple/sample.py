@@ -6,13 +6,16 @@ import argparse
 from pathlib import Path
 
 from polcouple.case import read_case
-from polcouple.check.findings import require_sound_arguments
+from polcouple.check.findings import require_sound
 from polcouple.command import log
 from polcouple.errors import InputError
+from polcouple.files import require_writable
 from polcouple.ipi_input import read_xml, time_step_ps
-from polcouple.options import add_backend_arguments, add_engine_arguments, forwarded_arguments
-from polcouple.recorder import open_dataset
-from polcouple.run import prepare, propagate
+from polcouple.options import add_backend_arguments, add_engine_arguments
+from polcouple.plan import plan_from_arguments
+from polcouple.propagation import propagate
+from polcouple.recorder import open_dataset, require_one_electrode
+from polcouple.run import begin, has_steps, refuse_a_run, take_up
 from polcouple.start_file import start_file
 
 
@@ -36,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run, or go on with, a sampling until the dataset has its frames."""
+    plan = plan_from_arguments(args)
     root = read_xml(args.case / args.input)
     case = read_case(args.case, start_file(root))
     time_step = time_step_ps(root, args.case / args.input)
@@ -46,21 +50,29 @@ def run(args: argparse.Namespace) -> int:
             f"--frames {args.frames} --every {args.every:g} --skip {args.skip:g}: ask for at least one"
             f" frame, at least a time step of {time_step:g} ps apart"
         )
+    steps = skipped + args.frames * stride
     origin = (
         f"polcouple sample: {args.input}, backend {args.backend}, a frame every {stride * time_step:g} ps"
     )
-    dataset = open_dataset(args.output, case, args.positions, origin)
-    done = len(dataset)
+    require_one_electrode(case)
+    done = len(open_dataset(args.output, case, args.positions, origin)) if args.output.exists() else 0
     if done >= args.frames:
         log(f"{args.output} has {done} frames already")
         return 0
     directory: Path = args.run_directory or args.case / f"sample_{args.output.stem}"
-    if not (directory / "input.xml").exists():
-        require_sound_arguments(args, skipped + args.frames * stride)
-        prepare(args.case, args.input, directory)
-    words = forwarded_arguments(args)
+    goes_on = has_steps(directory)
+    if goes_on:
+        take_up(plan, directory)
+    else:
+        refuse_a_run(directory)
+    require_writable(args.output.parent)
+    require_sound(plan, steps, directory)
+    dataset = open_dataset(args.output, case, args.positions, origin)
+    if not goes_on:
+        begin(plan, directory)
+    words = plan.driver_words()
     words += ["--record", str(args.output.resolve()), "--record-every", str(stride)]
     words += ["--record-after", str(skipped)]
-    propagate(directory, skipped + args.frames * stride, words)
+    propagate(directory, steps, words)
     log(f"{args.output}: {len(dataset)} frames")
     return 0

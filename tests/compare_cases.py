@@ -10,6 +10,9 @@ import numpy as np
 from conftest import SMALL
 
 from polcouple.ipi_input import read_xml, set_total_steps, write_xml
+from polcouple.plan import RunPlan
+from polcouple.record import begin_record
+from polcouple.run_changes import made_of
 from polcouple.units import BOHR_TO_ANGSTROM
 
 #: steps of 0.5 fs between the frames
@@ -46,8 +49,7 @@ def write_run(
     set_total_steps(root, last if finished else last + 1)
     write_xml(root, directory / "input.xml")
     (directory / "RESTART").write_text(f"<simulation><step> {last} </step></simulation>\n")
-    line = f"12:00:00 579 atoms, -1 e on 96 electrode atoms, backend {backend}, charges every {interval}"
-    (directory / "driver.log").write_text(f"{line} evaluation(s)\n")
+    begin_record(directory, made_of(RunPlan(directory, "input.xml", backend, {}, refresh=interval)))
     return directory
 
 

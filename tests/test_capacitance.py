@@ -80,7 +80,6 @@ def run(capacitor, tmp_path_factory):
     solver, surroundings = create_coupled(capacitor, "metal"), Surroundings(capacitor)
     charges = [solver.solve(surroundings.environment(frame), 0.0).charges for frame in frames]
     write_run(directory, frames, charges, capacitor.symbols, "metal", case=CAPACITOR)
-    (directory / "comparison.json").write_text("{}")
     return read_run(directory)
 
 

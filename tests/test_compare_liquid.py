@@ -470,7 +470,8 @@ def test_steps_written_twice_count_once(run_directory, frames, small_case):
     [
         (lambda d: (d / "RESTART").unlink(), "has not finished"),
         (lambda d: (d / "RESTART").write_text("<simulation><step>7</step></simulation>"), "step 7 of 12600"),
-        (lambda d: (d / "driver.log").unlink(), "which backend"),
+        (lambda d: (d / "run.json").unlink(), "how the run was made"),
+        (lambda d: (d / "run.json").write_text("{}"), "damaged, or of another version"),
         (lambda d: (d / "simulation.charges_0").unlink(), "the run has not written it"),
         (lambda d: (d / "input.xml").unlink(), "no run here"),
         (lambda d: edit(d / "input.xml", 'nbeads="1"', 'nbeads="4"'), "4 beads"),

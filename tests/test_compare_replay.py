@@ -16,7 +16,7 @@ import polcouple.compare.replay
 from polcouple.case import read_case, write_init_xyz
 from polcouple.cli import main
 from polcouple.compare.charge_figures import labels, total_charge_figure
-from polcouple.compare.making import make_runs
+from polcouple.compare.making import make_runs, wanted_run
 from polcouple.compare.models import Backends, common_binning, parse_models
 from polcouple.compare.replay import Replay, replay
 from polcouple.compare.replay_section import metrics, replay_section
@@ -297,21 +297,16 @@ def test_finished_runs_are_kept_and_others_gone_on_with(small_case, tmp_path, mo
         return last_step
 
     monkeypatch.setattr(polcouple.compare.making, "propagate", propagate)
-    options = {
-        "input": "input.xml",
-        "steps": 40,
-        "every": 2,
-        "platform": "CPU",
-        "threads": 1,
-        "refresh": None,
-    }
-    args = argparse.Namespace(**options)
+    args = argparse.Namespace(input="input.xml", platform="CPU", threads=1, refresh=None)
     models = parse_models(["response:warn_error=1", "fixed"], small_case)
+    wanted = [wanted_run(args, SMALL, model, tmp_path) for model in models]
     with pytest.raises(KeyboardInterrupt):
-        make_runs(args, SMALL, models, tmp_path)
+        make_runs(wanted, 40, 2)
     examined = []
-    monkeypatch.setattr(polcouple.compare.making, "require_sound", lambda *given: examined.append(given[2]))
-    made = make_runs(args, SMALL, models, tmp_path)
+    monkeypatch.setattr(
+        polcouple.compare.making, "require_sound", lambda plan, *_: examined.append(plan.backend)
+    )
+    made = make_runs(wanted, 40, 2)
     assert examined == ["fixed"]
     assert asked == [
         ("response_1", ["--backend", "response"]),
@@ -319,6 +314,9 @@ def test_finished_runs_are_kept_and_others_gone_on_with(small_case, tmp_path, mo
         ("fixed", ["--backend", "fixed"]),
     ]
     assert made == [tmp_path / "response_1", tmp_path / "fixed"]
+    other = [wanted_run(args, SMALL, model, tmp_path) for model in models]
+    with pytest.raises(InputError, match=r"response_1 began otherwise: .*\[2\]@stride was 2, now 4"):
+        make_runs(other, 40, 4)
     strides = {t.get("filename"): t.get("stride") for t in read_xml(made[0] / "input.xml").iter("trajectory")}
     assert strides["positions"] == strides["charges"] == "2"
 

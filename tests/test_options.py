@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from polcouple.cli import main
-from polcouple.compare.making import _driver_words
+from polcouple.compare.making import wanted_run
 from polcouple.compare.models import Model, _label
-from polcouple.options import forwarded_arguments, given_settings
+from polcouple.options import given_settings
+from polcouple.plan import RunPlan
 
 TYPED = [
     "model=./mine",
@@ -33,9 +34,8 @@ def settings_of(words):
 def test_the_driver_is_given_what_was_typed(monkeypatch, tmp_path):
     """It works in the run's directory; paths are from where the user typed them."""
     here = Path.cwd()
-    typed = {"backend": "nn", "platform": "CPU", "settings": TYPED, "slako": None}
-    words = forwarded_arguments(argparse.Namespace(**typed, threads=None, refresh=None))
     expected = settings_of(TYPED)
+    words = RunPlan(here, "input.xml", "nn", expected).driver_words()
     assert expected["model"] == str(here / "mine")
     monkeypatch.chdir(tmp_path)
     assert settings_of([after for word, after in pairwise(words) if word == "--set"]) == expected
@@ -48,8 +48,9 @@ def test_a_path_stays_a_path(text):
 
 def test_a_comparison_hands_on_what_was_typed():
     given = settings_of(TYPED)
-    engine = {"platform": "CPU", "threads": None, "refresh": None}
-    words = _driver_words(argparse.Namespace(**engine), Model("nn", "nn", given, given))
+    args = argparse.Namespace(input="input.xml", platform="CPU", threads=None, refresh=None)
+    wanted = wanted_run(args, Path.cwd(), Model("nn", "nn", given, given), Path.cwd())
+    words = wanted.plan.driver_words()
     assert settings_of([after for word, after in pairwise(words) if word == "--set"]) == given
     assert _label("nn", {"fallback": None, "a": True}) == "nn (null, true)"
 

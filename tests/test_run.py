@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 from polcouple.check.findings import require_sound
+from polcouple.plan import RunPlan
 from polcouple.run import prepare
 
 BIN = Path(sys.executable).parent
@@ -261,7 +262,7 @@ def test_settings_are_checked_against_the_input_that_is_run(tmp_path):
     text = (case / "input.xml").read_text()
     assert "init.xyz" in text
     (case / "input.xml").write_text(text.replace("init.xyz", "start.xyz"))
-    require_sound(case, "input.xml", "fixed", lambda case: {}, "CPU", 1, 5)
+    require_sound(RunPlan(case, "input.xml", "fixed", {}, threads=1), 5, tmp_path / "run")
     prepare(case, "input.xml", tmp_path / "run")
     assert (tmp_path / "run" / "start.xyz").exists()
     done = polcouple("run", case, "--backend", "fixd", "--steps", 5)

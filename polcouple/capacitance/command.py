@@ -22,6 +22,7 @@ from polcouple.compare.runs import require_frames
 from polcouple.electrodes import create_coupled
 from polcouple.electrostatics.lattice import base_area
 from polcouple.errors import InputError
+from polcouple.files import require_writable
 from polcouple.ipi_input import read_xml, time_step_ps
 from polcouple.options import (
     add_backend_arguments,
@@ -29,6 +30,7 @@ from polcouple.options import (
     backend_settings,
     given_settings,
 )
+from polcouple.plan import require_case
 from polcouple.units import KELVIN_TO_HARTREE
 
 #: frames of a run at least: twice the blocks of an error
@@ -56,10 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run at every voltage, solve the frames again, write the report."""
     voltages = _voltages(args.voltages)
+    require_case(args.case)
     case = sweep_case(args.case, args.input)
     temperature = _temperature(args, case)
     subject = _subject(args)
     require_free(args.output, subject)
+    require_writable(args.output.parent)
     model = Model(args.backend, args.backend, given_settings(args), backend_settings(args, case))
     # for all voltages; refuses unknown settings, and what has no Fermi level, before anything is run
     electrodes = create_coupled(case, model.backend, model.settings)

@@ -161,6 +161,5 @@ def _filling(backend: ChargeBackend, result: ChargeResult) -> float:
 
 def _key(run: Run, model: Model) -> str:
     """Digest of what decides the rows: the run's making, its frames and the backend."""
-    made_from = (run.directory / "comparison.json").read_text()
-    words = repr((made_from, run.steps.tolist(), model.identity(run.case), _HALF_STEP))
+    words = repr((run.made_of, run.steps.tolist(), model.identity(run.case), _HALF_STEP))
     return hashlib.sha256(words.encode()).hexdigest()[:16]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +11,12 @@ import yaml
 
 from polcouple.case import Case, read_case
 from polcouple.case_copy import system_elsewhere
-from polcouple.compare.making import make_runs
+from polcouple.check.findings import require_sound
+from polcouple.compare.making import make_runs, wanted_run
 from polcouple.compare.models import Model
 from polcouple.compare.runs import Run, read_run
 from polcouple.errors import InputError
+from polcouple.files import write_whole
 from polcouple.ipi_input import read_xml, write_xml
 from polcouple.run_inputs import copy_inputs
 from polcouple.start_file import start_file
@@ -52,16 +53,25 @@ def make_sweep(
         InputError: a directory holds a run made in another way.
         RunFailedError: i-PI or the driver stopped early.
     """
+    fresh = not work.exists()
+    if fresh:
+        require_sound(wanted_run(args, args.case, model, work).plan, args.steps, work)
     copies = []
     for volts in voltages:
         copy = work / "cases" / voltage_name(volts)
         _write_copy(args.case, args.input, copy, volts)
         copies.append(copy)
-    runs = []
-    for volts, copy in zip(voltages, copies, strict=True):
-        (directory,) = make_runs(args, copy, [model], work / "runs" / voltage_name(volts))
-        runs.append(read_run(directory, args.skip))
-    return runs
+    wanted = [
+        wanted_run(args, copy, model, work / "runs" / voltage_name(volts))
+        for volts, copy in zip(voltages, copies, strict=True)
+    ]
+    try:
+        made = make_runs(wanted, args.steps, args.every)
+    except InputError:
+        if fresh and not (work / "runs").exists():
+            shutil.rmtree(work)  # refused before anything was run
+        raise
+    return [read_run(directory, args.skip) for directory in made]
 
 
 def voltage_name(volts: float) -> str:
@@ -79,6 +89,4 @@ def _write_copy(case: Path, input_name: str, copy: Path, volts: float) -> None:
         shutil.copy(case / "polcouple_pes.py", copy)
     content = system_elsewhere(case)
     content["potential"] = {"voltage_volt": volts}
-    temporary = copy / "system.yaml.new"
-    temporary.write_text(yaml.safe_dump(content, sort_keys=False))
-    os.replace(temporary, copy / "system.yaml")
+    write_whole(copy / "system.yaml", yaml.safe_dump(content, sort_keys=False))

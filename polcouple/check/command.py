@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from polcouple.check.findings import find
-from polcouple.options import add_backend_arguments, add_engine_arguments, backend_settings
+from polcouple.options import add_backend_arguments, add_engine_arguments, given_settings
+from polcouple.plan import RunPlan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,15 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 0 when the run may start, 1 when an error must be mended first."""
     errors = 0
-    findings = find(
-        args.case,
-        args.input,
-        args.backend,
-        lambda case: backend_settings(args, case),
-        args.platform,
-        args.threads,
-        args.steps,
+    plan = RunPlan(
+        args.case, args.input, args.backend, given_settings(args), args.platform, args.threads, args.refresh
     )
+    findings = find(plan, args.steps)
     for finding in findings:
         print(finding, flush=True)
         errors += finding.severity == "error"

@@ -15,7 +15,7 @@ from polcouple.case import read_case
 from polcouple.command import log
 from polcouple.compare import liquid, stale_charges
 from polcouple.compare.gather import LEAST_FRAMES
-from polcouple.compare.making import make_runs
+from polcouple.compare.making import make_runs, wanted_run
 from polcouple.compare.models import Backends, Model, parse_models
 from polcouple.compare.replay import FEWEST_FRAMES, replay
 from polcouple.compare.replay_section import replay_section
@@ -23,9 +23,11 @@ from polcouple.compare.report import require_free, write_report
 from polcouple.compare.runs import Run, read_run, require_frames, require_same_system
 from polcouple.compare.section import Section, Table
 from polcouple.errors import InputError
+from polcouple.files import require_writable
 from polcouple.frames.reading import read_frames
 from polcouple.ipi_input import read_xml
 from polcouple.options import add_engine_arguments
+from polcouple.plan import require_case
 from polcouple.start_file import start_file
 
 #: always replayed: the answer that needs no training
@@ -73,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     """Make what runs are missing, analyse, write the report."""
     _require_sense(args)
     require_free(args.output, _comparison(args))
+    require_writable(args.output.parent)
     work = args.output.with_name(args.output.name + ".work")
     backends, models, runs = _subjects(args, work)
     fine = [] if args.fine_run is None else [read_run(args.fine_run)]
@@ -131,9 +134,11 @@ def _comparison(args: argparse.Namespace) -> dict[str, Any]:
 def _subjects(args: argparse.Namespace, work: Path) -> tuple[Backends, list[Model], list[Run]]:
     """The backends of the system, those asked for, and the runs (none where --frames brings frames)."""
     if args.steps is not None:
+        require_case(args.paths[0])
         case = read_case(args.paths[0], start_file(read_xml(args.paths[0] / args.input)))
         backends, models = Backends(case), parse_models(args.backends, case)
-        made = make_runs(args, args.paths[0], models, work / "runs")
+        wanted = [wanted_run(args, args.paths[0], model, work / "runs") for model in models]
+        made = make_runs(wanted, args.steps, args.every)
         return backends, models, [read_run(path, args.skip) for path in made]
     if args.frames is not None:
         case = read_case(args.paths[0])

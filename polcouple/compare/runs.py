@@ -23,6 +23,7 @@ from polcouple.frames.ipi import units_of
 from polcouple.ipi_files import run_files
 from polcouple.ipi_input import read_xml, step_of, time_step_ps
 from polcouple.ipi_output import iterate_extras, last_of_each
+from polcouple.record import RECORD, MadeOf, decisive, read_record
 from polcouple.start_file import start_file
 from polcouple.structure_guard import Rounding, StructureGuard
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
@@ -30,8 +31,6 @@ from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 if TYPE_CHECKING:
     import MDAnalysis
 
-#: what the driver says of itself when it starts
-_DRIVER_LINE = re.compile(r"backend (\w+), charges every (\d+) evaluation")
 _STEP = re.compile(r"Step:\s*(\d+)")
 
 
@@ -56,6 +55,7 @@ class Run:
         directory: of the run.
         case: its system.
         backend: that gave the charges, and ``interval`` in evaluations between their refreshes.
+        made_of: text that tells the run's making from others.
         time_step_ps: between two steps of i-PI (the outer level of multiple time stepping).
         first_step: frames before it are left out.
         last_step: where the run ended.
@@ -67,6 +67,7 @@ class Run:
     case: Case
     backend: str
     interval: int
+    made_of: str
     time_step_ps: float
     first_step: int
     last_step: int
@@ -164,14 +165,15 @@ def read_run(directory: Path | str, skip_ps: float = 0.0) -> Run:
     files = run_files(directory)
     if files.beads != 1:
         raise InputError(f"{directory}: a run with {files.beads} beads; only runs with one are compared")
-    backend, interval = _driver(directory)
+    made_of = _made_of(directory)
     time_step = time_step_ps(root, path)
     positions = files.positions()[0]
     return Run(
         directory,
         case,
-        backend,
-        interval,
+        made_of.backend,
+        made_of.refresh,
+        decisive(made_of),
         time_step,
         round(skip_ps / time_step),
         last_step,
@@ -249,7 +251,7 @@ def require_whole(path: Path, last: int, spacing: int, run: Run) -> None:
 def _require_finished(directory: Path) -> int:
     """The step at which the run ended."""
     restart = directory / "RESTART"
-    again = f"finish it with `polcouple run CASE --output {directory} --steps N --backend NAME --restart`"
+    again = f"finish it with `polcouple run CASE --output {directory} --until N --restart`"
     if not restart.is_file():
         raise InputError(f"{directory}: the run has not finished (no RESTART); wait for it, or {again}")
     continued = directory / "restart.xml"
@@ -260,13 +262,15 @@ def _require_finished(directory: Path) -> int:
     return reached
 
 
-def _driver(directory: Path) -> tuple[str, int]:
-    """Backend and refresh interval, from the driver's log; of the last start."""
-    path = directory / "driver.log"
-    found = _DRIVER_LINE.findall(path.read_text(errors="replace")) if path.is_file() else []
-    if not found:
-        raise InputError(f"{path}: does not say which backend the run had; make runs with `polcouple run`")
-    return str(found[-1][0]), int(found[-1][1])
+def _made_of(directory: Path) -> MadeOf:
+    """What the run is made of, from its record."""
+    record = read_record(directory)
+    if record is None:
+        raise InputError(
+            f"{directory}: no {RECORD}, which says how the run was made; a run of an earlier version gets it"
+            f" with `polcouple run CASE --output {directory} --backend NAME --steps N --restart`"
+        )
+    return record.made_of
 
 
 def _check_header(case: Case, path: Path) -> float:

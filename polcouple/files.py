@@ -1,0 +1,48 @@
+"""Files that are written whole or not at all, and directories that can be written to."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from polcouple.errors import InputError
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file; an existing one is replaced only when the new one is complete.
+
+    Raises:
+        OSError: what the file system refuses; the existing file is as before.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def require_writable(directory: Path) -> None:
+    """Refuse a directory in which nothing can be written, by trying; what is made for that is removed again.
+
+    Raises:
+        InputError: with the reason.
+    """
+    made: list[Path] = []
+    try:
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir()
+            made.append(path)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{directory}: cannot be written ({error.strerror}); name another place with --output, or change"
+            " the permissions"
+        ) from None
+    finally:
+        for path in reversed(made):
+            path.rmdir()
