@@ -15,10 +15,8 @@ from polcouple.command import Warned, log
 from polcouple.errors import InputError
 from polcouple.frames.reading import read_frames
 from polcouple.options import add_backend_arguments, backend_from_arguments
+from polcouple.output_paths import require_suffix
 from polcouple.units import HARTREE_TO_EV
-
-#: what is written
-_SUFFIX = ".npz"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
     The columns of ``charges`` are the electrode's atoms in the case's order, of several one after the other.
     """
-    if args.output.suffix != _SUFFIX:
-        raise InputError(f"{args.output}: NumPy's {_SUFFIX} is written and nothing else; name it so")
+    require_suffix(args.output, ".npz")
     if args.output.exists():
         raise InputError(f"{args.output}: exists already; choose another name or remove it")
     args.output.parent.mkdir(parents=True, exist_ok=True)

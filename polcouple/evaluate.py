@@ -28,6 +28,7 @@ from polcouple.nn.positions import electrolyte_positions, require_positions
 from polcouple.nn.splits import Split, split_frames
 from polcouple.nn.training import select_labels
 from polcouple.options import parse_backend
+from polcouple.output_paths import require_directory_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a table for each set of labels; write them, the metrics and the figure where asked to."""
+    if args.output is not None:
+        require_directory_name(args.output)
     dataset = Dataset(args.dataset)
     backends = {text: backend_of(dataset, *parse_backend(text)) for text in args.backends}
     split = split_frames(len(dataset), args.folds, args.folds - 1, args.split)

@@ -10,6 +10,7 @@ from polcouple.backends.base import Environment
 from polcouple.case import Case
 from polcouple.errors import InputError
 from polcouple.nn.dataset import Dataset, Frames
+from polcouple.output_paths import require_suffix
 
 #: i-PI's first positions are the case's but for the rounding of its bohr (bohr)
 _SAME = 1e-4
@@ -76,6 +77,7 @@ def open_dataset(path: Path, case: Case, store_positions: bool, origin: str) -> 
     """
     require_one_electrode(case)
     if not path.exists():
+        require_suffix(path, ".h5", ".hdf5")
         return Dataset.create(
             path, case.electrode, case.electrolyte, store_positions=store_positions, origin=origin
         )

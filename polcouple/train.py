@@ -27,6 +27,7 @@ from polcouple.nn.symmetry import lattice_symmetries
 from polcouple.nn.training import ClassifierOptions, Progress, train_classifier
 from polcouple.option_arguments import add_option_arguments, options_from_arguments
 from polcouple.options import given_slako
+from polcouple.output_paths import require_directory_name
 
 #: how far nodes beside a filled shell may lie outside the charges of the labels (e)
 _BEYOND = 0.2
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train with progress on the terminal; print the table of the model card."""
+    require_directory_name(args.output)
     levels: dict[str, tuple[float, float]] = {}
     with training_progress() as progress:
         if args.kind == "classifier":

@@ -70,7 +70,7 @@ def test_output_is_not_overwritten_and_its_directory_is_made(frames, tmp_path):
 def test_other_formats_are_refused_before_any_work(frames, tmp_path, name):
     done = charges(tmp_path / "there is none.xyz", tmp_path / "new" / name)
     assert done.returncode == 2
-    assert f"{name}: NumPy's .npz is written and nothing else" in done.stderr
+    assert f"{name}: the format written here is .npz; name the file so" in done.stderr
     assert not (tmp_path / "new").exists()
 
 

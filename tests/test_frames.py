@@ -247,6 +247,16 @@ def test_a_file_that_is_cut_off(small_case, tmp_path, name):
         list(read_frames(tmp_path / name, small_case))
 
 
+def test_a_title_of_another_program_names_no_units(small_case, tmp_path):
+    write_ipi(tmp_path / "a.pdb", small_case, moved(small_case), "pdb")
+    lines = [
+        "TITLE     Ions {sic} and water\n" if line.startswith("TITLE") else line
+        for line in (tmp_path / "a.pdb").open()
+    ]
+    (tmp_path / "a.pdb").write_text("".join(lines))
+    assert len(list(read_frames(tmp_path / "a.pdb", small_case))) == N_FRAMES
+
+
 def test_pdb_with_shifted_columns(small_case, tmp_path):
     write_ipi(tmp_path / "a.pdb", small_case, [small_case.positions], "pdb")
     text = (tmp_path / "a.pdb").read_text().replace("ATOM      9", "ATOM  100000")

@@ -16,6 +16,7 @@ from typing import Any
 
 from polcouple.compare.section import Figure, Movie, Section, Table
 from polcouple.errors import InputError
+from polcouple.output_paths import require_directory_name
 
 _NUMBERS = "numbers.json"
 _DPI = 150
@@ -31,8 +32,9 @@ def require_free(directory: Path, comparison: Mapping[str, Any]) -> None:
         comparison: what is compared, as JSON can hold it.
 
     Raises:
-        InputError: the directory holds something else.
+        InputError: the directory holds something else, or has a file's name.
     """
+    require_directory_name(directory)
     if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
         return
     try:

@@ -74,6 +74,11 @@ def read_ipi_xyz(path: Path) -> Iterator[RawFrame]:
             line_number += count + 2
 
 
+def names_units(comment: str) -> bool:
+    """Whether a line is one of i-PI's that name a quantity and both units."""
+    return _QUANTITY.search(comment) is not None
+
+
 def units_of(comment: str, where: str) -> tuple[float, float]:
     """Units of positions and cell in bohr, as i-PI's comment (or a PDB's title) names them.
 

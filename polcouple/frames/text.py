@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.errors import InputError
-from polcouple.frames.ipi import units_of
+from polcouple.frames.ipi import names_units, units_of
 from polcouple.frames.raw import RawFrame, cell_of, open_text
 from polcouple.units import ANGSTROM_TO_BOHR, NM_TO_BOHR
 
@@ -43,7 +43,7 @@ def read_pdb(path: Path) -> Iterator[RawFrame]:
     with open_text(path) as stream:
         for number, line in enumerate(stream, start=1):
             record, where = line[:6].rstrip(), f"{path}: line {number}"
-            if record == "TITLE" and "{" in line:
+            if record == "TITLE" and names_units(line):
                 unit, cell_unit = units_of(line, where)
             elif record == "CRYST1":
                 columns = [line[6:15], line[15:24], line[24:33], line[33:40], line[40:47], line[47:54]]
