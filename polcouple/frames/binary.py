@@ -78,5 +78,7 @@ def read_dcd(path: Path) -> Iterator[RawFrame]:
 def _announced(path: Path) -> int:
     """Frames that the header of a DCD file promises; MDAnalysis counts those that are there."""
     with path.open("rb") as stream:
-        head = stream.read(12)
-    return int(struct.unpack("<i" if head[0] == 84 else ">i", head[8:])[0])
+        head = stream.read(16)
+    # the length of the first record, 84, comes before the mark, in four or eight bytes of either order
+    after = head.index(b"CORD") + 4
+    return int(struct.unpack("<i" if head[0] == 84 else ">i", head[after : after + 4])[0])
