@@ -35,6 +35,8 @@ from polcouple.errors import ConvergenceError, InputError
 _LONGEST_STEP = 0.3
 #: least part of itself by which Newton's step errs: the response of gapped blocks is that of the anchor
 _CURVED = 0.05
+#: beyond this part the response may change so much along the step that the residual is the only bound left
+_STRAIGHT = 0.3
 #: an anchor serves total charges that differ by no more than this (e)
 _SAME_ANCHOR = 0.5
 #: solutions that took more cycles than this become the new anchor
@@ -195,7 +197,10 @@ class FrozenElectrode:
             )
             length = float(np.abs(step).max())
             curved = float(np.abs(gamma @ step).max()) / self.temperature
-            error = max(curved, _CURVED) * length + left
+            if curved < _STRAIGHT:
+                error = max(curved, _CURVED) * length + left
+            else:
+                error = length + float(np.abs(residual).max())
             error += _GAPPED_SHARE * accuracy if near else 0.0
             if error <= accuracy or cycle == max_cycles:
                 break
