@@ -89,12 +89,8 @@ class ClassicalEngine:
         self._charges = charges.copy()
         self._self_energy = 0.5 * float(charges @ self._self_matrix @ charges)
 
-    def evaluate(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
-        """Energy in Hartree and forces (N, 3) in Hartree/bohr at ``positions`` (N, 3) in bohr.
-
-        Positions may be any periodic image of the atoms; molecules may be split. Forces on the frozen
-        electrode are zero.
-        """
+    def evaluate(self, positions: np.ndarray, replica: int = 0) -> tuple[float, np.ndarray]:
+        """See :class:`polcouple.engines.base.Engine`; OpenMM keeps nothing of a replica."""
         self._context.setPositions(self._images(positions) * BOHR_TO_NM)
         state = self._context.getState(getEnergy=True, getForces=True)
         energy = state.getPotentialEnergy()._value * KJ_PER_MOL_TO_HARTREE - self._self_energy
@@ -203,7 +199,7 @@ def create_context(
     if platform not in available:
         raise InputError(
             f"OpenMM has no platform '{platform}' here{nearest(platform, available)};"
-            f" available: {', '.join(available)}"
+            f" available: {', '.join(available)}, or native"
         )
     properties: dict[str, str] = {}
     if platform != "Reference":

@@ -37,9 +37,9 @@ from polcouple.backends.base import (
     potential_accuracy,
 )
 from polcouple.case import Case
-from polcouple.classical import ClassicalEngine
 from polcouple.electrodes import CoupledResult
 from polcouple.electrostatics.site_potential import SitePotential
+from polcouple.engines.base import NATIVE, create_engine
 from polcouple.errors import InputError
 from polcouple.force_field import Part
 from polcouple.held_state import HeldStates, ReplicaState
@@ -101,8 +101,8 @@ class ForceProvider:
         case: the system.
         backend: source of the electrode charges; None for the bonded part, which needs none.
         part: which forces; charges matter to ``all`` and ``nonbonded`` only.
-        platform: OpenMM platform.
-        threads: threads of OpenMM's CPU platform; None for OpenMM's choice.
+        platform: ``native``, or a platform of OpenMM.
+        threads: of the processor, at most; None for all.
         interval: evaluations of a replica between refreshes of its charges.
         observer: told of every evaluation that charges matter to.
         held: where the states of an earlier provider are found and this one's are kept; None if nothing but
@@ -118,7 +118,7 @@ class ForceProvider:
         case: Case,
         backend: ChargeBackend | None,
         part: Part = "all",
-        platform: str = "CPU",
+        platform: str = NATIVE,
         threads: int | None = None,
         interval: int = 1,
         observer: Observer | None = None,
@@ -129,13 +129,13 @@ class ForceProvider:
         self._interval = interval
         self._observer = observer
         self._held = held
-        self._engine = ClassicalEngine(case, part, platform, threads)
+        self._engine, other = create_engine(case, part, platform, threads)
         accuracy = potential_accuracy(backend)
         self._surroundings = Surroundings(case, min(accuracy, _SEEN_ACCURACY) if observer else accuracy)
         self._guard = StructureGuard(case)
         self._replicas: dict[int, ReplicaState] = {}
         self.timings = Timings()
-        self.warnings: set[str] = set()
+        self.warnings: set[str] = set() if other is None else {other}
 
     def evaluate(self, positions: np.ndarray, cell: np.ndarray, replica: int = 0) -> Evaluation:
         """Energy, forces and extras at ``positions`` (N, 3) in ``cell`` (rows), both in bohr.
@@ -163,7 +163,7 @@ class ForceProvider:
         start = time.perf_counter()
         if state.result is not None:
             self._engine.set_charges(state.result.charges)
-        energy, forces = self._engine.evaluate(positions)
+        energy, forces = self._engine.evaluate(positions, replica)
         self.timings.add("forces", start)
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
             raise InputError(

@@ -13,6 +13,7 @@ from polcouple.backends.base import ChargeBackend, backend_names
 from polcouple.case import Case
 from polcouple.dftb.parameter_sets import find_slako
 from polcouple.electrodes import create_electrodes
+from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
 
 
@@ -46,8 +47,12 @@ def add_backend_arguments(
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     """``--platform``, ``--threads`` and ``--refresh``."""
-    parser.add_argument("--platform", default="CPU", help="OpenMM platform: CPU, CUDA, OpenCL or Reference")
-    parser.add_argument("--threads", type=_positive, help="threads of OpenMM's CPU platform")
+    parser.add_argument(
+        "--platform",
+        default=NATIVE,
+        help="what computes the forces: native, or OpenMM's CPU, CUDA, OpenCL or Reference (native)",
+    )
+    parser.add_argument("--threads", type=_positive, help="processors for the forces, at most (all)")
     parser.add_argument(
         "--refresh", type=_positive, metavar="N", help="evaluations between refreshes, over system.yaml's"
     )

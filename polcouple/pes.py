@@ -15,6 +15,7 @@ from ipi.pes.dummy import Dummy_driver
 from polcouple.case import read_case
 from polcouple.command import Warned
 from polcouple.electrodes import backend_identity, create_electrodes
+from polcouple.engines.base import NATIVE
 from polcouple.force_field import Part
 from polcouple.forces import ForceProvider
 from polcouple.held_state import held_states
@@ -31,7 +32,7 @@ class PolcouplePES(Dummy_driver):
         case: case directory.
         backend: name of the charge backend.
         part: ``all``, ``bonded`` or ``nonbonded``.
-        platform: OpenMM platform.
+        platform: ``native``, or a platform of OpenMM.
         refresh: evaluations between refreshes of the charges; system.yaml's when None.
     """
 
@@ -40,7 +41,7 @@ class PolcouplePES(Dummy_driver):
         case: str = ".",
         backend: str = "fixed",
         part: str = "all",
-        platform: str = "CPU",
+        platform: str = NATIVE,
         refresh: int | None = None,
         **kwargs: object,
     ) -> None:

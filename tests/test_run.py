@@ -135,14 +135,15 @@ def test_restarted_run_equals_the_uninterrupted_one(tmp_path, interval):
             assert done.returncode == 0, done.stderr
     whole, parts = (properties(tmp_path / name / "simulation.out") for name in ("whole", "parts"))
     assert whole[-1, 0] == parts[-1, 0] == 20
-    # a new OpenMM context sorts the atoms anew: single-precision sums in another order
+    # lists of neighbours are made anew: single-precision sums in another order
     assert np.abs(whole[-1] - parts[-1]).max() < 1e-7 * np.abs(whole[-1]).max()
     charges, work = (
         [extras(tmp_path / name / f"simulation.{key}_0")[-1] for name in ("whole", "parts")]
         for key in ("charges", "refresh_work")
     )
-    assert np.abs(charges[0] - charges[1]).max() < 1e-9
-    assert work[0] == pytest.approx(work[1], abs=1e-9)
+    # forces round at 1e-8 Hartree/bohr, and ten steps lie behind these charges (1.3e-9 e seen)
+    assert np.abs(charges[0] - charges[1]).max() < 1e-8
+    assert work[0] == pytest.approx(work[1], abs=1e-8)
     assert (work[0] != 0) == (interval > 1)
 
 

@@ -21,12 +21,12 @@ import numpy as np
 
 from polcouple.backends.base import ChargeBackend, ChargeResult, checked_solve, potential_accuracy
 from polcouple.case import Case
-from polcouple.classical import ClassicalEngine
 from polcouple.command import Warned
 from polcouple.compare.runs import Run, require_frames, require_same_system
 from polcouple.compare.section import Figure, Section, Table
 from polcouple.compare.slab import Slab, slab_of
 from polcouple.compare.style import line_styles
+from polcouple.engines.base import NATIVE, Engine, create_engine
 from polcouple.forces import Surroundings
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
@@ -78,7 +78,7 @@ class Ageing:
     force_frames: int
 
 
-def ageing(run: Run, backend: ChargeBackend, platform: str = "CPU", threads: int | None = None) -> Ageing:
+def ageing(run: Run, backend: ChargeBackend, platform: str = NATIVE, threads: int | None = None) -> Ageing:
     """Errors of charges aged by 1, 2, 5, 10, ... frames of a run.
 
     Raises:
@@ -92,7 +92,7 @@ def ageing(run: Run, backend: ChargeBackend, platform: str = "CPU", threads: int
     ages = _ages(len(run))
     chosen = set(np.linspace(ages[-1], len(run) - 1, _FORCE_FRAMES).round().astype(int).tolist())
     solver = _Solver(case, backend)
-    meter = _ForceMeter(case, ClassicalEngine(case, "all", platform, threads), len(ages))
+    meter = _ForceMeter(case, create_engine(case, "all", platform, threads)[0], len(ages))
     past: deque[ChargeResult] = deque(maxlen=ages[-1] + 1)
     potentials: deque[np.ndarray] = deque(maxlen=ages[-1] + 1)
     pairs, squares, work = np.zeros(len(ages)), np.zeros(len(ages)), np.zeros(len(ages))
@@ -170,7 +170,7 @@ class _Solver:
 class _ForceMeter:
     """Sums of squared forces and force errors over groups of atoms and frames."""
 
-    def __init__(self, case: Case, engine: ClassicalEngine, n_ages: int) -> None:
+    def __init__(self, case: Case, engine: Engine, n_ages: int) -> None:
         groups = len(_GROUPS)
         self._case, self._engine, self._slab = case, engine, slab_of(case)
         self._components = np.zeros(groups)
@@ -220,7 +220,7 @@ def section(
     runs: Sequence[Run],
     backend: ChargeBackend,
     name: str,
-    platform: str = "CPU",
+    platform: str = NATIVE,
     threads: int | None = None,
 ) -> Section:
     """What holding the charges costs, from runs of one case whose frames may be differently far apart.

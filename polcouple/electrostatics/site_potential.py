@@ -84,7 +84,7 @@ class SitePotential:
         else:
             self._sum = _OpenSum(sites)
         self.parameters = self._sum.parameters
-        self._threads = threads or _available_threads()
+        self._threads = threads or available_threads()
         self._lock = threading.Lock()
 
     def __call__(self, positions: np.ndarray, charges: np.ndarray) -> np.ndarray:
@@ -287,7 +287,8 @@ def _site_boxes(
     return (int(boxes[0]), int(boxes[1]), int(boxes[2])), start, members, images, origin
 
 
-def _available_threads() -> int:
+def available_threads() -> int:
+    """OMP_NUM_THREADS, or else the processors available."""
     requested = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     if requested.isdigit() and int(requested) > 0:
         return int(requested)

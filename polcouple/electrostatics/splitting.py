@@ -33,7 +33,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import i0e
 
 #: sum of the squared charges per volume in e^2/bohr^3 that the error estimates assume: SPC water
-_SQUARED_CHARGE_DENSITY = 0.0051
+SQUARED_CHARGE_DENSITY = 0.0051
 
 #: largest error among the sites over the root mean square of the estimate
 _LARGEST_OVER_RMS = 4.0
@@ -149,9 +149,9 @@ def influence(cell: np.ndarray, splitting: Splitting) -> np.ndarray:
     windows = np.ones_like(k)
     for h, n in zip(index, splitting.grid, strict=True):
         kept &= 2.0 * np.abs(h) < n
-        windows *= _window_transform(splitting.width, splitting.beta_window, 2.0 * np.pi * h / n)
+        windows *= window_transform(splitting.width, splitting.beta_window, 2.0 * np.pi * h / n)
     k[~kept] = 1.0
-    smooth = _transform(splitting.beta, k * splitting.r_cut) / _transform(splitting.beta, np.zeros(1))
+    smooth = transform(splitting.beta, k * splitting.r_cut) / transform(splitting.beta, np.zeros(1))
     kernel = 4.0 * np.pi / (abs(np.linalg.det(cell)) * k**2) * smooth / windows**2
     return np.where(kept, kernel, 0.0)
 
@@ -171,7 +171,7 @@ def _mean_profile(beta: float) -> float:
     return 0.5 * (1.0 - np.exp(-2.0 * beta)) / beta
 
 
-def _transform(beta: float, t: np.ndarray) -> np.ndarray:
+def transform(beta: float, t: np.ndarray) -> np.ndarray:
     """int_0^1 cos(t x) of the profile."""
     root = np.maximum(np.sqrt(np.abs(beta**2 - t**2)), 1e-9)
     inside = np.minimum(root, beta)
@@ -179,9 +179,9 @@ def _transform(beta: float, t: np.ndarray) -> np.ndarray:
     return np.where(np.abs(t) < beta, grown, np.exp(-beta) * np.sin(root)) / root
 
 
-def _window_transform(width: int, beta: float, theta: np.ndarray) -> np.ndarray:
+def window_transform(width: int, beta: float, theta: np.ndarray) -> np.ndarray:
     """Fourier transform of the window at theta radians per grid spacing."""
-    return width * _transform(beta, 0.5 * width * np.abs(theta))
+    return width * transform(beta, 0.5 * width * np.abs(theta))
 
 
 def _truncation_error(beta: float) -> float:
@@ -190,8 +190,8 @@ def _truncation_error(beta: float) -> float:
     For independent charges, sum_j q_j^2 / V times 8 int_{k_max}^inf (phi^(k r_cut) / phi^(0))^2 / k^2 dk.
     """
     k = beta * np.concatenate([np.linspace(1.0, 2.0, 2000), np.geomspace(2.0, 50.0, 2000)[1:]])
-    tail = (_transform(beta, k) / _transform(beta, np.zeros(1)) / k) ** 2
-    return float(np.sqrt(8.0 * _SQUARED_CHARGE_DENSITY * _cut_off(beta) * np.trapezoid(tail, k)))
+    tail = (transform(beta, k) / transform(beta, np.zeros(1)) / k) ** 2
+    return float(np.sqrt(8.0 * SQUARED_CHARGE_DENSITY * _cut_off(beta) * np.trapezoid(tail, k)))
 
 
 @cache
@@ -206,13 +206,13 @@ def _best_window(width: int, oversampling: float, beta: float, longest: float) -
     spacing = np.pi / (oversampling * k_max)
     k = np.geomspace(min(2.0 * np.pi / longest, 0.5 * k_max), k_max, 200)
     theta = spacing * k[:, None] * (np.arange(16) + 0.5) / 16
-    smooth = _transform(beta, k * _cut_off(beta)) / _transform(beta, np.zeros(1))
+    smooth = transform(beta, k * _cut_off(beta)) / transform(beta, np.zeros(1))
 
     def error(shape: float) -> float:
-        here = _window_transform(width, shape, theta)
-        aliases = [_window_transform(width, shape, theta + 2.0 * np.pi * m) for m in (-2, -1, 1, 2)]
+        here = window_transform(width, shape, theta)
+        aliases = [window_transform(width, shape, theta + 2.0 * np.pi * m) for m in (-2, -1, 1, 2)]
         leaked = sum((alias / here) ** 2 for alias in aliases).mean(axis=1)
-        return float(np.sqrt(48.0 * _SQUARED_CHARGE_DENSITY * np.trapezoid((smooth / k) ** 2 * leaked, k)))
+        return float(np.sqrt(48.0 * SQUARED_CHARGE_DENSITY * np.trapezoid((smooth / k) ** 2 * leaked, k)))
 
     shapes = width * np.linspace(1.2, 3.1, 20)
     errors = [error(shape) for shape in shapes]

@@ -1,0 +1,262 @@
+"""The long-ranged Coulomb forces of all charges, on a mesh.
+
+Charges are spread on a mesh with a window, the mesh is convolved with the long-ranged kernel, and potentials
+and their gradients are read with the same window (:mod:`polcouple.electrostatics.splitting`). The mesh's last
+axis is longer than its period by the window's width, so that a window never wraps round there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from scipy import fft
+
+from polcouple.electrostatics import splitting as split
+from polcouple.engines.native.clusters import TICKS
+from polcouple.engines.native.compile import compiled
+from polcouple.engines.native.polynomial import padded_length, series_in_rows
+
+#: numbers that are worked on together; windows are padded with zeros to a multiple of it
+_LANES = 8
+_Unsigned = np.uint64
+#: rows of a slice's workspace: windows (0 to 2) and their slopes (3 to 5) along three axes, sums of the
+#: potential and two of its slopes (6 to 8), one number, and the series of the window and of its slope
+_R1, _R2, _R3, _R4, _R5, _R6, _R7, _R8, _SCRATCH = (np.uint64(16 * row) for row in range(1, 10))
+_ONE, _TWO, _THREE, _FOUR, _FIVE = (np.uint64(k) for k in range(1, 6))
+STRIDE, WINDOW, SLOPE, _ROWS = 16, 10, 40, 70
+
+#: runs tasks (function, *arguments), maybe several at a time
+Runner = Callable[[Sequence[tuple[Any, ...]]], list[Any]]
+
+
+class Mesh:
+    """Long-ranged potentials and forces.
+
+    Args:
+        cell: (3, 3) in bohr.
+        parameters: of the splitting.
+        real: precision of the mesh, ``np.float32`` or ``np.float64``.
+        slices: numbers of atoms are dealt into as many; each has a mesh of its own.
+    """
+
+    def __init__(self, cell: np.ndarray, parameters: split.Splitting, real: Any, slices: int) -> None:
+        self.parameters = parameters
+        n0, n1, n2 = parameters.grid
+        width = parameters.width
+        self._pad = -(-width // _LANES) * _LANES
+        relative = 1e-7 if real is np.float32 else 1e-12
+        window = split.window_polynomials(parameters, relative)
+        slope = window[1:] * np.arange(1, len(window))[:, None]
+        workspace = np.zeros((_ROWS, STRIDE), real)
+        workspace[WINDOW : WINDOW + len(window), :width] = window
+        workspace[SLOPE : SLOPE + len(slope), :width] = slope
+        self._work = [workspace.ravel().copy() for _ in range(slices)]
+        # two numbers of terms a precision, so that few variants are compiled
+        length = padded_length(len(window), real)
+        self._terms = (0,) * length, (0,) * (length - 1)
+        self._influence = split.influence(cell, parameters).astype(real)
+        self._grids = np.empty((slices, n0, n1, n2 + self._pad), real)
+        self._density = np.empty(parameters.grid, real)
+        self._potential = np.empty((n0, n1, n2 + self._pad), real)
+        #: d(lattice coordinate)/d(position), times 2 n for the windows' variable
+        self._gradient = (np.linalg.inv(cell) * (2.0 * np.array(parameters.grid))).astype(real)
+
+    def evaluate(
+        self,
+        ticks: np.ndarray,
+        charges: np.ndarray,
+        bounds: np.ndarray,
+        forces: np.ndarray,
+        potentials: np.ndarray,
+        run: Runner,
+        beside: Sequence[tuple[Any, ...]] = (),
+    ) -> list[Any]:
+        """Forces (n, 4) and potentials (n,) at all charges, overwritten; tasks ``beside`` run with the last.
+
+        Args:
+            ticks: (3, n) positions.
+            charges: (n,).
+            bounds: (slices + 1,) where the slices of atoms begin.
+
+        Returns:
+            What the tasks beside gave.
+        """
+        shape, width = self.parameters.grid, self.parameters.width
+        slices = list(pairwise(bounds.tolist()))
+        run(
+            [
+                (
+                    _spread,
+                    a,
+                    b,
+                    ticks,
+                    charges,
+                    shape,
+                    width,
+                    self._pad,
+                    self._terms[0],
+                    work,
+                    grid.reshape(-1),
+                )
+                for (a, b), work, grid in zip(slices, self._work, self._grids, strict=True)
+            ]
+        )
+        self._convolve(run)
+        tasks = [
+            (_gather, a, b, ticks, charges, shape, width, self._pad, *self._terms, self._gradient, work,
+             self._potential.reshape(-1), forces, potentials)
+            for (a, b), work in zip(slices, self._work, strict=True)
+        ]  # fmt: skip
+        return run([*beside, *tasks])[: len(beside)]
+
+    def _convolve(self, run: Runner) -> None:
+        n0, _, n2 = self.parameters.grid
+        parts = np.linspace(0, n0, len(self._grids) + 1).astype(int)
+        run([(_fold, self._grids, self._density, a, b) for a, b in pairwise(parts.tolist())])
+        spectrum = fft.rfftn(self._density, workers=2, overwrite_x=True)
+        spectrum *= self._influence
+        potential = fft.irfftn(spectrum, self.parameters.grid, norm="forward", workers=2, overwrite_x=True)
+        self._potential[:, :, :n2] = potential
+        for first in range(n2, n2 + self._pad, n2):
+            last = min(first + n2, n2 + self._pad)
+            self._potential[:, :, first:last] = potential[:, :, : last - first]
+
+
+@compiled
+def _fold(grids, density, first, last):
+    """Sum the private meshes into planes ``first`` to ``last`` of the periodic density."""
+    slices, _, n1, padded = grids.shape
+    n2 = density.shape[2]
+    for i0 in range(first, last):
+        for i1 in range(n1):
+            row = density[i0, i1]
+            row[:] = grids[0, i0, i1, :n2]
+            for s in range(1, slices):
+                source = grids[s, i0, i1]
+                for i2 in range(n2):
+                    row[i2] += source[i2]
+            for s in range(slices):
+                source = grids[s, i0, i1]
+                for i2 in range(n2, padded):
+                    row[i2 % n2] += source[i2]
+
+
+@compiled
+def _windows(w, u0, u1, u2, lanes, window_terms):
+    """Rows 0 to 2 of the workspace: the windows along three axes."""
+    for t in range(lanes):
+        w[t] = series_in_rows(w, WINDOW, STRIDE, t, u0, window_terms)
+    for t in range(lanes):
+        w[_R1 + t] = series_in_rows(w, WINDOW, STRIDE, t, u1, window_terms)
+    for t in range(lanes):
+        w[_R2 + t] = series_in_rows(w, WINDOW, STRIDE, t, u2, window_terms)
+
+
+@compiled
+def _slopes(w, u0, u1, u2, lanes, slope_terms):
+    """Rows 3 to 5: their slopes."""
+    for t in range(lanes):
+        w[_R3 + t] = series_in_rows(w, SLOPE, STRIDE, t, u0, slope_terms)
+    for t in range(lanes):
+        w[_R4 + t] = series_in_rows(w, SLOPE, STRIDE, t, u1, slope_terms)
+    for t in range(lanes):
+        w[_R5 + t] = series_in_rows(w, SLOPE, STRIDE, t, u2, slope_terms)
+
+
+@compiled
+def _locate(tick, n, w):
+    """Mesh point below a charge, and the windows' variable there, from -1 to 1, in the precision of ``w``."""
+    scaled = np.float64(np.uint32(tick)) * (n / TICKS)
+    below = np.int64(scaled)
+    w[_SCRATCH] = 2.0 * (scaled - below) - 1.0
+    return below, w[_SCRATCH]
+
+
+@compiled
+def _wrapped(index, n):
+    return index if index < n else index % n
+
+
+@compiled
+def _spread(first, last, ticks, charges, shape, width, lanes, window_terms, w, grid):
+    """The charges ``first`` to ``last`` onto a flat mesh, overwritten."""
+    n0, n1, n2 = shape
+    nz = n2 + lanes
+    lanes = _Unsigned(lanes)
+    grid[:] = 0.0
+    for j in range(first, last):
+        k0, u0 = _locate(ticks[0, j], n0, w)
+        k1, u1 = _locate(ticks[1, j], n1, w)
+        k2, u2 = _locate(ticks[2, j], n2, w)
+        _windows(w, u0, u1, u2, lanes, window_terms)
+        q = charges[j]
+        for t0 in range(width):
+            plane = _wrapped(k0 + t0, n0) * n1
+            c = q * w[_Unsigned(t0)]
+            for t1 in range(width):
+                o = _Unsigned((plane + _wrapped(k1 + t1, n1)) * nz + k2)
+                v = c * w[_R1 + _Unsigned(t1)]
+                for t in range(lanes):
+                    grid[o + t] += v * w[_R2 + t]
+
+
+@compiled
+def _gather(
+    first, last, ticks, charges, shape, width, lanes, window_terms, slope_terms, gradient, w, grid, forces,
+    potentials,
+):  # fmt: skip
+    """Potentials at the charges ``first`` to ``last`` and forces on them; the window is at least 6 wide."""
+    n0, n1, n2 = shape
+    nz = n2 + lanes
+    lanes = _Unsigned(lanes)
+    for j in range(first, last):
+        k0, u0 = _locate(ticks[0, j], n0, w)
+        k1, u1 = _locate(ticks[1, j], n1, w)
+        k2, u2 = _locate(ticks[2, j], n2, w)
+        _windows(w, u0, u1, u2, lanes, window_terms)
+        _slopes(w, u0, u1, u2, lanes, slope_terms)
+        for t in range(lanes):
+            w[_R6 + t] = 0.0
+            w[_R7 + t] = 0.0
+            w[_R8 + t] = 0.0
+        # six rows at a time, so that few sums wait for the one before
+        oa, ob = _Unsigned(_wrapped(k1, n1) * nz), _Unsigned(_wrapped(k1 + 1, n1) * nz)
+        oc, od = _Unsigned(_wrapped(k1 + 2, n1) * nz), _Unsigned(_wrapped(k1 + 3, n1) * nz)
+        oe, of = _Unsigned(_wrapped(k1 + 4, n1) * nz), _Unsigned(_wrapped(k1 + 5, n1) * nz)
+        va, vb, vc = w[_R1], w[_R1 + _ONE], w[_R1 + _TWO]
+        vd, ve, vf = w[_R1 + _THREE], w[_R1 + _FOUR], w[_R1 + _FIVE]
+        da, db, dc = w[_R4], w[_R4 + _ONE], w[_R4 + _TWO]
+        dd, de, df = w[_R4 + _THREE], w[_R4 + _FOUR], w[_R4 + _FIVE]
+        for t0 in range(width):
+            o = _Unsigned(_wrapped(k0 + t0, n0) * n1 * nz + k2)
+            v, d = w[_Unsigned(t0)], w[_R3 + _Unsigned(t0)]
+            for t in range(lanes):
+                ra, rb, rc = grid[o + oa + t], grid[o + ob + t], grid[o + oc + t]
+                rd, re, rf = grid[o + od + t], grid[o + oe + t], grid[o + of + t]
+                here = va * ra + vb * rb + vc * rc + vd * rd + ve * re + vf * rf
+                slope = da * ra + db * rb + dc * rc + dd * rd + de * re + df * rf
+                w[_R6 + t] += v * here
+                w[_R7 + t] += d * here
+                w[_R8 + t] += v * slope
+            for t1 in range(6, width):
+                row = o + _Unsigned(_wrapped(k1 + t1, n1) * nz)
+                here, slope = w[_R1 + _Unsigned(t1)], w[_R4 + _Unsigned(t1)]
+                for t in range(lanes):
+                    r = grid[row + t]
+                    w[_R6 + t] += v * here * r
+                    w[_R7 + t] += d * here * r
+                    w[_R8 + t] += v * slope * r
+        p, fa = w[_R6] * w[_R2], w[_R7] * w[_R2]
+        fb, fc = w[_R8] * w[_R2], w[_R6] * w[_R5]
+        for t in range(_ONE, lanes):
+            p += w[_R6 + t] * w[_R2 + t]
+            fa += w[_R7 + t] * w[_R2 + t]
+            fb += w[_R8 + t] * w[_R2 + t]
+            fc += w[_R6 + t] * w[_R5 + t]
+        potentials[j] = p
+        q = charges[j]
+        for axis in range(3):
+            forces[j, axis] = -q * (fa * gradient[axis, 0] + fb * gradient[axis, 1] + fc * gradient[axis, 2])
