@@ -106,7 +106,7 @@ def parse_backend(text: str) -> tuple[str, dict[str, Any]]:
     """
     name, _, rest = text.partition(":")
     settings = {}
-    for part in filter(None, re.split(r",(?![^\[]*\])", rest)):
+    for part in filter(None, re.split(r",(?![^\[{]*[\]}])", rest)):
         key, equals, value = part.partition("=")
         if not equals:
             raise InputError(f"--backend {text}: write NAME:KEY=VALUE,KEY=VALUE")

@@ -9,7 +9,7 @@ import pytest
 from polcouple.cli import main
 from polcouple.compare.making import wanted_run
 from polcouple.compare.models import Model, _label
-from polcouple.options import given_settings
+from polcouple.options import given_settings, parse_backend
 from polcouple.plan import RunPlan
 
 TYPED = [
@@ -71,3 +71,12 @@ def test_an_unknown_argument_names_the_nearest_or_all(words, message, capsys):
         main(words)
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_settings_of_a_compared_backend():
+    """Commas part settings, but not what is between brackets."""
+    name, given = parse_backend(
+        "nn:fallback=dftb,fallback_settings={k_points: [2, 1, 1], slako: null},a=null"
+    )
+    assert (name, given["fallback"], given["a"]) == ("nn", "dftb", None)
+    assert given["fallback_settings"] == {"k_points": [2, 1, 1], "slako": None}
