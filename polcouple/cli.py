@@ -16,6 +16,7 @@ COMMANDS = {
     "build": ("polcouple.build", "write a case directory: structure, force field, i-PI inputs"),
     "check": ("polcouple.check", "look for what would spoil a run before it starts"),
     "run": ("polcouple.run", "run i-PI and the driver together"),
+    "i-pi": ("polcouple.ipi_command", "i-PI alone, for a driver in another terminal"),
     "sample": ("polcouple.sample", "run a case and keep frames of it in a dataset"),
     "label": ("polcouple.label", "charges of a dataset's frames by a backend, in parallel"),
     "train": ("polcouple.train", "train a network on a labelled dataset"),

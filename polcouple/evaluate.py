@@ -29,10 +29,12 @@ from polcouple.nn.splits import Split, split_frames
 from polcouple.nn.training import select_labels
 from polcouple.options import parse_backend
 from polcouple.output_paths import require_directory_name
+from polcouple.settings_help import add_settings_help
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``polcouple evaluate``."""
+    add_settings_help(parser)
     parser.add_argument("dataset", type=Path, metavar="DATASET.h5", help="labelled by `polcouple label`")
     parser.add_argument(
         "--backend",

@@ -15,12 +15,14 @@ from polcouple.dftb.parameter_sets import find_slako
 from polcouple.electrodes import create_electrodes
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
+from polcouple.settings_help import add_settings_help
 
 
 def add_backend_arguments(
     parser: argparse.ArgumentParser, default: str | None = None, required: bool = True
 ) -> None:
     """``--backend NAME`` (required unless there is a default), ``--set KEY=VALUE`` and ``--slako SET``."""
+    add_settings_help(parser)
     parser.add_argument(
         "--backend",
         required=required and default is None,
@@ -34,8 +36,8 @@ def add_backend_arguments(
         default=[],
         metavar="KEY=VALUE",
         dest="settings",
-        help="a setting of the backend, over the one in system.yaml; may be repeated; values with a slash are"
-        " paths from here",
+        help="a setting of the backend (all are listed below), over the one in system.yaml; may be repeated;"
+        " values with a slash are paths from here",
     )
     parser.add_argument(
         "--slako",

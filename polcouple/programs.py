@@ -8,11 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.record import read_driver_part
+from polcouple.threads import ONE_THREAD
 
 #: i-PI gets this long to write its outputs and RESTART after being asked to stop (s)
 _PATIENCE = 60.0
@@ -20,6 +22,8 @@ _PATIENCE = 60.0
 _STEP_PATIENCE = 5.0
 #: the driver gets this long to follow i-PI (s)
 _DRIVER_PATIENCE = 5.0
+#: the driver limits its threads of linear algebra itself; where the user asks for several, they spin for less
+_SLEEPING_EARLY = {"OPENBLAS_THREAD_TIMEOUT": "4"}
 
 
 class RunFailedError(PolcoupleError):
@@ -82,10 +86,10 @@ def start_programs(directory: Path, input_name: str, driver_words: list[str], lo
     """Start i-PI and the driver."""
     ipi = ipi_program()
     driver = [sys.executable, "-m", "polcouple.driver_cli", "--input", input_name, *driver_words]
-    server = _spawn([ipi, input_name], directory, "i-pi.log", lock, OPENBLAS_NUM_THREADS="1")
+    server = _spawn([ipi, input_name], directory, "i-pi.log", lock, ONE_THREAD)
     driver += ["--server", str(server.pid)]
     try:
-        return Programs(server, _spawn(driver, directory, "driver.log", lock))
+        return Programs(server, _spawn(driver, directory, "driver.log", lock, _SLEEPING_EARLY))
     except BaseException:
         server.kill()
         server.wait()
@@ -93,12 +97,11 @@ def start_programs(directory: Path, input_name: str, driver_words: list[str], lo
 
 
 def _spawn(
-    command: list[str], directory: Path, log_name: str, lock: int, **variables: str
+    command: list[str], directory: Path, log_name: str, lock: int, variables: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own (Ctrl-C is ours to act on), its output appended to a log.
 
-    The threads of OpenBLAS wait for work by spinning (see :mod:`polcouple.threads`): where the user has asked
-    for several, they sleep early.
+    ``variables`` of the environment give way to the user's own.
     """
     with (directory / log_name).open("ab") as stream:
         return subprocess.Popen(
@@ -109,7 +112,7 @@ def _spawn(
             stderr=subprocess.STDOUT,
             start_new_session=True,
             pass_fds=(lock,),
-            env={"OPENBLAS_THREAD_TIMEOUT": "4", **variables, **os.environ},
+            env={**variables, **os.environ},
         )
 
 

@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         f"polcouple sample: {args.input}, backend {args.backend}, a frame every {stride * time_step:g} ps"
     )
     require_one_electrode(case)
+    if args.output.is_dir():
+        raise InputError(f"{args.output}: a directory; name the dataset's file, such as frames.h5")
     done = len(open_dataset(args.output, case, args.positions, origin)) if args.output.exists() else 0
     if done >= args.frames:
         log(f"{args.output} has {done} frames already")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+#: in the environment of a program that has no use for more
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 #: what users set who want more
 _VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 

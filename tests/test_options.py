@@ -1,11 +1,13 @@
 """Settings on the command line, and what is handed on to the driver."""
 
 import argparse
+import importlib
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from polcouple.backends.base import backend_names
 from polcouple.cli import main
 from polcouple.compare.making import wanted_run
 from polcouple.compare.models import Model, _label
@@ -80,3 +82,16 @@ def test_settings_of_a_compared_backend():
     )
     assert (name, given["fallback"], given["a"]) == ("nn", "dftb", None)
     assert given["fallback_settings"] == {"k_points": [2, 1, 1], "slako": None}
+
+
+def test_help_lists_the_settings_of_every_backend(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--help"])
+    assert ended.value.code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for name in backend_names():
+        _, _, listed = said.partition(f"settings of backend {name} (KEY=VALUE):")
+        listed = listed.partition("settings of backend")[0]
+        for key, field in importlib.import_module(f"polcouple.backends.{name}").Options.model_fields.items():
+            assert f" {key} " in listed
+            assert field.description.split()[0] in listed

@@ -13,6 +13,7 @@ from conftest import ROOT
 
 from polcouple.check.findings import require_sound
 from polcouple.plan import RunPlan
+from polcouple.record import read_record
 from polcouple.run import prepare
 
 BIN = Path(sys.executable).parent
@@ -78,6 +79,42 @@ def test_run_writes_charges_that_sum_to_the_total(short_run, small_case):
     assert properties(directory / "simulation.out")[-1, 0] == 20
     assert "steps/s" in done.stdout
     assert (directory / "RESTART").exists()
+
+
+def test_the_record_of_a_run(short_run):
+    directory, done = short_run
+    record = read_record(directory)
+    (start,) = record.starts
+    assert (start.status, start.first_step, start.last_step, start.reached) == ("done", 0, 20, 20)
+    assert start.command.startswith("polcouple run ") and "--backend fixed" in start.command
+    assert start.driver["evaluations"] == 21
+    assert start.driver["summary"] in done.stdout
+    assert start.driver["seconds"]["forces"] > 0
+    assert {"ipi", "openmm", "numba"} <= set(record.versions)
+    # output that goes to a file says now and then where the run stands
+    assert re.search(r"step \d+ of 20, \d+ K", done.stdout)
+    assert "done at step 20 of 20" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_last_line_goes_on(tmp_path):
+    """In a shell, from the same directory."""
+    shutil.copytree(ROOT / "ipi_inputs" / "graphene_nacl_small", tmp_path / "a case")
+    first = ("run", "a case", "--backend", "metal", "--steps", 10, "--threads", 1)
+    line = polcouple(*first, "--set", "gaussian_exponent_per_angstrom=1.5", cwd=tmp_path).stdout.splitlines()[
+        -1
+    ]
+    again = subprocess.run(
+        line.replace("polcouple", f"{BIN}/polcouple", 1),
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert again.returncode == 0, again.stderr
+    directory = tmp_path / "a case" / "run_metal"
+    assert [start.reached for start in read_record(directory).starts] == [10, 20]
+    assert properties(directory / "simulation.out")[-1, 0] == 20
 
 
 def test_run_does_not_overwrite(short_run):

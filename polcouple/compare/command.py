@@ -28,6 +28,7 @@ from polcouple.frames.reading import read_frames
 from polcouple.ipi_input import read_xml
 from polcouple.options import add_engine_arguments
 from polcouple.plan import require_case
+from polcouple.settings_help import add_settings_help
 from polcouple.start_file import start_file
 
 #: always replayed: the answer that needs no training
@@ -38,6 +39,7 @@ _NULL = "fixed"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``polcouple compare``."""
+    add_settings_help(parser)
     parser.add_argument(
         "paths",
         type=Path,
