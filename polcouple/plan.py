@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from polcouple.case import Case
+from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
 from polcouple.options import given_settings, setting_word
 
@@ -22,7 +23,7 @@ class RunPlan:
         input: name of i-PI's input there.
         backend: name.
         given: settings of the backend that go before those of system.yaml; paths are absolute.
-        platform: of OpenMM, and ``threads`` of its CPU platform (None: its own choice).
+        platform: that computes the forces, and ``threads`` at most (None: all processors).
         refresh: evaluations between refreshes of the charges; None for system.yaml's.
     """
 
@@ -30,7 +31,7 @@ class RunPlan:
     input: str
     backend: str
     given: Mapping[str, Any]
-    platform: str = "CPU"
+    platform: str = NATIVE
     threads: int | None = None
     refresh: int | None = None
 

@@ -42,7 +42,7 @@ class MadeOf(_Part):
         given: settings of the command line.
         settings: all settings of the backend, defaults and those of system.yaml included.
         answers: those that decide charges, and SHA-256 of the files that do (models, .skf files), by name.
-        platform, threads: of OpenMM.
+        platform, threads: that compute the forces.
         refresh: evaluations between refreshes of the charges, and ``refresh_given`` on the command line.
         system: content of system.yaml, defaults included, without the backends.
         elements: content of i-PI's input by the place of each element and attribute in it, without sockets

@@ -20,6 +20,7 @@ from polcouple.backends.base import backend_names
 from polcouple.case_copy import copy_system
 from polcouple.check.findings import require_sound
 from polcouple.command import log
+from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
 from polcouple.held_state import FILE_NAME
 from polcouple.ipi_files import output_names, progress_file
@@ -106,7 +107,7 @@ def _beginning(args: argparse.Namespace) -> tuple[RunPlan, Path, list[str]]:
     """The plan of a new run, and its directory."""
     if args.backend is None:
         raise InputError(f"a new run needs --backend NAME, one of {', '.join(backend_names())}")
-    args.input, args.platform = args.input or "input.xml", args.platform or "CPU"
+    args.input, args.platform = args.input or "input.xml", args.platform or NATIVE
     plan = plan_from_arguments(args)
     directory: Path = args.output or args.case / f"run_{args.backend}"
     refuse_a_run(directory)
@@ -134,7 +135,7 @@ def _going_on(args: argparse.Namespace) -> tuple[RunPlan, Path, list[str]]:
         args.input or "input.xml",
         args.backend or "",
         given,
-        args.platform or "CPU",
+        args.platform or NATIVE,
         args.threads,
         args.refresh,
     )

@@ -155,7 +155,7 @@ def test_comments_and_number_of_steps_are_no_change(small_directory, tmp_path, c
         (["--backend", "fixed"], "backend was metal, now fixed"),
         (["--set", "gaussian_exponent_per_angstrom=2"], "gaussian_exponent_per_angstrom was 1.5, now 2.0"),
         (["--refresh", "4"], "refresh was every 2 evaluation(s), now every 4"),
-        (["--platform", "Reference"], "platform was CPU, now Reference"),
+        (["--platform", "Reference"], "platform was native, now Reference"),
         (["--input", "input_mts.xml"], "input was input.xml, now input_mts.xml"),
     ],
 )
