@@ -178,7 +178,7 @@ def recorded_start(
 
 def described(error: BaseException) -> str:
     """An error in one line; a defect of the program with its kind."""
-    kind = type(error).__name__
+    kind = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
     if isinstance(error, (PolcoupleError, KeyboardInterrupt)):
         return str(error) or kind
     return f"{kind}: {error}"

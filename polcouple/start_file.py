@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.errors import InputError, nearest
+from polcouple.ipi_input import read_xml
 from polcouple.units import ANGSTROM_TO_BOHR
 
 #: i-PI's own value of an Angstrom in bohr: its factors are multiples of it
@@ -53,6 +54,18 @@ def start_file(root: ElementTree.Element) -> StartFile:
         )
     units, cell_units = (files[0].get(key, "").strip() or "automatic" for key in ("units", "cell_units"))
     return StartFile(name, units, cell_units)
+
+
+def start_beside(root: ElementTree.Element, directory: Path) -> StartFile:
+    """The file that an input in ``directory`` starts from; of a RESTART the one that input.xml there names.
+
+    Raises:
+        InputError: as :func:`start_file`.
+    """
+    path = directory / "input.xml"
+    if root.find(".//initialize/file") is None and path.is_file():
+        return start_file(read_xml(path))
+    return start_file(root)
 
 
 def frames_of(path: Path) -> int:

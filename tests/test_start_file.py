@@ -11,7 +11,7 @@ from polcouple.case import read_case
 from polcouple.errors import InputError
 from polcouple.ipi_input import read_xml
 from polcouple.run_inputs import copy_inputs
-from polcouple.start_file import StartFile, frames_of, read_init_xyz, start_file
+from polcouple.start_file import StartFile, frames_of, read_init_xyz, start_beside, start_file
 from polcouple.units import ANGSTROM_TO_BOHR
 
 WATER = ["O 1.0 2.0 3.0", "H 1.9 2.0 3.0", "H 1.0 2.9 3.0"]
@@ -169,3 +169,13 @@ def test_files_of_an_input_are_copied_and_named_anew(tmp_path):
 
 def test_shipped_inputs_name_their_start_file():
     assert start_file(read_xml(SMALL / "input.xml")) == StartFile()
+
+
+def test_a_restart_starts_from_what_its_input_names(small_directory):
+    """RESTART names no file: the driver of a run that goes on needs the one that the run began with."""
+    path = small_directory / "input.xml"
+    path.write_text(path.read_text().replace("init.xyz", "start.xyz"))
+    restart = ElementTree.fromstring("<simulation><step>5</step></simulation>")
+    assert start_beside(restart, small_directory) == start_file(read_xml(path)) == StartFile("start.xyz")
+    path.unlink()
+    assert start_beside(restart, small_directory) == StartFile("init.xyz")

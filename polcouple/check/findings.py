@@ -16,7 +16,7 @@ from polcouple.files import require_writable
 from polcouple.ipi_input import read_xml
 from polcouple.plan import RunPlan, require_case
 from polcouple.programs import ipi_program
-from polcouple.start_file import start_file
+from polcouple.start_file import start_beside
 
 
 def find(plan: RunPlan, steps: int | None, for_a_run: bool = False) -> Iterator[Finding]:
@@ -31,7 +31,7 @@ def find(plan: RunPlan, steps: int | None, for_a_run: bool = False) -> Iterator[
         require_case(plan.case)
         path = plan.case / plan.input
         simulation = load_input(path)
-        case = read_case(plan.case, start_file(read_xml(path)))
+        case = read_case(plan.case, start_beside(read_xml(path), plan.case))
     except PolcoupleError as error:
         yield Finding("error", str(error))
         return
