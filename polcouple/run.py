@@ -91,15 +91,13 @@ def run(args: argparse.Namespace) -> int:
         reached = propagate(directory, last_step, plan.driver_words(), forced)
     except (KeyboardInterrupt, RunFailedError):
         if step_reached(directory) > 0:
-            _say_how_to_go_on(args.case, directory, f"--until {last_step}")
+            _say_how_to_go_on("stopped", args.case, directory, f"--until {last_step}")
         raise
     if reached < last_step:
-        log(f"i-PI was asked to stop, at step {reached} of {last_step}")
-    _say_how_to_go_on(
-        args.case,
-        directory,
-        f"--until {last_step}" if reached < last_step else f"--steps {last_step - stood}",
-    )
+        state, length = f"stopped by request at step {reached} of {last_step}", f"--until {last_step}"
+    else:
+        state, length = "done", f"--steps {last_step - stood}"
+    _say_how_to_go_on(state, args.case, directory, length)
     return 0
 
 
@@ -206,11 +204,10 @@ def _only_run(case: Path, backend: str | None) -> Path:
     return found[0]
 
 
-def _say_how_to_go_on(case: Path, directory: Path, length: str) -> None:
-    """A line to be pasted in the same working directory; what else was typed is in the run's record."""
-    log("go on with")
+def _say_how_to_go_on(state: str, case: Path, directory: Path, length: str) -> None:
+    """A command for the same working directory; what else was typed is in the run's record."""
     words = ["polcouple", "run", str(case), "--output", str(directory), "--restart"]
-    print(f"{shlex.join(words)} {length}", flush=True)
+    log(f"{state}; go on with: {shlex.join(words)} {length}")
 
 
 def begin(plan: RunPlan, directory: Path, edit: Edit | None = None) -> None:
