@@ -1,12 +1,17 @@
 """The engine of our own: independent sums in any cell, accuracy kept, lists that age, threads."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from engine_cases import random_case, reference_nonbonded, with_tolerance
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from polcouple.classical import ClassicalEngine
+from polcouple.engines.base import create_engine
 from polcouple.engines.native.engine import NativeEngine
+from polcouple.errors import InputError
 
 CELLS = {
     "orthorhombic": [[14.0, 0, 0], [0, 15.5, 0], [0, 0, 30.0]],
@@ -138,3 +143,24 @@ def test_entries_longer_than_the_buffer(monkeypatch):
     cut_energy, cut_forces = cut.evaluate(case.positions)
     assert cut_energy == pytest.approx(energy, rel=1e-12)
     assert np.abs(cut_forces - forces).max() < 1e-12
+
+
+def test_an_accuracy_that_cannot_be_had(small_case):
+    with pytest.raises(InputError, match="good to 1e-07; raise it"):
+        NativeEngine(with_tolerance(small_case, 1e-9))
+
+
+def test_what_it_lacks_falls_to_openmm(small_case):
+    """Hydrogens with Lennard-Jones interactions would feel their own oxygen."""
+    force_field = small_case.system.force_field
+    hydrogen = force_field.lennard_jones["H"].model_copy(
+        update={"sigma_angstrom": 0.4, "epsilon_kcal_per_mol": 0.046}
+    )
+    changed = force_field.model_copy(update={"lennard_jones": {**force_field.lennard_jones, "H": hydrogen}})
+    case = dataclasses.replace(
+        small_case, system=small_case.system.model_copy(update={"force_field": changed})
+    )
+    engine, reason = create_engine(case)
+    assert isinstance(engine, ClassicalEngine) and "OpenMM's CPU platform" in reason
+    engine, reason = create_engine(small_case)
+    assert isinstance(engine, NativeEngine) and reason is None

@@ -39,6 +39,7 @@ from polcouple.engines.native.clusters import (
 from polcouple.engines.native.mesh import Mesh
 from polcouple.engines.native.pairs import PairParameters, pair_buffer, pair_forces
 from polcouple.engines.native.tuning import choose_force_splitting, force_series
+from polcouple.errors import InputError
 from polcouple.force_field import Part
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
@@ -53,6 +54,8 @@ _SKIN = 0.7 * ANGSTROM_TO_BOHR
 _SLICES = 4
 #: forces finer than this are computed in double precision
 _SINGLE = 1e-5
+#: positions are rounded to ticks, which shows in the forces beyond this
+_FINEST = 1e-7
 _KCAL = KCAL_TO_KJ * KJ_PER_MOL_TO_HARTREE
 
 
@@ -82,6 +85,9 @@ class NativeEngine:
         case: the system.
         part: which forces.
         threads: at most; None for all processors.
+
+    Raises:
+        InputError: an accuracy that cannot be had.
     """
 
     def __init__(self, case: Case, part: Part = "all", threads: int | None = None) -> None:
@@ -111,6 +117,11 @@ class NativeEngine:
         self._cutoff = force_field.cutoff_angstrom * ANGSTROM_TO_BOHR
         switch = force_field.switch_angstrom or force_field.cutoff_angstrom
         accuracy = force_field.ewald_tolerance
+        if accuracy < _FINEST:
+            raise InputError(
+                f"force_field.ewald_tolerance {accuracy:g}: the native engine is good to {_FINEST:g};"
+                " raise it, or use --platform Reference"
+            )
         self._real: Any = np.float32 if accuracy >= _SINGLE else np.float64
         parameters = choose_force_splitting(self._cell, self._cutoff, accuracy)
         self._pairs = PairParameters(

@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 from polcouple.electrostatics import splitting as split
 
 #: relative error of the forces in flexible water at 300 K, over this, is the estimated error of the field
-#: (Hartree/(bohr e)); measured errors are 0.4 to 0.8 of what is asked for
+#: (Hartree/(bohr e)); measured errors are 0.2 to 0.95 of what is asked for
 _FIELD = 0.045
 #: widths of the window, in mesh points
 _WIDTHS = range(6, 15)
