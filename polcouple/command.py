@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import FrameType
 
 from polcouple.errors import PolcoupleError
@@ -71,3 +73,14 @@ class Warned:
 def log(message: str) -> None:
     """Print one line with the time of day, at once."""
     print(f"{time.strftime('%H:%M:%S')} {message}", flush=True)
+
+
+def say_how_to_go_on(state: str, command: str) -> None:
+    """Print the state that a run ended in, and a command for the same working directory."""
+    log(f"{state}; go on with: {command}")
+
+
+def command_line() -> str:
+    """The command that was typed, as a line for a shell."""
+    program, *words = sys.argv
+    return shlex.join([Path(program).name.replace("cli.py", "polcouple"), *words])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from polcouple.checkpoints import checkpoints, restart_file
 from polcouple.command import log
 from polcouple.driver_log import DriverWarnings
+from polcouple.errors import InputError
 from polcouple.ipi_files import output_names, progress_file
 from polcouple.ipi_input import (
     read_xml,
@@ -73,7 +75,9 @@ def propagate(directory: Path, last_step: int, driver_words: list[str], forced: 
                 programs.stop()
                 warnings.show()
                 remove_stale_sockets(addresses)
-                start.reached = step_reached(directory)
+                start.reached = first
+                with suppress(InputError):  # nothing complete was written
+                    start.reached = step_reached(directory)
                 if start.status == "done" and start.reached < last_step:
                     start.status = "stopped"
                 progress.end(start.status, start.reached)

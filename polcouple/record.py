@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
-import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from polcouple import __version__
+from polcouple.command import command_line, log
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.files import write_whole
 
@@ -173,7 +173,10 @@ def recorded_start(
         start.ended = _now()
         start.driver = read_driver_part(directory)
         record.versions |= start.driver.get("versions", {})
-        write_record(directory, record)
+        try:
+            write_record(directory, record)
+        except OSError as error:  # a full disk; why the run ended is more than that
+            log(f"warning: {directory / RECORD}: not written ({error.strerror})")
 
 
 def described(error: BaseException) -> str:
@@ -225,12 +228,6 @@ def versions() -> dict[str, str]:
         if name in sys.modules:
             found[name] = importlib.metadata.version(name)
     return found
-
-
-def command_line() -> str:
-    """The command that was typed, as a line for a shell."""
-    program, *words = sys.argv
-    return shlex.join([Path(program).name.replace("cli.py", "polcouple"), *words])
 
 
 def _now() -> str:

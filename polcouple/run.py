@@ -19,7 +19,7 @@ from pathlib import Path
 from polcouple.backends.base import backend_names
 from polcouple.case_copy import copy_system
 from polcouple.check.findings import require_sound
-from polcouple.command import log
+from polcouple.command import log, say_how_to_go_on
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
 from polcouple.held_state import FILE_NAME
@@ -44,6 +44,12 @@ _COPIED = ("system.yaml", "polcouple_pes.py")
 #: and what is written there, besides i-PI's outputs
 _WRITTEN = {"input.xml", "restart.xml", "run.lock", "i-pi.log", "driver.log", "RESTART", "EXIT"}
 _WRITTEN |= {FILE_NAME, RECORD, DRIVER_RECORD}
+
+#: what to do about changes
+_CURE = (
+    "begin another run with --output, or go on all the same with --force (the run keeps its own copies of"
+    " case and input)"
+)
 
 #: changes i-PI's input in place
 Edit = Callable[[ElementTree.Element], None]
@@ -149,26 +155,26 @@ def _going_on(args: argparse.Namespace) -> tuple[RunPlan, Path, list[str]]:
             threads=args.threads or before.threads,
             refresh=args.refresh or before.refresh_given,
         )
-    forced = take_up(plan, directory, args.force)
+    forced = take_up(plan, directory, None if args.force else _CURE)
     for change in forced:
         log(f"warning: {change}; gone on with, as --force asks")
     return plan, directory, forced
 
 
-def take_up(plan: RunPlan, directory: Path, force: bool = False, edit: Edit | None = None) -> list[str]:
+def take_up(plan: RunPlan, directory: Path, cure: str | None, edit: Edit | None = None) -> list[str]:
     """See that a run that is there may go on by ``plan``, and put that in its record.
 
     A run without a record, begun by an earlier version of polcouple, gets one.
 
     Args:
+        cure: what a user may do who does not undo a change; None to go over changes.
         edit: what :func:`begin` was given.
 
     Returns:
-        The changes that ``force`` goes over.
+        The changes that are gone over.
 
     Raises:
-        InputError: case, input, backend or settings have changed and ``force`` is not given; or a program is
-            at work there.
+        InputError: case, input, backend or settings have changed; or a program is at work there.
     """
     with locked(directory):
         record = read_record(directory)
@@ -183,8 +189,8 @@ def take_up(plan: RunPlan, directory: Path, force: bool = False, edit: Edit | No
             root = read_xml(plan.case / plan.input)
             edit(root)
         found, record.made_of = changes(record.made_of, directory, plan, root)
-        if not force:
-            require_unchanged(found, directory)
+        if cure is not None:
+            require_unchanged(found, directory, cure)
         write_record(directory, record)
     return found
 
@@ -205,9 +211,9 @@ def _only_run(case: Path, backend: str | None) -> Path:
 
 
 def _say_how_to_go_on(state: str, case: Path, directory: Path, length: str) -> None:
-    """A command for the same working directory; what else was typed is in the run's record."""
+    """What else was typed is in the run's record."""
     words = ["polcouple", "run", str(case), "--output", str(directory), "--restart"]
-    log(f"{state}; go on with: {shlex.join(words)} {length}")
+    say_how_to_go_on(state, f"{shlex.join(words)} {length}")
 
 
 def begin(plan: RunPlan, directory: Path, edit: Edit | None = None) -> None:

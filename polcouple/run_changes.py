@@ -97,8 +97,8 @@ def changes(
     return found, own
 
 
-def require_unchanged(found: list[str], directory: Path) -> None:
-    """Refuse changes.
+def require_unchanged(found: list[str], directory: Path, cure: str) -> None:
+    """Refuse changes; ``cure`` is what else to do than undo them.
 
     Raises:
         InputError: naming them.
@@ -107,10 +107,7 @@ def require_unchanged(found: list[str], directory: Path) -> None:
         return
     named = "; ".join(found[:_NAMED])
     more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    raise InputError(
-        f"{directory} began otherwise: {named}{more}; undo that, begin another run with --output, or go on"
-        " all the same with --force (the run keeps its own copies of case and input)"
-    )
+    raise InputError(f"{directory} began otherwise: {named}{more}; undo that, {cure}")
 
 
 def _settings(before: MadeOf, now: MadeOf) -> list[str]:

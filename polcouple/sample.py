@@ -7,12 +7,13 @@ from pathlib import Path
 
 from polcouple.case import read_case
 from polcouple.check.findings import require_sound
-from polcouple.command import log
+from polcouple.command import command_line, log, say_how_to_go_on
 from polcouple.errors import InputError
 from polcouple.files import require_writable
 from polcouple.ipi_input import read_xml, time_step_ps
 from polcouple.options import add_backend_arguments, add_engine_arguments
 from polcouple.plan import plan_from_arguments
+from polcouple.programs import RunFailedError
 from polcouple.propagation import propagate
 from polcouple.recorder import open_dataset, require_one_electrode
 from polcouple.run import begin, has_steps, refuse_a_run, take_up
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     directory: Path = args.run_directory or args.case / f"sample_{args.output.stem}"
     goes_on = has_steps(directory)
     if goes_on:
-        take_up(plan, directory)
+        take_up(plan, directory, "or name another dataset and --run-directory")
     else:
         refuse_a_run(directory)
     require_writable(args.output.parent)
@@ -75,6 +76,12 @@ def run(args: argparse.Namespace) -> int:
     words = plan.driver_words()
     words += ["--record", str(args.output.resolve()), "--record-every", str(stride)]
     words += ["--record-after", str(skipped)]
-    propagate(directory, steps, words)
+    try:
+        reached = propagate(directory, steps, words)
+    except (KeyboardInterrupt, RunFailedError):
+        say_how_to_go_on("stopped", command_line())
+        raise
+    if reached < steps:
+        say_how_to_go_on(f"stopped by request at step {reached} of {steps}", command_line())
     log(f"{args.output}: {len(dataset)} frames")
     return 0

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from polcouple.check.findings import require_sound
-from polcouple.command import log
+from polcouple.command import command_line, log, say_how_to_go_on
 from polcouple.compare.models import Model
 from polcouple.errors import InputError
 from polcouple.plan import RunPlan
@@ -67,8 +67,14 @@ def make_runs(wanted: Sequence[WantedRun], steps: int, every: int) -> list[Path]
             continue
         if not has_steps(run.directory):
             begin(run.plan, run.directory, edit)
-        if propagate(run.directory, steps, run.plan.driver_words()) < steps:
-            raise RunFailedError(f"{run.directory}: i-PI was asked to stop; repeat the command to go on")
+        try:
+            reached = propagate(run.directory, steps, run.plan.driver_words())
+        except (KeyboardInterrupt, RunFailedError):
+            say_how_to_go_on("stopped", command_line())
+            raise
+        if reached < steps:
+            say_how_to_go_on("stopped by request", command_line())
+            raise RunFailedError(f"{run.directory}: i-PI was asked to stop, at step {reached} of {steps}")
     return [run.directory for run in wanted]
 
 
@@ -83,7 +89,7 @@ def _reached(run: WantedRun, edit: Edit) -> int:
         return 0
     if read_record(run.directory) is None:
         raise InputError(f"{run.directory}: a run without {RECORD}; remove it, or choose another -o")
-    take_up(run.plan, run.directory, edit=edit)
+    take_up(run.plan, run.directory, "or remove it, or choose another -o", edit)
     return step_reached(run.directory)
 
 
