@@ -361,4 +361,4 @@ def test_repeated_command_keeps_the_runs(from_case, capsys, monkeypatch):
     (output.with_name("new.work")).symlink_to(output.with_name("out.work"))
     status, said = compare(capsys, *other, "--every", 2)
     assert status == 2
-    assert "other settings or --every" in said
+    assert "response began otherwise: " in said and "@stride was 4, now 2" in said

@@ -262,6 +262,7 @@ REFUSED = [
 ONE_ELECTRODE = [
     ("nn", {"model": "nosuch"}, [], "no shipped model 'nosuch'"),
     ("dftbplus", {"command": "no-such-dftb"}, [], "no program 'no-such-dftb'"),
+    ("nn", {}, ["charged"], "covers total charges from -4.1 to 0 e, not -21 e"),
 ]
 HELD = [
     ("fixed", {}, [], "have no Fermi level"),
@@ -287,6 +288,10 @@ def test_what_check_refuses_is_refused_before_ipi_starts(
     text = (case / "input.xml").read_text()
     (case / "input_plumed.xml").write_text(text.replace("<system", f"{PLUMED}\n<system", 1))
     (case / "plumed.dat").write_text("")
+    if words == ["charged"]:
+        words = []
+        edit(case / "system.yaml", "Na: 1.0", "Na: 5.0")
+        edit(case / "system.yaml", "total_charge_e: -1.0", "total_charge_e: -21.0")
     (tmp_path / "file").write_text("")
     before = set(tmp_path.rglob("*"))
     monkeypatch.setattr("polcouple.propagation.start_programs", lambda *_: pytest.fail("i-PI was started"))
