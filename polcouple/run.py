@@ -95,9 +95,10 @@ def run(args: argparse.Namespace) -> int:
         begin(plan, directory)
     try:
         reached = propagate(directory, last_step, plan.driver_words(), forced)
-    except (KeyboardInterrupt, RunFailedError):
+    except (KeyboardInterrupt, RunFailedError) as error:
         if step_reached(directory) > 0:
-            _say_how_to_go_on("stopped", args.case, directory, f"--until {last_step}")
+            state = "failed" if isinstance(error, RunFailedError) else "stopped"
+            _say_how_to_go_on(state, args.case, directory, f"--until {last_step}")
         raise
     if reached < last_step:
         state, length = f"stopped by request at step {reached} of {last_step}", f"--until {last_step}"

@@ -301,12 +301,12 @@ def test_what_check_refuses_is_refused_before_ipi_starts(
     given = {
         "run": ["--steps", "5", "--output", str(output)],
         "sample": ["--frames", "2", "-o", f"{output}.h5", "--run-directory", f"{output}.run"],
-        "compare": ["--steps", "80", "--every", "2", "-o", str(output), "--backend", "fixed"],
+        "compare": ["--steps", "80", "--every", "2", "-o", str(output)],
         "capacitance": ["--voltages", "0", "1", "--steps", "80", "--every", "2", "-o", str(output)],
     }[name]
     set_ = [f"{key}={value}" for key, value in settings.items()]
     if name == "compare":
-        backend = ":".join([backend, *set_])
+        backend, words = ":".join([backend, *set_]), [*words, "--backend", "fixed"]
     else:
         words = [*words, *(word for setting in set_ for word in ("--set", setting))]
     with pytest.raises(SystemExit) as ended:
