@@ -352,7 +352,7 @@ class _Loader(yaml.SafeLoader):
 
 def _load_yaml(path: Path) -> Any:
     try:
-        return yaml.load(path.read_text(), _Loader)  # a safe loader
+        return _Loader(path.read_text()).get_single_data()
     except FileNotFoundError:
         if not path.parent.is_dir():
             raise InputError(f"{path.parent}: no such case; `polcouple build` writes one") from None

@@ -183,7 +183,9 @@ def test_every_command_says_so_once(tmp_path, capsys, small_case):
 def test_the_potential_inside_ipi_says_so_once(small_directory, small_case, capsys):
     make_set(small_directory / "mine", THIRD)
     system = small_directory / "system.yaml"
-    system.write_text(system.read_text() + "\nbackends: {response: {slako: ./mine}}\n")
+    system.write_text(
+        system.read_text().partition("\nbackends:")[0] + "\nbackends: {response: {slako: ./mine}}\n"
+    )
     potential = PolcouplePES(case=str(small_directory), backend="response")
     for _ in range(2):
         potential.compute_structure(small_case.cell.T, small_case.positions)
@@ -193,7 +195,7 @@ def test_the_potential_inside_ipi_says_so_once(small_directory, small_case, caps
 def test_check_and_quantum_capacitance_take_the_folder_of_the_case(tmp_path, small_directory, capsys, wheel):
     make_set(small_directory / "mine", THIRD)
     system = small_directory / "system.yaml"
-    system.write_text(system.read_text() + "\nbackends: {dftb: {slako: mine}}\n")
+    system.write_text(system.read_text().partition("\nbackends:")[0] + "\nbackends: {dftb: {slako: mine}}\n")
     case = read_case(small_directory)
     assert list(check_slater_koster("dftb", case.system.backends["dftb"], case)) == []
     words = ["quantum-capacitance", small_directory, "-o", tmp_path / "report", "--set", "acuracy=1e-6"]

@@ -17,7 +17,7 @@ from scipy import fft
 from polcouple.electrostatics import splitting as split
 from polcouple.engines.native.clusters import TICKS
 from polcouple.engines.native.compile import compiled
-from polcouple.engines.native.polynomial import padded_length, series_in_rows
+from polcouple.engines.native.polynomial import STRIDE, padded_length, series_in_rows
 
 #: numbers that are worked on together; windows are padded with zeros to a multiple of it
 _LANES = 8
@@ -26,7 +26,8 @@ _Unsigned = np.uint64
 #: potential and two of its slopes (6 to 8), one number, and the series of the window and of its slope
 _R1, _R2, _R3, _R4, _R5, _R6, _R7, _R8, _SCRATCH = (np.uint64(16 * row) for row in range(1, 10))
 _ONE, _TWO, _THREE, _FOUR, _FIVE = (np.uint64(k) for k in range(1, 6))
-STRIDE, WINDOW, SLOPE, _ROWS = 16, 10, 40, 70
+_WINDOW, _SLOPE = np.uint64(10 * STRIDE), np.uint64(30 * STRIDE)
+_ROWS = 50
 
 #: runs tasks (function, *arguments), maybe several at a time
 Runner = Callable[[Sequence[tuple[Any, ...]]], list[Any]]
@@ -51,12 +52,10 @@ class Mesh:
         window = split.window_polynomials(parameters, relative)
         slope = window[1:] * np.arange(1, len(window))[:, None]
         workspace = np.zeros((_ROWS, STRIDE), real)
-        workspace[WINDOW : WINDOW + len(window), :width] = window
-        workspace[SLOPE : SLOPE + len(slope), :width] = slope
+        workspace[10 : 10 + len(window), :width] = window
+        workspace[30 : 30 + len(slope), :width] = slope
         self._work = [workspace.ravel().copy() for _ in range(slices)]
-        # two numbers of terms a precision, so that few variants are compiled
-        length = padded_length(len(window), real)
-        self._terms = (0,) * length, (0,) * (length - 1)
+        self._terms = (0,) * padded_length(len(window))
         self._influence = split.influence(cell, parameters).astype(real)
         self._grids = np.empty((slices, n0, n1, n2 + self._pad), real)
         self._density = np.empty(parameters.grid, real)
@@ -97,7 +96,7 @@ class Mesh:
                     shape,
                     width,
                     self._pad,
-                    self._terms[0],
+                    self._terms,
                     work,
                     grid.reshape(-1),
                 )
@@ -106,7 +105,7 @@ class Mesh:
         )
         self._convolve(run)
         tasks = [
-            (_gather, a, b, ticks, charges, shape, width, self._pad, *self._terms, self._gradient, work,
+            (_gather, a, b, ticks, charges, shape, width, self._pad, self._terms, self._gradient, work,
              self._potential.reshape(-1), forces, potentials)
             for (a, b), work in zip(slices, self._work, strict=True)
         ]  # fmt: skip
@@ -145,25 +144,25 @@ def _fold(grids, density, first, last):
 
 
 @compiled
-def _windows(w, u0, u1, u2, lanes, window_terms):
+def _windows(w, u0, u1, u2, lanes, terms):
     """Rows 0 to 2 of the workspace: the windows along three axes."""
     for t in range(lanes):
-        w[t] = series_in_rows(w, WINDOW, STRIDE, t, u0, window_terms)
+        w[t] = series_in_rows(w, _WINDOW + t, u0, terms)
     for t in range(lanes):
-        w[_R1 + t] = series_in_rows(w, WINDOW, STRIDE, t, u1, window_terms)
+        w[_R1 + t] = series_in_rows(w, _WINDOW + t, u1, terms)
     for t in range(lanes):
-        w[_R2 + t] = series_in_rows(w, WINDOW, STRIDE, t, u2, window_terms)
+        w[_R2 + t] = series_in_rows(w, _WINDOW + t, u2, terms)
 
 
 @compiled
-def _slopes(w, u0, u1, u2, lanes, slope_terms):
+def _slopes(w, u0, u1, u2, lanes, terms):
     """Rows 3 to 5: their slopes."""
     for t in range(lanes):
-        w[_R3 + t] = series_in_rows(w, SLOPE, STRIDE, t, u0, slope_terms)
+        w[_R3 + t] = series_in_rows(w, _SLOPE + t, u0, terms)
     for t in range(lanes):
-        w[_R4 + t] = series_in_rows(w, SLOPE, STRIDE, t, u1, slope_terms)
+        w[_R4 + t] = series_in_rows(w, _SLOPE + t, u1, terms)
     for t in range(lanes):
-        w[_R5 + t] = series_in_rows(w, SLOPE, STRIDE, t, u2, slope_terms)
+        w[_R5 + t] = series_in_rows(w, _SLOPE + t, u2, terms)
 
 
 @compiled
@@ -181,7 +180,7 @@ def _wrapped(index, n):
 
 
 @compiled
-def _spread(first, last, ticks, charges, shape, width, lanes, window_terms, w, grid):
+def _spread(first, last, ticks, charges, shape, width, lanes, terms, w, grid):
     """The charges ``first`` to ``last`` onto a flat mesh, overwritten."""
     n0, n1, n2 = shape
     nz = n2 + lanes
@@ -191,7 +190,7 @@ def _spread(first, last, ticks, charges, shape, width, lanes, window_terms, w, g
         k0, u0 = _locate(ticks[0, j], n0, w)
         k1, u1 = _locate(ticks[1, j], n1, w)
         k2, u2 = _locate(ticks[2, j], n2, w)
-        _windows(w, u0, u1, u2, lanes, window_terms)
+        _windows(w, u0, u1, u2, lanes, terms)
         q = charges[j]
         for t0 in range(width):
             plane = _wrapped(k0 + t0, n0) * n1
@@ -205,7 +204,7 @@ def _spread(first, last, ticks, charges, shape, width, lanes, window_terms, w, g
 
 @compiled
 def _gather(
-    first, last, ticks, charges, shape, width, lanes, window_terms, slope_terms, gradient, w, grid, forces,
+    first, last, ticks, charges, shape, width, lanes, terms, gradient, w, grid, forces,
     potentials,
 ):  # fmt: skip
     """Potentials at the charges ``first`` to ``last`` and forces on them; the window is at least 6 wide."""
@@ -216,8 +215,8 @@ def _gather(
         k0, u0 = _locate(ticks[0, j], n0, w)
         k1, u1 = _locate(ticks[1, j], n1, w)
         k2, u2 = _locate(ticks[2, j], n2, w)
-        _windows(w, u0, u1, u2, lanes, window_terms)
-        _slopes(w, u0, u1, u2, lanes, slope_terms)
+        _windows(w, u0, u1, u2, lanes, terms)
+        _slopes(w, u0, u1, u2, lanes, terms)
         for t in range(lanes):
             w[_R6 + t] = 0.0
             w[_R7 + t] = 0.0

@@ -51,7 +51,7 @@ class PairParameters:
         """As the loop takes them; with ``cell`` every pair looks for its closest image."""
         width = self.cutoff - self.switch
         force, energy = (
-            np.pad(series, (0, padded_length(len(series), real) - len(series)))
+            np.pad(series, (0, padded_length(len(series)) - len(series)))
             for series in (self.force_series, self.energy_series)
         )
         return (
