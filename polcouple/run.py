@@ -13,7 +13,8 @@ import shutil
 import uuid
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polcouple.backends.base import backend_names
@@ -34,7 +35,7 @@ from polcouple.options import add_backend_arguments, add_engine_arguments, given
 from polcouple.plan import RunPlan, plan_from_arguments
 from polcouple.programs import RunFailedError
 from polcouple.propagation import propagate, step_reached
-from polcouple.record import DRIVER_RECORD, RECORD, begin_record, read_record, write_record
+from polcouple.record import DRIVER_RECORD, RECORD, MadeOf, begin_record, read_record, write_record
 from polcouple.run_changes import changes, made_of, require_unchanged
 from polcouple.run_guard import locked
 from polcouple.run_inputs import copy_inputs, file_elements
@@ -83,22 +84,33 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"{name} {given}: ask for at least one step")
     if args.force and not args.restart:
         raise InputError("--force goes with --restart")
-    plan, directory, forced = _going_on(args) if args.restart else _beginning(args)
-    stood = step_reached(directory) if args.restart else 0
+    stood, forced = 0, []
+    if args.restart:
+        plan, directory = _going_on(args)
+        with locked(directory):
+            stood = step_reached(directory)
+    else:
+        plan, directory = _beginning(args)
     last_step = args.until if args.steps is None else stood + args.steps
     if last_step <= stood:
         raise InputError(f"--until {last_step}: the run in {directory} stands at step {stood} already")
     if args.restart:
+        continuation = examine(plan, directory, None if args.force else _CURE)
         require_sound(replace(plan, case=directory, input="input.xml"), last_step - stood, directory)
+        take_up(directory, continuation)
+        forced = continuation.changes
+        for change in forced:
+            log(f"warning: {change}; gone on with, as --force asks")
     else:
         require_sound(plan, last_step, directory)
         begin(plan, directory)
     try:
         reached = propagate(directory, last_step, plan.driver_words(), forced)
     except (KeyboardInterrupt, RunFailedError) as error:
-        if step_reached(directory) > 0:
-            state = "failed" if isinstance(error, RunFailedError) else "stopped"
-            _say_how_to_go_on(state, args.case, directory, f"--until {last_step}")
+        with suppress(InputError):  # nothing complete was written
+            if step_reached(directory) > 0:
+                state = "failed" if isinstance(error, RunFailedError) else "stopped"
+                _say_how_to_go_on(state, args.case, directory, f"--until {last_step}")
         raise
     if reached < last_step:
         state, length = f"stopped by request at step {reached} of {last_step}", f"--until {last_step}"
@@ -108,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _beginning(args: argparse.Namespace) -> tuple[RunPlan, Path, list[str]]:
+def _beginning(args: argparse.Namespace) -> tuple[RunPlan, Path]:
     """The plan of a new run, and its directory."""
     if args.backend is None:
         raise InputError(f"a new run needs --backend NAME, one of {', '.join(backend_names())}")
@@ -116,14 +128,14 @@ def _beginning(args: argparse.Namespace) -> tuple[RunPlan, Path, list[str]]:
     plan = plan_from_arguments(args)
     directory: Path = args.output or args.case / f"run_{args.backend}"
     refuse_a_run(directory)
-    return plan, directory, []
+    return plan, directory
 
 
-def _going_on(args: argparse.Namespace) -> tuple[RunPlan, Path, list[str]]:
-    """The plan of a run that is there, its directory, and the changes that --force goes over.
+def _going_on(args: argparse.Namespace) -> tuple[RunPlan, Path]:
+    """The plan of a run that is there, as its record and what is typed say, and its directory.
 
     Raises:
-        InputError: there is no run, or something has changed and --force is not given.
+        InputError: there is no run, or it is not known how it was made.
     """
     directory = args.output or _only_run(args.case, args.backend)
     if not (directory / "input.xml").is_file():
@@ -156,44 +168,54 @@ def _going_on(args: argparse.Namespace) -> tuple[RunPlan, Path, list[str]]:
             threads=args.threads or before.threads,
             refresh=args.refresh or before.refresh_given,
         )
-    forced = take_up(plan, directory, None if args.force else _CURE)
-    for change in forced:
-        log(f"warning: {change}; gone on with, as --force asks")
-    return plan, directory, forced
+    return plan, directory
 
 
-def take_up(plan: RunPlan, directory: Path, cure: str | None, edit: Edit | None = None) -> list[str]:
-    """See that a run that is there may go on by ``plan``, and put that in its record.
+@dataclass(frozen=True)
+class Continuation:
+    """How a run that is there goes on: with which ``changes``, and what it is ``made_of`` then."""
 
-    A run without a record, begun by an earlier version of polcouple, gets one.
+    changes: list[str]
+    made_of: MadeOf
+
+
+def examine(plan: RunPlan, directory: Path, cure: str | None, edit: Edit | None = None) -> Continuation:
+    """See that a run that is there may go on by ``plan``; nothing is written.
 
     Args:
         cure: what a user may do who does not undo a change; None to go over changes.
         edit: what :func:`begin` was given.
 
-    Returns:
-        The changes that are gone over.
+    Raises:
+        InputError: case, input, backend or settings have changed.
+    """
+    record = read_record(directory)
+    if record is None:
+        log(f"warning: {directory}: no {RECORD}, so that nobody knows how it began; gone on with as asked")
+        return Continuation([], made_of(replace(plan, case=directory, input="input.xml")))
+    root = None
+    if edit is not None:
+        root = read_xml(plan.case / plan.input)
+        edit(root)
+    found, own = changes(record.made_of, directory, plan, root)
+    if cure is not None:
+        require_unchanged(found, directory, cure)
+    return Continuation(found, own)
+
+
+def take_up(directory: Path, continuation: Continuation) -> None:
+    """Put into the record how its run goes on; a run of an earlier version gets one.
 
     Raises:
-        InputError: case, input, backend or settings have changed; or a program is at work there.
+        InputError: a program is at work in the directory.
     """
     with locked(directory):
         record = read_record(directory)
         if record is None:
-            log(
-                f"warning: {directory}: no {RECORD}, so that nobody knows how it began; gone on with as asked"
-            )
-            begin_record(directory, made_of(replace(plan, case=directory, input="input.xml")))
-            return []
-        root = None
-        if edit is not None:
-            root = read_xml(plan.case / plan.input)
-            edit(root)
-        found, record.made_of = changes(record.made_of, directory, plan, root)
-        if cure is not None:
-            require_unchanged(found, directory, cure)
-        write_record(directory, record)
-    return found
+            begin_record(directory, continuation.made_of)
+        else:
+            record.made_of = continuation.made_of
+            write_record(directory, record)
 
 
 def _only_run(case: Path, backend: str | None) -> Path:

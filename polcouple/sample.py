@@ -16,7 +16,7 @@ from polcouple.plan import plan_from_arguments
 from polcouple.programs import RunFailedError
 from polcouple.propagation import propagate
 from polcouple.recorder import open_dataset, require_one_electrode
-from polcouple.run import begin, has_steps, refuse_a_run, take_up
+from polcouple.run import begin, examine, has_steps, refuse_a_run, take_up
 from polcouple.start_file import start_file
 
 
@@ -63,16 +63,18 @@ def run(args: argparse.Namespace) -> int:
         log(f"{args.output} has {done} frames already")
         return 0
     directory: Path = args.run_directory or args.case / f"sample_{args.output.stem}"
-    goes_on = has_steps(directory)
-    if goes_on:
-        take_up(plan, directory, "or name another dataset and --run-directory")
+    going_on = None
+    if has_steps(directory):
+        going_on = examine(plan, directory, "or name another dataset and --run-directory")
     else:
         refuse_a_run(directory)
     require_writable(args.output.parent)
     require_sound(plan, steps, directory)
     dataset = open_dataset(args.output, case, args.positions, origin)
-    if not goes_on:
+    if going_on is None:
         begin(plan, directory)
+    else:
+        take_up(directory, going_on)
     words = plan.driver_words()
     words += ["--record", str(args.output.resolve()), "--record-every", str(stride)]
     words += ["--record-after", str(skipped)]

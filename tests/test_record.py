@@ -67,6 +67,18 @@ def command(monkeypatch, capsys):
     return command
 
 
+def test_what_is_refused_changes_no_record(small_directory, tmp_path, command, monkeypatch):
+    """A run that --force would let go on, and that cannot, is still what it was."""
+    words = ["run", small_directory, "--output", tmp_path / "run"]
+    assert command(*words, "--backend", "fixed", "--steps", 5)[0] == 0
+    before = contents(tmp_path / "run")
+    monkeypatch.undo()
+    other = ["--backend", "dftbplus", "--set", "command=no-such-dftb", "--force"]
+    status, said = command(*words, "--restart", "--steps", 5, *other)
+    assert status == 2 and "no program" in said
+    assert contents(tmp_path / "run") == before
+
+
 def test_the_record_says_what_the_run_is_made_of(small_directory, tmp_path, command):
     plan = plan_of(small_directory, "metal", gaussian_exponent_per_angstrom=1.5)
     begin(plan, tmp_path / "run")

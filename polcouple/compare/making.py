@@ -18,7 +18,7 @@ from polcouple.plan import RunPlan
 from polcouple.programs import RunFailedError
 from polcouple.propagation import propagate, step_reached
 from polcouple.record import RECORD, read_record
-from polcouple.run import Edit, begin, has_steps, refuse_a_run, take_up
+from polcouple.run import Edit, begin, examine, has_steps, refuse_a_run
 
 #: steps between checkpoints: what an interruption costs at most
 _CHECKPOINT_STRIDE = 200
@@ -89,7 +89,7 @@ def _reached(run: WantedRun, edit: Edit) -> int:
         return 0
     if read_record(run.directory) is None:
         raise InputError(f"{run.directory}: a run without {RECORD}; remove it, or choose another -o")
-    take_up(run.plan, run.directory, "or remove it, or choose another -o", edit)
+    examine(run.plan, run.directory, "or remove it, or choose another -o", edit)
     return step_reached(run.directory)
 
 
