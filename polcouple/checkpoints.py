@@ -11,6 +11,7 @@ from pathlib import Path
 
 from polcouple.command import log
 from polcouple.errors import InputError
+from polcouple.files import write_whole
 from polcouple.ipi_input import read_xml, step_of
 
 
@@ -49,10 +50,8 @@ class Checkpoint:
                 return
             text = self.path.read_text()
             if text.rstrip().endswith("</simulation>"):
-                temporary = self.kept.with_name(self.kept.name + ".new")
-                temporary.write_text(text)
-                os.utime(temporary, (stamp, stamp))
-                os.replace(temporary, self.kept)
+                write_whole(self.kept, text)
+                os.utime(self.kept, (stamp, stamp))
 
 
 def checkpoints(root: ElementTree.Element, directory: Path) -> list[Checkpoint]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
 from polcouple.errors import InputError, nearest
+from polcouple.files import write_whole
 from polcouple.force_field import Part
 from polcouple.ipi_units import to_atomic_units
 from polcouple.units import ATOMIC_TIME_TO_FS
@@ -195,6 +195,4 @@ def rename_sockets(root: ElementTree.Element, suffix: str) -> None:
 
 def write_xml(root: ElementTree.Element, path: Path) -> None:
     """Write an input file; an existing one is replaced only when the new one is complete."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(ElementTree.tostring(root, encoding="unicode") + "\n")
-    os.replace(temporary, path)
+    write_whole(path, ElementTree.tostring(root, encoding="unicode") + "\n")
