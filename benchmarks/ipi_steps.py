@@ -21,6 +21,7 @@ import numpy as np
 from polcouple.backends.base import create_backend
 from polcouple.case import read_case
 from polcouple.driver import DriverReport, connect, serve
+from polcouple.engines.base import NATIVE
 from polcouple.forces import ForceProvider
 from polcouple.held_state import held_states
 from polcouple.ipi_input import read_xml, set_total_steps, socket_addresses, write_xml
@@ -73,6 +74,7 @@ def steps(
     way: Way = "unix",
     interval: int = 1,
     input_name: str = "input.xml",
+    platform: str = NATIVE,
 ) -> dict[str, float]:
     """Median ms a step of i-PI (over blocks), in all and by share.
 
@@ -82,6 +84,7 @@ def steps(
         count: steps after the warm-up.
         interval: evaluations between refreshes of the charges.
         input_name: which of the case's i-PI inputs.
+        platform: what computes the forces, over a socket.
 
     Returns:
         ``total`` and its parts: ``forces``, ``charges``, ``i-PI and socket`` and ``rest``, the driver's own.
@@ -96,7 +99,7 @@ def steps(
     ipi = _start("i-pi", ["input.xml"], run)
     try:
         if way in ("unix", "inet"):
-            marks = _serve(run, backend, interval)
+            marks = _serve(run, backend, interval, platform)
         else:
             if way == "shm":
                 _own_driver(run, root, backend, interval)
@@ -124,14 +127,14 @@ def shares(marks: list[dict[str, float]]) -> dict[str, float]:
     }
 
 
-def _serve(run: Path, backend_name: str, interval: int) -> list[dict[str, float]]:
+def _serve(run: Path, backend_name: str, interval: int, platform: str) -> list[dict[str, float]]:
     """Be the driver, and keep the time of every answer."""
     case = read_case(run)
     addresses = socket_addresses(read_xml(run / "input.xml"), run / "input.xml")
     backend = create_backend(backend_name, case.electrode, case.electrolyte, {}, case.directory)
     held = held_states(case, backend, "benchmark", interval)
     providers = {
-        part: ForceProvider(case, backend, part, interval=interval, held=held)
+        part: ForceProvider(case, backend, part, platform, interval=interval, held=held)
         for part in {address.part for address in addresses}
     }
     streams = connect(addresses, 60.0, print)
