@@ -156,7 +156,8 @@ def test_killed_driver_is_replaced_while_ipi_waits(small_directory, address, sta
     assert np.abs(interrupted - undisturbed).max() < 1e-7 * np.abs(undisturbed).max()
     for key in ("charges", "refresh_work"):
         values = [extras(d / f"simulation.{key}_0") for d in (small_directory, whole)]
-        assert np.abs(values[0] - values[1]).max() < 1e-8
+        # lists of neighbours are made anew: sums in single precision round otherwise, 1.6e-8 seen
+        assert np.abs(values[0] - values[1]).max() < 1e-7
 
 
 @pytest.mark.slow
@@ -229,7 +230,8 @@ def test_killed_ipi_goes_on_from_its_checkpoint(small_directory, address, start,
     assert np.abs(rows[0] - rows[1]).max() < 1e-7 * np.abs(rows[1]).max()
     for key in ("charges", "refresh_work"):
         values = [extras(tmp_path / name / f"simulation.{key}_0")[-1] for name in ("parts", "whole")]
-        assert np.abs(values[0] - values[1]).max() < 1e-8
+        # lists of neighbours are made anew: sums in single precision round otherwise, 1.6e-8 seen
+        assert np.abs(values[0] - values[1]).max() < 1e-7
 
 
 def child(process, name):

@@ -177,9 +177,9 @@ def test_restarted_run_equals_the_uninterrupted_one(tmp_path, interval):
         [extras(tmp_path / name / f"simulation.{key}_0")[-1] for name in ("whole", "parts")]
         for key in ("charges", "refresh_work")
     )
-    # forces round at 1e-8 Hartree/bohr, and ten steps lie behind these charges (1.3e-9 e seen)
-    assert np.abs(charges[0] - charges[1]).max() < 1e-8
-    assert work[0] == pytest.approx(work[1], abs=1e-8)
+    # forces round at 1e-8 Hartree/bohr and trajectories part from there (1.3e-9 e seen after ten steps)
+    assert np.abs(charges[0] - charges[1]).max() < 1e-7
+    assert work[0] == pytest.approx(work[1], abs=1e-7)
     assert (work[0] != 0) == (interval > 1)
 
 

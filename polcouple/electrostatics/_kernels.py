@@ -6,23 +6,12 @@ how many threads share the slices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 
-
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile with an on-disk cache, or without one where no directory can be written."""
-    options = {"nogil": True, "fastmath": True, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:
-        return numba.njit(**options)(function)
+from polcouple.compile import compiled
 
 
-@_compiled
+@compiled
 def spread(
     positions: np.ndarray,
     charges: np.ndarray,
@@ -79,7 +68,7 @@ def spread(
                     row[t2] += b * w2[t2]
 
 
-@_compiled
+@compiled
 def fold(grids: np.ndarray, density: np.ndarray) -> None:
     """Sum the private grids (chunks, n0, n1, n2 + width) into the periodic ``density`` (n0, n1, n2)."""
     chunks, n0, n1, padded = grids.shape
@@ -96,7 +85,7 @@ def fold(grids: np.ndarray, density: np.ndarray) -> None:
                     row[(i2 - n2) % n2] += source[i2]
 
 
-@_compiled
+@compiled
 def convolve(
     kernel: np.ndarray, spectrum: np.ndarray, planes: np.ndarray, first: int, last: int, out: np.ndarray
 ) -> None:
@@ -118,7 +107,7 @@ def convolve(
                 out[p, k] += influence[k] * spectrum[i0, k]
 
 
-@_compiled
+@compiled
 def short_range(
     positions: np.ndarray,
     charges: np.ndarray,
@@ -202,7 +191,7 @@ def short_range(
     return nearest, nearest_charge, nearest_site
 
 
-@_compiled
+@compiled
 def open_boundary(
     positions: np.ndarray, charges: np.ndarray, sites: np.ndarray, potentials: np.ndarray
 ) -> tuple[float, int, int]:

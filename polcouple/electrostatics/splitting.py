@@ -214,6 +214,11 @@ def _best_window(width: int, oversampling: float, beta: float, longest: float) -
         leaked = sum((alias / here) ** 2 for alias in aliases).mean(axis=1)
         return float(np.sqrt(48.0 * SQUARED_CHARGE_DENSITY * np.trapezoid((smooth / k) ** 2 * leaked, k)))
 
+    return best_shape(error, width)
+
+
+def best_shape(error: Callable[[float], float], width: int) -> tuple[float, float]:
+    """The shape of a window of ``width`` points with the least ``error``, and that error."""
     shapes = width * np.linspace(1.2, 3.1, 20)
     errors = [error(shape) for shape in shapes]
     best = int(np.argmin(errors))

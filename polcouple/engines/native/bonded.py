@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from polcouple.engines.native.compile import compiled
+from polcouple.compile import compiled
 
 
 @compiled

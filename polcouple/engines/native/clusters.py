@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polcouple.engines.native.compile import compiled
+from polcouple.compile import compiled
 
 #: atoms of a cluster, at most
 _SIZE = 16

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
+from polcouple.compile import compiled
 from polcouple.electrostatics import splitting as split
 from polcouple.engines.native.clusters import TICKS
-from polcouple.engines.native.compile import compiled
 from polcouple.engines.native.polynomial import STRIDE, padded_length, series_in_rows
 
 #: numbers that are worked on together; windows are padded with zeros to a multiple of it

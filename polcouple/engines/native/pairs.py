@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.engines.native.compile import compiled
+from polcouple.compile import compiled
 from polcouple.engines.native.polynomial import horner, padded_length
 
 #: length of a row of the buffer

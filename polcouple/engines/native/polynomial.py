@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba.extending import overload
 
-from polcouple.engines.native.compile import compiled
+from polcouple.compile import compiled
 
 _LENGTHS = (8, 10, 12, 20)
 #: numbers between two rows of a workspace

@@ -11,7 +11,6 @@ from functools import cache
 
 import numpy as np
 from scipy.fft import next_fast_len
-from scipy.optimize import minimize_scalar
 
 from polcouple.electrostatics import splitting as split
 
@@ -82,12 +81,7 @@ def _best_window(
             np.sqrt(24.0 * split.SQUARED_CHARGE_DENSITY * np.trapezoid((smooth / k) ** 2 * leaked, k))
         )
 
-    shapes = width * np.linspace(1.2, 3.1, 20)
-    errors = [error(shape) for shape in shapes]
-    best = int(np.argmin(errors))
-    bounds = (shapes[max(best - 1, 0)], shapes[min(best + 1, len(shapes) - 1)])
-    found = minimize_scalar(error, bounds=bounds, method="bounded")
-    return (float(found.x), float(found.fun)) if found.fun < errors[best] else (shapes[best], errors[best])
+    return split.best_shape(error, width)
 
 
 def _cost(width: int, points: float, volume: float) -> float:

@@ -1,4 +1,4 @@
-"""How the engine's loops are compiled."""
+"""How the loops over atoms are compiled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numba
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile with an on-disk cache, or without one where no directory can be written."""
+    """Compile with an on-disk cache, or without one where no directory can be written; releases the GIL."""
     options = {"nogil": True, "fastmath": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
