@@ -12,10 +12,10 @@ charges with one another: that belongs to the electrode's electronic energy (:mo
 OpenMM's energy contains it as 1/2 q^T B q with a constant matrix B (the periodic Ewald kernel less the pairs
 that are excluded), which is subtracted here.
 
-OpenMM gets the lattice in its reduced form and every atom as its image inside that cell, moved along with all
-others so that no electrode atom lies on a face: OpenMM's mesh on the CPU (8.6.1) spreads a charge on wrong
-points where a lattice coordinate is 0 or 1 but for rounding. Atoms that come as close to a face are moved off
-it by some roundings of single precision.
+OpenMM gets the lattice in its reduced form and every atom as an image in or near that cell, moved along with
+all others so that no electrode atom lies on a face: OpenMM's mesh on the CPU (8.6.1) spreads a charge on
+wrong points where a lattice coordinate is 0 or 1 but for rounding. Atoms that come as close to a face are
+moved off it by some roundings of single precision.
 """
 
 from __future__ import annotations
@@ -111,7 +111,10 @@ class ClassicalEngine:
 
 
 class InsideCell:
-    """Images of the atoms of a case inside the reduced cell, away from its faces.
+    """Images of the atoms of a case in the reduced cell and near it, away from all faces.
+
+    The first images are inside the cell. Later ones are those closest to the last, as long as these stay near
+    the cell: OpenMM makes its neighbour lists anew when an atom jumps.
 
     Attributes:
         cell: (3, 3) in bohr, reduced.
@@ -129,13 +132,22 @@ class InsideCell:
         # the faces go through the middle of the widest gap between electrode atoms
         self._shift = -np.array([start + 0.5 * gap for start, gap in gaps])
         self.shift = self._shift @ self.cell
+        self._last: np.ndarray | None = None
 
     def __call__(self, positions: np.ndarray) -> np.ndarray:
         """Positions (N, 3) in bohr, of any images of the atoms."""
-        inside = positions @ self._inverse + self._shift
-        inside -= np.floor(inside)
-        np.clip(inside, _OFF_FACES, 1.0 - _OFF_FACES, out=inside)
-        return inside @ self.cell
+        lattice = positions @ self._inverse + self._shift
+        if self._last is None:
+            lattice -= np.floor(lattice)
+        else:
+            lattice -= np.round(lattice - self._last)
+            far = (lattice < -1.0) | (lattice > 2.0)
+            lattice[far] -= np.floor(lattice[far])
+        offset = lattice - np.round(lattice)
+        near = np.abs(offset) < _OFF_FACES
+        lattice[near] += np.copysign(_OFF_FACES, offset[near]) - offset[near]
+        self._last = lattice
+        return lattice @ self.cell
 
 
 def build_system(case: Case, part: Part = "all") -> tuple[openmm.System, openmm.NonbondedForce | None]:

@@ -247,6 +247,17 @@ def test_images_are_inside_and_off_the_faces(small_case):
     inside = images(positions)
     fractional = inside.astype(np.float32).astype(float) @ np.linalg.inv(images.cell)
     assert fractional.min() > 5e-7 and fractional.max() < 1 - 5e-7
+    # later images follow the atoms over the faces and keep off them
+    away = images(positions + rng.integers(-3, 4, positions.shape) @ case.cell)
+    assert np.abs(away - inside).max() < 1e-6
+    walked = images(positions + 0.3 * case.cell[0])
+    assert np.abs(walked - inside - 0.3 * case.cell[0]).max() < 1e-4
+    for _ in range(12):
+        positions = positions + 0.31 * case.cell.sum(axis=0)
+        fractional = images(positions).astype(np.float32).astype(float) @ np.linalg.inv(images.cell)
+        assert fractional.min() > -1.1 and fractional.max() < 2.1
+        assert np.abs(fractional - np.round(fractional)).min() > 5e-7
+    inside = images(positions)
     moved = (inside - positions - images.shift) @ np.linalg.inv(case.cell)
     assert (
         np.abs((moved - np.round(moved)) @ case.cell).max() < 2e-6 * np.linalg.norm(case.cell, axis=1).max()
