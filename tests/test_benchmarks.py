@@ -73,6 +73,7 @@ def test_lammps_computes_the_same_forces():
     assert max(errors.values()) < 2e-4
 
 
+@pytest.mark.slow
 def test_qm_and_scaling_of_toy_sizes():
     qm = importlib.import_module("benchmarks.qm")
     scaling = importlib.import_module("benchmarks.scaling")

@@ -593,6 +593,7 @@ def test_runs_with_the_same_frames_do_not_differ(tmp_path, small_case, frames, c
     assert all(test["difference"] == 0 for test in section.numbers["dftb"].values())
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_run(tmp_path, monkeypatch):
     """Past 128 frames, from which on blocks are joined; correlation windows of equal length."""
     monkeypatch.setattr("polcouple.compare.gather._MOST_LAGS", 20)

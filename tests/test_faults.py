@@ -252,6 +252,7 @@ def test_absent_ipi(small_directory, address, start):
     assert "start it with `i-pi input.xml`" in last_line(alone)
 
 
+@pytest.mark.slow
 def test_late_ipi(small_directory, address, start):
     prepare(small_directory, address, 5)
     early = driver(start, small_directory)
@@ -295,6 +296,7 @@ def test_stale_socket_does_not_stop_polcouple_run(small_directory, address, star
     assert not stale.exists()
 
 
+@pytest.mark.slow
 def test_two_drivers_on_one_ipi(small_directory, address, start):
     """They share the work or one idles; when one is killed the other goes on. Held charges allow but one."""
     prepare(small_directory, address, 150)
@@ -389,7 +391,7 @@ def test_four_beads_hold_their_own_charges(small_directory, address, start):
     assert np.abs(beads[0, 5] - beads[1, 5]).max() > 1e-6
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_signals_end_a_run_cleanly(small_directory, address, start, tmp_path, number):
     prepare(small_directory, address, 5)
     command = [sys.executable, "-m", "polcouple.cli", "run", small_directory, "--backend", "fixed"]

@@ -261,6 +261,7 @@ def test_direct_and_socket_forces_are_the_same(small_directory, tmp_path_factory
     assert np.array_equal(*charges)
 
 
+@pytest.mark.slow
 def test_multiple_time_stepping_is_of_second_order(small_directory, tmp_path_factory):
     """Halving the outer step divides the fluctuation of the conserved quantity by about four."""
     halved = tmp_path_factory.mktemp("halved") / "case"

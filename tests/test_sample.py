@@ -18,6 +18,7 @@ def sample(case, dataset, frames, *words):
     return subprocess.run(command, capture_output=True, text=True, timeout=240)
 
 
+@pytest.mark.slow
 def test_sample_resumes_and_extends(small_directory, small_case, tmp_path):
     path = tmp_path / "frames.h5"
     first = sample(small_directory, path, 2, "--skip", "0.01", "--positions")
