@@ -20,7 +20,8 @@ from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.lattice import check_cell, heights, reduced_cell
 from polcouple.electrostatics.slab import SlabField
 from polcouple.errors import InputError, nearest
-from polcouple.start_file import StartFile, read_init_xyz
+from polcouple.ipi_initialize import StartFile, start_of_case
+from polcouple.start_file import read_init_xyz
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 
 #: a cell whose total charge exceeds this is refused (e)
@@ -301,20 +302,23 @@ class Case:
 def read_case(directory: Path | str, start: StartFile | None = None) -> Case:
     """Read and validate a case directory, with the structure that i-PI starts from.
 
+    ``start`` is by default what the case's input.xml names.
+
     Raises:
         InputError: a file is missing or malformed, atoms and topology disagree, the cell is not neutral.
     """
     directory = Path(directory)
     path = directory / "system.yaml"
     system = _parse_system(_load_yaml(path), path)
-    start = start or StartFile()
+    start = start or start_of_case(directory)
     init = directory / start.name
-    symbols, positions, cell = read_init_xyz(init, start.units, start.cell_units)
+    symbols, positions, cell = read_init_xyz(init, start.units, start.cell_units, start.cell)
+    _check_labels(start, symbols, directory)
     _check_cell(cell, init)
     case = Case(directory, system, symbols, positions, cell)
     _check_topology(case, path)
     _check_charges(case, path)
-    _check_units(case, init)
+    _check_units(case, init, start)
     _check_cutoff(case, path)
     _check_potential(case, path)
     return case
@@ -473,30 +477,44 @@ def _check_potential(case: Case, path: Path) -> None:
             raise InputError(f"{path}: {error}") from None
 
 
-def _check_units(case: Case, path: Path) -> None:
+def _check_labels(start: StartFile, symbols: tuple[str, ...], directory: Path) -> None:
+    """The input's own <labels>, by which i-PI names the atoms in what it writes."""
+    if start.labels is None or start.labels == symbols:
+        return
+    if len(start.labels) != len(symbols):
+        found = f"holds {len(start.labels)} symbols, {start.name} {len(symbols)} atoms"
+    else:
+        atom = next(i for i, pair in enumerate(zip(start.labels, symbols, strict=True)) if len({*pair}) > 1)
+        found = f"calls atom {atom} '{start.labels[atom][:20]}', {start.name} {symbols[atom]}"
+    raise InputError(f"{directory}: i-PI's <labels> {found}; leave <labels> out")
+
+
+def _check_units(case: Case, path: Path, start: StartFile) -> None:
     """Molecules and cells that are too long or too short by the ratio of Angstrom and bohr."""
-    too_small, too_large = (
-        f"the numbers seem to be in {own} and were read in {other}; name the unit in line 2:"
-        f" positions{{{unit}}} cell{{{unit}}}"
-        for own, other, unit in (("Angstrom", "bohr", "angstrom"), ("bohr", "Angstrom", "atomic_unit"))
-    )
-    cures = {1.0 / ANGSTROM_TO_BOHR: too_small, ANGSTROM_TO_BOHR: too_large}
+    wrong = {
+        1.0 / ANGSTROM_TO_BOHR: ("the numbers seem to be in Angstrom and were read in bohr", "angstrom"),
+        ANGSTROM_TO_BOHR: ("the numbers seem to be in bohr and were read in Angstrom", "atomic_unit"),
+    }
+    in_file = "name the unit in line 2: positions{{{0}}} cell{{{0}}}".format
+    in_input = "name the unit: <cell units='{0}'>".format
     oxygens = case.water_oxygens
     expected = case.system.force_field.water.bond_length_angstrom
     if len(oxygens):
         bonds = np.linalg.norm(case.positions[oxygens + 1] - case.positions[oxygens], axis=1)
         median = float(np.median(bonds)) / ANGSTROM_TO_BOHR
-        for ratio, cure in cures.items():
+        for ratio, (fault, unit) in wrong.items():
             if abs(median / expected / ratio - 1.0) < _UNIT_TOLERANCE:
                 raise InputError(
                     f"{path}: water's O-H distance is {median:.3f} Angstrom (median), the force field has"
-                    f" {expected:g}: {cure}"
+                    f" {expected:g}: {fault}; {in_file(unit)}"
                 )
     spans = np.ptp((case.positions @ np.linalg.inv(case.lattice))[:, :2], axis=0)
-    for ratio, cure in cures.items():
+    for ratio, (fault, unit) in wrong.items():
         if (np.abs(spans * ratio - 1.0) < 2.0 * _UNIT_TOLERANCE).all():
+            cure = in_file(unit) if start.cell is None else in_input(unit)
             raise InputError(
-                f"{path}: the atoms fill {spans.min():.2f} of the cell's width, in other units? {cure}"
+                f"{path}: the atoms fill {spans.min():.2f} of the cell's width, in other units? {fault};"
+                f" {cure}"
             )
 
 

@@ -16,6 +16,7 @@ from polcouple.check.inputs import require_whole_forces
 from polcouple.command import guarded, log
 from polcouple.electrodes import backend_identity
 from polcouple.errors import InputError, PolcoupleError, ProtocolError
+from polcouple.ipi_initialize import start_beside
 from polcouple.ipi_input import (
     SocketAddress,
     read_xml,
@@ -31,7 +32,6 @@ from polcouple.options import (
     backend_settings,
 )
 from polcouple.record import described, driver_part, write_driver_part
-from polcouple.start_file import StartFile, start_beside
 
 if TYPE_CHECKING:
     from polcouple.driver import DriverReport
@@ -85,7 +85,7 @@ def _serve(args: argparse.Namespace, reporter: Reporter) -> None:
     if root is not None:
         require_sound_beads(root, args.case / args.input)
         require_whole_forces(args.case / args.input)
-    case = read_case(args.case, StartFile() if root is None else start_beside(root, args.case))
+    case = read_case(args.case, None if root is None else start_beside(args.case / args.input))
     # OpenMM and ASE are imported only now, when the input is known to be good
     from polcouple.driver import connect, serve, stop_ipi
     from polcouple.forces import ForceProvider

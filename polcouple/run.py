@@ -23,8 +23,8 @@ from polcouple.check.findings import require_sound
 from polcouple.command import log, say_how_to_go_on
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
-from polcouple.held_state import FILE_NAME
 from polcouple.ipi_files import output_names, progress_file
+from polcouple.ipi_initialize import text_of
 from polcouple.ipi_input import (
     read_xml,
     rename_sockets,
@@ -35,16 +35,10 @@ from polcouple.options import add_backend_arguments, add_engine_arguments, given
 from polcouple.plan import RunPlan, plan_from_arguments
 from polcouple.programs import RunFailedError
 from polcouple.propagation import propagate, step_reached
-from polcouple.record import DRIVER_RECORD, RECORD, MadeOf, begin_record, read_record, write_record
+from polcouple.record import RECORD, MadeOf, begin_record, read_record, write_record
 from polcouple.run_changes import changes, made_of, require_unchanged
 from polcouple.run_guard import locked
-from polcouple.run_inputs import copy_inputs, file_elements
-
-#: files of a case that a run directory gets, besides the inputs
-_COPIED = ("system.yaml", "polcouple_pes.py")
-#: and what is written there, besides i-PI's outputs
-_WRITTEN = {"input.xml", "restart.xml", "run.lock", "i-pi.log", "driver.log", "RESTART", "EXIT"}
-_WRITTEN |= {FILE_NAME, RECORD, DRIVER_RECORD}
+from polcouple.run_inputs import COPIED, WRITTEN, copy_inputs, file_elements
 
 #: what to do about changes
 _CURE = (
@@ -287,11 +281,11 @@ def refuse_a_run(directory: Path) -> list[Path]:
     """
     if not directory.is_dir() or not any(directory.iterdir()):
         return []
-    own = {*_COPIED, *_WRITTEN}
+    own = {*COPIED, *WRITTEN}
     names: re.Pattern[str] | None = None
     if (directory / "input.xml").exists():
         root = read_xml(directory / "input.xml")
-        own |= {(element.text or "").strip() for element in file_elements(root)}
+        own |= {text_of(element) for element in file_elements(root)}
         names = output_names(root)
     left = list(directory.iterdir())
     holds = InputError(

@@ -13,11 +13,11 @@ from typing import Any
 from polcouple.backends.base import backend_options
 from polcouple.case import Case, read_case
 from polcouple.errors import InputError, PolcoupleError
+from polcouple.ipi_initialize import start_file, text_of
 from polcouple.ipi_input import read_xml
 from polcouple.plan import RunPlan
 from polcouple.record import MadeOf
 from polcouple.run_inputs import file_elements
-from polcouple.start_file import start_file
 
 #: elements of i-PI's input that each run has of its own
 _OWN = ("total_steps", "address", "port")
@@ -37,11 +37,11 @@ def made_of(plan: RunPlan, root: ElementTree.Element | None = None) -> MadeOf:
     """
     path = plan.case / plan.input
     root = read_xml(path) if root is None else root
-    start = start_file(root)
+    start = start_file(root, path)
     case = read_case(plan.case, start)
     options = backend_options(plan.backend, plan.settings(case))
     options = options.with_others(case.system.backends).in_directory(case.directory)
-    named = [plan.case / (element.text or "").strip() for element in file_elements(root)]
+    named = [plan.case / text_of(element) for element in file_elements(root)]
     files = [file for file in (plan.case / "system.yaml", path, *named) if file.is_file()]
     return MadeOf(
         case=str(plan.case.resolve()),

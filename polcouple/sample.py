@@ -10,6 +10,7 @@ from polcouple.check.findings import require_sound
 from polcouple.command import command_line, log, say_how_to_go_on
 from polcouple.errors import InputError
 from polcouple.files import require_writable
+from polcouple.ipi_initialize import start_file
 from polcouple.ipi_input import read_xml, time_step_ps
 from polcouple.options import add_backend_arguments, add_engine_arguments
 from polcouple.plan import plan_from_arguments
@@ -17,7 +18,6 @@ from polcouple.programs import RunFailedError
 from polcouple.propagation import propagate
 from polcouple.recorder import open_dataset, require_one_electrode
 from polcouple.run import begin, examine, has_steps, refuse_a_run, take_up
-from polcouple.start_file import start_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Run, or go on with, a sampling until the dataset has its frames."""
     plan = plan_from_arguments(args)
     root = read_xml(args.case / args.input)
-    case = read_case(args.case, start_file(root))
+    case = read_case(args.case, start_file(root, args.case / args.input))
     time_step = time_step_ps(root, args.case / args.input)
     stride = round(args.every / time_step)
     skipped = round(args.skip / time_step)

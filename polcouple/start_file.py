@@ -3,69 +3,18 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from polcouple.errors import InputError, nearest
-from polcouple.ipi_input import read_xml
 from polcouple.units import ANGSTROM_TO_BOHR
 
 #: i-PI's own value of an Angstrom in bohr: its factors are multiples of it
 _IPI_ANGSTROM = 1.8897261
 #: names in i-PI's table of masses that are no elements: a photon, an electron, a mixture, a molecule
 _NO_ELEMENTS = {"L", "X", "Z", "H2"}
-
-
-@dataclass(frozen=True)
-class StartFile:
-    """Where i-PI starts from.
-
-    Attributes:
-        name: path from the directory in which i-PI runs.
-        units, cell_units: of positions and cell, over those that the file's comment names.
-    """
-
-    name: str = "init.xyz"
-    units: str = "automatic"
-    cell_units: str = "automatic"
-
-
-def start_file(root: ElementTree.Element) -> StartFile:
-    """The <file> that an i-PI input starts from; a RESTART names none, and init.xyz is meant.
-
-    Raises:
-        InputError: it is not in i-PI's xyz format, or there are several.
-    """
-    files = root.findall(".//initialize/file")
-    if not files:
-        return StartFile()
-    names = {(element.text or "").strip() for element in files}
-    if len(names) > 1:
-        raise InputError(f"i-PI's <initialize> names several files ({', '.join(sorted(names))}); keep one")
-    mode = files[0].get("mode", "xyz").strip()
-    name = names.pop()
-    if mode != "xyz":
-        raise InputError(
-            f"i-PI's <file mode='{mode}'> {name}: polcouple reads mode='xyz' only; convert it to xyz with"
-            " i-PI's comment line"
-        )
-    units, cell_units = (files[0].get(key, "").strip() or "automatic" for key in ("units", "cell_units"))
-    return StartFile(name, units, cell_units)
-
-
-def start_beside(root: ElementTree.Element, directory: Path) -> StartFile:
-    """The file that an input in ``directory`` starts from; of a RESTART the one that input.xml there names.
-
-    Raises:
-        InputError: as :func:`start_file`.
-    """
-    path = directory / "input.xml"
-    if root.find(".//initialize/file") is None and path.is_file():
-        return start_file(read_xml(path))
-    return start_file(root)
 
 
 def frames_of(path: Path) -> int:
@@ -86,11 +35,15 @@ def frames_of(path: Path) -> int:
 
 
 def read_init_xyz(
-    path: Path, units: str = "automatic", cell_units: str = "automatic"
+    path: Path,
+    units: str = "automatic",
+    cell_units: str = "automatic",
+    own_cell: Sequence[Sequence[float]] | None = None,
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Symbols, (N, 3) positions and (3, 3) cell rows in bohr of an i-PI xyz file.
 
     i-PI's own reader parses it; the units are those that i-PI takes, with this project's constants.
+    ``own_cell`` is one in bohr that stands for the file's.
 
     Raises:
         InputError: naming the line at fault and the reason.
@@ -105,7 +58,7 @@ def read_init_xyz(
         raise InputError(f"{path}: i-PI cannot read it ({error or type(error).__name__})") from None
     length, cell_length = _units_in_bohr(path, frame["comment"], units, cell_units)
     positions = frame["data"].reshape(-1, 3) * length
-    cell = frame["cell"].T * cell_length
+    cell = frame["cell"].T * cell_length if own_cell is None else np.array(own_cell, dtype=float)
     if cell[0, 0] <= 0:
         extended = "Lattice=" in frame["comment"]
         found = "has the cell in extended xyz's form, which i-PI does not read" if extended else "has no cell"
@@ -220,10 +173,17 @@ def _units_in_bohr(path: Path, comment: str, units: str, cell_units: str) -> tup
         raise InputError(
             f"{path}: line 2 and i-PI's <file> disagree ({error}); leave one of them out"
         ) from None
-    return _in_bohr(path, "positions", length), _in_bohr(path, "cell", cell_length)
+    return length_unit(length, f"{path}: line 2: positions"), length_unit(
+        cell_length, f"{path}: line 2: cell"
+    )
 
 
-def _in_bohr(path: Path, quantity: str, unit: str) -> float:
+def length_unit(unit: str, where: str) -> float:
+    """An i-PI unit of length in bohr; i-PI's default without a name.
+
+    Raises:
+        InputError: i-PI does not have it.
+    """
     from ipi.utils.units import UnitMap, UnitPrefix, UnitPrefixRE
 
     if unit in ("", "automatic", "atomic_unit"):
@@ -234,7 +194,5 @@ def _in_bohr(path: Path, quantity: str, unit: str) -> float:
     if factor <= 0.0 or base in ("radian", "degree"):
         known = ["angstrom", "atomic_unit", "nanometer"]
         cure = "atomic_unit" if unit in ("bohr", "au") else "angstrom"
-        raise InputError(
-            f"{path}: line 2: {quantity} in '{unit}', unknown to i-PI{nearest(unit, known)}; use {cure}"
-        )
+        raise InputError(f"{where} in '{unit[:40]}', unknown to i-PI{nearest(unit, known)}; use {cure}")
     return factor / _IPI_ANGSTROM * ANGSTROM_TO_BOHR

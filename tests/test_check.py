@@ -16,8 +16,8 @@ from polcouple.check.cost import Cost, check_patience
 from polcouple.check.inputs import check_input, load_input
 from polcouple.cli import main
 from polcouple.errors import InputError
+from polcouple.ipi_initialize import start_file
 from polcouple.ipi_input import read_xml
-from polcouple.start_file import start_file
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
 
@@ -52,7 +52,7 @@ def move(directory, change_positions):
 def problems(directory, name="input.xml", steps=None):
     """Findings about the input, without the notes."""
     simulation = load_input(directory / name)
-    case = read_case(directory, start_file(read_xml(directory / name)))
+    case = read_case(directory, start_file(read_xml(directory / name), directory / name))
     found = check_input(simulation, case, directory / name, steps)
     return [str(finding) for finding in found if finding.severity != "note"]
 

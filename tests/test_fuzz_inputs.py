@@ -19,6 +19,7 @@ from polcouple.classical import build_system
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.errors import PolcoupleError
 from polcouple.ipi_files import output_names, progress_file
+from polcouple.ipi_initialize import start_file
 from polcouple.ipi_input import (
     read_xml,
     require_sound_beads,
@@ -27,7 +28,6 @@ from polcouple.ipi_input import (
     time_step_ps,
 )
 from polcouple.options import parse_backend
-from polcouple.start_file import start_file
 
 SYSTEM = yaml.safe_load((SMALL / "system.yaml").read_text())
 SKF = (DEFAULT_SLAKO / "C-C.skf").read_text()
@@ -193,7 +193,7 @@ def read_everything(path, text):
         root = read_xml(path)
         for address in socket_addresses(root, path):
             assert address.mode in ("unix", "inet")
-        assert isinstance(start_file(root).name, str)
+        assert isinstance(start_file(root, path).name, str)
         assert isinstance(progress_file(root), str)
         assert output_names(root).fullmatch(progress_file(root))
         assert step_of(root) >= 0

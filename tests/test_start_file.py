@@ -1,5 +1,6 @@
 """The file that i-PI starts from: units as i-PI takes them, and lines that cannot be read."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -9,9 +10,10 @@ from ipi.utils.io import read_file
 
 from polcouple.case import read_case
 from polcouple.errors import InputError
+from polcouple.ipi_initialize import StartFile, start_beside, start_file
 from polcouple.ipi_input import read_xml
 from polcouple.run_inputs import copy_inputs
-from polcouple.start_file import StartFile, frames_of, read_init_xyz, start_beside, start_file
+from polcouple.start_file import frames_of, read_init_xyz
 from polcouple.units import ANGSTROM_TO_BOHR
 
 WATER = ["O 1.0 2.0 3.0", "H 1.9 2.0 3.0", "H 1.0 2.9 3.0"]
@@ -157,7 +159,7 @@ def test_files_of_an_input_are_copied_and_named_anew(tmp_path):
     names = copy_inputs(root, case, run)
     assert sorted(names) == ["plumed.dat", "start.xyz", "start_1.xyz"]
     assert (run / "start.xyz").read_text() == "1" and (run / "start_1.xyz").read_text() == "2"
-    assert start_file(root).name == "start.xyz"
+    assert start_file(root, run / "input.xml").name == "start.xyz"
     assert root.findtext(".//momenta").strip() == "start_1.xyz"
     assert root.findtext(".//velocities").strip() == "300"
     root = ElementTree.fromstring(
@@ -168,14 +170,119 @@ def test_files_of_an_input_are_copied_and_named_anew(tmp_path):
 
 
 def test_shipped_inputs_name_their_start_file():
-    assert start_file(read_xml(SMALL / "input.xml")) == StartFile()
+    assert start_file(read_xml(SMALL / "input.xml"), SMALL / "input.xml") == StartFile()
 
 
 def test_a_restart_starts_from_what_its_input_names(small_directory):
     """RESTART names no file: the driver of a run that goes on needs the one that the run began with."""
     path = small_directory / "input.xml"
     path.write_text(path.read_text().replace("init.xyz", "start.xyz"))
-    restart = ElementTree.fromstring("<simulation><step>5</step></simulation>")
-    assert start_beside(restart, small_directory) == start_file(read_xml(path)) == StartFile("start.xyz")
+    restart = small_directory / "RESTART"
+    restart.write_text("<simulation><step>5</step></simulation>")
+    assert start_beside(restart) == start_file(read_xml(path), path) == StartFile("start.xyz")
     path.unlink()
-    assert start_beside(restart, small_directory) == StartFile("init.xyz")
+    assert start_beside(restart) == StartFile("init.xyz")
+
+
+FILE = '<file mode="xyz"> init.xyz </file>'
+POSITIONS = '<positions mode="xyz" units="angstrom"> a/p.xyz </positions>'
+CELL = '<cell mode="abc" units="angstrom"> [14.76, 17.0433799465, 60.0] </cell>'
+MASSES = '<masses mode="manual"> [1.0] </masses>'
+
+
+def labels(*changed):
+    symbols = [*["C"] * 96, *["O", "H", "H"] * 158, *["Na"] * 5, *["Cl"] * 4]
+    for atom, symbol in changed:
+        symbols[atom] = symbol
+    return f"<labels mode='manual'> [{', '.join(symbols)}] </labels>"
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        FILE,
+        FILE + FILE,
+        FILE.replace(" init", "<!-- here --> init"),
+        FILE + CELL,
+        FILE + CELL.replace("abc", "abcABC").replace("60.0]", "60.0, 90, 90, 90]"),
+        FILE + '<cell units="nanometer"> [1.476, 0, 0, 0, 1.70433799465, 0, 0, 0, 6.0] </cell>',
+        FILE + MASSES + labels(),
+        POSITIONS + CELL + MASSES + labels(),
+        FILE + '<velocities mode="thermal"> 300 </velocities>',
+    ],
+)
+def test_elements_of_initialize_give_the_same_structure(small_directory, small_case, elements):
+    (small_directory / "a").mkdir()
+    text = (small_directory / "init.xyz").read_text()
+    (small_directory / "a" / "p.xyz").write_text(text.replace("abcABC): 14.76", "abcABC): 14.79"))
+    if POSITIONS in elements:
+        (small_directory / "init.xyz").unlink()
+    change_input(small_directory, elements)
+    case = read_case(small_directory)
+    assert case.symbols == small_case.symbols
+    assert case.positions == pytest.approx(small_case.positions, rel=1e-12, abs=1e-12)
+    assert case.cell == pytest.approx(small_case.cell, rel=1e-9, abs=1e-9)
+
+
+def test_the_cell_of_an_input_goes_before_the_file_and_may_stand_alone(small_directory, small_case):
+    change_input(small_directory, FILE + CELL.replace("60.0", "70.0"))
+    assert read_case(small_directory).cell[2, 2] == pytest.approx(70.0 * ANGSTROM_TO_BOHR)
+    change_input(small_directory, FILE + CELL)
+    path = small_directory / "init.xyz"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], "# positions{angstrom}", *lines[2:]]) + "\n")
+    assert read_case(small_directory).cell == pytest.approx(small_case.cell, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("elements", "message"),
+    [
+        ("<file> init.xyz </file>", "without a mode it is i-PI's 'chk'"),
+        ('<file mode="ase"> init.xyz </file>', "reads mode='xyz' only"),
+        ('<file mode="xyz"> </file>', "names no file"),
+        ('<file mode="xyz" bead="0"> init.xyz </file>', "leave it out"),
+        (FILE + POSITIONS, "names several files"),
+        (POSITIONS, "has no <cell> and no <labels> and no <masses>"),
+        (POSITIONS + CELL + labels(), "has no <masses>;"),
+        ('<velocities mode="thermal"> 300 </velocities>', "names no start structure"),
+        (CELL + FILE, "put <cell> after it"),
+        (FILE + CELL.replace("angstrom", "angstron"), "did you mean 'angstrom'"),
+        (FILE + CELL.replace(' units="angstrom"', ""), "<cell units='angstrom'>"),
+        (FILE + CELL.replace(", 60.0", ""), "array of 3 floats"),
+        (FILE + CELL.replace("60.0", "0.0"), "no cell of a positive volume"),
+        (FILE + '<cell mode="pdb"> a.pdb </cell>', "abc, abcABC and manual"),
+        (FILE + labels((570, "K")), "calls atom 570 'K', init.xyz Na"),
+        (FILE + "<labels mode='manual'> [C, O] </labels>", "holds 2 symbols, init.xyz 579 atoms"),
+        (FILE + "<labels mode='manual' index='3'> K </labels>", "leave <labels> out"),
+    ],
+)
+def test_elements_of_initialize_that_are_refused(small_directory, elements, message):
+    change_input(small_directory, elements)
+    with pytest.raises(InputError) as error:
+        read_case(small_directory)
+    assert message in str(error.value) and str(small_directory) in str(error.value)
+
+
+def change_input(directory, elements):
+    path = directory / "input.xml"
+    path.write_text(
+        re.sub("(<initialize[^>]*>).*</init", rf"\1{elements}</init", path.read_text(), flags=re.S)
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["RESTART", "system.yaml", "input.xml", "simulation.checkpoint", "simulation.positions_0.xyz"]
+)
+def test_a_file_never_takes_a_name_that_the_run_writes(tmp_path, name):
+    """A RESTART of another run is read for its masses, and is not what the run goes on from."""
+    case, run = tmp_path / "case", tmp_path / "run"
+    (case / "old").mkdir(parents=True)
+    run.mkdir()
+    (case / "old" / name).write_text("1")
+    root = ElementTree.fromstring(
+        "<simulation><output prefix='simulation'/><system><initialize nbeads='1'>"
+        f"<masses mode='chk'> old/{name} </masses></initialize></system></simulation>"
+    )
+    assert copy_inputs(root, case, run) == [f"start_{name}"]
+    assert root.findtext(".//masses").strip() == f"start_{name}"
+    assert [path.name for path in run.iterdir()] == [f"start_{name}"]

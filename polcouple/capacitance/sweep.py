@@ -17,9 +17,9 @@ from polcouple.compare.models import Model
 from polcouple.compare.runs import Run, read_run
 from polcouple.errors import InputError
 from polcouple.files import write_whole
+from polcouple.ipi_initialize import start_file
 from polcouple.ipi_input import read_xml, write_xml
 from polcouple.run_inputs import copy_inputs
-from polcouple.start_file import start_file
 
 
 def sweep_case(directory: Path, input_name: str) -> Case:
@@ -28,7 +28,8 @@ def sweep_case(directory: Path, input_name: str) -> Case:
     Raises:
         InputError: it has not two electrodes at a voltage, or holds charges between refreshes.
     """
-    case = read_case(directory, start_file(read_xml(directory / input_name)))
+    path = directory / input_name
+    case = read_case(directory, start_file(read_xml(path), path))
     path = directory / "system.yaml"
     if len(case.electrodes) != 2:
         raise InputError(

@@ -13,10 +13,9 @@ from polcouple.check.structure import check_structure
 from polcouple.electrodes import create_electrodes
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.files import require_writable
-from polcouple.ipi_input import read_xml
+from polcouple.ipi_initialize import start_beside
 from polcouple.plan import RunPlan, require_case
 from polcouple.programs import ipi_program
-from polcouple.start_file import start_beside
 
 
 def find(plan: RunPlan, steps: int | None, for_a_run: bool = False) -> Iterator[Finding]:
@@ -31,7 +30,7 @@ def find(plan: RunPlan, steps: int | None, for_a_run: bool = False) -> Iterator[
         require_case(plan.case)
         path = plan.case / plan.input
         simulation = load_input(path)
-        case = read_case(plan.case, start_beside(read_xml(path), plan.case))
+        case = read_case(plan.case, start_beside(path))
     except PolcoupleError as error:
         yield Finding("error", str(error))
         return

@@ -19,6 +19,7 @@ from polcouple.check.finding import Finding
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.ipi_input import part_of, read_xml, require_sound_beads, socket_addresses
 from polcouple.run_guard import require_usable
+from polcouple.run_inputs import require_inputs
 from polcouple.start_file import frames_of
 from polcouple.units import ATOMIC_TIME_TO_FS
 
@@ -75,10 +76,14 @@ def check_input(
 
 
 def check_surroundings(path: Path, own_sockets: bool = False) -> Iterator[Finding]:
-    """Sockets that the driver cannot serve or that are taken, and what makes i-PI stop at once."""
+    """Files that are missing, sockets that the driver cannot serve or that are taken, and EXIT."""
     if (path.parent / "EXIT").exists() and not own_sockets:
         yield Finding("error", f"{path.parent / 'EXIT'} makes i-PI stop at once; remove it")
     root = read_xml(path)
+    try:
+        require_inputs(root, path.parent)
+    except InputError as error:
+        yield Finding("error", str(error))
     try:
         all_inside = root.find("ffsocket") is None and root.find("ffdirect") is not None
         addresses = [] if all_inside else socket_addresses(root, path)
@@ -138,8 +143,15 @@ def check_initial_structure(system: Any, directory: Path) -> Iterator[Finding]:
         if named:
             words = " and ".join(f"{what} in {unit}" for unit, what in named)
             yield Finding("note", f"i-PI: units of {str(element.value).strip()} by its <file>: {words}")
+    for tag, element in system.initialize.extra:
+        if tag in ("momenta", "velocities") and element.mode.fetch() == "chk":
+            yield Finding(
+                "error",
+                f"i-PI: <{tag} mode='chk'> cannot start in i-PI 3.3.1; write them to an xyz file, and"
+                " mode='xyz'",
+            )
     n_beads = system.initialize.nbeads.fetch()
-    for element in children(system.initialize, "file", "beads", "positions"):
+    for element in children(system.initialize, "file", "positions"):
         if element.mode.fetch() != "xyz":
             continue
         frames = frames_of(directory / str(element.value).strip())

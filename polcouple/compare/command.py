@@ -25,11 +25,11 @@ from polcouple.compare.section import Section, Table
 from polcouple.errors import InputError
 from polcouple.files import require_writable
 from polcouple.frames.reading import read_frames
+from polcouple.ipi_initialize import start_file
 from polcouple.ipi_input import read_xml
 from polcouple.options import add_engine_arguments
 from polcouple.plan import require_case
 from polcouple.settings_help import add_settings_help
-from polcouple.start_file import start_file
 
 #: always replayed: the answer that needs no training
 _PRIOR = "response"
@@ -137,7 +137,8 @@ def _subjects(args: argparse.Namespace, work: Path) -> tuple[Backends, list[Mode
     """The backends of the system, those asked for, and the runs (none where --frames brings frames)."""
     if args.steps is not None:
         require_case(args.paths[0])
-        case = read_case(args.paths[0], start_file(read_xml(args.paths[0] / args.input)))
+        path = args.paths[0] / args.input
+        case = read_case(args.paths[0], start_file(read_xml(path), path))
         backends, models = Backends(case), parse_models(args.backends, case)
         wanted = [wanted_run(args, args.paths[0], model, work / "runs") for model in models]
         made = make_runs(wanted, args.steps, args.every)

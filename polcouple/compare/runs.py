@@ -21,10 +21,10 @@ from polcouple.case import Case, read_case
 from polcouple.errors import InputError
 from polcouple.frames.ipi import units_of
 from polcouple.ipi_files import run_files
+from polcouple.ipi_initialize import start_file
 from polcouple.ipi_input import read_xml, step_of, time_step_ps
 from polcouple.ipi_output import iterate_extras, last_of_each
 from polcouple.record import RECORD, MadeOf, decisive, read_record
-from polcouple.start_file import start_file
 from polcouple.structure_guard import Rounding, StructureGuard
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
@@ -160,7 +160,7 @@ def read_run(directory: Path | str, skip_ps: float = 0.0) -> Run:
     if not path.is_file():
         raise InputError(f"{directory}: no run here; give a directory that `polcouple run` made")
     root = read_xml(path)
-    case = read_case(directory, start_file(root))
+    case = read_case(directory, start_file(root, path))
     last_step = _require_finished(directory)
     files = run_files(directory)
     if files.beads != 1:
