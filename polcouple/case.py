@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.lattice import check_cell, heights, reduced_cell
@@ -22,6 +21,7 @@ from polcouple.electrostatics.slab import SlabField
 from polcouple.errors import InputError, nearest
 from polcouple.ipi_initialize import StartFile, start_of_case
 from polcouple.start_file import read_init_xyz
+from polcouple.system_yaml import read_model
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 
 #: a cell whose total charge exceeds this is refused (e)
@@ -35,8 +35,17 @@ _Positive = Annotated[float, Field(gt=0)]
 _NotNegative = Annotated[float, Field(ge=0)]
 
 
+def _no_truth(value: Any) -> Any:
+    """YAML's yes and on are True, which would count as 1."""
+    if isinstance(value, bool):
+        raise ValueError("yes, no, on and off are no numbers; in quotes they are words")
+    return value
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    _numbers = field_validator("*", mode="before")(_no_truth)
 
 
 class Water(_Section):
@@ -83,7 +92,7 @@ class ForceField(_Section):
     switch_angstrom: _Positive | None = None
     ewald_tolerance: Annotated[float, Field(gt=0, lt=1e-2)]
     water: Water
-    ion_charges_e: dict[str, float] = {}
+    ion_charges_e: dict[str, Annotated[float, BeforeValidator(_no_truth)]] = {}
     lennard_jones: dict[str, LennardJones]
     walls: Walls | None = None
 
@@ -309,14 +318,15 @@ def read_case(directory: Path | str, start: StartFile | None = None) -> Case:
     """
     directory = Path(directory)
     path = directory / "system.yaml"
-    system = _parse_system(_load_yaml(path), path)
+    system = read_model(path, SystemSection)
     start = start or start_of_case(directory)
     init = directory / start.name
-    symbols, positions, cell = read_init_xyz(init, start.units, start.cell_units, start.cell)
+    known = system.force_field.lennard_jones.keys()
+    symbols, positions, cell = read_init_xyz(init, start.units, start.cell_units, start.cell, known)
     _check_labels(start, symbols, directory)
     _check_cell(cell, init)
     case = Case(directory, system, symbols, positions, cell)
-    _check_topology(case, path)
+    _check_topology(case, path, start.name)
     _check_charges(case, path)
     _check_units(case, init, start)
     _check_cutoff(case, path)
@@ -340,67 +350,8 @@ def write_init_xyz(path: Path, symbols: tuple[str, ...], positions: np.ndarray, 
     path.write_text("\n".join(lines) + "\n")
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses keys that stand twice, of which YAML would take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            if key.value in seen:
-                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key '{key.value}' stands twice")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _load_yaml(path: Path) -> Any:
-    try:
-        return _Loader(path.read_text()).get_single_data()
-    except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise InputError(f"{path.parent}: no such case; `polcouple build` writes one") from None
-        raise InputError(f"{path}: no such file; `polcouple build` writes a case directory") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, "[" a thousand times
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-
-
-def _parse_system(content: Any, path: Path) -> SystemSection:
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected the keys {', '.join(SystemSection.model_fields)}")
-    try:
-        return SystemSection.model_validate(content)
-    except ValidationError as error:
-        # a misspelt key before the one that it leaves missing
-        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise InputError(
-                f"{path}: unknown key '{key}'{nearest(str(first['loc'][-1]), _all_keys())}"
-            ) from None
-        shown = "" if first["type"] == "missing" else f" (got {str(first['input'])[:60]!r})"
-        message = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{path}: {key}: {message}{shown}") from None
-
-
-def _all_keys() -> set[str]:
-    sections: list[type[BaseModel]] = [
-        SystemSection,
-        ForceField,
-        Water,
-        LennardJones,
-        Walls,
-        Block,
-        ElectrodeSection,
-        Potential,
-        Slab,
-        Refresh,
-    ]
-    return {key for section in sections for key in section.model_fields}
-
-
-def _check_topology(case: Case, path: Path) -> None:
-    """Every atom of init.xyz is the one that topology, electrodes and force field expect."""
+def _check_topology(case: Case, path: Path, name: str) -> None:
+    """Every atom of the start file is the one that topology, electrodes and force field expect."""
     force_field = case.system.force_field
     known = ["electrode", "water", *force_field.ion_charges_e]
     for block in case.system.topology:
@@ -412,7 +363,7 @@ def _check_topology(case: Case, path: Path) -> None:
     n_topology = case._blocks()[-1][2] if case.system.topology else 0
     if n_topology != len(case):
         raise InputError(
-            f"{path}: topology describes {n_topology} atoms, init.xyz holds {len(case)}; correct the counts"
+            f"{path}: topology describes {n_topology} atoms, {name} holds {len(case)}; correct the counts"
         )
     for species, start, stop in case._blocks():
         if species == "electrode":
@@ -422,8 +373,8 @@ def _check_topology(case: Case, path: Path) -> None:
             symbol = expected[(atom - start) % len(expected)]
             if case.symbols[atom] != symbol:
                 raise InputError(
-                    f"{path}: atom {atom} of init.xyz is {case.symbols[atom]}, the topology expects {symbol}"
-                    f" ({species}); bring init.xyz into the topology's order"
+                    f"{path}: atom {atom} of {name} is {case.symbols[atom]}, the topology expects {symbol}"
+                    f" ({species}); bring {name} into the topology's order"
                 )
     sections = case.system.electrodes
     blocks = [(start, stop - 1) for species, start, stop in case._blocks() if species == "electrode"]
@@ -437,9 +388,11 @@ def _check_topology(case: Case, path: Path) -> None:
             )
     if len({section.name for section in sections}) < len(sections):
         raise InputError(f"{path}: two electrodes have the same name; give each its own")
-    for symbol in sorted(set(case.symbols)):
+    for atom, symbol in enumerate(case.symbols):
         if symbol not in force_field.lennard_jones:
-            raise InputError(f"{path}: force_field.lennard_jones has no entry for {symbol}")
+            raise InputError(
+                f"{path}: force_field.lennard_jones has no entry for {symbol}, which atom {atom} of {name} is"
+            )
 
 
 def _check_charges(case: Case, path: Path) -> None:
@@ -494,6 +447,8 @@ def _check_units(case: Case, path: Path, start: StartFile) -> None:
     wrong = {
         1.0 / ANGSTROM_TO_BOHR: ("the numbers seem to be in Angstrom and were read in bohr", "angstrom"),
         ANGSTROM_TO_BOHR: ("the numbers seem to be in bohr and were read in Angstrom", "atomic_unit"),
+        0.1: ("ten times too short, as nanometers read in Angstrom are", "nanometer"),
+        10.0: ("ten times too long, as Angstroms read in nanometers are", "angstrom"),
     }
     in_file = "name the unit in line 2: positions{{{0}}} cell{{{0}}}".format
     in_input = "name the unit: <cell units='{0}'>".format

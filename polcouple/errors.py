@@ -37,7 +37,10 @@ class ProtocolError(PolcoupleError):
 def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """Return ``" (did you mean 'x'?)"`` for the known word nearest to ``word``, or an empty string.
 
+    Upper and lower case are the same.
+
     ``likeness`` is the least ratio of what two words share, from 0 to 1.
     """
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=likeness)
-    return f" (did you mean '{matches[0]}'?)" if matches else ""
+    spelt = {one.lower(): one for one in known}
+    matches = difflib.get_close_matches(word.lower(), list(spelt), n=1, cutoff=likeness)
+    return f" (did you mean '{spelt[matches[0]]}'?)" if matches else ""

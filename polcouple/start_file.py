@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,12 @@ from polcouple.units import ANGSTROM_TO_BOHR
 
 #: i-PI's own value of an Angstrom in bohr: its factors are multiples of it
 _IPI_ANGSTROM = 1.8897261
+#: what to write in line 2
+_CELL = "write '# CELL(abcABC): a b c 90 90 90 positions{angstrom} cell{angstrom}', angles in degrees"
+#: no cell is smaller (bohr^3)
+_NO_VOLUME = 1e-6
+#: no cell has three angles below this, in degrees
+_RADIANS = 3.2
 #: names in i-PI's table of masses that are no elements: a photon, an electron, a mixture, a molecule
 _NO_ELEMENTS = {"L", "X", "Z", "H2"}
 
@@ -29,6 +35,11 @@ def frames_of(path: Path) -> int:
         if not lines[at].strip():
             at += 1
             continue
+        if frames and not _is_count(lines[at]):
+            raise InputError(
+                f"{path}: line {at + 1} '{lines[at].strip()[:40]}' follows the atoms that the lines before it"
+                " announce; correct their number, or take the line out"
+            )
         frames += 1
         at += 2 + _count(path, lines, at)
     return frames
@@ -39,36 +50,52 @@ def read_init_xyz(
     units: str = "automatic",
     cell_units: str = "automatic",
     own_cell: Sequence[Sequence[float]] | None = None,
+    elements: Collection[str] = (),
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Symbols, (N, 3) positions and (3, 3) cell rows in bohr of an i-PI xyz file.
 
     i-PI's own reader parses it; the units are those that i-PI takes, with this project's constants.
-    ``own_cell`` is one in bohr that stands for the file's.
+    ``own_cell`` is one in bohr that stands for the file's; ``elements`` are those that are expected.
 
     Raises:
         InputError: naming the line at fault and the reason.
     """
     from ipi.utils.io import read_file_raw
 
-    _check_lines(path)
+    _check_lines(path, elements)
     try:
         with path.open() as stream:
             frame = read_file_raw("xyz", stream)
     except Exception as error:  # i-PI's reader raises bare exceptions of any kind
-        raise InputError(f"{path}: i-PI cannot read it ({error or type(error).__name__})") from None
+        raise InputError(  # the atoms' lines are sound
+            f"{path}: line 2: i-PI cannot read the cell ({error or type(error).__name__}); {_CELL}"
+        ) from None
     length, cell_length = _units_in_bohr(path, frame["comment"], units, cell_units)
     positions = frame["data"].reshape(-1, 3) * length
     cell = frame["cell"].T * cell_length if own_cell is None else np.array(own_cell, dtype=float)
-    if cell[0, 0] <= 0:
+    if own_cell is None and (frame["cell"] == -np.eye(3)).all():  # which i-PI's reader puts in its place
         extended = "Lattice=" in frame["comment"]
         found = "has the cell in extended xyz's form, which i-PI does not read" if extended else "has no cell"
-        raise InputError(
-            f"{path}: line 2 {found}; write"
-            " '# CELL(abcABC): a b c 90 90 90 positions{angstrom} cell{angstrom}'"
-        )
+        raise InputError(f"{path}: line 2 {found}; {_CELL}")
     if not np.isfinite(cell).all():
         raise InputError(f"{path}: line 2 has a cell that is not finite")
+    if own_cell is None:
+        _check_cell_of_line(path, cell)
     return tuple(str(name) for name in frame["names"]), positions, cell
+
+
+def _check_cell_of_line(path: Path, cell: np.ndarray) -> None:
+    """Lengths and angles that no cell has, whichever way it is turned."""
+    if abs(np.linalg.det(cell)) < _NO_VOLUME:
+        raise InputError(f"{path}: line 2: the cell spans no volume; {_CELL}")
+    lengths = np.linalg.norm(cell, axis=1)
+    cosines = [cell[i] @ cell[j] / (lengths[i] * lengths[j]) for i, j in ((1, 2), (0, 2), (0, 1))]
+    angles = np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0)))
+    if angles.max() < _RADIANS:
+        raise InputError(
+            f"{path}: line 2: cell with angles of {', '.join(f'{angle:.4g}' for angle in angles)} degrees, in"
+            f" radians? {_CELL}"
+        )
 
 
 def _lines(path: Path) -> list[str]:
@@ -95,19 +122,25 @@ def _lines(path: Path) -> list[str]:
         raise InputError(f"{path}: byte {error.start} is no UTF-8 text; save it as plain text") from None
     if text.startswith("\ufeff"):
         raise InputError(f"{path}: line 1 begins with a byte-order mark; save it without")
-    return text.splitlines()
+    # as i-PI's reader takes them: other characters, such as a form feed, end no line
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
 
 
 def _count(path: Path, lines: list[str], at: int) -> int:
     """Number of atoms in line ``at`` (from 0)."""
     text = lines[at].strip() if at < len(lines) else ""
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    if not _is_count(text):
         found = f"holds '{text[:40]}'" if text else "is empty"
         raise InputError(f"{path}: line {at + 1} should hold the number of atoms, and {found}")
     return int(text)
 
 
-def _check_lines(path: Path) -> None:
+def _is_count(line: str) -> bool:
+    text = line.strip()
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _check_lines(path: Path, elements: Collection[str]) -> None:
     """Every line of the first frame, so that a message can name it."""
     lines = _lines(path)
     count = _count(path, lines, 0)
@@ -118,7 +151,7 @@ def _check_lines(path: Path) -> None:
         fields = line.split()
         if not fields:
             raise InputError(f"{path}: line {number} is empty; an atom is expected there")
-        _require_element(path, number, fields[0])
+        _require_element(path, number, fields[0], elements)
         try:
             position = [float(field) for field in fields[1:4]]
         except ValueError:
@@ -135,10 +168,13 @@ def _check_lines(path: Path) -> None:
         raise InputError(
             f"{path}: line 1 announces {count} atoms, {len(atoms)} are there; the file is truncated"
         )
+    frames_of(path)
 
 
-def _require_element(path: Path, number: int, label: str) -> None:
+def _require_element(path: Path, number: int, label: str, elements: Collection[str]) -> None:
     """Refuse a force-field label: i-PI takes masses by the element's symbol, and so does OpenMM.
+
+    Of the elements that may be meant, those in ``elements`` are named, if there are such.
 
     Raises:
         InputError: with the elements that may be meant.
@@ -152,8 +188,9 @@ def _require_element(path: Path, number: int, label: str) -> None:
     assert letters is not None
     word = letters.group()
     meant = [guess for guess in dict.fromkeys((word[:1].upper(), word[:2].capitalize())) if guess in known]
-    if len(word) == 1 or not word[1:2].isalpha():
-        meant = meant[:1]
+    if word in known and len(word) == 2:  # as in Na+
+        meant = [word]
+    meant = [guess for guess in meant if guess in elements] or meant
     hint = f"; write {' or '.join(meant)}, whichever it is" if len(meant) > 1 else ""
     if len(meant) == 1:
         hint = f"; write {meant[0]}"

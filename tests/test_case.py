@@ -53,6 +53,81 @@ def test_lengths_are_converted_once(tmp_path):
     assert np.diag(cell) == pytest.approx(np.array([10, 20, 30]) * ANGSTROM_TO_BOHR, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "message"),
+    [
+        (
+            "cutoff_angstrom",
+            "cuttoff_angstrom",
+            12,
+            "'force_field.cuttoff_angstrom' (did you mean 'cutoff_an",
+        ),
+        (
+            "oxygen_charge_e",
+            "oxygen_charg",
+            20,
+            "'force_field.water.oxygen_charg' (did you mean 'oxygen_char",
+        ),
+        (
+            "epsilon_kcal_per_mol",
+            "epsilon",
+            27,
+            "'force_field.lennard_jones.C.epsilon'; known there: sigma_an",
+        ),
+        ("last_atom", "LastAtom", 47, "'electrodes.0.LastAtom' (did you mean 'last_atom'?)"),
+        (
+            "electrodes:",
+            "switch_angstrom: 6\nelectrodes:",
+            44,
+            "'switch_angstrom'; it belongs in force_field",
+        ),
+        ("refresh:\n  ", "", 49, "'interval'; it belongs in refresh"),
+        ("  count: 96", "  first_atom: 96", 4, "'topology.0.first_atom'; it belongs in electrodes"),
+    ],
+)
+def test_an_unknown_key_is_told_with_line_and_section(small_directory, right, wrong, line, message):
+    path = small_directory / "system.yaml"
+    path.write_text(path.read_text().replace(right, wrong, 1))
+    assert f"system.yaml: line {line}: unknown key {message}" in refusal(small_directory)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        (
+            "cutoff_angstrom: 7.3",
+            "cutoff_angstrom: wide",
+            "line 12: force_field.cutoff_angstrom: Input should be",
+        ),
+        ("count: 96", "count: -96", "line 4: topology.0.count: Input should be greater"),
+        ("interval: 1", "interval: yes", "line 50: refresh.interval: yes, no, on and off are no numbers"),
+        ("    Na: 1.0", "    Na: on", "line 22: force_field.ion_charges_e.Na: yes, no, on and off"),
+        ("    Na: 1.0", "    Na: 1.0\n    No: 1.0", "line 23: YAML takes 'No' for no text; put it in quotes"),
+        ("    Na: 1.0", "    Na: 1.0\n    'Na': 2.0", "line 23: the key 'Na' stands twice"),
+        ("species: Na", "species: NA", "(did you mean 'Na'?)"),
+        ("    Na:\n", "    Nb:\n", "lennard_jones has no entry for Na, which atom 570 of init.xyz is"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_line(small_directory, right, wrong, message):
+    path = small_directory / "system.yaml"
+    text = path.read_text()
+    assert right in text
+    path.write_text(text.replace(right, wrong, 1))
+    assert message in refusal(small_directory)
+
+
+def test_a_system_file_that_cannot_be_read(small_directory):
+    path = small_directory / "system.yaml"
+    path.write_bytes(b"\xff\xfe")
+    assert "byte 0 is no UTF-8 text" in refusal(small_directory)
+    path.unlink()
+    path.mkdir()
+    assert "system.yaml: cannot be read (Is a directory)" in refusal(small_directory)
+    path.rmdir()
+    assert "system.yaml: no such file" in refusal(small_directory)
+    assert "absent: no such case" in refusal(small_directory / "absent")
+
+
 def test_unknown_key_names_the_nearest(small_directory):
     change_system(small_directory, lambda s: s["refresh"].update(intervall=5))
     assert "unknown key 'refresh.intervall' (did you mean 'interval'?)" in refusal(small_directory)

@@ -69,6 +69,14 @@ def test_units_are_those_that_ipi_takes(tmp_path, comment, units, cell_units):
         (b"1\n# CELL(abcABC): 9 9 9 90 90 90\nO 0 nan 0\n", "atom 0 (line 3)"),
         (b'1\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\nO 0 0 0\n', "extended xyz"),
         (b"1\n# no cell\nO 0 0 0\n", "line 2 has no cell"),
+        (b"1\n# CELL abc: 9 9 9\nO 0 0 0\n", "line 2 has no cell"),
+        (b"1\n# CELL(abcABC): 9 9 9 90 90\nO 0 0 0\n", "line 2: i-PI cannot read the cell"),
+        (b"1\n# CELL(abcABC): wide 9 9 90 90 90\nO 0 0 0\n", "line 2: i-PI cannot read the cell"),
+        (b"1\n# CELL(abcABC): 9 9 9 10 90 150\nO 0 0 0\n", "line 2: i-PI cannot read the cell"),
+        (b"1\n# CELL(abcABC): 9 9 0 90 90 90\nO 0 0 0\n", "line 2: the cell spans no volume"),
+        (b"1\n# CELL(abcABC): 9 9 9 1.57 1.57 1.57\nO 0 0 0\n", "in radians?"),
+        (b"1\n# CELL(abcABC): 9 9 9 90 90 90\nO 0 0 0\n\nO 1 1 1\n", "line 5 'O 1 1 1' follows the atoms"),
+        (b"1\n# CELL(abcABC): 9 9 9 90 90 90\n\x0cO 0 0\n", "line 3 'O 0 0' is no symbol with"),
         (b"1\n# CELL(abcABC): 9 9 9 90 90 90 positions{bohr} cell{bohr}\nO 0 0 0\n", "use atomic_unit"),
         (b"1\n# CELL(abcABC): 9 9 9 90 90 90 positions{angstron}\nO 0 0 0\n", "did you mean 'angstrom'"),
         (b"\x1f\x8b\x08\x00", "gunzip"),
@@ -95,11 +103,11 @@ def test_line_ends_of_windows_and_tabs(tmp_path):
     [
         ("C1", "write C,"),
         ("CA", "write C or Ca, whichever it is"),
-        ("Na+", "write N or Na"),
+        ("Na+", "write Na,"),
         ("NA", "write N or Na"),
         ("OW", "write O,"),
         ("HW1", "write H,"),
-        ("Cl-", "write C or Cl"),
+        ("Cl-", "write Cl,"),
         ("X", "is no element symbol"),
         ("o", "write O,"),
     ],
@@ -109,6 +117,14 @@ def test_a_label_is_no_element(tmp_path, label, hint):
     with pytest.raises(InputError) as error:
         read_init_xyz(path)
     assert f"line 3: '{label}' of atom 0" in str(error.value) and hint in str(error.value)
+
+
+def test_of_two_elements_the_expected_one_is_named(tmp_path):
+    path = write(tmp_path / "init.xyz", "# CELL(abcABC): 9 9 9 90 90 90", ["NA 0 0 0"])
+    with pytest.raises(InputError, match="write Na, in init"):
+        read_init_xyz(path, elements=["C", "Na"])
+    with pytest.raises(InputError, match="write N or Na, whichever it is, in init"):
+        read_init_xyz(path, elements=["N", "Na"])
 
 
 @pytest.mark.parametrize("frames", [1, 2, 5])
@@ -124,6 +140,8 @@ def test_number_of_frames(tmp_path, frames):
         (StartFile("init.xyz", "automatic", "automatic"), "in Angstrom and were read in bohr"),
         (StartFile("init.xyz", "angstrom", "automatic"), "of the cell's width"),
         (StartFile("bohr.xyz", "angstrom", "angstrom"), "in bohr and were read in Angstrom"),
+        (StartFile("init.xyz", "nanometer", "nanometer"), "as Angstroms read in nanometers are"),
+        (StartFile("init.xyz", "angstrom", "nanometer"), "of the cell's width"),
     ],
 )
 def test_a_wrong_unit_is_suspected(small_directory, small_case, read, message):
