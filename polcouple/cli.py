@@ -52,8 +52,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if unknown:
         options = [option for action in commands.choices[chosen]._actions for option in action.option_strings]
         word = next((word for word in unknown if word.startswith("-")), unknown[0])
-        # short names are alike by chance
-        hint = nearest(word.partition("=")[0], options, 0.75) or f"; known: {', '.join(options)}"
+        given = word.partition("=")[0]
+        # short names are alike by chance: of two letters, --ca is not --na
+        likeness = 0.75 if len(given) > len("--na") else 1.0
+        hint = nearest(given, options, likeness) or f"; known: {', '.join(options)}"
         commands.choices[chosen].error(f"unknown argument '{word}'{hint}")
     sys.exit(guarded(args.run, args, "polcouple"))
 

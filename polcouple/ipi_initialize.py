@@ -122,12 +122,10 @@ def _structure(element: ElementTree.Element, before: StartFile | None, where: st
     tag, name = element.tag, text_of(element)
     mode = mode_of(element)
     if mode != "xyz":
-        given = f" mode='{mode}'" if "mode" in element.attrib else ""
-        how = "" if given else f" (without a mode it is i-PI's '{mode}')"
-        raise InputError(
-            f"{where} <{tag}{given}> {name[:80]}: polcouple reads mode='xyz' only{how}; convert it to xyz"
-            " with i-PI's comment line"
-        )
+        given, cure = f" mode='{mode}'", "convert it to xyz with i-PI's comment line"
+        if "mode" not in element.attrib:
+            given, cure = "", f"without a mode i-PI takes it for {mode}, write <{tag} mode='xyz'>"
+        raise InputError(f"{where} <{tag}{given}> {name[:80]}: polcouple reads mode='xyz' only; {cure}")
     if not name:
         raise InputError(f"{where} <{tag}> names no file; write <{tag} mode='xyz'> init.xyz </{tag}>")
     for attribute in ("index", "bead"):

@@ -204,15 +204,15 @@ def _units_in_bohr(path: Path, comment: str, units: str, cell_units: str) -> tup
     """Units of positions and cell in bohr, as i-PI takes them from attributes and comment."""
     from ipi.utils.io.io_units import auto_units
 
+    where = f"{path}: line 2"
     try:
-        _, length, cell_length = auto_units(comment, "length", units.lower(), cell_units.lower(), "xyz")
+        # i-PI reads the cell once by the comment alone, which must name a unit whatever <file> says
+        _, _, of_comment = auto_units(comment, "length", mode="xyz")
+        _, length, cell_length = auto_units(comment, "length", units, cell_units, "xyz")
     except ValueError as error:
-        raise InputError(
-            f"{path}: line 2 and i-PI's <file> disagree ({error}); leave one of them out"
-        ) from None
-    return length_unit(length, f"{path}: line 2: positions"), length_unit(
-        cell_length, f"{path}: line 2: cell"
-    )
+        raise InputError(f"{where} and i-PI's <file> disagree ({error}); leave one of them out") from None
+    length_unit(of_comment, f"{where}: cell")
+    return length_unit(length, f"{where}: positions"), length_unit(cell_length, f"{where}: cell")
 
 
 def length_unit(unit: str, where: str) -> float:

@@ -2,11 +2,18 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import SMALL
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ipi.engine.beads import Beads
+from ipi.engine.cell import Cell
+from ipi.inputs.initializer import InputInitializer
 from ipi.utils.io import read_file
+from ipi.utils.io.inputs.io_xml import xml_parse_string
 
 from polcouple.case import read_case
 from polcouple.errors import InputError
@@ -255,7 +262,7 @@ def test_the_cell_of_an_input_goes_before_the_file_and_may_stand_alone(small_dir
 @pytest.mark.parametrize(
     ("elements", "message"),
     [
-        ("<file> init.xyz </file>", "without a mode it is i-PI's 'chk'"),
+        ("<file> init.xyz </file>", "without a mode i-PI takes it for chk, write <file mode='xyz'>"),
         ('<file mode="ase"> init.xyz </file>', "reads mode='xyz' only"),
         ('<file mode="xyz"> </file>', "names no file"),
         ('<file mode="xyz" bead="0"> init.xyz </file>', "leave it out"),
@@ -304,3 +311,65 @@ def test_a_file_never_takes_a_name_that_the_run_writes(tmp_path, name):
     assert copy_inputs(root, case, run) == [f"start_{name}"]
     assert root.findtext(".//masses").strip() == f"start_{name}"
     assert [path.name for path in run.iterdir()] == [f"start_{name}"]
+
+
+LENGTHS = ["angstrom", "Angstrom", "nanometer", "picometer", "atomic_unit", "ase", "meter", "furlong"]
+named = st.sampled_from([None, *LENGTHS])
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    cell=st.sampled_from(
+        [
+            "abcABC): 9 8 7 90 80 60",
+            "H): 9 1 2 0 8 1 0 0 7",
+            "GENH): 0 9 1 8 0 0 1 0 7",
+            "abcABC): 9 8 7 90 90 90",
+        ]
+    ),
+    in_comment=st.tuples(named, named),
+    attributes=st.tuples(named, named),
+    tag=st.sampled_from(["file", "positions"]),
+    own=st.tuples(st.sampled_from([None, "abc", "manual"]), named),
+)
+def test_structure_is_what_ipi_itself_starts_from(tmp_path, cell, in_comment, attributes, tag, own):
+    """i-PI's own initializer reads the same elements; where it refuses them, so does polcouple."""
+    where, at = in_comment
+    comment = (
+        f"# CELL({cell}" + (f" positions{{{where}}}" if where else "") + (f" cell{{{at}}}" if at else "")
+    )
+    write(tmp_path / "a.xyz", comment)
+    keys = ("units", "cell_units") if tag == "file" else ("units",)
+    words = " ".join(f'{key}="{unit}"' for key, unit in zip(keys, attributes, strict=False) if unit)
+    text = f'<{tag} mode="xyz" {words}> {tmp_path / "a.xyz"} </{tag}>'
+    mode, unit = own if tag == "file" else (own[0] or "abc", own[1])
+    if mode is not None:
+        numbers = "[9, 8, 7]" if mode == "abc" else "[9, 1, 2, 0, 8, 1, 0, 0, 7]"
+        text += f'<cell mode="{mode}"' + (f' units="{unit}"' if unit else "") + f"> {numbers} </cell>"
+    if tag == "positions":
+        text += '<masses mode="manual"> [1, 2, 3] </masses><labels mode="manual"> [O, H, H] </labels>'
+    text = f'<initialize nbeads="1"> {text} </initialize>'
+    expected = ipi_starts_from(text)
+    try:
+        start = start_file(ElementTree.fromstring(f"<system>{text}</system>"), tmp_path / "input.xml")
+        _, positions, vectors = read_init_xyz(
+            tmp_path / start.name, start.units, start.cell_units, start.cell
+        )
+    except InputError:
+        assert expected is None
+        return
+    assert expected is not None
+    assert positions.ravel() == pytest.approx(expected[0], rel=1e-6, abs=1e-9)
+    assert vectors.T == pytest.approx(expected[1], rel=1e-6, abs=1e-6 * np.abs(vectors).max())
+
+
+def ipi_starts_from(text):
+    """Positions and cell of i-PI's initializer; None where it refuses the input."""
+    initializer = InputInitializer()
+    simulation = SimpleNamespace(beads=Beads(0, 0), cell=Cell())
+    try:
+        initializer.parse(xml_parse_string(text).fields[0][1])
+        initializer.fetch().init_stage1(simulation)
+    except (TypeError, ValueError, KeyError):
+        return None
+    return np.array(simulation.beads.q[0]), np.array(simulation.cell.h)
