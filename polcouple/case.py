@@ -20,6 +20,7 @@ from polcouple.electrostatics.lattice import check_cell, heights, reduced_cell
 from polcouple.electrostatics.slab import SlabField
 from polcouple.errors import InputError, nearest
 from polcouple.ipi_initialize import StartFile, start_of_case
+from polcouple.likely_units import require_likely_bonds, require_likely_cell
 from polcouple.start_file import read_init_xyz
 from polcouple.system_yaml import read_model
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
@@ -28,8 +29,6 @@ from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 NEUTRALITY_TOLERANCE = 1e-9
 #: components of cell vectors that i-PI leaves out are no larger, in terms of the largest
 _TURNED = 1e-8
-#: lengths that differ by the ratio of Angstrom and bohr to within this share are in the wrong unit
-_UNIT_TOLERANCE = 0.1
 
 _Positive = Annotated[float, Field(gt=0)]
 _NotNegative = Annotated[float, Field(ge=0)]
@@ -328,7 +327,9 @@ def read_case(directory: Path | str, start: StartFile | None = None) -> Case:
     case = Case(directory, system, symbols, positions, cell)
     _check_topology(case, path, start.name)
     _check_charges(case, path)
-    _check_units(case, init, start)
+    bond = system.force_field.water.bond_length_angstrom * ANGSTROM_TO_BOHR
+    require_likely_bonds(init, positions, case.water_oxygens, bond)
+    require_likely_cell(init, case.electrode.positions, cell, in_input=start.cell is not None)
     _check_cutoff(case, path)
     _check_potential(case, path)
     return case
@@ -440,37 +441,6 @@ def _check_labels(start: StartFile, symbols: tuple[str, ...], directory: Path) -
         atom = next(i for i, pair in enumerate(zip(start.labels, symbols, strict=True)) if len({*pair}) > 1)
         found = f"calls atom {atom} '{start.labels[atom][:20]}', {start.name} {symbols[atom]}"
     raise InputError(f"{directory}: i-PI's <labels> {found}; leave <labels> out")
-
-
-def _check_units(case: Case, path: Path, start: StartFile) -> None:
-    """Molecules and cells that are too long or too short by the ratio of Angstrom and bohr."""
-    wrong = {
-        1.0 / ANGSTROM_TO_BOHR: ("the numbers seem to be in Angstrom and were read in bohr", "angstrom"),
-        ANGSTROM_TO_BOHR: ("the numbers seem to be in bohr and were read in Angstrom", "atomic_unit"),
-        0.1: ("ten times too short, as nanometers read in Angstrom are", "nanometer"),
-        10.0: ("ten times too long, as Angstroms read in nanometers are", "angstrom"),
-    }
-    in_file = "name the unit in line 2: positions{{{0}}} cell{{{0}}}".format
-    in_input = "name the unit: <cell units='{0}'>".format
-    oxygens = case.water_oxygens
-    expected = case.system.force_field.water.bond_length_angstrom
-    if len(oxygens):
-        bonds = np.linalg.norm(case.positions[oxygens + 1] - case.positions[oxygens], axis=1)
-        median = float(np.median(bonds)) / ANGSTROM_TO_BOHR
-        for ratio, (fault, unit) in wrong.items():
-            if abs(median / expected / ratio - 1.0) < _UNIT_TOLERANCE:
-                raise InputError(
-                    f"{path}: water's O-H distance is {median:.3f} Angstrom (median), the force field has"
-                    f" {expected:g}: {fault}; {in_file(unit)}"
-                )
-    spans = np.ptp((case.positions @ np.linalg.inv(case.lattice))[:, :2], axis=0)
-    for ratio, (fault, unit) in wrong.items():
-        if (np.abs(spans * ratio - 1.0) < 2.0 * _UNIT_TOLERANCE).all():
-            cure = in_file(unit) if start.cell is None else in_input(unit)
-            raise InputError(
-                f"{path}: the atoms fill {spans.min():.2f} of the cell's width, in other units? {fault};"
-                f" {cure}"
-            )
 
 
 def _check_cell(cell: np.ndarray, path: Path) -> None:
