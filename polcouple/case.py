@@ -20,7 +20,7 @@ from polcouple.electrostatics.lattice import check_cell, heights, reduced_cell
 from polcouple.electrostatics.slab import SlabField
 from polcouple.errors import InputError, nearest
 from polcouple.ipi_initialize import StartFile, start_of_case
-from polcouple.likely_units import require_likely_bonds, require_likely_cell
+from polcouple.likely_units import require_likely_bonds, require_likely_cell, require_likely_size
 from polcouple.start_file import read_init_xyz
 from polcouple.system_yaml import read_model
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
@@ -323,6 +323,7 @@ def read_case(directory: Path | str, start: StartFile | None = None) -> Case:
     known = system.force_field.lennard_jones.keys()
     symbols, positions, cell = read_init_xyz(init, start.units, start.cell_units, start.cell, known)
     _check_labels(start, symbols, directory)
+    require_likely_size(init, positions, cell)
     _check_cell(cell, init)
     case = Case(directory, system, symbols, positions, cell)
     _check_topology(case, path, start.name)
@@ -445,7 +446,10 @@ def _check_labels(start: StartFile, symbols: tuple[str, ...], directory: Path) -
 
 def _check_cell(cell: np.ndarray, path: Path) -> None:
     """i-PI's convention, without which it would turn the cell and not the atoms."""
-    check_cell(cell)
+    try:
+        check_cell(cell)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     if np.abs([cell[0, 1], cell[0, 2], cell[1, 2]]).max() > _TURNED * np.abs(cell).max() or (
         np.diag(cell).min() <= 0.0
     ):

@@ -1,4 +1,4 @@
-"""Numbers in Angstrom that were read in bohr, and the like: told by water's bonds and the electrode's edge.
+"""Numbers in Angstrom that were read in bohr, and the like: told by size, water and the electrode's edge.
 
 Only what cannot be a sound structure is refused. Atoms in other cells than their neighbours are sound: i-PI
 does not fold what diffuses. So are flakes, which do not reach the edge of their cell.
@@ -15,6 +15,8 @@ from scipy.spatial import cKDTree
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR
 
+#: no cell is wider, no atom farther from the origin (Angstrom)
+_LARGEST = 1e5
 #: lengths that differ by such a ratio to within this share are in the wrong unit
 _TOLERANCE = 0.1
 #: for each ratio of what was read to what is meant: what is wrong, and the unit to name
@@ -29,6 +31,29 @@ _OVERLAP, _NEIGHBOUR = 0.8, 1.25
 #: where an input says which unit the cell is in
 _IN_FILE = "name the unit in line 2: positions{{{0}}} cell{{{0}}}".format
 _IN_INPUT = "name the unit: <cell units='{0}'>".format
+
+
+def require_likely_size(path: Path, positions: np.ndarray, cell: np.ndarray) -> None:
+    """Refuse numbers so large that nothing can be computed with them.
+
+    Args:
+        path: for the message.
+        positions: (N, 3) in bohr.
+        cell: (3, 3) rows in bohr.
+
+    Raises:
+        InputError: with the line of the atom that is too far away, or the cell's width.
+    """
+    widest = float(np.abs(cell).max()) / ANGSTROM_TO_BOHR
+    if widest > _LARGEST:
+        raise InputError(f"{path}: the cell is {widest:.3g} Angstrom wide, more than {_LARGEST:g}")
+    farthest = np.abs(positions).max(axis=1) / ANGSTROM_TO_BOHR
+    atom = int(farthest.argmax())
+    if farthest[atom] > _LARGEST:
+        raise InputError(
+            f"{path}: line {atom + 3}: atom {atom} is {farthest[atom]:.3g} Angstrom from the origin, more"
+            f" than {_LARGEST:g}"
+        )
 
 
 def require_likely_bonds(path: Path, positions: np.ndarray, oxygens: np.ndarray, expected: float) -> None:

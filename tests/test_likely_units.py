@@ -1,7 +1,11 @@
 """Which units were meant: sound structures are never doubted, wrong units always."""
 
+import re
+import shutil
+
 import numpy as np
 import pytest
+from conftest import SMALL
 
 from polcouple.case import read_case, write_init_xyz
 from polcouple.errors import InputError
@@ -64,3 +68,29 @@ def test_bonds_in_another_unit(tmp_path, small_case, meant, read):
     require_likely_bonds(tmp_path, small_case.positions, small_case.water_oxygens, bond)
     with pytest.raises(InputError, match="the force field has"):
         require_likely_bonds(tmp_path, small_case.positions * ratio, small_case.water_oxygens, bond)
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "said"),
+    [
+        (
+            1,
+            "# CELL(abcABC): 1e150 17.04 60 90 90 90 positions{angstrom} cell{angstrom}",
+            "init.xyz: the cell is 1e+150 Angstrom wide",
+        ),
+        (
+            1,
+            "# CELL(abcABC): 1e7 17.04 60 90 90 90 positions{angstrom} cell{angstrom}",
+            "init.xyz: the cell is 1e+07 Angstrom wide",
+        ),
+        (2, "C 0 -2e6 0", "init.xyz: line 3: atom 0 is 2e+06 Angstrom from the origin"),
+    ],
+)
+def test_sizes_beyond_sense(tmp_path, line, text, said):
+    for name in ("system.yaml", "input.xml"):
+        shutil.copy(SMALL / name, tmp_path)
+    lines = (SMALL / "init.xyz").read_text().splitlines()
+    lines[line] = text
+    (tmp_path / "init.xyz").write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=re.escape(said)):
+        read_case(tmp_path)
