@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import lammps_electrode
-from polcouple.case import Case, read_case
-from polcouple.classical import ClassicalEngine
+from polcouple.case.model import Case, read_case
+from polcouple.engines.openmm import ClassicalEngine
 from polcouple.units import KCAL_TO_KJ, KJ_PER_MOL_NM_TO_HARTREE_PER_BOHR
 
 _TIGHT = 1e-7

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.ipi_steps import steps
-from polcouple.case import Case, read_case
+from polcouple.case.model import Case, read_case
 from polcouple.engines.base import NATIVE, Engine, create_engine
 
 _ROOT = Path(__file__).parent.parent

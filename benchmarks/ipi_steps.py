@@ -19,13 +19,13 @@ from xml.etree import ElementTree
 import numpy as np
 
 from polcouple.backends.base import create_backend
-from polcouple.case import read_case
-from polcouple.driver import DriverReport, connect, serve
+from polcouple.case.model import read_case
+from polcouple.coupling.forces import ForceProvider
+from polcouple.coupling.held_state import held_states
 from polcouple.engines.base import NATIVE
-from polcouple.forces import ForceProvider
-from polcouple.held_state import held_states
-from polcouple.ipi_input import read_xml, set_total_steps, socket_addresses, write_xml
-from polcouple.run import prepare
+from polcouple.ipi.input import read_xml, set_total_steps, socket_addresses, write_xml
+from polcouple.propagation.driver import DriverReport, connect, serve
+from polcouple.simulation.run import prepare
 
 #: how i-PI asks: through sockets, through shared memory by i-PI's own driver, or in its own process
 Way = Literal["unix", "inet", "shm", "ffdirect"]
@@ -40,7 +40,7 @@ _CLOCKED_PES = '''\
 import json
 import time
 
-from polcouple.pes import PolcouplePES
+from polcouple.propagation.pes import PolcouplePES
 
 __DRIVER_NAME__ = "polcouple"
 __DRIVER_CLASS__ = "ClockedPES"

@@ -24,14 +24,14 @@ _STEPS = 400
 
 def _openmm(method: str, blocks: int) -> dict[str, float]:
     from benchmarks.openmm_steps import milliseconds
-    from polcouple.case import read_case
+    from polcouple.case.model import read_case
 
     return {"total": float(np.median(milliseconds(read_case(CASE), method, blocks)))}  # type: ignore[arg-type]
 
 
 def _lammps(algorithm: str, accuracy: float, blocks: int, in_plane: bool = True) -> dict[str, float]:
     from benchmarks.lammps_electrode import milliseconds
-    from polcouple.case import read_case
+    from polcouple.case.model import read_case
 
     with tempfile.TemporaryDirectory() as scratch:
         case = read_case(CASE)

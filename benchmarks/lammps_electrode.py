@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 
-from polcouple.case import Case
+from polcouple.case.model import Case
 from polcouple.units import BOHR_TO_ANGSTROM
 
 #: reciprocal width of the electrode's Gaussian charges, 1/Angstrom; usual for carbon

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from polcouple.backends.base import Environment
 from polcouple.backends.nn import Backend, Options
-from polcouple.case import Case, read_case
+from polcouple.case.model import Case, read_case
 from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.errors import ModelMismatchError
 from polcouple.nn.model_files import shipped_models

@@ -13,8 +13,8 @@ import numpy as np
 import openmm
 
 from benchmarks.lammps_electrode import ETA
-from polcouple.case import Case
-from polcouple.classical import (
+from polcouple.case.model import Case
+from polcouple.engines.openmm import (
     InsideCell,
     build_system,
     create_context,

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from polcouple.builder.packing import graphene_sheet
 from polcouple.dftb.scf import FrozenElectrode
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.electrode import Electrode
-from polcouple.packing import graphene_sheet
 from polcouple.units import ANGSTROM_TO_BOHR, KELVIN_TO_HARTREE
 
 #: carbons of a sheet and its orthorhombic cells along zigzag and armchair

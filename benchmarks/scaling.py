@@ -13,12 +13,12 @@ import numpy as np
 
 from benchmarks.site_potentials import FRAME, PERIODIC, tiled
 from polcouple.electrode import Electrode
-from polcouple.electrostatics.lattice_convolution import (
+from polcouple.electrostatics.site_potential import SitePotential
+from polcouple.lattice.convolution import (
     LatticeConvolution,
     fill_block_circulant,
     lattice_orbits,
 )
-from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.nn.binning import Binning
 from polcouple.nn.classifier import Classifier, build_network
 from polcouple.nn.correction import Correction, initial_weights

@@ -13,7 +13,7 @@ import argparse
 
 from dask_jobqueue import SLURMCluster
 
-from polcouple.label import label_dataset
+from polcouple.learning.label import label_dataset
 
 
 def main() -> None:

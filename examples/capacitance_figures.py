@@ -12,18 +12,18 @@ from pathlib import Path
 import matplotlib.figure
 import numpy as np
 
+from polcouple.analysis.block_errors import Blocks, estimate
+from polcouple.analysis.runs import read_run
+from polcouple.builder.packing import GRAPHENE_CELL
 from polcouple.capacitance.frames import evaluate
-from polcouple.case import read_case
-from polcouple.compare.block_errors import Blocks, estimate
+from polcouple.case.model import read_case
 from polcouple.compare.models import Model
-from polcouple.compare.runs import read_run
-from polcouple.compare.style import line_styles
+from polcouple.coupling.electrodes import create_coupled
 from polcouple.dftb.bands import Bands
 from polcouple.dftb.quantum_capacitance import QuantumCapacitance, cone_capacitance, rigid
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.electrode import Electrode
-from polcouple.electrodes import create_coupled
-from polcouple.packing import GRAPHENE_CELL
+from polcouple.report.style import line_styles
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
     ATOMIC_TO_MICROFARAD_PER_CM2,
@@ -98,7 +98,7 @@ def sweep_figure(source: Path) -> matplotlib.figure.Figure:
 
 def time_figure(source: Path) -> matplotlib.figure.Figure:
     """Charge against time in every run, what is skipped included."""
-    from polcouple.ipi_output import read_extras
+    from polcouple.ipi.output import read_extras
 
     figure = matplotlib.figure.Figure(figsize=(5.2, 5.0), layout="constrained")
     panels = figure.subplots(len(NAMES), sharex=True, sharey=True)

@@ -11,10 +11,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from polcouple.case import read_case
-from polcouple.cli import main as polcouple
-from polcouple.compare.style import line_styles
-from polcouple.conserved import Conserved, drift_and_spread, read_conserved
+from polcouple.analysis.conserved import Conserved, drift_and_spread, read_conserved
+from polcouple.case.model import read_case
+from polcouple.cli.commands import main as polcouple
+from polcouple.report.style import line_styles
 
 JOULE_PER_KILOJOULE = 1e3
 

@@ -18,17 +18,17 @@ from pathlib import Path
 
 import numpy as np
 
-from polcouple.case import read_case
-from polcouple.conserved import drift_and_spread
-from polcouple.ipi_input import read_xml, write_xml
-from polcouple.ipi_output import last_properties, read_extras, read_properties
-from polcouple.options import add_backend_arguments
-from polcouple.run import prepare
+from polcouple.analysis.conserved import drift_and_spread
+from polcouple.case.model import read_case
+from polcouple.cli.options import add_backend_arguments
+from polcouple.ipi.input import read_xml, write_xml
+from polcouple.ipi.output import last_properties, read_extras, read_properties
+from polcouple.simulation.run import prepare
 from polcouple.units import ATOMIC_TIME_TO_FS, HARTREE_TO_KJ_PER_MOL, KELVIN_TO_HARTREE
 
 SAMPLING_PERIOD = 1.0
 CHARGES_STRIDE = 10
-PROGRAMS = {"driver": "polcouple.driver_cli", "i-PI": "i-pi"}
+PROGRAMS = {"driver": "polcouple.cli.driver", "i-PI": "i-pi"}
 
 
 def children(pid: int) -> Iterator[tuple[str, Path]]:

@@ -19,10 +19,10 @@ import numpy as np
 from dftb_figures import ROOT, load_configuration
 
 from polcouple.backends.base import ChargeBackend, Environment, create_backend
-from polcouple.case import Slab, read_case
+from polcouple.case.model import Slab, read_case
+from polcouple.coupling.electrodes import create_electrodes
+from polcouple.coupling.forces import Surroundings
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.electrodes import create_electrodes
-from polcouple.forces import Surroundings
 from polcouple.units import ANGSTROM_TO_BOHR, HARTREE_TO_EV
 
 NOTHING = Electrolyte((), np.empty(0), np.empty(0, int))

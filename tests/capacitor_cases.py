@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.backends.base import Environment
-from polcouple.case import Case, ElectrodeSection, Potential, SystemSection
-from polcouple.force_field import default_force_field
-from polcouple.packing import graphene_sheet
+from polcouple.builder.packing import graphene_sheet
+from polcouple.case.force_field import default_force_field
+from polcouple.case.model import Case, ElectrodeSection, Potential, SystemSection
 from polcouple.units import ANGSTROM_TO_BOHR
 
 #: a temperature at which the levels of so small a sheet overlap

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from conftest import SMALL
 
-from polcouple.ipi_input import read_xml, set_total_steps, write_xml
-from polcouple.plan import RunPlan
-from polcouple.record import begin_record
-from polcouple.run_changes import made_of
+from polcouple.ipi.input import read_xml, set_total_steps, write_xml
+from polcouple.propagation.plan import RunPlan
+from polcouple.propagation.record import begin_record
+from polcouple.simulation.changes import made_of
 from polcouple.units import BOHR_TO_ANGSTROM
 
 #: steps of 0.5 fs between the frames

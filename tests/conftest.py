@@ -20,7 +20,7 @@ CAPACITOR = ROOT / "ipi_inputs" / "graphene_capacitor_small"
 @pytest.fixture(scope="session")
 def small_case():
     """The case of about 600 atoms."""
-    from polcouple.case import read_case
+    from polcouple.case.model import read_case
 
     return read_case(SMALL)
 

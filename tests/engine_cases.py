@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from polcouple.case import Case, SystemSection
+from polcouple.case.force_field import ION_CHARGES, LENNARD_JONES, SPC_FW
+from polcouple.case.model import Case, SystemSection
 from polcouple.electrostatics.ewald import ewald_energy_forces, ewald_matrix
-from polcouple.force_field import ION_CHARGES, LENNARD_JONES, SPC_FW
 from polcouple.units import ANGSTROM_TO_BOHR, HARTREE_TO_KJ_PER_MOL, KCAL_TO_KJ
 
 KCAL_TO_HARTREE = KCAL_TO_KJ / HARTREE_TO_KJ_PER_MOL

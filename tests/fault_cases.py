@@ -15,7 +15,7 @@ BACKENDS = {
 BACKENDS |= {f"{name}_in_driver": f"if driver:\n            {BACKENDS[name]}" for name in tuple(BACKENDS)}
 BACKEND = """
 import signal, sys, time, numpy
-driver = "polcouple.driver_cli" in sys.orig_argv
+driver = "polcouple.cli.driver" in sys.orig_argv
 from polcouple.backends.base import BackendOptions, ChargeResult
 class Options(BackendOptions): pass
 class Backend:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, SMALL
 
-from polcouple.case import read_case
+from polcouple.case.model import read_case
 
 sys.path.insert(0, str(ROOT))
 results = importlib.import_module("benchmarks.results")

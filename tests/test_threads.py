@@ -9,14 +9,14 @@ import pytest
 SCRIPT = """
 import polcouple.{module} as program
 from threadpoolctl import threadpool_info
-from polcouple import command
-command.guarded(lambda args: 0, None, "test")
+from polcouple.cli.exits import guarded
+guarded(lambda args: 0, None, "test")
 print(*sorted(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"))
 """
 
 
 @pytest.mark.skipif(os.cpu_count() == 1, reason="one thread whatever is done")
-@pytest.mark.parametrize("module", ["cli", "driver_cli"])
+@pytest.mark.parametrize("module", ["cli", "cli.driver"])
 @pytest.mark.parametrize("variables", [{}, {"OMP_NUM_THREADS": "2"}])
 def test_commands_limit_their_threads(module, variables):
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}

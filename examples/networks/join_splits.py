@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from polcouple.nn.evaluation import Metrics, markdown_table
+from polcouple.learning.evaluation import Metrics, markdown_table
 from polcouple.nn.model_files import load_description
 
 _MARK = "R² is the explained part"

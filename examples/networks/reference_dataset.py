@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from polcouple.data.dataset import Dataset, Frames
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.nn.dataset import Dataset, Frames
 from polcouple.units import ANGSTROM_TO_BOHR
 
 ORIGIN = (

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.backends.base import ChargeBackend
-from polcouple.evaluate import backend_of, backend_results
-from polcouple.nn.dataset import Dataset
-from polcouple.nn.evaluation import level_errors
-from polcouple.nn.splits import split_frames
+from polcouple.data.dataset import Dataset
+from polcouple.data.splits import split_frames
+from polcouple.learning.evaluate import backend_of, backend_results
+from polcouple.learning.evaluation import level_errors
 
 _ACCURACY = 1e-8
 

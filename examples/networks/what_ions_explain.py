@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from polcouple.data.dataset import Dataset
+from polcouple.data.splits import split_frames
 from polcouple.electrostatics.site_potential import SitePotential
-from polcouple.evaluate import backend_of, evaluate_backends
+from polcouple.learning.evaluate import backend_of, evaluate_backends
+from polcouple.learning.evaluation import PAPER_TOLERANCE, Metrics, evaluate, markdown_table
+from polcouple.learning.figures import parity_panel
 from polcouple.nn.binning import Binning
-from polcouple.nn.dataset import Dataset
-from polcouple.nn.evaluation import PAPER_TOLERANCE, Metrics, evaluate, markdown_table
-from polcouple.nn.figures import parity_panel
 from polcouple.nn.model_files import find_model
 from polcouple.nn.models import load_model
 from polcouple.nn.response_net import ResponseNet
-from polcouple.nn.splits import split_frames
 
 TOTAL_CHARGE = -4.0
 MODELS = {

@@ -19,10 +19,10 @@ from polcouple.backends.base import (
     backend_options,
     create_backend,
 )
+from polcouple.data.dataset import Dataset, Frames
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ModelMismatchError
 from polcouple.nn.classifier import Classifier
-from polcouple.nn.dataset import Dataset, Frames
 from polcouple.nn.model_files import DESCRIPTION, find_model, shipped_models
 from polcouple.nn.models import default_model, load_model
 from polcouple.nn.response_net import ResponseNet

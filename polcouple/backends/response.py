@@ -27,8 +27,8 @@ from polcouple.dftb.response import LinearResponse
 from polcouple.dftb.scf import FrozenElectrode, Solution
 from polcouple.dftb.shells import FILLED_SHELL, bracketed
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.electrostatics.lattice_convolution import matrix_product
 from polcouple.errors import ConvergenceError, InputError
+from polcouple.lattice.convolution import matrix_product
 
 #: accuracy of the self-consistent reference points, e
 _REFERENCE_ACCURACY = 1e-9

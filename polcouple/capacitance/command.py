@@ -9,28 +9,28 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from polcouple.analysis.block_errors import LEAST_BLOCKS
+from polcouple.analysis.runs import require_frames
 from polcouple.capacitance.frames import evaluate
 from polcouple.capacitance.sections import capacitance_section, charge_section, series_section
 from polcouple.capacitance.statistics import at_voltage, between
 from polcouple.capacitance.sweep import make_sweep, sweep_case
-from polcouple.case import Case
-from polcouple.command import log
-from polcouple.compare.block_errors import LEAST_BLOCKS
-from polcouple.compare.models import Model
-from polcouple.compare.report import require_free, write_report
-from polcouple.compare.runs import require_frames
-from polcouple.electrodes import create_coupled
-from polcouple.electrostatics.lattice import base_area
-from polcouple.errors import InputError
-from polcouple.files import require_writable
-from polcouple.ipi_input import read_xml, time_step_ps
-from polcouple.options import (
+from polcouple.case.model import Case
+from polcouple.cli.options import (
     add_backend_arguments,
     add_engine_arguments,
     backend_settings,
     given_settings,
 )
-from polcouple.plan import require_case
+from polcouple.compare.models import Model
+from polcouple.coupling.electrodes import create_coupled
+from polcouple.errors import InputError
+from polcouple.files import require_writable
+from polcouple.ipi.input import read_xml, time_step_ps
+from polcouple.lattice.cell import base_area
+from polcouple.log import log
+from polcouple.propagation.plan import require_case
+from polcouple.report.page import require_free, write_report
 from polcouple.units import KELVIN_TO_HARTREE
 
 #: frames of a run at least: twice the blocks of an error

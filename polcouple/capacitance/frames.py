@@ -18,18 +18,18 @@ from pathlib import Path
 
 import numpy as np
 
+from polcouple.analysis.runs import Run
 from polcouple.backends import metal
 from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, checked_solve
-from polcouple.case import Case
-from polcouple.command import Warned
+from polcouple.case.model import Case
 from polcouple.compare.models import Model
-from polcouple.compare.runs import Run
+from polcouple.coupling.electrodes import CoupledElectrodes, CoupledResult
+from polcouple.coupling.forces import Surroundings
 from polcouple.dftb.cache import read_arrays, write_arrays
 from polcouple.dftb.quantum_capacitance import mean_potential
 from polcouple.dftb.scf import FrozenElectrode
-from polcouple.electrodes import CoupledElectrodes, CoupledResult
 from polcouple.errors import InputError
-from polcouple.forces import Surroundings
+from polcouple.log import Warned
 from polcouple.units import EV_TO_HARTREE
 
 #: half the difference of voltages of a slope at fixed nuclei (V)

@@ -15,19 +15,19 @@ import numpy as np
 
 from polcouple.backends.base import backend_options
 from polcouple.backends.dftb import HamiltonianOptions
-from polcouple.case import Case, read_case
-from polcouple.command import Warned, log
-from polcouple.compare.report import require_free, write_report
-from polcouple.compare.section import Figure, Section, Table
-from polcouple.compare.style import WIDTH_INCHES, line_styles
+from polcouple.case.model import Case, read_case
+from polcouple.cli.options import add_backend_arguments, backend_settings
 from polcouple.dftb.bands import Bands
 from polcouple.dftb.quantum_capacitance import QuantumCapacitance, rigid, self_consistent
 from polcouple.dftb.scf import FrozenElectrode
 from polcouple.dftb.skf import load_parameters
 from polcouple.electrode import Electrode
-from polcouple.electrostatics.lattice import base_area
 from polcouple.errors import InputError, nearest
-from polcouple.options import add_backend_arguments, backend_settings
+from polcouple.lattice.cell import base_area
+from polcouple.log import Warned, log
+from polcouple.report.page import require_free, write_report
+from polcouple.report.section import Figure, Section, Table
+from polcouple.report.style import WIDTH_INCHES, line_styles
 from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, BOHR_TO_ANGSTROM, EV_TO_HARTREE, HARTREE_TO_EV
 
 #: bands as steep as graphene's (Hartree bohr) ...

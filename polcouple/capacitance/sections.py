@@ -10,8 +10,8 @@ import numpy as np
 
 from polcouple.capacitance.frames import Frames
 from polcouple.capacitance.statistics import PARTS, AtVoltage, Between
-from polcouple.compare.section import Figure, Section, Table
-from polcouple.compare.style import WIDTH_INCHES, line_styles
+from polcouple.report.section import Figure, Section, Table
+from polcouple.report.style import WIDTH_INCHES, line_styles
 from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, BOHR_TO_ANGSTROM, HARTREE_TO_EV
 
 _ERRORS = "Errors are one standard error, from blocks."

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from polcouple.analysis.block_errors import Blocks, Estimate, estimate
 from polcouple.capacitance.frames import Frames
-from polcouple.compare.block_errors import Blocks, Estimate, estimate
 from polcouple.units import EV_TO_HARTREE
 
 #: the parts of a capacitance, in the order of all arrays here

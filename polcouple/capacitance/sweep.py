@@ -9,17 +9,17 @@ from pathlib import Path
 
 import yaml
 
-from polcouple.case import Case, read_case
-from polcouple.case_copy import system_elsewhere
+from polcouple.analysis.runs import Run, read_run
+from polcouple.case.model import Case, read_case
 from polcouple.check.findings import require_sound
 from polcouple.compare.making import make_runs, wanted_run
 from polcouple.compare.models import Model
-from polcouple.compare.runs import Run, read_run
 from polcouple.errors import InputError
 from polcouple.files import write_whole
-from polcouple.ipi_initialize import start_file
-from polcouple.ipi_input import read_xml, write_xml
-from polcouple.run_inputs import copy_inputs
+from polcouple.ipi.initialize import start_file
+from polcouple.ipi.input import read_xml, write_xml
+from polcouple.propagation.case_copy import system_elsewhere
+from polcouple.propagation.inputs import copy_inputs
 
 
 def sweep_case(directory: Path, input_name: str) -> Case:

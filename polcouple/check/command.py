@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from polcouple.check.findings import find
-from polcouple.options import add_backend_arguments, add_engine_arguments, given_settings
-from polcouple.plan import RunPlan
+from polcouple.cli.options import add_backend_arguments, add_engine_arguments, given_settings
+from polcouple.propagation.plan import RunPlan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

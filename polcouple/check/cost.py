@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from polcouple.backends.base import ChargeBackend, backend_names, parse_options
-from polcouple.case import Case
+from polcouple.case.model import Case
 from polcouple.check.finding import Finding
 from polcouple.check.inputs import children
 from polcouple.errors import PolcoupleError
@@ -64,7 +64,7 @@ def measure(
     Raises:
         PolcoupleError: whatever the backend or the engine refuses.
     """
-    from polcouple.forces import ForceProvider
+    from polcouple.coupling.forces import ForceProvider
 
     provider = ForceProvider(case, backend, platform=platform, threads=threads)
     moved = case.positions.copy()

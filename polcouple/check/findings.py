@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from polcouple.case import read_case
+from polcouple.case.model import read_case
 from polcouple.check.cost import check_patience, check_slater_koster, measure
 from polcouple.check.finding import Finding
 from polcouple.check.inputs import check_input, load_input
 from polcouple.check.structure import check_structure
-from polcouple.electrodes import create_electrodes
+from polcouple.coupling.electrodes import create_electrodes
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.files import require_writable
-from polcouple.ipi_initialize import start_beside
-from polcouple.plan import RunPlan, require_case
-from polcouple.programs import ipi_program
+from polcouple.ipi.initialize import start_beside
+from polcouple.propagation.plan import RunPlan, require_case
+from polcouple.propagation.programs import ipi_program
 
 
 def find(plan: RunPlan, steps: int | None, for_a_run: bool = False) -> Iterator[Finding]:

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.case import Case
+from polcouple.case.model import Case
 from polcouple.check.finding import Finding
 from polcouple.errors import InputError, PolcoupleError
-from polcouple.ipi_input import part_of, read_xml, require_sound_beads, socket_addresses
-from polcouple.run_guard import require_usable
-from polcouple.run_inputs import require_inputs
-from polcouple.start_file import frames_of
+from polcouple.ipi.input import part_of, read_xml, require_sound_beads, socket_addresses
+from polcouple.ipi.start_file import frames_of
+from polcouple.propagation.guard import require_usable
+from polcouple.propagation.inputs import require_inputs
 from polcouple.units import ATOMIC_TIME_TO_FS
 
 #: longest time step in fs for the stretching of flexible water's bonds, and for everything else

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from polcouple.case import Case
+from polcouple.case.model import Case
+from polcouple.case.structure_guard import StructureGuard
 from polcouple.check.finding import Finding
-from polcouple.electrostatics.lattice import heights, widest_gap
 from polcouple.errors import InputError
-from polcouple.structure_guard import StructureGuard
+from polcouple.lattice.cell import heights, widest_gap
 from polcouple.units import BOHR_TO_ANGSTROM
 
 #: atoms of different molecules never come so close in a liquid: with a hydrogen, without one (Angstrom)

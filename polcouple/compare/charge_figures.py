@@ -11,9 +11,9 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from polcouple.compare.replay import Replay
-from polcouple.compare.section import Figure
-from polcouple.compare.style import WIDTH_INCHES, line_styles
-from polcouple.nn.evaluation import PAPER_TOLERANCE
+from polcouple.learning.evaluation import PAPER_TOLERANCE
+from polcouple.report.section import Figure
+from polcouple.report.style import WIDTH_INCHES, line_styles
 
 #: sorted errors are drawn at so many quantiles
 _QUANTILES = 801

@@ -10,26 +10,26 @@ from typing import Any
 
 import numpy as np
 
+from polcouple.analysis.gather import LEAST_FRAMES
+from polcouple.analysis.runs import Run, read_run, require_frames, require_same_system
 from polcouple.backends.base import backend_names
-from polcouple.case import read_case
-from polcouple.command import log
+from polcouple.case.model import read_case
+from polcouple.cli.options import add_engine_arguments
+from polcouple.cli.settings_help import add_settings_help
 from polcouple.compare import liquid, stale_charges
-from polcouple.compare.gather import LEAST_FRAMES
 from polcouple.compare.making import make_runs, wanted_run
 from polcouple.compare.models import Backends, Model, parse_models
 from polcouple.compare.replay import FEWEST_FRAMES, replay
 from polcouple.compare.replay_section import replay_section
-from polcouple.compare.report import require_free, write_report
-from polcouple.compare.runs import Run, read_run, require_frames, require_same_system
-from polcouple.compare.section import Section, Table
 from polcouple.errors import InputError
 from polcouple.files import require_writable
 from polcouple.frames.reading import read_frames
-from polcouple.ipi_initialize import start_file
-from polcouple.ipi_input import read_xml
-from polcouple.options import add_engine_arguments
-from polcouple.plan import require_case
-from polcouple.settings_help import add_settings_help
+from polcouple.ipi.initialize import start_file
+from polcouple.ipi.input import read_xml
+from polcouple.log import log
+from polcouple.propagation.plan import require_case
+from polcouple.report.page import require_free, write_report
+from polcouple.report.section import Section, Table
 
 #: always replayed: the answer that needs no training
 _PRIOR = "response"

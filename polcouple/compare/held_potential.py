@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from polcouple.compare.block_errors import Estimate
-from polcouple.compare.differences import Quantity
-from polcouple.compare.electrode_series import ChargeStatistics
-from polcouple.compare.runs import Run, labels
-from polcouple.compare.section import Figure, Section, Table
-from polcouple.compare.style import WIDTH_INCHES, line_styles
-from polcouple.electrostatics.lattice import base_area
+from polcouple.analysis.block_errors import Estimate
+from polcouple.analysis.differences import Quantity
+from polcouple.analysis.electrode_series import ChargeStatistics
+from polcouple.analysis.runs import Run, labels
+from polcouple.lattice.cell import base_area
+from polcouple.report.section import Figure, Section, Table
+from polcouple.report.style import WIDTH_INCHES, line_styles
 from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, EV_TO_HARTREE
 
 

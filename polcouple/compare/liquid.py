@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from polcouple.analysis.gather import LEAST_FRAMES, gather
+from polcouple.analysis.runs import Run, labels, require_frames, require_same_system
 from polcouple.compare import held_potential
-from polcouple.compare.gather import LEAST_FRAMES, gather
 from polcouple.compare.liquid_sections import (
     charge_section,
     density_section,
@@ -14,8 +15,7 @@ from polcouple.compare.liquid_sections import (
     orientation_section,
     potential_section,
 )
-from polcouple.compare.runs import Run, labels, require_frames, require_same_system
-from polcouple.compare.section import Section
+from polcouple.report.section import Section
 
 
 def sections(runs: Sequence[Run]) -> list[Section]:

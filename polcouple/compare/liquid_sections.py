@@ -8,12 +8,12 @@ from typing import Any
 import matplotlib.figure
 import numpy as np
 
-from polcouple.compare.block_errors import Estimate, scaled
-from polcouple.compare.density import first_minimum, first_peak
-from polcouple.compare.differences import SIGNIFICANCE, Difference, Quantity, differences
-from polcouple.compare.gather import NEAR_SHEET, Liquid
-from polcouple.compare.section import Figure, Section, Table
-from polcouple.compare.style import DIVERGING, line_styles
+from polcouple.analysis.block_errors import Estimate, scaled
+from polcouple.analysis.density import first_minimum, first_peak
+from polcouple.analysis.differences import SIGNIFICANCE, Difference, Quantity, differences
+from polcouple.analysis.gather import NEAR_SHEET, Liquid
+from polcouple.report.section import Figure, Section, Table
+from polcouple.report.style import DIVERGING, line_styles
 from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 
 _PER_BOHR2_TO_PER_NM2 = 100.0 / BOHR_TO_ANGSTROM**2

@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path
 
 from polcouple.check.findings import require_sound
-from polcouple.command import command_line, log, say_how_to_go_on
 from polcouple.compare.models import Model
 from polcouple.errors import InputError
-from polcouple.plan import RunPlan
-from polcouple.programs import RunFailedError
-from polcouple.propagation import propagate, step_reached
-from polcouple.record import RECORD, read_record
-from polcouple.run import Edit, begin, examine, has_steps, refuse_a_run
+from polcouple.log import command_line, log, say_how_to_go_on
+from polcouple.propagation.plan import RunPlan
+from polcouple.propagation.programs import RunFailedError
+from polcouple.propagation.propagate import propagate, step_reached
+from polcouple.propagation.record import RECORD, read_record
+from polcouple.simulation.run import Edit, begin, examine, has_steps, refuse_a_run
 
 #: steps between checkpoints: what an interruption costs at most
 _CHECKPOINT_STRIDE = 200

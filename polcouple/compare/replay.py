@@ -17,13 +17,13 @@ from zipfile import BadZipFile
 import numpy as np
 
 from polcouple.backends.base import ChargeResult, Environment, checked_solve
-from polcouple.case import Case
-from polcouple.command import Warned
+from polcouple.case.model import Case
 from polcouple.compare.models import Backends, Model, common_binning
+from polcouple.coupling.forces import Surroundings
 from polcouple.errors import InputError
-from polcouple.forces import Surroundings
+from polcouple.learning.evaluation import null_charges
+from polcouple.log import Warned
 from polcouple.nn.binning import Binning
-from polcouple.nn.evaluation import null_charges
 
 #: seconds between writes of what was computed so far
 _SAVE_PERIOD = 5.0

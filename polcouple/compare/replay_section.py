@@ -14,9 +14,9 @@ from polcouple.compare.charge_figures import (
     total_charge_figure,
 )
 from polcouple.compare.replay import Replay
-from polcouple.compare.section import Section, Table
 from polcouple.compare.sheet_map import error_map_figures, error_movie
-from polcouple.nn.evaluation import PAPER_TOLERANCE, Metrics, evaluate
+from polcouple.learning.evaluation import PAPER_TOLERANCE, Metrics, evaluate
+from polcouple.report.section import Section, Table
 
 
 def replay_section(replay: Replay) -> Section:

@@ -11,9 +11,9 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from polcouple.compare.replay import Replay
-from polcouple.compare.section import Figure, Movie
-from polcouple.compare.style import DIVERGING, WIDTH_INCHES
-from polcouple.nn.evaluation import PAPER_TOLERANCE
+from polcouple.learning.evaluation import PAPER_TOLERANCE
+from polcouple.report.section import Figure, Movie
+from polcouple.report.style import DIVERGING, WIDTH_INCHES
 from polcouple.units import BOHR_TO_ANGSTROM
 
 _PIXELS_PER_ANGSTROM = 10.0

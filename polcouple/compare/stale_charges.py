@@ -6,8 +6,8 @@ and with none. Exchanging charges of age T for fresh ones lifts the energy by
 
     W = E(phi; Q) - [E(phi_T; Q) + q_T . (phi - phi_T)]
 
-(:mod:`polcouple.forces`), which is what a refresh every T adds to the liquid, W / T per time. It is measured
-along a trajectory that does not feel it.
+(:mod:`polcouple.coupling.forces`), which is what a refresh every T adds to the liquid, W / T
+per time. It is measured along a trajectory that does not feel it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from dataclasses import dataclass
 import matplotlib.figure
 import numpy as np
 
+from polcouple.analysis.runs import Run, require_frames, require_same_system
+from polcouple.analysis.slab import Slab, slab_of
 from polcouple.backends.base import ChargeBackend, ChargeResult, checked_solve, potential_accuracy
-from polcouple.case import Case
-from polcouple.command import Warned
-from polcouple.compare.runs import Run, require_frames, require_same_system
-from polcouple.compare.section import Figure, Section, Table
-from polcouple.compare.slab import Slab, slab_of
-from polcouple.compare.style import line_styles
+from polcouple.case.model import Case
+from polcouple.coupling.forces import Surroundings
 from polcouple.engines.base import NATIVE, Engine, create_engine
-from polcouple.forces import Surroundings
+from polcouple.log import Warned
+from polcouple.report.section import Figure, Section, Table
+from polcouple.report.style import line_styles
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
     BOHR_TO_ANGSTROM,

@@ -1,0 +1,1 @@
+"""Self-consistent-charge DFTB of an electrode that does not move."""

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from polcouple.dftb.hermite import hermite_weights
 from polcouple.dftb.response import LinearResponse
 from polcouple.dftb.scf import Solution
-from polcouple.hermite import hermite_weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,8 @@ from polcouple.dftb.gamma import gamma_matrix
 from polcouple.dftb.hamiltonian import Orbitals, build_orbitals, find_pairs, hamiltonian_overlap
 from polcouple.dftb.skf import Parameters
 from polcouple.electrode import Electrode
-from polcouple.electrostatics.lattice_convolution import block_circulant, lattice_orbits
 from polcouple.errors import InputError
+from polcouple.lattice.convolution import block_circulant, lattice_orbits
 
 #: part of the name of cache files: raise it when their content changes
 _FORMAT = 2

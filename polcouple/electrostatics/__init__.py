@@ -1,0 +1,1 @@
+"""Potentials of point charges and of Gaussians, periodic or not."""

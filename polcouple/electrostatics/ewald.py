@@ -26,8 +26,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import erfc
 
-from polcouple.electrostatics.lattice import check_cell, lattice_images
 from polcouple.errors import InputError
+from polcouple.lattice.cell import check_cell, lattice_images
 
 #: array elements worked on at once; bounds the memory to some 100 MB
 _CHUNK = 2_000_000

@@ -24,8 +24,8 @@ from scipy.spatial import cKDTree
 
 from polcouple.electrostatics import _kernels as kernels
 from polcouple.electrostatics import splitting as split
-from polcouple.electrostatics.lattice import check_cell, lattice_images, widest_gap
 from polcouple.errors import InputError
+from polcouple.lattice.cell import check_cell, lattice_images, widest_gap
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
 #: closer than this (bohr) to an electrode atom, an electrolyte atom is an error of the input

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from polcouple.electrostatics.lattice import widest_gap
 from polcouple.errors import InputError
+from polcouple.lattice.cell import widest_gap
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
 #: a slab needs at least this much vacuum along z (bohr)

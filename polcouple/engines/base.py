@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from polcouple.case import Case
-from polcouple.force_field import Part
+from polcouple.case.model import Case
+from polcouple.ipi.parts import Part
 
 #: the platform that is no platform of OpenMM: the engine written for this project
 NATIVE = "native"
@@ -55,6 +55,6 @@ def create_engine(
         if reason is None:
             return NativeEngine(case, part, threads), None
         platform, reason = "CPU", f"{reason}: forces are computed by OpenMM's CPU platform"
-    from polcouple.classical import ClassicalEngine
+    from polcouple.engines.openmm import ClassicalEngine
 
     return ClassicalEngine(case, part, platform, threads), reason

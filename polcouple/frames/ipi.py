@@ -11,7 +11,7 @@ import numpy as np
 
 from polcouple.errors import InputError
 from polcouple.frames.raw import RawFrame, last_digits, open_text
-from polcouple.ipi_units import to_atomic_units
+from polcouple.ipi.units import to_atomic_units
 
 #: trajectories of i-PI that hold positions
 _POSITIONS = ("positions", "x_centroid")

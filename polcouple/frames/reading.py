@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from polcouple.case import Case
+from polcouple.case.model import Case
+from polcouple.case.structure_guard import Rounding, StructureGuard
 from polcouple.errors import InputError
 from polcouple.frames.binary import read_dcd, read_xtc
 from polcouple.frames.ipi import is_ipi_xyz, read_ipi_xyz
 from polcouple.frames.raw import DAMAGED, RawFrame, last_decimal, suffix_of
 from polcouple.frames.text import read_gro, read_pdb
-from polcouple.structure_guard import Rounding, StructureGuard
 from polcouple.units import ANGSTROM_TO_BOHR
 
 _READERS: dict[str, Callable[[Path], Iterator[RawFrame]]] = {

@@ -3,7 +3,7 @@
     E(phi, Q) = s sum_i [g(u_i, Q) - g(0, Q)],      u_im = sum_j F_m(i, j) (K phi)_j / charge_scale
 
 F_m(i, j) is the same for all pairs that a translation or two-fold rotation of the electrode maps onto each
-other. :mod:`polcouple.nn.correction_training` trains it, :mod:`polcouple.nn.response_net` evaluates it.
+other. :mod:`polcouple.learning.correction_training` trains it, :mod:`polcouple.nn.response_net` evaluates it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polcouple.nn.symmetry import SymmetryOperation
+from polcouple.lattice.symmetry import SymmetryOperation
 
 #: total charges are divided by this before they enter the network (e)
 CHARGE_SCALE = 8.0

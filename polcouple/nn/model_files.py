@@ -19,10 +19,10 @@ import numpy as np
 import yaml
 
 import polcouple
+from polcouple.data.hdf5 import DAMAGE
 from polcouple.electrode import Electrode
-from polcouple.electrostatics.lattice import same_lattice
 from polcouple.errors import InputError, ModelMismatchError, nearest
-from polcouple.nn.hdf5 import DAMAGE
+from polcouple.lattice.cell import same_lattice
 from polcouple.units import BOHR_TO_ANGSTROM
 
 _FORMAT = 1

@@ -22,9 +22,9 @@ from typing import Literal
 
 import numpy as np
 
+from polcouple.dftb.hermite import hermite_weights
 from polcouple.dftb.shells import BRACKET
 from polcouple.errors import ModelMismatchError
-from polcouple.hermite import hermite_weights
 
 
 @dataclass(frozen=True, eq=False)

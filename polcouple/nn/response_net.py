@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from polcouple.electrode import Electrode
-from polcouple.electrostatics.lattice_convolution import LatticeConvolution, block_circulant, lattice_orbits
+from polcouple.lattice.convolution import LatticeConvolution, block_circulant, lattice_orbits
 from polcouple.nn.committee import Committee
 from polcouple.nn.correction import CHARGE_SCALE, Correction
 from polcouple.nn.prior import Prior, Terms, class_means

@@ -19,10 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.case import Case
+from polcouple.case.model import Case
 from polcouple.electrostatics import splitting as split
 from polcouple.electrostatics.ewald import ewald_matrix
-from polcouple.electrostatics.lattice import heights
 from polcouple.electrostatics.site_potential import available_threads
 from polcouple.engines.native import bonded
 from polcouple.engines.native.clusters import (
@@ -40,7 +39,8 @@ from polcouple.engines.native.mesh import Mesh
 from polcouple.engines.native.pairs import PairParameters, pair_buffer, pair_forces
 from polcouple.engines.native.tuning import choose_force_splitting, force_series
 from polcouple.errors import InputError
-from polcouple.force_field import Part
+from polcouple.ipi.parts import Part
+from polcouple.lattice.cell import heights
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
     BOHR_TO_ANGSTROM,

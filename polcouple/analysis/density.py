@@ -1,0 +1,144 @@
+"""Densities of the liquid's species against the distance from the sheet, and their first peaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from polcouple.analysis.block_errors import Blocks, Estimate, estimate
+from polcouple.analysis.slab import Grid, Slab
+from polcouple.case.model import Case
+from polcouple.units import ANGSTROM_TO_BOHR
+
+#: bins for water, which is many, and for ions, which are few
+_WATER_BIN = 0.2 * ANGSTROM_TO_BOHR
+_ION_BIN = 0.5 * ANGSTROM_TO_BOHR
+#: a peak rises by this fraction of the bulk density and by as many errors
+_PROMINENCE = 0.2
+_PROMINENCE_ERRORS = 5.0
+#: how far on either side of a peak its foot is looked for
+_FOOT = 3.0 * ANGSTROM_TO_BOHR
+#: bins on either side of the highest that belong to the top of a peak
+_TOP = 2
+#: beyond this distance a first peak is none
+_FARTHEST_PEAK = 10.0 * ANGSTROM_TO_BOHR
+#: how far apart the same peak may be in two runs
+_SAME_PEAK = 1.0 * ANGSTROM_TO_BOHR
+
+
+@dataclass(frozen=True, eq=False)
+class Species:
+    """A kind of atom of the liquid: its name, its atoms and its symbol."""
+
+    name: str
+    indices: np.ndarray
+    is_ion: bool
+
+
+def species_of(case: Case) -> list[Species]:
+    """Water's oxygen and hydrogen, and every kind of ion, in the case's order."""
+    oxygens, ions = case.water_oxygens, case.ion_indices
+    found = [
+        Species("water O", oxygens, False),
+        Species("water H", np.sort(np.concatenate([oxygens + 1, oxygens + 2])), False),
+    ]
+    for symbol in dict.fromkeys(case.symbols[i] for i in ions):
+        atoms = np.array([i for i in ions if case.symbols[i] == symbol])
+        sign = "+" if case.charges[atoms[0]] > 0 else "-"
+        found.append(Species(symbol + sign, atoms, True))
+    return found
+
+
+class DensityProfile:
+    """Normalised density of one species; add positions frame by frame.
+
+    The density is divided by its mean over the slab's bulk, within the same frames, so that the error of the
+    bulk's density is part of the profile's.
+    """
+
+    def __init__(self, species: Species, slab: Slab) -> None:
+        self.species = species
+        self.slab = slab
+        self.grid: Grid = slab.grid(_ION_BIN if species.is_ion else _WATER_BIN)
+        self._counts = Blocks()
+        centres = self.grid.centres
+        self._in_bulk = (centres > slab.bulk[0]) & (centres < slab.bulk[1])
+
+    def add(self, positions: np.ndarray) -> None:
+        """Positions (N, 3) of all atoms in bohr."""
+        self._counts.add(self.grid.histogram(self.slab.heights(positions[self.species.indices, 2])))
+
+    def density(self) -> Estimate:
+        """(number of bins,) density over the bulk's."""
+        return estimate(self._counts, self._normalised)
+
+    def peak(self, top: int) -> tuple[Estimate, Estimate]:
+        """Height (over the bulk density) and position (bohr) of the peak whose top is near a bin."""
+        density = self._normalised(self._counts.mean)
+        reach = round(_SAME_PEAK / self.grid.width)
+        highest = top
+        # uphill, but not on to another peak
+        while (
+            abs(highest - top) < reach and max(density[highest - 1], density[highest + 1]) > density[highest]
+        ):
+            highest += 1 if density[highest + 1] > density[highest - 1] else -1
+        height = estimate(self._counts, lambda mean: self._top(self._normalised(mean), highest)[0])
+        position = estimate(self._counts, lambda mean: self._top(self._normalised(mean), highest)[1])
+        return height, position
+
+    def within(self, distance: float) -> Estimate:
+        """Number of the species' atoms per area (bohr^-2) nearer to the sheet than ``distance`` (bohr)."""
+        near = self.grid.centres < distance
+        return estimate(self._counts, lambda mean: mean[near].sum() / self.slab.area)
+
+    def _normalised(self, mean: np.ndarray) -> np.ndarray:
+        bulk = mean[self._in_bulk].mean()
+        return mean / bulk if bulk > 0 else np.full_like(mean, np.nan)
+
+    def _top(self, density: np.ndarray, highest: int) -> tuple[float, float]:
+        """Height and position of the Gaussian through the bins about the highest one."""
+        about = slice(highest - _TOP, highest + _TOP + 1)
+        offsets = np.arange(-_TOP, _TOP + 1)
+        floor = 1e-3 * max(density[highest], 1e-9)
+        # each bin counts as much as atoms were in it
+        weights = np.sqrt(np.maximum(density[about], floor))
+        a, b, c = np.polyfit(offsets, np.log(np.maximum(density[about], floor)), 2, w=weights)
+        shift = float(np.clip(-0.5 * b / a, -_TOP, _TOP)) if a < 0 else 0.0
+        position = self.grid.centres[highest] + shift * self.grid.width
+        return float(np.exp(c + b * shift + a * shift**2)), float(position)
+
+
+def first_peak(profiles: Sequence[DensityProfile]) -> int | None:
+    """Bin of the first peak, away from the sheet, of the mean of several runs' profiles; None: no clear peak.
+
+    The runs are taken together so that the same peak is looked at in all of them.
+    """
+    from scipy.signal import find_peaks
+
+    results = [profile.density() for profile in profiles]
+    density = np.nan_to_num(np.mean([result.value for result in results], axis=0))
+    if not density.any():
+        # nothing was in the bulk of one of the runs
+        return None
+    errors = np.sqrt(np.nansum([result.error**2 for result in results], axis=0)) / len(results)
+    # a bin that a single atom visited has no honest error of its own
+    errors = np.maximum(errors, np.sqrt(np.mean(errors[density > 0] ** 2)))
+    grid = profiles[0].grid
+    window = 2 * round(_FOOT / grid.width) + 1
+    peaks, properties = find_peaks(density, prominence=_PROMINENCE, wlen=window)
+    centres = grid.centres
+    for peak, prominence in zip(peaks, properties["prominences"], strict=True):
+        near = 0 < centres[peak] < _FARTHEST_PEAK
+        if near and prominence > _PROMINENCE_ERRORS * errors[peak]:
+            return int(peak)
+    return None
+
+
+def first_minimum(profiles: Sequence[DensityProfile], peak: int) -> float:
+    """Height (bohr) of the lowest density in the 3 Angstrom beyond a peak: where the first layer ends."""
+    density = np.mean([profile.density().value for profile in profiles], axis=0)
+    grid = profiles[0].grid
+    beyond = density[peak : peak + round(3.0 * ANGSTROM_TO_BOHR / grid.width)]
+    return float(grid.centres[peak + int(np.argmin(beyond))])

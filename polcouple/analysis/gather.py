@@ -1,0 +1,110 @@
+"""What is gathered from a run for the comparison of liquids, in one pass over its positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from polcouple.analysis.block_errors import LEAST_BLOCKS
+from polcouple.analysis.density import DensityProfile, species_of
+from polcouple.analysis.electrode_series import ChargeCorrelation, ChargeStatistics
+from polcouple.analysis.ions import Survival
+from polcouple.analysis.potential import PotentialProfile
+from polcouple.analysis.runs import Run, require_whole
+from polcouple.analysis.slab import Slab, slab_of
+from polcouple.analysis.water import WaterOrientation
+from polcouple.errors import InputError
+from polcouple.units import ANGSTROM_TO_BOHR
+
+#: frames that an analysis needs at least: twice the blocks of an error
+LEAST_FRAMES = 2 * LEAST_BLOCKS
+#: ions nearer than this are near the sheet: within their first layer on graphite-like sheets
+NEAR_SHEET = 8.0 * ANGSTROM_TO_BOHR
+#: an ion that is away for no longer has not left (R. W. Impey et al., 1983)
+_ABSENCE_PS = 2.0
+#: correlations reach over a quarter of the run, and over so many frames at most
+_MOST_LAGS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Liquid:
+    """All that was gathered from one run.
+
+    Attributes:
+        run, label: which run, and its name in figures.
+        slab: its geometry.
+        profiles: densities, one a species.
+        orientation: of water.
+        survival: of the ions near the sheet, by species.
+        potential: across the cell.
+        statistics: of the electrode's charges; ``correlation`` None where they do not change.
+        charge_spacing_ps: between the charges' frames.
+    """
+
+    run: Run
+    label: str
+    slab: Slab
+    profiles: Sequence[DensityProfile]
+    orientation: WaterOrientation
+    survival: dict[str, Survival]
+    potential: PotentialProfile
+    statistics: ChargeStatistics
+    correlation: ChargeCorrelation | None
+    charge_spacing_ps: float
+
+
+def gather(run: Run, label: str) -> Liquid:
+    """Read a run through."""
+    from rich.progress import track
+
+    case, slab = run.case, slab_of(run.case)
+    statistics, spacing = _charge_statistics(run)
+    correlation = None
+    if statistics.deviations().max() > 0:
+        correlation = ChargeCorrelation(statistics.mean().value, min(statistics.frames // 4, _MOST_LAGS))
+        for _, charges in run.charges():
+            correlation.add(charges)
+    profiles = [DensityProfile(species, slab) for species in species_of(case)]
+    orientation = WaterOrientation(case, slab)
+    potential = PotentialProfile(case, slab, statistics.mean().value)
+    absence = int(_ABSENCE_PS / run.frame_spacing_ps)
+    lags = min(len(run) // 4, _MOST_LAGS)
+    survival = {
+        profile.species.name: Survival(lags, min(absence, lags))
+        for profile in profiles
+        if profile.species.is_ion
+    }
+    for frame in track(run.frames(), description=f"{label}: liquid", total=len(run)):
+        heights = slab.heights(frame.positions[:, 2])
+        for profile in profiles:
+            profile.add(frame.positions)
+            if profile.species.is_ion:
+                survival[profile.species.name].add(heights[profile.species.indices] < NEAR_SHEET)
+        orientation.add(frame.positions)
+        potential.add(frame.positions)
+    return Liquid(
+        run, label, slab, profiles, orientation, survival, potential, statistics, correlation, spacing
+    )
+
+
+def _charge_statistics(run: Run) -> tuple[ChargeStatistics, float]:
+    """First pass over the charges, and the time between their frames in ps."""
+    statistics = ChargeStatistics()
+    last, spacing = None, None
+    for step, charges in run.charges():
+        if last is not None:
+            spacing = spacing or step - last
+            if step - last != spacing:
+                raise InputError(
+                    f"{run.charges_path}: no charges between steps {last} and {step}; repeat the run"
+                )
+        last = step
+        statistics.add(charges)
+    if spacing is None or statistics.frames < LEAST_FRAMES:
+        raise InputError(
+            f"{run.charges_path}: {statistics.frames} frames of charges, {LEAST_FRAMES} are needed; write"
+            " them more often (stride of <trajectory filename='charges'>)"
+        )
+    assert last is not None
+    require_whole(run.charges_path, last, spacing, run)
+    return statistics, spacing * run.time_step_ps

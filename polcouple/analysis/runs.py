@@ -1,0 +1,339 @@
+"""A finished run directory of `polcouple run`, its frames streamed one by one.
+
+Positions come through MDAnalysis, which keeps one frame in memory and the file offsets of the others. i-PI
+appends to its files: after a restart from a checkpoint some steps are written twice, and the later one, from
+which the run went on, counts.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polcouple.case.model import Case, read_case
+from polcouple.case.structure_guard import Rounding, StructureGuard
+from polcouple.errors import InputError
+from polcouple.frames.ipi import units_of
+from polcouple.ipi.files import run_files
+from polcouple.ipi.initialize import start_file
+from polcouple.ipi.input import read_xml, step_of, time_step_ps
+from polcouple.ipi.output import iterate_extras, last_of_each
+from polcouple.propagation.record import RECORD, MadeOf, decisive, read_record
+from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
+
+if TYPE_CHECKING:
+    import MDAnalysis
+
+_STEP = re.compile(r"Step:\s*(\d+)")
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One instant of a run.
+
+    Attributes:
+        step: of i-PI.
+        positions: (N, 3) in bohr, as i-PI wrote them: molecules may be split over the cell's faces.
+    """
+
+    step: int
+    positions: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run directory; read it with :func:`read_run`.
+
+    Attributes:
+        directory: of the run.
+        case: its system.
+        backend: that gave the charges, and ``interval`` in evaluations between their refreshes.
+        made_of: text that tells the run's making from others.
+        time_step_ps: between two steps of i-PI (the outer level of multiple time stepping).
+        first_step: frames before it are left out.
+        last_step: where the run ended.
+        positions_path, charges_path: i-PI's trajectories.
+        length_unit: of the written positions, in bohr.
+    """
+
+    directory: Path
+    case: Case
+    backend: str
+    interval: int
+    made_of: str
+    time_step_ps: float
+    first_step: int
+    last_step: int
+    positions_path: Path
+    charges_path: Path
+    length_unit: float = ANGSTROM_TO_BOHR
+
+    @property
+    def name(self) -> str:
+        """Backend and directory, for legends and tables; or a directory that begins with the backend."""
+        directory = self.directory.name
+        return directory if directory.startswith(self.backend) else f"{self.backend} ({directory})"
+
+    @cached_property
+    def steps(self) -> np.ndarray:
+        """(n_frames,) steps at which positions were written, ascending."""
+        return self._index[1]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def frame_spacing_ps(self) -> float:
+        """Time between two frames of positions."""
+        return float(self.steps[1] - self.steps[0]) * self.time_step_ps
+
+    @cached_property
+    def universe(self) -> MDAnalysis.Universe:
+        """The trajectory as MDAnalysis sees it: Angstrom, the case's cell, elements, charges, waters as HOH.
+
+        Its frames are those of the file, including such as :meth:`frames` leaves out.
+        """
+        return _universe(self.case, self.positions_path, self.length_unit)
+
+    def frames(self) -> Iterator[Frame]:
+        """Positions, one frame after the other; the electrode's are the case's and not the file's.
+
+        Raises:
+            InputError: a frame does not belong to the case, or the file is damaged.
+        """
+        guard = StructureGuard(self.case)
+        trajectory, electrode = self.universe.trajectory, self.case.electrode_indices
+        for number, step in zip(*self._index, strict=True):
+            where = f"{self.positions_path}: step {step}"
+            try:
+                positions = trajectory[int(number)].positions.astype(float) * ANGSTROM_TO_BOHR
+            except (OSError, ValueError, EOFError):
+                raise InputError(f"{where}: the frame is damaged; repeat the run") from None
+            try:
+                guard.check(positions, self.case.cell, _rounding(positions[electrode], self.length_unit))
+            except InputError as error:
+                raise InputError(f"{where}: {error}") from None
+            positions[electrode] = self.case.electrode.positions
+            yield Frame(int(step), positions)
+
+    def charges(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Step and electrode charges (n_electrode,) in e, of one frame of i-PI's extras after the other.
+
+        Raises:
+            InputError: the file is missing, damaged or of another electrode.
+        """
+        n_electrode = len(self.case.electrode)
+        kept = last_of_each(np.array([step for step, _ in iterate_extras(self.charges_path)], dtype=int))
+        for number, (step, values) in enumerate(iterate_extras(self.charges_path)):
+            if kept[number] and step >= self.first_step:
+                if len(values) != n_electrode:
+                    raise InputError(
+                        f"{self.charges_path}: {len(values)} charges at step {step}, the electrode has"
+                        f" {n_electrode} atoms; these are outputs of another case"
+                    )
+                yield step, values
+
+    @cached_property
+    def _index(self) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers in the file of the frames that count, and their steps."""
+        complete = self.universe.trajectory.n_frames
+        steps = np.fromiter(_steps(self.positions_path), dtype=int)[:complete]
+        numbers = np.flatnonzero(last_of_each(steps) & (steps >= self.first_step))
+        return numbers, steps[numbers]
+
+
+def read_run(directory: Path | str, skip_ps: float = 0.0) -> Run:
+    """Open a finished run; the frames of its first ``skip_ps`` (equilibration) are left out.
+
+    Raises:
+        InputError: no run, an unfinished one, one with beads, or one whose outputs cannot be used.
+    """
+    directory = Path(directory)
+    path = directory / "input.xml"
+    if not path.is_file():
+        raise InputError(f"{directory}: no run here; give a directory that `polcouple run` made")
+    root = read_xml(path)
+    case = read_case(directory, start_file(root, path))
+    last_step = _require_finished(directory)
+    files = run_files(directory)
+    if files.beads != 1:
+        raise InputError(f"{directory}: a run with {files.beads} beads; only runs with one are compared")
+    made_of = _made_of(directory)
+    time_step = time_step_ps(root, path)
+    positions = files.positions()[0]
+    return Run(
+        directory,
+        case,
+        made_of.backend,
+        made_of.refresh,
+        decisive(made_of),
+        time_step,
+        round(skip_ps / time_step),
+        last_step,
+        positions,
+        files.extras("charges")[0],
+        _check_header(case, positions),
+    )
+
+
+def labels(runs: Sequence[Run]) -> list[str]:
+    """A short name for each run: its backend where that tells them apart, else with its directory."""
+    backends = [run.backend for run in runs]
+    return backends if len(set(backends)) == len(runs) else [run.name for run in runs]
+
+
+def require_frames(run: Run, least: int) -> None:
+    """Refuse a run with fewer than ``least`` frames of positions.
+
+    Raises:
+        InputError: saying how many there are.
+    """
+    if len(run) < least:
+        skipped = " after what is skipped" if run.first_step else ""
+        raise InputError(
+            f"{run.directory}: {len(run)} frames{skipped}, {least} are needed; run on with --restart or write"
+            " positions more often (stride of <trajectory filename='positions'>)"
+        )
+    if len(set(np.diff(run.steps))) > 1:
+        raise InputError(f"{run.positions_path}: its frames are not equally far apart; repeat the run")
+    spacing = int(run.steps[1] - run.steps[0])
+    require_whole(run.positions_path, int(run.steps[-1]), spacing, run)
+
+
+def require_same_system(runs: Sequence[Run]) -> None:
+    """Refuse runs whose liquids or electrodes differ.
+
+    Raises:
+        InputError: naming the first difference.
+    """
+    first = runs[0]
+    for other in runs[1:]:
+        a, b = first.case, other.case
+        differences = {
+            "topology": a.symbols != b.symbols or a.system.topology != b.system.topology,
+            "cell": np.abs(a.cell - b.cell).max() > 1e-4,
+            "electrode": a.electrode.fingerprint() != b.electrode.fingerprint(),
+            "electrodes' charge or potential": (a.system.electrodes, a.system.potential, a.system.slab)
+            != (b.system.electrodes, b.system.potential, b.system.slab),
+            "force field": a.system.force_field != b.system.force_field,
+        }
+        for what, differ in differences.items():
+            if differ:
+                raise InputError(
+                    f"{other.directory}: its {what} is not that of {first.directory};"
+                    " compare runs of one case"
+                )
+
+
+def require_whole(path: Path, last: int, spacing: int, run: Run) -> None:
+    """Refuse an output that ends before its run did.
+
+    Args:
+        path: of the output; ``last`` is the step of its last frame, ``spacing`` the steps between frames.
+
+    Raises:
+        InputError: frames are missing at the end.
+    """
+    if last + spacing <= run.last_step:
+        raise InputError(
+            f"{path}: ends at step {last}, its run at step {run.last_step}; a part of the file is missing,"
+            " repeat the run"
+        )
+
+
+def _require_finished(directory: Path) -> int:
+    """The step at which the run ended."""
+    restart = directory / "RESTART"
+    again = f"finish it with `polcouple run CASE --output {directory} --until N --restart`"
+    if not restart.is_file():
+        raise InputError(f"{directory}: the run has not finished (no RESTART); wait for it, or {again}")
+    continued = directory / "restart.xml"
+    newest = read_xml(continued if continued.is_file() else directory / "input.xml")
+    total, reached = int(newest.findtext("total_steps") or 0), step_of(read_xml(restart))
+    if reached < total:
+        raise InputError(f"{directory}: the run stands at step {reached} of {total}; {again}")
+    return reached
+
+
+def _made_of(directory: Path) -> MadeOf:
+    """What the run is made of, from its record."""
+    record = read_record(directory)
+    if record is None:
+        raise InputError(
+            f"{directory}: no {RECORD}, which says how the run was made; a run of an earlier version gets it"
+            f" with `polcouple run CASE --output {directory} --backend NAME --steps N --restart`"
+        )
+    return record.made_of
+
+
+def _check_header(case: Case, path: Path) -> float:
+    """The first frame has the case's atoms and cell; the unit of its positions in bohr."""
+    with path.open(errors="replace") as stream:
+        count, comment = stream.readline().strip(), stream.readline()
+        atoms = zip(range(len(case)), stream, strict=False)
+        symbols = tuple((line.split() or [""])[0] for _, line in atoms)
+    if count != str(len(case)) or symbols != case.symbols:
+        raise InputError(f"{path}: its atoms are not those of the case beside it")
+    unit, cell_unit = units_of(comment, f"{path}: line 2")
+    lengths = np.array(comment.partition("CELL(abcABC):")[2].split()[:3], dtype=float) * cell_unit
+    if np.abs(lengths - np.linalg.norm(case.cell, axis=1)).max() > 1e-3 * ANGSTROM_TO_BOHR:
+        raise InputError(f"{path}: its cell is not that of the case beside it")
+    return unit
+
+
+def _steps(path: Path) -> Iterator[int]:
+    """Steps in the comment lines of i-PI's xyz file."""
+    with path.open(errors="replace") as stream:
+        for line in stream:
+            if line.startswith("#"):
+                match = _STEP.search(line)
+                yield int(match.group(1)) if match else -1
+
+
+def _rounding(positions: np.ndarray, unit: float) -> Rounding:
+    """Of electrode positions (n, 3) in bohr that i-PI wrote in ``unit`` with six significant digits."""
+    written = np.maximum(np.abs(positions) / unit, np.finfo(float).tiny)
+    last_digit = 10.0 ** (np.floor(np.log10(written)) - 5)
+    # MDAnalysis keeps them in single precision
+    return Rounding((0.5 * last_digit * unit + np.finfo(np.float32).eps * np.abs(positions)).ravel())
+
+
+def _universe(case: Case, path: Path, unit: float) -> Any:
+    from MDAnalysis import Universe
+    from MDAnalysis.lib.mdamath import triclinic_box
+    from MDAnalysis.transformations.boxdimensions import set_dimensions
+
+    waters = np.arange(len(case.water_oxygens))
+    residues = np.zeros(len(case), dtype=int)
+    for atom in range(3):
+        residues[case.water_oxygens + atom] = 1 + waters
+    residues[case.ion_indices] = 1 + len(waters) + np.arange(len(case.ion_indices))
+    names = ["electrode"] + ["HOH"] * len(waters) + [case.symbols[i] for i in case.ion_indices]
+    universe = Universe.empty(len(case), n_residues=len(names), atom_resindex=residues, trajectory=False)
+    universe.add_TopologyAttr("names", list(case.symbols))
+    universe.add_TopologyAttr("elements", list(case.symbols))
+    universe.add_TopologyAttr("charges", case.charges)
+    universe.add_TopologyAttr("resnames", names)
+    box = triclinic_box(*(case.lattice * BOHR_TO_ANGSTROM))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Reader has no dt")
+        try:
+            universe.load_new(str(path), format="XYZ")
+        except (OSError, ValueError, EOFError):
+            raise InputError(f"{path}: its first frame is damaged; repeat the run") from None
+    scale = unit / ANGSTROM_TO_BOHR
+
+    def to_angstrom(moment: Any) -> Any:
+        moment.positions = moment.positions * scale
+        return moment
+
+    changes = [set_dimensions(box)] if scale == 1.0 else [to_angstrom, set_dimensions(box)]
+    universe.trajectory.add_transformations(*changes)
+    return universe

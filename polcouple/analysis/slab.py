@@ -1,0 +1,93 @@
+"""Heights above a flat electrode in a periodic cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from polcouple.case.model import Case
+from polcouple.electrostatics.slab import LEAST_VACUUM
+from polcouple.errors import InputError
+from polcouple.lattice.cell import base_area, widest_gap
+from polcouple.units import BOHR_TO_ANGSTROM
+
+
+@dataclass(frozen=True, eq=False)
+class Slab:
+    """The liquid on an electrode that lies across the cell's third vector; lengths in bohr.
+
+    Attributes:
+        sheet: z of the electrode's layer next to the liquid, from which heights are counted.
+        lowest: height at which the periodic cell is cut open: in the middle of the vacuum.
+        length: of the cell along z.
+        area: of the cell across z, in bohr^2.
+        bulk: lowest and highest height of the liquid's middle half, by its oxygens in the initial structure.
+    """
+
+    sheet: float
+    lowest: float
+    length: float
+    area: float
+    bulk: tuple[float, float]
+
+    def heights(self, z: np.ndarray) -> np.ndarray:
+        """Height above the sheet of atoms at ``z``, between ``lowest`` and ``lowest + length``."""
+        return (z - self.sheet - self.lowest) % self.length + self.lowest
+
+    def grid(self, width: float) -> Grid:
+        """Bins of about ``width`` that fill the cell, the sheet in the middle of one of them."""
+        number = round(self.length / width)
+        exact = self.length / number
+        below = round(-self.lowest / exact)
+        return Grid(-(below + 0.5) * exact, exact, number)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Bins of height: ``number`` of them, ``width`` wide, from ``start`` on; bohr."""
+
+    start: float
+    width: float
+    number: int
+
+    @property
+    def centres(self) -> np.ndarray:
+        """(number,) middle heights."""
+        return self.start + (np.arange(self.number) + 0.5) * self.width
+
+    def indices(self, heights: np.ndarray) -> np.ndarray:
+        """Bin of each height; the cell is periodic."""
+        return np.floor((heights - self.start) / self.width).astype(int) % self.number
+
+    def histogram(self, heights: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """(number,) sum of the weights (or number of atoms) in each bin."""
+        return np.bincount(self.indices(heights), weights, self.number)
+
+
+def slab_of(case: Case) -> Slab:
+    """The slab of a case, from its initial structure; of two electrodes the lower one is the sheet.
+
+    Raises:
+        InputError: the cell's third vector is not along z, there is no vacuum, or no liquid above an
+        electrode.
+    """
+    cell, z = case.lattice, case.positions[:, 2]
+    if np.abs([*cell[2, :2], *cell[:2, 2]]).max() > 1e-6:
+        raise InputError(f"{case.directory}: the third cell vector must be along z and the others across it")
+    length = float(cell[2, 2])
+    start, gap = widest_gap(z, length)
+    if gap < LEAST_VACUUM or not len(case.water_oxygens):
+        raise InputError(
+            f"{case.directory}: profiles need water and, somewhere along z,"
+            f" {LEAST_VACUUM * BOHR_TO_ANGSTROM:g} Angstrom without atoms"
+        )
+    cut = start + 0.5 * gap - length
+    heights = (z - cut) % length
+    oxygens = heights[case.water_oxygens]
+    layers = heights[case.electrode_indices]
+    if not (layers < oxygens.min()).any():
+        raise InputError(f"{case.directory}: no electrode below the liquid, from which to count distances")
+    sheet = float(layers[layers < oxygens.min()].max())
+    low, high = np.quantile(oxygens - sheet, [0.25, 0.75])
+    return Slab(sheet + cut, -sheet, length, base_area(cell), (float(low), float(high)))

@@ -1,0 +1,1 @@
+"""New cases: structure, force field and i-PI's inputs."""

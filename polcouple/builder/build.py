@@ -1,0 +1,345 @@
+"""``polcouple build``: an aqueous electrolyte on a graphene sheet or between two, ready for i-PI."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from polcouple.builder.packing import GRAPHENE_CELL, SHEET_CLEARANCE, graphene_sheet, pack_liquid
+from polcouple.case.force_field import ION_CHARGES, SPC_FW, default_force_field
+from polcouple.case.model import Case, read_case, write_init_xyz
+from polcouple.errors import InputError, nearest
+from polcouple.ipi.templates import write_inputs
+from polcouple.log import log
+from polcouple.units import (
+    ANGSTROM_TO_BOHR,
+    BOHR_TO_NM,
+    KELVIN_TO_HARTREE,
+    KJ_PER_MOL_TO_HARTREE,
+    NM_TO_BOHR,
+)
+
+#: heights in Angstrom of the lower wall, and of the upper wall above the electrolyte's nominal top
+_LOWER_WALL, _UPPER_WALL_CLEARANCE = 1.0, 5.0
+#: the cut-off is half the cell's shortest side within these bounds, in Angstrom
+_SHORTEST_CUTOFF, _LONGEST_CUTOFF = 6.0, 10.0
+#: below this, molecules at the upper wall would touch the next image of the sheet (Angstrom)
+_LEAST_VACUUM = _UPPER_WALL_CLEARANCE + SHEET_CLEARANCE
+_TIMESTEP_PS = 0.5e-3
+_STEPS_PER_REPORT = 100
+#: a temperature this many times the one asked for means that the structure flies apart
+_EXPLOSION = 5.0
+
+#: called with the picoseconds equilibrated so far and what is being done
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What to build; the defaults are the reference system of Di Pasquale et al., JCTC 17, 4477 (2021).
+
+    Attributes:
+        sheet: orthorhombic graphene cells along x and y, four atoms each.
+        n_water: number of water molecules.
+        ions: number of each ion by its symbol (Li, Na, K, Cl).
+        total_charge: of the electrode in e; two electrodes share it.
+        gap: thickness of the electrolyte in Angstrom; with a voltage, the distance between two sheets.
+        vacuum: empty space above it in Angstrom; the cell's height is the sum of both.
+        voltage: first minus second potential in volts of two sheets that face each other; None: one sheet.
+        temperature: in kelvin.
+        equilibration: in ps.
+        seed: of all random numbers.
+        platform: of OpenMM, for the equilibration.
+    """
+
+    sheet: tuple[int, int] = (12, 7)
+    n_water: int = 2065
+    ions: dict[str, int] = field(default_factory=lambda: {"Na": 90, "Cl": 86})
+    total_charge: float = -4.0
+    gap: float = 80.0
+    vacuum: float = 80.0
+    voltage: float | None = None
+    temperature: float = 300.0
+    equilibration: float = 2.0
+    seed: int = 1
+    platform: str = "CPU"
+
+    @property
+    def n_sheets(self) -> int:
+        """Number of electrodes."""
+        return 1 if self.voltage is None else 2
+
+    @property
+    def top(self) -> float:
+        """Height in Angstrom that the electrolyte's molecules stay below at the start."""
+        return self.gap if self.voltage is None else self.gap - SHEET_CLEARANCE
+
+    def check(self) -> None:
+        """Refuse what cannot be built.
+
+        Raises:
+            InputError: with the numbers and what would mend them.
+        """
+        for name in ("gap", "vacuum", "voltage", "temperature", "equilibration", "total_charge"):
+            if not math.isfinite(getattr(self, name) or 0.0):
+                raise InputError(f"{name} {getattr(self, name)} must be a finite number")
+        if min(self.sheet) < 1 or self.n_water < 0 or min(self.ions.values(), default=0) < 0:
+            raise InputError("the sheet needs at least one cell each way, and no number may be negative")
+        if self.n_water + sum(self.ions.values()) == 0:
+            raise InputError("nothing to pack: give a number of waters or ions")
+        if not self.temperature > 0 or not self.equilibration >= 0:
+            raise InputError(
+                f"temperature {self.temperature:g} must be positive and"
+                f" equilibration {self.equilibration:g} must not be negative"
+            )
+        self._check_lengths()
+        self._check_neutrality()
+
+    def _check_lengths(self) -> None:
+        sides = [count * length for count, length in zip(self.sheet, GRAPHENE_CELL, strict=True)]
+        least = 2 * _SHORTEST_CUTOFF
+        if min(sides) < least:
+            need = [math.ceil(least / length) for length in GRAPHENE_CELL]
+            raise InputError(
+                f"a sheet of {sides[0]:.2f} x {sides[1]:.2f} Angstrom leaves a cut-off of"
+                f" {min(sides) / 2:.2f} Angstrom, {_SHORTEST_CUTOFF:g} are needed; give at least"
+                f" {need[0]} x {need[1]} cells"
+            )
+        if not self.top > SHEET_CLEARANCE:
+            raise InputError(
+                f"gap {self.gap:g} must exceed {SHEET_CLEARANCE:g} Angstrom, kept from"
+                f" {'the sheet' if self.voltage is None else 'each of two sheets'}"
+            )
+        if not self.vacuum >= _LEAST_VACUUM:
+            raise InputError(
+                f"vacuum {self.vacuum:g} is too thin: the upper wall stands {_UPPER_WALL_CLEARANCE:g}"
+                f" Angstrom above the electrolyte, below the next image of the sheet;"
+                f" give {_LEAST_VACUUM:g} or more"
+            )
+
+    def _check_neutrality(self) -> None:
+        for ion in self.ions:
+            if ion not in ION_CHARGES:
+                raise InputError(
+                    f"no ion '{ion}'{nearest(ion, ION_CHARGES)}; known: {', '.join(ION_CHARGES)}"
+                )
+        ion_charge = sum(ION_CHARGES[ion] * count for ion, count in self.ions.items())
+        excess = ion_charge + self.total_charge
+        if abs(excess) <= 1e-9:
+            return
+        cure = f"give the electrode {-ion_charge:+g} e"
+        if excess == round(excess):
+            # ions are monovalent: as many of one sign more, or of the other sign fewer
+            sign = math.copysign(1.0, excess)
+            others = [i for i, charge in ION_CHARGES.items() if charge * sign < 0]
+            added = next((ion for ion in others if self.ions.get(ion)), others[0])
+            cure += f" or {added} {self.ions.get(added, 0) + round(abs(excess))} ions"
+        raise InputError(
+            f"the cell is not neutral: ions {ion_charge:+g} e, electrode {self.total_charge:+g} e, sum"
+            f" {excess:+g} e; {cure}"
+        )
+
+
+def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Case:
+    """Pack, relax and equilibrate a case and write its directory, which must not hold anything yet.
+
+    Raises:
+        InputError: impossible options, the directory is in use, or the structure cannot be equilibrated.
+    """
+    options.check()
+    directory = directory.resolve()
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"{directory} is a file; choose another directory")
+    if directory.exists() and any(directory.iterdir()):
+        raise InputError(f"{directory} is not empty; choose another directory")
+    sheet, sides = graphene_sheet(*options.sheet)
+    rng = np.random.default_rng(options.seed)
+    shape = (SPC_FW["bond_length_angstrom"], SPC_FW["angle_degree"])
+    sheets = [sheet + np.array([0.0, 0.0, number * options.gap]) for number in range(options.n_sheets)]
+    n_carbon = len(sheet) * options.n_sheets
+    waters, ions = pack_liquid(sides, options.top, options.n_water, sum(options.ions.values()), shape, rng)
+    positions = np.concatenate([*sheets, waters.reshape(-1, 3), ions]) * ANGSTROM_TO_BOHR
+    symbols = ("C",) * n_carbon + ("O", "H", "H") * options.n_water
+    symbols += tuple(ion for ion, count in options.ions.items() for _ in range(count))
+    cell = np.diag([*sides, options.gap + options.vacuum]) * ANGSTROM_TO_BOHR
+
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as name:
+        draft = Path(name)
+        _write_system(draft / "system.yaml", options, len(sheet), sides)
+        write_init_xyz(draft / "init.xyz", symbols, positions, cell)
+        case = read_case(draft)
+        positions = equilibrate(case, options, progress)
+        write_init_xyz(draft / "init.xyz", symbols, whole_molecules(case, positions), cell)
+        write_inputs(draft, n_carbon, options.temperature, options.seed, options.voltage is not None)
+        directory.mkdir(exist_ok=True)
+        # system.yaml makes a directory a case, so it comes last
+        for path in sorted(draft.iterdir(), key=lambda path: path.name == "system.yaml"):
+            os.replace(path, directory / path.name)
+    return read_case(directory)
+
+
+def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.ndarray:
+    """Minimise and run Langevin dynamics with uniform electrode charges; positions (N, 3) in bohr.
+
+    Raises:
+        InputError: the platform is not available, or the structure flies apart.
+    """
+    import openmm
+
+    from polcouple.engines.openmm import InsideCell, build_system, create_context, set_electrode_charges
+
+    system, _ = build_system(case)
+    integrator = openmm.LangevinMiddleIntegrator(options.temperature, 5.0, _TIMESTEP_PS)
+    integrator.setRandomNumberSeed(options.seed)
+    context = create_context(system, integrator, options.platform, None)
+    n = len(case.electrode)
+    set_electrode_charges(context, np.full(n, case.total_charge / n))
+    images = InsideCell(case)
+    context.setPositions(images(case.positions) * BOHR_TO_NM)
+    progress(0.0, "minimising")
+    openmm.LocalEnergyMinimizer.minimize(context, tolerance=100.0, maxIterations=500)
+    context.setVelocitiesToTemperature(options.temperature, options.seed)
+    steps = round(options.equilibration / _TIMESTEP_PS)
+    for first in range(0, steps, _STEPS_PER_REPORT):
+        done = min(first + _STEPS_PER_REPORT, steps)
+        try:
+            integrator.step(done - first)
+            kelvin = _temperature(context, len(case.electrolyte))
+        except openmm.OpenMMException:  # a coordinate is not a number
+            kelvin = math.inf
+        if not kelvin < _EXPLOSION * options.temperature:
+            raise InputError(
+                f"the packed structure flies apart ({kelvin:.0f} K after {done * _TIMESTEP_PS:g} ps);"
+                " try another --seed or a larger --gap"
+            )
+        progress(done * _TIMESTEP_PS, f"equilibrating, {kelvin:.0f} K")
+    positions = np.array(context.getState(getPositions=True).getPositions(asNumpy=True)._value)
+    return positions * NM_TO_BOHR - images.shift
+
+
+def whole_molecules(case: Case, positions: np.ndarray) -> np.ndarray:
+    """Move each molecule as a whole into the cell, by its oxygen or ion; the electrode stays in place."""
+    inverse = np.linalg.inv(case.cell)
+    wrapped = positions.copy()
+    for heads, size in ((case.water_oxygens, 3), (case.ion_indices, 1)):
+        for member in range(size):
+            # the image of each member next to its head, then both moved alike
+            offset = (positions[heads + member] - positions[heads]) @ inverse
+            offset -= np.round(offset)
+            head = positions[heads] @ inverse
+            wrapped[heads + member] = (head - np.floor(head) + offset) @ case.cell
+    wrapped[case.electrode_indices] = case.positions[case.electrode_indices]
+    return wrapped
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``polcouple build``."""
+    default = BuildOptions()
+    parser.add_argument("directory", type=Path, metavar="CASE", help="directory to write; must not exist yet")
+    parser.add_argument(
+        "--sheet", type=int, nargs=2, default=default.sheet, metavar=("NX", "NY"),
+        help="graphene cells of {:.2f} x {:.2f} Angstrom with four atoms each (12 7)".format(*GRAPHENE_CELL),
+    )  # fmt: skip
+    parser.add_argument("--water", type=int, default=default.n_water, help="number of waters (2065)")
+    for ion in ION_CHARGES:
+        parser.add_argument(
+            f"--{ion.lower()}", type=int, default=default.ions.get(ion, 0), metavar="N",
+            help=f"number of {ion} ions ({default.ions.get(ion, 0)})",
+        )  # fmt: skip
+    for name, text in (
+        ("total_charge", "charge of the electrode in e"),
+        ("gap", "thickness of the electrolyte, or distance of two sheets, in Angstrom"),
+        ("vacuum", "empty space above it in Angstrom"),
+        ("temperature", "in kelvin"),
+        ("equilibration", "in ps"),
+    ):
+        value = getattr(default, name)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=float, default=value, help=f"{text} ({value:g})"
+        )
+    parser.add_argument(
+        "--voltage", type=float, metavar="V",
+        help="build a second sheet opposite the first, and hold the first at this potential against it",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=default.seed, help="of all random numbers (1)")
+    parser.add_argument("--platform", default=default.platform, help="OpenMM platform (CPU)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build and say what to do next."""
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    options = BuildOptions(
+        sheet=tuple(args.sheet),
+        n_water=args.water,
+        ions={ion: getattr(args, ion.lower()) for ion in ION_CHARGES if getattr(args, ion.lower())},
+        total_charge=args.total_charge,
+        gap=args.gap,
+        vacuum=args.vacuum,
+        voltage=args.voltage,
+        temperature=args.temperature,
+        equilibration=args.equilibration,
+        seed=args.seed,
+        platform=args.platform,
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with RichProgress(*columns, transient=True) as bar:
+        task = bar.add_task("packing", total=max(options.equilibration, _TIMESTEP_PS))
+        case = build_case(
+            args.directory,
+            options,
+            lambda picoseconds, doing: bar.update(task, completed=picoseconds, description=doing),
+        )
+        bar.update(task, completed=max(options.equilibration, _TIMESTEP_PS))
+    log(f"{len(case)} atoms; look it over with `polcouple check {args.directory}`")
+    return 0
+
+
+def _write_system(path: Path, options: BuildOptions, n_carbon: int, sides: np.ndarray) -> None:
+    """system.yaml of the case; the cut-off is 10 Angstrom, or what fits the cell; ``n_carbon`` a sheet."""
+    shortest = min(*sides, options.gap + options.vacuum)
+    cutoff = min(_LONGEST_CUTOFF, math.floor(shortest / 2 * 10) / 10)
+    above = _UPPER_WALL_CLEARANCE if options.voltage is None else -_LOWER_WALL
+    walls = (_LOWER_WALL, options.gap + above)
+    names = ["sheet"] if options.voltage is None else ["lower", "upper"]
+    topology = [{"species": "electrode", "count": n_carbon} for _ in names]
+    if options.n_water:
+        topology.append({"species": "water", "count": options.n_water})
+    topology += [{"species": ion, "count": count} for ion, count in options.ions.items()]
+    content: dict[str, Any] = {
+        "format": "polcouple-case-1",
+        "topology": topology,
+        "force_field": default_force_field(tuple(options.ions), float(cutoff), walls),
+        "electrodes": [
+            {
+                "name": name,
+                "first_atom": number * n_carbon,
+                "last_atom": (number + 1) * n_carbon - 1,
+                "total_charge_e": options.total_charge / len(names),
+            }
+            for number, name in enumerate(names)
+        ],
+        "refresh": {"interval": 1},
+        "backends": {},
+    }
+    if options.voltage is not None:
+        content["potential"] = {"voltage_volt": options.voltage}
+        content["slab"] = {"displacement_volt_per_angstrom": 0.0}
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _temperature(context: Any, n_atoms: int) -> float:
+    """Kinetic temperature in kelvin of ``n_atoms`` moving atoms."""
+    kinetic = context.getState(getEnergy=True).getKineticEnergy()._value * KJ_PER_MOL_TO_HARTREE
+    return float(2 * kinetic / (3 * n_atoms * KELVIN_TO_HARTREE))

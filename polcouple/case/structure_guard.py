@@ -1,0 +1,119 @@
+"""Refuses positions that do not belong to the case, before anything is computed with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from polcouple.case.model import Case
+from polcouple.errors import InputError
+from polcouple.lattice.cell import same_lattice
+from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
+
+#: a cell or electrode atom that moved by more than this stops the run (bohr)
+_FROZEN_TOLERANCE = 1e-4
+#: no liquid gets this far from its cell, and sums over images lose their digits there (bohr)
+_FARTHEST = 1e6
+#: an O-H distance beyond this means that the atoms are not in the case's order (bohr)
+_LONGEST_BOND = 2.0 * ANGSTROM_TO_BOHR
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """How far numbers may be from what they stand for because a file has so many digits.
+
+    Attributes:
+        positions: (3 n) or one number, in bohr: of the coordinates of the n electrode atoms.
+        cell: of the components of the cell's vectors, in bohr.
+    """
+
+    positions: np.ndarray | float = 0.0
+    cell: float = 0.0
+
+
+#: of what comes over the socket
+EXACT = Rounding()
+
+
+class StructureGuard:
+    """Compares the positions and cells of a run with those of its case."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._lattice = case.lattice
+        self._inverse = np.linalg.inv(case.lattice)
+
+    def check(self, positions: np.ndarray, cell: np.ndarray, rounding: Rounding = EXACT) -> None:
+        """Number of atoms, constant cell, finite numbers, electrode in its place. Arrays in bohr.
+
+        Args:
+            positions: (N, 3).
+            cell: (3, 3), a vector per row.
+            rounding: of the file that both were read from.
+
+        Raises:
+            InputError: naming the first thing that differs.
+        """
+        case = self._case
+        if positions.shape != case.positions.shape:
+            raise InputError(
+                f"{len(positions)} atoms where the case has {len(case)}; give all of them, as the case's"
+                " init.xyz does"
+            )
+        if not same_lattice(cell, case.cell, _FROZEN_TOLERANCE + rounding.cell):
+            change = np.abs(cell - case.cell).max()
+            raise InputError(
+                f"the cell differs from the case's by {change * BOHR_TO_ANGSTROM:.2g} Angstrom;"
+                " electrodes need a constant cell (nve or nvt) and the case's init.xyz"
+            )
+        lost = ~(np.abs(positions) < _FARTHEST)
+        if lost.any():
+            atom = int(np.argwhere(lost)[0, 0])
+            kind = "far outside the cell" if np.isfinite(positions[atom]).all() else "not finite"
+            raise InputError(f"the position of atom {atom} is {kind}; shorten the time step")
+        moved = self._distance(positions[case.electrode_indices] - case.electrode.positions)
+        rounded = np.broadcast_to(rounding.positions, (3 * len(moved),)).reshape(-1, 3)
+        excess = moved - np.linalg.norm(rounded, axis=1)
+        if not excess.max() < _FROZEN_TOLERANCE:
+            first = int(excess.argmax())
+            atom = int(case.electrode_indices[first])
+            raise InputError(
+                f"electrode atom {atom} is {moved[first] * BOHR_TO_ANGSTROM:.2g} Angstrom from its place;"
+                " freeze the electrode with <fixatoms>, set <fixcom> False and keep the case's atom order"
+            )
+
+    def check_order(self, positions: np.ndarray) -> None:
+        """Each hydrogen is bonded to the oxygen before it; positions (N, 3) in bohr.
+
+        Raises:
+            InputError: naming the pair that is too far apart; or a hydrogen stands where the oxygen should.
+        """
+        oxygens = self._case.water_oxygens
+        for hydrogen in (1, 2):
+            length = self._distance(positions[oxygens + hydrogen] - positions[oxygens])
+            if len(length) and not length.max() < _LONGEST_BOND:
+                oxygen = int(oxygens[length.argmax()])
+                raise InputError(
+                    f"atoms {oxygen} and {oxygen + hydrogen} should be bonded O and H but are"
+                    f" {length.max() * BOHR_TO_ANGSTROM:.2f} Angstrom apart; keep the case's atom order"
+                )
+
+        if not len(oxygens):
+            return
+        # within a molecule the two hydrogens are farther apart than either is from the oxygen
+        first, second = positions[oxygens + 1], positions[oxygens + 2]
+        apart = self._distance(second - first).mean()
+        bonds = [self._distance(place - positions[oxygens]).mean() for place in (first, second)]
+        if max(bonds) > apart:
+            raise InputError(
+                f"the waters' first and {'second' if bonds[0] > bonds[1] else 'third'} atoms are"
+                f" {max(bonds) * BOHR_TO_ANGSTROM:.2f} Angstrom apart, the two hydrogens"
+                f" {apart * BOHR_TO_ANGSTROM:.2f}; keep the case's atom order, O H H"
+            )
+
+    def _distance(self, vectors: np.ndarray) -> np.ndarray:
+        """Length of the minimum image of each vector."""
+        fractional = vectors @ self._inverse
+        fractional -= np.round(fractional)
+        return np.linalg.norm(fractional @ self._lattice, axis=1)

@@ -1,0 +1,5 @@
+"""``python -m polcouple.cli``: the command ``polcouple``."""
+
+from polcouple.cli.commands import main
+
+main()

@@ -1,0 +1,66 @@
+"""``polcouple``: one subcommand a module, each with ``add_arguments`` and ``run``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from polcouple import __version__
+from polcouple.cli.exits import guarded
+from polcouple.errors import nearest
+
+#: subcommand -> (module, one line of help); modules are imported when their command is given
+COMMANDS = {
+    "build": ("polcouple.builder.build", "write a case directory: structure, force field, i-PI inputs"),
+    "check": ("polcouple.check", "look for what would spoil a run before it starts"),
+    "run": ("polcouple.simulation.run", "run i-PI and the driver together"),
+    "i-pi": ("polcouple.cli.ipi", "i-PI alone, for a driver in another terminal"),
+    "sample": ("polcouple.simulation.sample", "run a case and keep frames of it in a dataset"),
+    "label": ("polcouple.learning.label", "charges of a dataset's frames by a backend, in parallel"),
+    "train": ("polcouple.learning.train", "train a network on a labelled dataset"),
+    "evaluate": (
+        "polcouple.learning.evaluate",
+        "score backends on a labelled dataset, beside the null baselines",
+    ),
+    "compare": ("polcouple.compare", "compare runs and backends, in a report with figures and numbers"),
+    "capacitance": ("polcouple.capacitance", "charge and capacitance of two electrodes against voltage"),
+    "quantum-capacitance": ("polcouple.capacitance.quantum", "capacitance of an electrode's own levels"),
+    "conserved": (
+        "polcouple.analysis.conserved",
+        "correct a run's conserved quantity for the work of the refreshes",
+    ),
+    "charges": ("polcouple.cli.charges", "evaluate a backend on the frames of a trajectory"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of the command."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="polcouple",
+        description="Molecular dynamics of liquids at polarizable electrodes.",
+        epilog="The i-PI driver is a command of its own: polcouple-driver.",
+    )
+    parser.add_argument("--version", action="version", version=f"polcouple {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    chosen = words[0] if words else ""
+    if chosen and not chosen.startswith("-") and chosen not in COMMANDS:
+        parser.error(f"no command '{chosen}'{nearest(chosen, COMMANDS)}; known: {', '.join(COMMANDS)}")
+    for name, (module, help_line) in COMMANDS.items():
+        command = commands.add_parser(name, help=help_line, description=help_line)
+        if name == chosen:
+            loaded = importlib.import_module(module)
+            loaded.add_arguments(command)
+            command.set_defaults(run=loaded.run)
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        options = [option for action in commands.choices[chosen]._actions for option in action.option_strings]
+        word = next((word for word in unknown if word.startswith("-")), unknown[0])
+        given = word.partition("=")[0]
+        # short names are alike by chance: of two letters, --ca is not --na
+        likeness = 0.75 if len(given) > len("--na") else 1.0
+        hint = nearest(given, options, likeness) or f"; known: {', '.join(options)}"
+        commands.choices[chosen].error(f"unknown argument '{word}'{hint}")
+    sys.exit(guarded(args.run, args, "polcouple"))

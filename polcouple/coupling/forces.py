@@ -1,0 +1,273 @@
+"""Positions in, energy, forces and extras out: what i-PI asks for, whichever way it asks.
+
+The energy i-PI sees is
+
+    E = E_electrolyte + E_surface,    E_surface = E(phi; Q) at a refresh of the charges,
+
+where phi are the site potentials and E(phi; Q) is the electronic energy of the charge backend, with
+dE/dphi = q. Between refreshes the charges are held and the energy follows their fixed field,
+
+    E_surface = U + sum_i q_i phi_i,    U = E(phi_r; Q) - sum_i q_i phi_r,i  of the last refresh r,
+
+so exchanging the charges at positions x lifts the energy by
+
+    W(x) = [U_new + q_new . phi(x)] - [U_old + q_old . phi(x)].
+
+Velocity Verlet takes the step that leads to a refresh with half a kick by the old charges at its beginning
+and half a kick by the new ones at its end, so the work done on the system from outside is the mean of W at
+both ends. The accumulated work is reported with every evaluation; i-PI's conserved quantity less this work is
+conserved by the integrator. A conservative backend refreshed at every evaluation does no such work: its
+energy is a function of the positions alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from polcouple.backends.base import (
+    POTENTIAL_ACCURACY,
+    ChargeBackend,
+    Environment,
+    checked_solve,
+    potential_accuracy,
+)
+from polcouple.case.model import Case
+from polcouple.case.structure_guard import StructureGuard
+from polcouple.coupling.electrodes import CoupledResult
+from polcouple.coupling.held_state import HeldStates, ReplicaState
+from polcouple.electrostatics.site_potential import SitePotential
+from polcouple.engines.base import NATIVE, create_engine
+from polcouple.errors import InputError
+from polcouple.ipi.parts import Part
+from polcouple.units import HARTREE_TO_EV
+
+#: largest error of site potentials that an observer sees, Hartree/e: what is recorded for labels by `dftb`
+_SEEN_ACCURACY = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Answer to one set of positions.
+
+    Attributes:
+        energy: in Hartree.
+        forces: (N, 3) in Hartree/bohr, zero on the electrode.
+        extras: what i-PI can write along: ``charges`` (n_electrode,) in e, ``total_charge`` in e,
+            ``electrode_charges`` (electrodes,) in e, ``refresh_work`` accumulated in Hartree, ``refreshes``
+            counted, and ``fermi_level`` in eV where the backend has one; of several electrodes, or where a
+            potential is held, ``fermi_levels`` (electrodes,) in eV and ``source_work`` in Hartree, NaN where
+            unknown. Empty for the bonded part.
+    """
+
+    energy: float
+    forces: np.ndarray
+    extras: dict[str, object]
+
+    def extras_json(self) -> str:
+        """The extras as i-PI reads them: one JSON object."""
+        return json.dumps(
+            {
+                key: value.tolist() if isinstance(value, np.ndarray) else value
+                for key, value in self.extras.items()
+            }
+        )
+
+
+@dataclass
+class Timings:
+    """Wall time in seconds spent in each kind of work."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, name: str, start: float) -> None:
+        """Add the time since ``start`` (``time.perf_counter``) to ``name``."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+#: called with the replica, the number of its evaluations since the run began before this one, and what its
+#: electrode sees
+Observer = Callable[[int, int, Environment], None]
+
+
+class ForceProvider:
+    """Energy and forces of a case with charges from a backend.
+
+    Args:
+        case: the system.
+        backend: source of the electrode charges; None for the bonded part, which needs none.
+        part: which forces; charges matter to ``all`` and ``nonbonded`` only.
+        platform: ``native``, or a platform of OpenMM.
+        threads: of the processor, at most; None for all.
+        interval: evaluations of a replica between refreshes of its charges.
+        observer: told of every evaluation that charges matter to.
+        held: where the states of an earlier provider are found and this one's are kept; None if nothing but
+            the positions matters, or nobody goes on from here.
+
+    Attributes:
+        timings: where the time went.
+        warnings: what the backend warned of, each line once.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        backend: ChargeBackend | None,
+        part: Part = "all",
+        platform: str = NATIVE,
+        threads: int | None = None,
+        interval: int = 1,
+        observer: Observer | None = None,
+        held: HeldStates | None = None,
+    ) -> None:
+        self._case = case
+        self._backend = backend if part != "bonded" else None
+        self._interval = interval
+        self._observer = observer
+        self._held = held
+        self._engine, other = create_engine(case, part, platform, threads)
+        accuracy = potential_accuracy(backend)
+        self._surroundings = Surroundings(case, min(accuracy, _SEEN_ACCURACY) if observer else accuracy)
+        self._guard = StructureGuard(case)
+        self._replicas: dict[int, ReplicaState] = {}
+        self.timings = Timings()
+        self.warnings: set[str] = set() if other is None else {other}
+
+    def evaluate(self, positions: np.ndarray, cell: np.ndarray, replica: int = 0) -> Evaluation:
+        """Energy, forces and extras at ``positions`` (N, 3) in ``cell`` (rows), both in bohr.
+
+        Raises:
+            InputError: positions or cell do not belong to the case.
+            ConvergenceError: the backend did not reach its accuracy or returned unusable charges.
+        """
+        self._guard.check(positions, cell)
+        state, repeated = self._state(replica, positions)
+        surface_energy = 0.0
+        extras: dict[str, object] = {}
+        if self._backend is not None:
+            start = time.perf_counter()
+            environment = self._surroundings.environment(positions)
+            if not repeated:
+                self._advance(self._backend, state, environment, replica)
+                if self._held is not None:
+                    self._held.append(replica, positions, state)
+            self.timings.add("charges", start)
+            if self._observer is not None:
+                self._observer(replica, state.evaluations - 1, environment)
+            surface_energy = state.internal_energy
+            extras = _extras(state, self._case)
+        start = time.perf_counter()
+        if state.result is not None:
+            self._engine.set_charges(state.result.charges)
+        energy, forces = self._engine.evaluate(positions, replica)
+        self.timings.add("forces", start)
+        if not (np.isfinite(energy) and np.isfinite(forces).all()):
+            raise InputError(
+                f"the classical energy of replica {replica} is {energy}: atoms overlap or the time step is"
+                " too long; minimise the structure or shorten the step"
+            )
+        return Evaluation(energy + surface_energy, forces, extras)
+
+    def _state(self, replica: int, positions: np.ndarray) -> tuple[ReplicaState, bool]:
+        """State of a replica, and whether it is the one after these positions (of an earlier provider)."""
+        if replica in self._replicas:
+            return self._replicas[replica], False
+        self._guard.check_order(positions)
+        state, repeated = ReplicaState(), False
+        if self._held is not None and self._backend is not None:
+            recalled = self._held.recall(replica, positions)
+            if recalled is not None:
+                state, repeated = recalled
+            else:
+                state.evaluations = self._held.first_step
+                if (warning := self._held.unknown(replica)) is not None:
+                    self.warnings.add(warning)
+        self._replicas[replica] = state
+        return state, repeated
+
+    def _advance(
+        self, backend: ChargeBackend, state: ReplicaState, environment: Environment, replica: int
+    ) -> None:
+        """Count an evaluation, refresh the charges if it is time, and account for the work of that."""
+        does_work = not (backend.conservative and self._interval == 1)
+        if state.result is None or state.evaluations % self._interval == 0:
+            old, old_energy = state.result, state.internal_energy
+            self._refresh(backend, state, environment, replica)
+            if does_work and old is not None and state.result is not None:
+                assert state.site_potentials is not None
+                ends = state.site_potentials + environment.site_potentials
+                change = state.result.charges - old.charges
+                state.work += state.internal_energy - old_energy + 0.5 * float(change @ ends)
+        state.evaluations += 1
+        next_refreshes = does_work and state.evaluations % self._interval == 0
+        state.site_potentials = environment.site_potentials if next_refreshes else None
+
+    def _refresh(
+        self, backend: ChargeBackend, state: ReplicaState, environment: Environment, replica: int
+    ) -> None:
+        """Compute new charges."""
+        case = self._case
+        new = checked_solve(
+            backend, environment, len(case.electrode), case.total_charge, state.result, f"replica {replica}"
+        )
+        self.warnings.update(new.warnings)
+        state.result = new
+        state.internal_energy = 0.0
+        if new.energy is not None:
+            state.internal_energy = new.energy - float(new.charges @ environment.site_potentials)
+        state.refreshes += 1
+
+
+class Surroundings:
+    """What the electrodes of a case see: the electrolyte's potential at their atoms, slab field included.
+
+    Args:
+        case: the system.
+        accuracy: largest error of a potential, such as a backend's ``potential_accuracy``, Hartree/e.
+    """
+
+    def __init__(self, case: Case, accuracy: float = POTENTIAL_ACCURACY) -> None:
+        self._case = case
+        self._periodic = SitePotential(case.electrode.positions, case.lattice, case.electrode.pbc, accuracy)
+        self._slab = case.slab_field
+        if self._slab is not None:
+            self._heights = self._slab.heights(case.electrode.positions)
+
+    def environment(self, positions: np.ndarray) -> Environment:
+        """What they see when all atoms are at ``positions`` (N, 3) in bohr."""
+        case = self._case
+        return Environment(case.electrolyte, positions[case.electrolyte_indices], self._potentials)
+
+    def _potentials(self, positions: np.ndarray) -> np.ndarray:
+        charges = self._case.electrolyte.charges
+        potentials = self._periodic(positions, charges)
+        if self._slab is not None:
+            dipole = float(charges @ self._slab.heights(positions))
+            potentials += self._slab.gradient(dipole) * self._heights
+        return potentials
+
+
+def _extras(state: ReplicaState, case: Case) -> dict[str, object]:
+    result = state.result
+    assert result is not None
+    charges = result.charges
+    totals = [float(charges[own].sum()) for own in case.electrode_slices]
+    extras: dict[str, object] = {
+        "charges": charges,
+        "total_charge": float(charges.sum()),
+        "electrode_charges": totals,
+        "refresh_work": state.work,
+        "refreshes": state.refreshes,
+    }
+    if len(totals) > 1 or case.system.potential is not None:
+        known = result if isinstance(result, CoupledResult) else None
+        levels = [np.nan] * len(totals) if known is None else known.fermi_levels
+        extras["fermi_levels"] = (np.asarray(levels) * HARTREE_TO_EV).tolist()
+        extras["source_work"] = np.nan if known is None else known.source_work
+    elif result.fermi_level is not None:
+        extras["fermi_level"] = result.fermi_level * HARTREE_TO_EV
+    return extras

@@ -1,0 +1,1 @@
+"""Datasets: frames of runs with the charges that backends assigned to them."""

@@ -1,0 +1,459 @@
+"""Datasets: frames of a run and the electrode charges that backends assigned to them, in one HDF5 file.
+
+Layout (every array carries its unit as the attribute ``unit``)::
+
+    /                            attributes format = "polcouple dataset", version = 1, origin (free text)
+    /electrode/symbols           (n,) str             attribute fingerprint of /electrode
+    /electrode/positions         (n, 3) bohr
+    /electrode/cell              (3, 3) bohr, one lattice vector per row
+    /electrode/pbc               (3,) bool
+    /electrolyte/symbols         (m,) str
+    /electrolyte/charges         (m,) e
+    /electrolyte/ion_indices     (k,) int
+    /frames                      attribute n_frames: how many frames are complete
+    /frames/time                 (f,) ps
+    /frames/site_potentials      (f, n) Hartree/e
+    /frames/ion_positions        (f, k, 3) bohr, not folded into the cell
+    /frames/positions            (f, m, 3) bohr, float32; only where asked for
+    /labels/NAME                 attributes backend, total_charge (e), settings (JSON: what decides the
+                                 charges); NAME is "BACKEND@CHARGE"
+    /labels/NAME/charges         (f, n) e
+    /labels/NAME/energy          (f,) Hartree, NaN where the backend has none
+    /labels/NAME/fermi_level     (f,) Hartree, NaN where the backend has none
+    /labels/NAME/status          (f,) int8: 0 not labelled, 1 converged, 2 not converged
+
+The file is open only while something is read or written. An append writes the rows first and ``n_frames``
+last, and a label's charges before its ``status``: what a killed process leaves behind is a complete,
+shorter dataset. Space is taken in blocks, so that most appends touch no metadata; rows beyond ``n_frames``
+mean nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from polcouple.data.hdf5 import DAMAGE, read_array, set_text, sound_array, text, write_array, write_growing
+from polcouple.electrode import Electrode, Electrolyte
+from polcouple.errors import InputError, ModelMismatchError
+
+_FORMAT = "polcouple dataset"
+_VERSION = 1
+_BLOCK = 64
+#: a run that records waits this long for somebody who reads the dataset, and the other way round (s)
+_PATIENCE = 10.0
+
+#: total charges that differ by less are the same (e)
+_SAME_CHARGE = 1e-9
+
+PENDING, CONVERGED, UNCONVERGED = 0, 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Consecutive frames.
+
+    Attributes:
+        time: (f,) in ps.
+        site_potentials: (f, n) in Hartree/e.
+        ion_positions: (f, k, 3) in bohr.
+        positions: (f, m, 3) of all electrolyte atoms in bohr, or None.
+    """
+
+    time: np.ndarray
+    site_potentials: np.ndarray
+    ion_positions: np.ndarray
+    positions: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What one backend says about every frame at one total charge; NaN where ``status`` is PENDING.
+
+    Attributes:
+        charges: (f, n) in e.
+        energy, fermi_level: (f,) in Hartree.
+        status: (f,) PENDING, CONVERGED or UNCONVERGED.
+    """
+
+    charges: np.ndarray
+    energy: np.ndarray
+    fermi_level: np.ndarray
+    status: np.ndarray
+
+
+def label_name(backend: str, total_charge: float) -> str:
+    """Name of a label group, such as ``dftb@-4``."""
+    return f"{backend}@{total_charge + 0.0:g}"  # no minus before a zero
+
+
+class Dataset:
+    """An existing dataset file, validated when opened.
+
+    Raises:
+        InputError: the file is not there, is truncated or is not a dataset; an array is missing, has the
+            wrong shape or holds NaN; the geometry was changed after the file was made.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise InputError(f"{self.path}: no such dataset; `polcouple sample` makes one")
+        with self._open("r") as file:
+            if text(file, "format") != _FORMAT:
+                raise InputError(f"{self.path}: an HDF5 file, but not a polcouple dataset")
+            if file.attrs.get("version") != _VERSION:
+                raise InputError(
+                    f"{self.path}: dataset version {file.attrs.get('version')}, this program reads {_VERSION}"
+                )
+            self.origin = text(file, "origin")
+            self.electrode = Electrode(
+                tuple(self._array(file, "electrode/symbols").astype(str)),
+                self._array(file, "electrode/positions"),
+                self._array(file, "electrode/cell"),
+                tuple(self._array(file, "electrode/pbc").tolist()),
+            )
+            self.electrolyte = Electrolyte(
+                tuple(self._array(file, "electrolyte/symbols").astype(str)),
+                self._array(file, "electrolyte/charges"),
+                self._array(file, "electrolyte/ion_indices"),
+            )
+            if text(file["electrode"], "fingerprint") != self.electrode.fingerprint():
+                raise InputError(f"{self.path}: /electrode was changed after the dataset was made")
+            self.has_positions = "frames/positions" in file
+            self._check_frames(file)
+
+    @classmethod
+    def create(
+        cls,
+        path: Path | str,
+        electrode: Electrode,
+        electrolyte: Electrolyte,
+        *,
+        store_positions: bool = False,
+        origin: str = "",
+    ) -> Dataset:
+        """Make an empty dataset; an existing file is never overwritten.
+
+        Args:
+            store_positions: keep all electrolyte positions in float32 (12 bytes per atom and frame).
+            origin: where the frames come from, kept with every model trained on them.
+        """
+        path = Path(path)
+        if path.exists():
+            raise InputError(f"{path}: exists already; open it to append, or choose another name")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        n, m, k = len(electrode), len(electrolyte), len(electrolyte.ion_indices)
+        with h5py.File(temporary, "w") as file:
+            set_text(file, "format", _FORMAT)
+            set_text(file, "origin", origin)
+            file.attrs["version"] = _VERSION
+            group = file.create_group("electrode")
+            set_text(group, "fingerprint", electrode.fingerprint())
+            write_array(group, "symbols", np.array(electrode.symbols, dtype="S3"), "")
+            write_array(group, "positions", np.asarray(electrode.positions, dtype=float), "bohr")
+            write_array(group, "cell", np.asarray(electrode.cell, dtype=float), "bohr")
+            write_array(group, "pbc", np.array(electrode.pbc), "")
+            group = file.create_group("electrolyte")
+            write_array(group, "symbols", np.array(electrolyte.symbols, dtype="S3"), "")
+            write_array(group, "charges", np.asarray(electrolyte.charges, dtype=float), "e")
+            write_array(group, "ion_indices", np.asarray(electrolyte.ion_indices, dtype=np.int64), "")
+            group = file.create_group("frames")
+            group.attrs["n_frames"] = 0
+            write_growing(group, "time", (), "f8", "ps", _BLOCK)
+            write_growing(group, "site_potentials", (n,), "f8", "Hartree/e", _BLOCK)
+            write_growing(group, "ion_positions", (k, 3), "f8", "bohr", _BLOCK)
+            if store_positions:
+                write_growing(group, "positions", (m, 3), "f4", "bohr", _BLOCK)
+            file.create_group("labels")
+        os.replace(temporary, path)
+        return cls(path)
+
+    def __len__(self) -> int:
+        with self._open("r") as file:
+            return int(file["frames"].attrs["n_frames"])
+
+    def require_system(self, electrode: Electrode, electrolyte: Electrolyte) -> None:
+        """Refuse another electrode or electrolyte: one dataset holds one system.
+
+        Raises:
+            ModelMismatchError: naming what differs.
+        """
+        if electrode.fingerprint() != self.electrode.fingerprint():
+            raise ModelMismatchError(
+                f"{self.path}: holds frames of another electrode; use another dataset file"
+            )
+        if electrolyte.symbols != self.electrolyte.symbols or not np.allclose(
+            electrolyte.charges, self.electrolyte.charges, atol=1e-9
+        ):
+            raise ModelMismatchError(
+                f"{self.path}: holds frames of another electrolyte ({len(self.electrolyte)} atoms, here "
+                f"{len(electrolyte)}); use another dataset file"
+            )
+
+    def append(self, frames: Frames) -> None:
+        """Add frames at the end; either all of them are in the file afterwards or, if killed, none.
+
+        Raises:
+            InputError: shapes that do not fit, or numbers that are not finite.
+        """
+        added = len(frames.time)
+        columns = {
+            "time": frames.time,
+            "site_potentials": frames.site_potentials,
+            "ion_positions": frames.ion_positions,
+        }
+        if self.has_positions:
+            if frames.positions is None:
+                raise InputError(f"{self.path}: stores all positions, the new frames have none")
+            columns["positions"] = frames.positions
+        with self._open("r+") as file:
+            group = file["frames"]
+            start = int(group.attrs["n_frames"])
+            for name, values in columns.items():
+                values = np.asarray(values)
+                if values.shape != (added, *group[name].shape[1:]):
+                    raise InputError(
+                        f"{self.path}: new {name} have shape {values.shape}, "
+                        f"expected {(added, *group[name].shape[1:])}"
+                    )
+                if not np.isfinite(values).all():
+                    raise InputError(f"{self.path}: new {name} hold NaN or infinity; nothing was added")
+            for name, values in columns.items():
+                _grow(group[name], start + added)
+                group[name][start : start + added] = values
+            file.flush()
+            group.attrs["n_frames"] = start + added
+
+    def frames(self, *, positions: bool = False) -> Frames:
+        """All complete frames, with all positions (float32) where asked for."""
+        if positions and not self.has_positions:
+            raise InputError(f"{self.path}: all positions were not stored; sample again with them")
+        with self._open("r") as file:
+            n = int(file["frames"].attrs["n_frames"])
+            found = self._array(file, "frames/positions", n) if positions else None
+            if found is not None and not np.isfinite(found).all():
+                frame = np.argwhere(~np.isfinite(found))[0, 0]
+                raise InputError(f"{self.path}: /frames/positions: frame {frame} holds NaN or infinity")
+            return Frames(
+                self._array(file, "frames/time", n),
+                self._array(file, "frames/site_potentials", n),
+                self._array(file, "frames/ion_positions", n),
+                found,
+            )
+
+    def label_sets(self) -> list[tuple[str, float]]:
+        """(backend, total charge in e) of every set of labels, in the order of their names."""
+        with self._open("r") as file:
+            found = []
+            for name, group in file["labels"].items():
+                backend, total_charge = text(group, "backend"), float(group.attrs["total_charge"])
+                if name != label_name(backend, total_charge):
+                    raise InputError(f"{self.path}: /labels/{name} is not what its attributes say: damaged")
+                found.append((backend, total_charge))
+            return found
+
+    def label_settings(self, backend: str, total_charge: float) -> dict[str, str]:
+        """What decided these labels, as :meth:`require_settings` takes it; empty where it is not known."""
+        name = label_name(backend, total_charge)
+        with self._open("r") as file:
+            group = file["labels"].get(name, {})
+            known = name in file["labels"] and "settings" in group.attrs
+            settings = dict(json.loads(text(group, "settings"))) if known else {}
+        return {name: str(value) for name, value in settings.items()}
+
+    def require_settings(self, backend: str, total_charge: float, settings: Mapping[str, str]) -> None:
+        """Refuse to mix labels: those that are there must have been made with the same settings.
+
+        Args:
+            settings: as :meth:`polcouple.backends.base.BackendOptions.identity` has them.
+
+        Raises:
+            InputError: naming what differs, or another total charge of the same name.
+        """
+        name = label_name(backend, total_charge)
+        with self._open("r") as file:
+            if name not in file["labels"]:
+                return
+            group = file["labels"][name]
+            charge = float(group.attrs["total_charge"])
+        before = self.label_settings(backend, total_charge)
+        if abs(charge - total_charge) > _SAME_CHARGE:
+            raise InputError(
+                f"{self.path}: labels {name} are of {charge:.12g} e, not {total_charge:.12g} e; give that one"
+            )
+        for key in sorted(before.keys() & settings.keys()):
+            if before[key] != settings[key]:
+                what = f"{key} {before[key][:40]}, not {settings[key][:40]}"
+                raise InputError(
+                    f"{self.path}: labels {name} were made with {what}; give the same settings, or use"
+                    " another dataset for these"
+                )
+
+    def write_labels(
+        self,
+        backend: str,
+        total_charge: float,
+        indices: Sequence[int] | np.ndarray,
+        charges: np.ndarray,
+        energy: np.ndarray,
+        fermi_level: np.ndarray,
+        converged: np.ndarray,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Store what ``backend`` found for the frames ``indices``.
+
+        Args:
+            indices: (b,) frame numbers.
+            charges: (b, n) in e.
+            energy, fermi_level: (b,) in Hartree, NaN where there is none.
+            converged: (b,) bool.
+            settings: what decides these labels; kept with the first of a set (:meth:`require_settings`).
+        """
+        order = np.argsort(indices)
+        rows = np.asarray(indices)[order]
+        n_frames = len(self)
+        if len(rows) and not 0 <= rows[0] <= rows[-1] < n_frames:
+            raise InputError(f"{self.path}: labels for frame {rows[-1]}, but there are {n_frames} frames")
+        charges = np.asarray(charges)
+        expected = (len(rows), len(self.electrode))
+        if charges.shape != expected:
+            raise InputError(f"{self.path}: labels have shape {charges.shape}, expected {expected}")
+        with self._open("r+") as file:
+            name = label_name(backend, total_charge)
+            group = file["labels"].get(name) or self._create_labels(file, name, backend, total_charge)
+            if settings is not None and not group["status"][:].any():
+                set_text(group, "settings", json.dumps(dict(settings)))
+            for column in group.values():
+                _grow(column, n_frames)
+            group["charges"][rows] = charges[order]
+            group["energy"][rows] = np.asarray(energy, dtype=float)[order]
+            group["fermi_level"][rows] = np.asarray(fermi_level, dtype=float)[order]
+            file.flush()
+            group["status"][rows] = np.where(np.asarray(converged)[order], CONVERGED, UNCONVERGED)
+
+    def labels(self, backend: str, total_charge: float) -> Labels:
+        """Labels of every complete frame.
+
+        Raises:
+            InputError: there is no such set; a converged label is not finite.
+        """
+        name = label_name(backend, total_charge)
+        with self._open("r") as file:
+            n = int(file["frames"].attrs["n_frames"])
+            if name not in file["labels"]:
+                known = ", ".join(file["labels"]) or "none"
+                raise InputError(f"{self.path}: no labels {name}; there are: {known}")
+            group = f"labels/{name}"
+            labels = Labels(
+                *(
+                    _padded(self._array(file, f"{group}/{column}", n), n, fill)
+                    for column, fill in (
+                        ("charges", np.nan),
+                        ("energy", np.nan),
+                        ("fermi_level", np.nan),
+                        ("status", 0),
+                    )
+                )
+            )
+        bad = (labels.status == CONVERGED) & ~np.isfinite(labels.charges).all(axis=1)
+        if bad.any():
+            raise InputError(f"{self.path}: /labels/{name}/charges: frame {np.flatnonzero(bad)[0]} holds NaN")
+        return labels
+
+    def complete_labels(self, backend: str, total_charge: float) -> Labels:
+        """Labels that are fit for training: every frame labelled and converged.
+
+        Raises:
+            InputError: naming the first frame that is not, and the cure.
+        """
+        labels = self.labels(backend, total_charge)
+        where = f"{self.path}: labels {label_name(backend, total_charge)}"
+        for status, word in ((UNCONVERGED, "did not converge"), (PENDING, "is missing")):
+            frames = np.flatnonzero(labels.status == status)
+            if len(frames):
+                raise InputError(
+                    f"{where}: frame {frames[0]} {word} ({len(frames)} of {len(labels.status)} frames); "
+                    f"run `polcouple label` again"
+                )
+        totals = labels.charges.sum(axis=1)
+        wrong = np.flatnonzero(np.abs(totals - total_charge) > 1e-4)
+        if len(wrong):
+            raise InputError(f"{where}: charges of frame {wrong[0]} sum to {totals[wrong[0]]:.4f} e")
+        return labels
+
+    @contextmanager
+    def _open(self, mode: str) -> Iterator[h5py.File]:
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                file = h5py.File(self.path, mode)
+                break
+            except OSError as error:
+                if "truncated" in str(error):
+                    raise InputError(f"{self.path}: truncated; copy it again or sample anew") from None
+                if "unable to lock" not in str(error):
+                    raise InputError(f"{self.path}: not a readable HDF5 file") from None
+                if time.monotonic() > deadline:
+                    raise InputError(f"{self.path}: another process has it open; try again") from None
+                time.sleep(0.02)
+        with file:
+            try:
+                yield file
+            except DAMAGE as error:
+                raise InputError(
+                    f"{self.path}: damaged, or the disk is full ({' '.join(str(error).split())[:100]});"
+                    " copy it again or sample anew"
+                ) from error
+
+    def _array(self, file: h5py.File, name: str, rows: int | None = None) -> np.ndarray:
+        return read_array(self.path, file, name, rows)
+
+    def _check_frames(self, file: h5py.File) -> None:
+        n, m, k = len(self.electrode), len(self.electrolyte), len(self.electrolyte.ion_indices)
+        frames = int(file["frames"].attrs["n_frames"])
+        shapes = {"time": (), "site_potentials": (n,), "ion_positions": (k, 3)}
+        if self.has_positions:
+            shapes["positions"] = (m, 3)
+        for name, shape in shapes.items():
+            found = sound_array(self.path, file, f"frames/{name}").shape
+            if found[1:] != shape or found[0] < frames:
+                raise InputError(
+                    f"{self.path}: /frames/{name} has shape {found}, expected {(frames, *shape)}: "
+                    "frames of different systems, or a damaged file"
+                )
+            if name == "positions":
+                continue
+            finite = np.isfinite(self._array(file, f"frames/{name}", frames))
+            bad = np.flatnonzero(~finite.all(axis=tuple(range(1, finite.ndim))))
+            if len(bad):
+                raise InputError(f"{self.path}: /frames/{name}: frame {bad[0]} holds NaN or infinity")
+
+    def _create_labels(self, file: h5py.File, name: str, backend: str, total_charge: float) -> h5py.Group:
+        group = file["labels"].create_group(name)
+        set_text(group, "backend", backend)
+        group.attrs["total_charge"] = float(total_charge)
+        write_growing(group, "charges", (len(self.electrode),), "f8", "e", _BLOCK, np.nan)
+        write_growing(group, "energy", (), "f8", "Hartree", _BLOCK, np.nan)
+        write_growing(group, "fermi_level", (), "f8", "Hartree", _BLOCK, np.nan)
+        write_growing(group, "status", (), "i1", "", _BLOCK, PENDING)
+        return group
+
+
+def _grow(array: h5py.Dataset, rows: int) -> None:
+    if rows > len(array):
+        array.resize(-(-rows // _BLOCK) * _BLOCK, axis=0)
+
+
+def _padded(values: np.ndarray, rows: int, fill: float) -> np.ndarray:
+    missing = max(0, rows - len(values))
+    return np.concatenate([values[:rows], np.full((missing, *values.shape[1:]), fill, dtype=values.dtype)])

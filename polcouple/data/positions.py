@@ -1,0 +1,63 @@
+"""Positions of a dataset's electrolyte, which some backends read beside the site potentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from polcouple.data.dataset import Dataset, Frames
+from polcouple.electrode import Electrolyte
+from polcouple.electrostatics.site_potential import SitePotential
+from polcouple.errors import InputError
+
+#: backends that read the positions of all electrolyte atoms, not only site potentials and ions
+_NEED_ALL_POSITIONS = ("dftbplus",)
+#: and the potentials of the positions are those stored, within this, Hartree/e
+_SAME_POTENTIAL = 1e-4
+
+
+def require_positions(dataset: Dataset, backend: str, settings: Mapping[str, Any]) -> None:
+    """Refuse a backend that needs, itself or as a fallback, what the dataset does not hold.
+
+    Raises:
+        InputError: positions were not stored, or the site potentials are not those of the positions alone.
+    """
+    for reader in {*_NEED_ALL_POSITIONS} & {backend, settings.get("fallback")}:
+        if not dataset.has_positions:
+            raise InputError(
+                f"{dataset.path}: {reader} needs all positions, which were not stored when sampling"
+            )
+        if len(dataset):
+            _require_nothing_else(dataset, reader)
+
+
+def electrolyte_positions(frames: Frames, electrolyte: Electrolyte, frame: int) -> np.ndarray:
+    """(m, 3) positions of the electrolyte in bohr; atoms that were not stored have NaN."""
+    positions = np.full((len(electrolyte), 3), np.nan)
+    if frames.positions is not None:
+        positions[:] = frames.positions[frame]
+    # those of the ions are in double precision
+    positions[electrolyte.ion_indices] = frames.ion_positions[frame]
+    return positions
+
+
+def _require_nothing_else(dataset: Dataset, backend: str) -> None:
+    """Refuse frames whose potentials are not those of the electrolyte alone, which such a backend sees.
+
+    Raises:
+        InputError: by how much they differ.
+    """
+    first = dataset.frames(positions=True)
+    assert first.positions is not None
+    electrode = dataset.electrode
+    potential = SitePotential(electrode.positions, electrode.cell, electrode.pbc)
+    positions = first.positions[0].astype(float)
+    excess = first.site_potentials[0] - potential(positions, dataset.electrolyte.charges)
+    if np.abs(excess).max() > _SAME_POTENTIAL:
+        raise InputError(
+            f"{dataset.path}: the site potentials of frame 0 differ by up to {np.abs(excess).max():.1e}"
+            " Hartree/e from those of the electrolyte's point charges, such as by a slab's field, which"
+            f" {backend} does not see; use --backend dftb"
+        )

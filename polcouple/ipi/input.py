@@ -1,0 +1,198 @@
+"""What polcouple needs to know of an i-PI input (or RESTART) file: sockets, initial structure, steps."""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast, get_args
+
+from polcouple.errors import InputError, nearest
+from polcouple.files import write_whole
+from polcouple.ipi.parts import Part
+from polcouple.ipi.units import to_atomic_units
+from polcouple.units import ATOMIC_TIME_TO_FS
+
+#: i-PI puts its unix sockets here unless <simulation sockets_prefix=...> says where
+UNIX_SOCKET_PREFIX = "/tmp/ipi_"
+#: `polcouple run` appends so many characters to the name of a unix socket, to have one of its own
+OWN_NAME_LENGTH = 9
+
+
+@dataclass(frozen=True)
+class SocketAddress:
+    """Where i-PI listens and which forces it expects there.
+
+    Attributes:
+        mode: ``unix`` or ``inet``.
+        address: name of the unix socket, or host.
+        port: of an inet socket.
+        part: ``all``, ``bonded`` or ``nonbonded``; the parameter ``part`` of the <ffsocket>.
+        prefix: of the path of a unix socket.
+    """
+
+    mode: str
+    address: str
+    port: int = 0
+    part: Part = "all"
+    prefix: str = UNIX_SOCKET_PREFIX
+
+    @property
+    def path(self) -> Path:
+        """Of a unix socket."""
+        return Path(self.prefix + self.address)
+
+    def __str__(self) -> str:
+        if self.mode == "unix":
+            return f"unix socket {self.path}"
+        return f"{self.address}:{self.port}"
+
+
+def read_xml(path: Path) -> ElementTree.Element:
+    """Root of an i-PI input file.
+
+    Raises:
+        InputError: the file is missing or is not XML.
+    """
+    try:
+        parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True))
+        return ElementTree.parse(path, parser).getroot()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; name i-PI's input with --input") from None
+    except (ElementTree.ParseError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid XML: {error}") from None
+
+
+def socket_addresses(root: ElementTree.Element, path: Path) -> list[SocketAddress]:
+    """All sockets of an input file.
+
+    Raises:
+        InputError: there is none, or one has a mode, port, parameter or option that the driver cannot serve.
+    """
+    prefix = root.get("sockets_prefix", UNIX_SOCKET_PREFIX).strip()
+    addresses: list[SocketAddress] = []
+    for element in root.iter("ffsocket"):
+        name = element.get("name", "?").strip()
+        where = f"{path}: <ffsocket name='{name}'>"
+        mode = element.get("mode", "inet").strip()
+        if mode not in ("unix", "inet"):
+            raise InputError(f"{where}: mode '{mode}' is not served by polcouple-driver; use unix or inet")
+        port = (element.findtext("port") or "65535").strip()
+        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise InputError(f"{where}: port '{port[:40]}' is not a number from 1 to 65535")
+        _refuse_unserved(element, where)
+        part = part_of(element.findtext("parameters") or "", where)
+        host = (element.findtext("address") or "localhost").strip()
+        address = SocketAddress(mode, host, int(port) if mode == "inet" else 0, part, prefix)
+        if str(address) in map(str, addresses):
+            raise InputError(f"{where}: another <ffsocket> has the address {address}, too; give each its own")
+        addresses.append(address)
+    if not addresses:
+        raise InputError(f"{path}: no <ffsocket>; the driver needs one to connect to")
+    return addresses
+
+
+def part_of(parameters: str, where: str) -> Part:
+    """The part of the forces that i-PI's dictionary ``{part: ...}`` asks for, with or without JSON's quotes.
+
+    Raises:
+        InputError: it is no dictionary, or holds another key or an unknown part.
+    """
+    part = "all"
+    text = parameters.strip()
+    if text and not (text.startswith("{") and text.endswith("}")):
+        raise InputError(f"{where}: <parameters> '{text[:40]}' are no dictionary; write {{part: all}}")
+    for item in filter(None, (item.strip() for item in text[1:-1].split(","))):
+        key, colon, value = (word.strip().strip("\"'").strip() for word in item.partition(":"))
+        if key != "part" or not colon:
+            raise InputError(
+                f"{where}: unknown parameter '{key[:40]}'{nearest(key, ['part'])}; write {{part: all}}"
+            )
+        part = value
+    if part not in get_args(Part):
+        raise InputError(f"{where}: part '{part}' is unknown{nearest(part, get_args(Part))}")
+    return cast(Part, part)
+
+
+def _refuse_unserved(element: ElementTree.Element, where: str) -> None:
+    """Options of i-PI by which the driver would get something else than all atoms of one replica."""
+    size = (element.findtext("batch_size") or "1").strip()
+    if size != "1":
+        raise InputError(
+            f"{where}: <batch_size> {size[:20]}: polcouple-driver takes one structure at a time; leave it out"
+        )
+    active = (element.findtext("activelist") or "[-1]").replace(" ", "").strip()
+    if active != "[-1]":
+        raise InputError(
+            f"{where}: <activelist>: polcouple-driver needs the positions of all atoms; leave it out"
+        )
+
+
+def step_of(root: ElementTree.Element) -> int:
+    """Step at which a RESTART was written; 0 for a fresh input.
+
+    Raises:
+        InputError: it is not a number.
+    """
+    text = (root.findtext("step") or "0").strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise InputError(f"<step> '{text[:40]}' of i-PI's input is not a number of steps")
+    return int(text)
+
+
+def time_step_ps(root: ElementTree.Element, path: Path) -> float:
+    """Time in ps between two steps (of the outer level, with multiple time stepping).
+
+    Raises:
+        InputError: there is no time step, it is not positive, or it is in an unknown unit.
+    """
+    element = root.find(".//dynamics/timestep")
+    if element is None:
+        raise InputError(f"{path}: no <timestep> in <dynamics>")
+    unit = 1e-3 * ATOMIC_TIME_TO_FS * to_atomic_units("time", element.get("units", ""), f"{path}: <timestep>")
+    try:
+        value = float(element.text or "")
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < math.inf:
+        raise InputError(f"{path}: <timestep> '{(element.text or '').strip()[:40]}' is not a positive number")
+    return value * unit
+
+
+def require_sound_beads(root: ElementTree.Element, path: Path) -> None:
+    """Refuse several beads that i-PI's output threads would spoil.
+
+    i-PI 3.3.1 transforms normal modes in one buffer whichever thread asks (``nm_fft``).
+
+    Raises:
+        InputError: with the cure.
+    """
+    numbers = [e.get("nbeads", "1").strip() for tag in ("initialize", "beads") for e in root.iter(tag)]
+    threads = root.get("threading", "True").strip().lower() != "false"
+    transforms = [e.get("transform", "fft").strip() for e in root.iter("normal_modes")] or ["fft"]
+    if threads and "fft" in transforms and any(number not in ("0", "1") for number in numbers):
+        raise InputError(
+            f'{path}: i-PI\'s threads may spoil several beads; write <simulation threading="False" ...>'
+        )
+
+
+def set_total_steps(root: ElementTree.Element, total_steps: int) -> None:
+    """Set the step at which i-PI ends, in place."""
+    element = root.find("total_steps")
+    if element is None:
+        element = ElementTree.SubElement(root, "total_steps")
+    element.text = str(total_steps)
+
+
+def rename_sockets(root: ElementTree.Element, suffix: str) -> None:
+    """Make the names of unix sockets unique by a suffix, in place."""
+    for socket in root.iter("ffsocket"):
+        address = socket.find("address")
+        if socket.get("mode", "inet").strip() == "unix" and address is not None and address.text:
+            address.text = address.text.strip() + suffix
+
+
+def write_xml(root: ElementTree.Element, path: Path) -> None:
+    """Write an input file; an existing one is replaced only when the new one is complete."""
+    write_whole(path, ElementTree.tostring(root, encoding="unicode") + "\n")

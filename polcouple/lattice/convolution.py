@@ -1,0 +1,177 @@
+"""Symmetric response matrices of a periodic lattice, applied as a convolution.
+
+Where an electrode is unchanged by the translations that divide its cell into n1 x n2 x n3 equal parts, a
+matrix that belongs to the bare electrode couples part c with part c' by a block that depends on c - c' alone:
+it is block-circulant. Its product with a vector is a convolution over the parts, done with fast Fourier
+transforms in O(N log N) with O(N) numbers stored, where the dense product needs O(N^2) of both.
+
+Source: P. J. Davis, Circulant Matrices (Wiley, 1979), chapter 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+
+import numpy as np
+from scipy import fft
+from scipy.spatial import cKDTree
+
+from polcouple.electrode import Electrode
+from polcouple.lattice.cell import folded
+
+#: matrices below this many rows are in the cache, and their dense product is as fast (docs/speed.md)
+SMALLEST = 500
+#: an atom is the image of another if it lies within this of it, bohr
+_SAME_PLACE = 1e-3
+#: a matrix counts as block-circulant if it departs by less than this fraction of its largest element
+_ROUNDING = 1e-9
+
+
+class LatticeConvolution:
+    """Products of block-circulant matrices with vectors.
+
+    Args:
+        columns: (..., n, b) of each matrix the columns of the b atoms of the first part, in any units; single
+            or double precision, in which all is computed.
+        orbits: (parts, b) the atom of each part that is the image of the b atoms of the first.
+        shape: parts along each lattice vector.
+    """
+
+    def __init__(self, columns: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> None:
+        self._order = orbits.T.ravel()
+        self._size = orbits.shape[1]
+        self._shape = tuple(count for count in shape if count > 1)
+        self._matrices = columns.shape[:-2]
+        waves = self._to_waves(np.moveaxis(columns[..., orbits, :], -3, -1))
+        rows = waves.reshape(-1, self._size, waves.shape[-1])
+        self._spectrum = np.ascontiguousarray(rows.transpose(2, 0, 1))  # (waves, matrices x rows, columns)
+        self._conjugate = self._spectrum.conj()
+
+    def __call__(self, vector: np.ndarray) -> np.ndarray:
+        """(..., n) each matrix times ``vector`` (n,)."""
+        waves = self._to_waves(vector[self._order].reshape(self._size, -1))
+        product = self._from_waves((self._spectrum @ waves.T[:, :, None])[:, :, 0].T)
+        return self._in_order(product, self._matrices)
+
+    def adjoint(self, values: np.ndarray) -> np.ndarray:
+        """(k, n) sums over the matrices of their transposes times ``values`` (k, ..., n)."""
+        count = len(values)
+        by_part = values.take(self._order, axis=-1).reshape(count, len(self._spectrum[0]), -1)
+        product = self._to_waves(by_part).transpose(2, 0, 1) @ self._conjugate
+        return self._in_order(self._from_waves(product.transpose(1, 2, 0)), (count,))
+
+    def _to_waves(self, by_part: np.ndarray) -> np.ndarray:
+        """(..., waves) Fourier coefficients of (..., parts) values; unchanged where there is one part."""
+        if not self._shape:
+            return by_part
+        leading = by_part.shape[:-1]
+        waves = fft.rfftn(by_part.reshape(*leading, *self._shape), axes=self._axes)
+        return waves.reshape(*leading, -1)
+
+    def _from_waves(self, waves: np.ndarray) -> np.ndarray:
+        """Inverse of :meth:`_to_waves`."""
+        if not self._shape:
+            return waves
+        leading, half = waves.shape[:-1], (*self._shape[:-1], self._shape[-1] // 2 + 1)
+        by_part = fft.irfftn(waves.reshape(*leading, *half), self._shape, axes=self._axes)
+        return by_part.reshape(*leading, -1)
+
+    @property
+    def _axes(self) -> tuple[int, ...]:
+        return tuple(range(-len(self._shape), 0))
+
+    def _in_order(self, by_part: np.ndarray, leading: tuple[int, ...]) -> np.ndarray:
+        """(*leading, n) values in the order of the atoms."""
+        result = np.empty((*leading, len(self._order)), by_part.dtype)
+        result[..., self._order] = by_part.reshape(result.shape)
+        return result
+
+
+def matrix_product(matrix: np.ndarray, electrode: Electrode) -> Callable[[np.ndarray], np.ndarray]:
+    """What multiplies ``matrix`` (n_electrode, n_electrode) with a vector in the least time.
+
+    The convolution where the matrix is large enough, the lattice repeats and the matrix is block-circulant
+    apart from rounding; else the dense product.
+    """
+    if len(matrix) >= SMALLEST:
+        orbits, shape = lattice_orbits(electrode)
+        if len(orbits) > 1 and block_circulant(matrix, orbits, shape):
+            return LatticeConvolution(matrix[:, orbits[0]], orbits, shape)
+    return lambda vector: matrix @ vector
+
+
+def lattice_orbits(electrode: Electrode) -> tuple[np.ndarray, tuple[int, int, int]]:
+    """Equal parts of a periodic electrode's cell, as many as there are along the lattice vectors.
+
+    Returns:
+        (parts, b) indices of atoms: row p holds the images in part p of the b atoms in row 0; and the number
+        of parts along each lattice vector, the last running fastest. One part where nothing repeats.
+    """
+    n = len(electrode)
+    whole = np.arange(n)[None, :]
+    if not all(electrode.pbc):
+        return whole, (1, 1, 1)
+    fractional = electrode.positions @ np.linalg.inv(electrode.cell)
+    symbols = np.array(electrode.symbols)
+    tree = cKDTree(folded(fractional), boxsize=1.0)
+    lengths = np.linalg.norm(electrode.cell, axis=1)
+
+    def carried(shift: np.ndarray) -> np.ndarray | None:
+        """The atom that each atom is carried to, or None if the lattice does not repeat."""
+        distance, index = tree.query(folded(fractional + shift))
+        same = distance.max() * lengths.max() < _SAME_PLACE and (symbols[index] == symbols).all()
+        return index if same and len(np.unique(index)) == n else None
+
+    shape, translations = [], [np.arange(n)]
+    for axis in range(3):
+        parts, step = 1, np.arange(n)
+        for count in (count for count in range(n, 1, -1) if n % count == 0):
+            index = carried(np.eye(3)[axis] / count)
+            if index is not None:
+                parts, step = count, index
+                break
+        shape.append(parts)
+        powers = [np.arange(n)]
+        for _ in range(parts - 1):
+            powers.append(step[powers[-1]])
+        translations = [power[before] for before in translations for power in powers]
+    permutations = np.array(translations)
+    first = np.flatnonzero(permutations.min(axis=0) == np.arange(n))
+    orbits = permutations[:, first]
+    if orbits.size != n:  # a translation that carries atoms onto themselves: not a lattice
+        return whole, (1, 1, 1)
+    return orbits, (shape[0], shape[1], shape[2])
+
+
+def block_circulant(matrix: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> bool:
+    """Whether ``matrix`` (n, n) is block-circulant over the parts, apart from rounding."""
+    largest = _ROUNDING * float(np.abs(matrix).max())
+    images = _images(matrix[:, orbits[0]], orbits, shape)
+    return all(float(np.abs(matrix[:, part] - image).max()) <= largest for part, image in images)
+
+
+def fill_block_circulant(columns: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """The block-circulant matrix (n, n) whose columns of the first part of the lattice are known.
+
+    Args:
+        columns: (n, b) of the atoms ``orbits[0]``.
+        orbits, shape: of :func:`lattice_orbits`.
+    """
+    matrix = np.empty((len(columns), len(columns)))
+    for part, image in _images(columns, orbits, shape):
+        matrix[:, part] = image
+    return matrix
+
+
+def _images(
+    columns: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The atoms (b,) of each part and their columns (n, b), the moved ``columns`` of the first part."""
+    parts = np.arange(len(orbits)).reshape(shape)
+    for shift, part in zip(product(*map(range, shape)), orbits, strict=True):
+        # row p of the first part's columns belongs, moved by the shift, to the part p + shift
+        origin = orbits[np.roll(parts, shift, axis=(0, 1, 2)).ravel()]
+        image = np.empty_like(columns)
+        image[orbits] = columns[origin]
+        yield part, image

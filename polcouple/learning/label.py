@@ -1,0 +1,334 @@
+"""``polcouple label``: charges, energy and Fermi level of every frame by any backend, in parallel.
+
+One frame is one task. Tasks run in local processes or, given a scheduler's address, on any Dask cluster. What
+is done is in the file every few seconds, and a repeated call does the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, backend_options, create_backend
+from polcouple.cli.options import add_backend_arguments, given_settings
+from polcouple.data.dataset import CONVERGED, PENDING, Dataset, label_name
+from polcouple.data.positions import electrolyte_positions, require_positions
+from polcouple.electrode import Electrode, Electrolyte
+from polcouple.errors import InputError
+from polcouple.log import Warned, log
+
+#: a frame whose worker died this often is given up
+_ATTEMPTS = 2
+_WRITE_EVERY_S = 5.0
+_TASKS_PER_WORKER = 2
+_TASKS_ON_CLUSTER = 256
+
+#: called with the frames done so far and the frames to do
+Progress = Callable[[int, int], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``polcouple label``."""
+    parser.add_argument("dataset", type=Path, metavar="DATASET.h5")
+    parser.add_argument(
+        "--total-charges", type=float, nargs="+", required=True, metavar="Q", help="of the electrode, e"
+    )
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (all cores)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler to use instead")
+    parser.add_argument("--redo-unconverged", action="store_true", help="try again what did not converge")
+    add_backend_arguments(parser, default="dftb")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Label with a progress bar; status 1 if some frames could not be labelled."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task(f"{args.backend}", total=None)
+        summary = label_dataset(
+            args.dataset,
+            args.backend,
+            args.total_charges,
+            given_settings(args),
+            workers=args.workers,
+            scheduler=args.scheduler,
+            redo_unconverged=args.redo_unconverged,
+            progress=lambda done, everything: bar.update(task, completed=done, total=everything),
+        )
+    Warned().log(summary.warnings)
+    log(f"{summary.labelled} frames labelled, {summary.done_before} done before")
+    if summary.unconverged:
+        log(f"{summary.unconverged} frames did not converge; --redo-unconverged tries them again")
+    if summary.lost:
+        frames = ", ".join(str(frame) for frame in summary.lost)
+        log(f"frames {frames}: the worker died twice; they were left out")
+    return 1 if summary.unconverged or summary.lost else 0
+
+
+@dataclass(frozen=True)
+class LabelSummary:
+    """Counts of one call: labelled now, done before, not converged, and frames whose worker died.
+
+    ``warnings`` are what the backend warned of, each line once.
+    """
+
+    labelled: int
+    done_before: int
+    unconverged: int
+    lost: tuple[int, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _System:
+    """What a worker needs to build its backend, once."""
+
+    backend: str
+    electrode: Electrode
+    electrolyte: Electrolyte
+    settings: Mapping[str, Any]
+    directory: Path
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """What decides the labels of a frame."""
+        options = backend_options(self.backend, self.settings).in_directory(self.directory)
+        return options.identity(self.electrode.symbols)
+
+    @cached_property
+    def key(self) -> str:
+        """Of the backend in a worker, which may outlive this call and serve others."""
+        electrolyte = (self.electrolyte.symbols, self.electrolyte.charges, self.electrolyte.ion_indices)
+        parts = (self.backend, self.electrode.fingerprint(), *map(list, electrolyte), self.settings)
+        return json.dumps([*parts, str(self.directory), self.identity], default=str)
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    frame: int
+    site_potentials: np.ndarray
+    positions: np.ndarray
+    total_charge: float
+
+
+def label_dataset(
+    path: Path | str,
+    backend: str,
+    total_charges: Sequence[float],
+    settings: Mapping[str, Any] | None = None,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    redo_unconverged: bool = False,
+    progress: Progress | None = None,
+) -> LabelSummary:
+    """Label every frame that has no label yet.
+
+    Args:
+        path: dataset.
+        backend: name of the backend, such as ``dftb``.
+        total_charges: of the electrode, in e; each gets its own set of labels.
+        settings: of the backend, as under ``backends: NAME:`` in system.yaml; relative paths are taken from
+            the current directory.
+        workers: local processes, one thread each.
+        scheduler: address of a Dask scheduler (``tcp://host:8786``) to use instead; needs ``distributed``.
+        redo_unconverged: try frames again that did not converge before.
+
+    Raises:
+        InputError: no dataset, unknown backend or setting, positions that were not stored, or frames that
+            were labelled with other settings.
+        PolcoupleError: whatever a backend raises for all frames alike, such as a program that is missing.
+    """
+    dataset = Dataset(path)
+    system = _System(backend, dataset.electrode, dataset.electrolyte, dict(settings or {}), Path.cwd())
+    require_positions(dataset, backend, system.settings)
+    for charge in total_charges:
+        dataset.require_settings(backend, charge, system.identity)
+    _backend(system)
+    tasks = [t for charge in total_charges for t in _tasks(dataset, backend, charge, redo_unconverged)]
+    writer = _Writer(dataset, backend, system.identity)
+    everything = len(dataset) * len(total_charges)
+    done_before = everything - len(tasks)
+    lost: list[int] = []
+    with _executors(workers, scheduler) as (new_executor, in_flight):
+        try:
+            for task, result in _run(system, tasks, new_executor, in_flight):
+                if result is None:
+                    lost.append(task.frame)
+                else:
+                    writer.add(task, result)
+                if progress is not None:
+                    progress(done_before + writer.count, everything)
+        finally:
+            writer.flush()
+    return LabelSummary(writer.count, done_before, writer.unconverged, tuple(lost), tuple(writer.warnings))
+
+
+def _tasks(dataset: Dataset, backend: str, total_charge: float, redo: bool) -> list[_Task]:
+    status = np.full(len(dataset), PENDING)
+    if label_name(backend, total_charge) in (label_name(*key) for key in dataset.label_sets()):
+        status = dataset.labels(backend, total_charge).status
+    wanted = np.flatnonzero(status != CONVERGED if redo else status == PENDING)
+    if not len(wanted):
+        return []
+    frames = dataset.frames(positions=dataset.has_positions)
+    tasks = []
+    for frame in wanted:
+        positions = electrolyte_positions(frames, dataset.electrolyte, int(frame))
+        tasks.append(_Task(int(frame), frames.site_potentials[frame], positions, float(total_charge)))
+    return tasks
+
+
+_backends: dict[str, ChargeBackend] = {}
+
+
+def _backend(system: _System) -> ChargeBackend:
+    """The backend of ``system``, built once per process."""
+    if system.key not in _backends:
+        _backends[system.key] = create_backend(
+            system.backend, system.electrode, system.electrolyte, system.settings, system.directory
+        )
+    return _backends[system.key]
+
+
+def _solve(system: _System, task: _Task) -> ChargeResult:
+    """Runs in a worker."""
+    environment = Environment(system.electrolyte, task.positions, task.site_potentials)
+    result = _backend(system).solve(environment, task.total_charge)
+    return ChargeResult(
+        result.charges,
+        None,
+        result.energy,
+        result.fermi_level,
+        result.converged,
+        result.iterations,
+        warnings=result.warnings,
+    )
+
+
+def _run(
+    system: _System, tasks: Sequence[_Task], new_executor: Callable[[], Executor], in_flight: int
+) -> Iterator[tuple[_Task, ChargeResult | None]]:
+    """Results as they come, None for a frame whose worker died twice.
+
+    A pool that lost a worker is replaced, and what was running then is tried once more, one frame at a time,
+    so that only the frame at fault is given up.
+    """
+    waiting = list(reversed(tasks))
+    deaths: dict[int, int] = {}
+    executor = new_executor()
+    running: dict[Future[ChargeResult], _Task] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < (1 if id(waiting[-1]) in deaths else in_flight):
+                task = waiting.pop()
+                running[executor.submit(_solve, system, task)] = task
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            suspects = []
+            for future in finished:
+                task = running.pop(future)
+                error = future.exception()
+                if error is None:
+                    yield task, future.result()
+                elif isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker":
+                    suspects.append(task)
+                else:
+                    raise error
+            if suspects:
+                suspects.extend(running.values())
+                _stop(executor, running)
+                running.clear()
+                executor = new_executor()
+            for task in suspects:
+                deaths[id(task)] = deaths.get(id(task), 0) + 1
+                if deaths[id(task)] < _ATTEMPTS:
+                    waiting.append(task)
+                else:
+                    yield task, None
+    finally:
+        _stop(executor, running)
+
+
+def _stop(executor: Executor, running: Iterable[Future[ChargeResult]]) -> None:
+    """Give up what is running; Dask's executor knows no ``cancel_futures``."""
+    for future in running:
+        future.cancel()
+    executor.shutdown(wait=False)
+
+
+@contextmanager
+def _executors(workers: int, scheduler: str | None) -> Iterator[tuple[Callable[[], Executor], int]]:
+    """A maker of executors, and how many tasks to keep in flight."""
+    if scheduler is not None:
+        try:
+            from distributed import Client
+        except ImportError:
+            raise InputError("--scheduler needs Dask: pip install 'polcouple[cluster]'") from None
+        try:
+            client = Client(scheduler, timeout=30)
+        except OSError as error:
+            raise InputError(f"no Dask scheduler at {scheduler} ({str(error).splitlines()[0]})") from None
+        with client:
+            yield client.get_executor, _TASKS_ON_CLUSTER
+        return
+    before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    os.environ.update(dict.fromkeys(before, "1"))
+    context = multiprocessing.get_context("spawn")
+    try:
+        yield lambda: ProcessPoolExecutor(workers, mp_context=context), _TASKS_PER_WORKER * workers
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+class _Writer:
+    """Collects results and writes them to the dataset every few seconds."""
+
+    def __init__(self, dataset: Dataset, backend: str, settings: Mapping[str, str]) -> None:
+        self._dataset = dataset
+        self._backend = backend
+        self._settings = settings
+        #: in the order of their first frames
+        self.warnings: dict[str, None] = {}
+        self._kept: list[tuple[_Task, ChargeResult]] = []
+        self._written_at = time.monotonic()
+        self.count = self.unconverged = 0
+
+    def add(self, task: _Task, result: ChargeResult) -> None:
+        self._kept.append((task, result))
+        self.count += 1
+        self.unconverged += not result.converged
+        self.warnings |= dict.fromkeys(result.warnings)
+        if time.monotonic() - self._written_at > _WRITE_EVERY_S:
+            self.flush()
+
+    def flush(self) -> None:
+        for charge in sorted({task.total_charge for task, _ in self._kept}):
+            part = [(task, result) for task, result in self._kept if task.total_charge == charge]
+            self._dataset.write_labels(
+                self._backend,
+                charge,
+                [task.frame for task, _ in part],
+                np.array([result.charges for _, result in part]),
+                np.array([np.nan if r.energy is None else r.energy for _, r in part]),
+                np.array([np.nan if r.fermi_level is None else r.fermi_level for _, r in part]),
+                np.array([result.converged for _, result in part]),
+                self._settings,
+            )
+        self._kept.clear()
+        self._written_at = time.monotonic()

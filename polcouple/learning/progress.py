@@ -1,0 +1,30 @@
+"""A training's progress on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from polcouple.learning.training import Progress
+
+
+@contextmanager
+def training_progress() -> Iterator[Progress]:
+    """A live line per fit: epoch, losses, and how close early stopping is."""
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    text_column = TextColumn("{task.fields[text]}")
+    with Bars(TextColumn("{task.description}"), BarColumn(), text_column, TimeElapsedColumn()) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(
+            name: str, epoch: int, train: float, validation: float, waited: int, patience: int
+        ) -> None:
+            text = f"epoch {epoch}, loss {train:.4f}, validation {validation:.4f}, "
+            text += f"{waited}/{patience} without gain"
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=patience, text=text)
+            bars.update(tasks[name], completed=waited, text=text)
+
+        yield report

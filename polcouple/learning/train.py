@@ -1,0 +1,179 @@
+"""``polcouple train``: a classifier, or a response net with the prior it needs from the electrode's DFTB."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polcouple.backends.base import parse_options
+from polcouple.backends.dftb import Options as DftbOptions
+from polcouple.cli.option_arguments import add_option_arguments, options_from_arguments
+from polcouple.cli.options import given_slako
+from polcouple.data.dataset import Dataset
+from polcouple.dftb.shells import bracketed
+from polcouple.electrode import Electrode
+from polcouple.errors import InputError
+from polcouple.lattice.symmetry import lattice_symmetries
+from polcouple.learning.evaluation import level_table, markdown_table
+from polcouple.learning.progress import training_progress
+from polcouple.learning.response_training import ResponseOptions, Trained, train_response
+from polcouple.learning.training import ClassifierOptions, Progress, train_classifier
+from polcouple.log import Warned, log
+from polcouple.nn.correction import pair_orbits
+from polcouple.nn.prior import Prior, class_means, pair_classes
+from polcouple.output_paths import require_directory_name
+
+#: how far nodes beside a filled shell may lie outside the charges of the labels (e)
+_BEYOND = 0.2
+#: settings of the labels that the prior has, too
+_OF_THE_PRIOR = ("temperature_kelvin", "k_points", "shell_resolved")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``polcouple train``."""
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    for kind, options, help_line in (
+        ("classifier", ClassifierOptions, "the paper's network: one charge bin per atom"),
+        ("response", ResponseOptions, "an energy whose derivative is the charges"),
+    ):
+        command = kinds.add_parser(kind, help=help_line, description=help_line)
+        command.add_argument("dataset", type=Path, metavar="DATASET.h5", help="labelled by `polcouple label`")
+        command.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="directory")
+        what = "which labels, BACKEND@CHARGE" if kind == "classifier" else "whose labels: a backend (dftb)"
+        command.add_argument("--labels", metavar="NAME", help=what)
+        if kind == "response":
+            command.add_argument("--slako", metavar="SET", help="parameter set for the prior, or directory")
+        add_option_arguments(command, options)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train with progress on the terminal; print the table of the model card."""
+    require_directory_name(args.output)
+    levels: dict[str, tuple[float, float]] = {}
+    with training_progress() as progress:
+        if args.kind == "classifier":
+            options = options_from_arguments(args, ClassifierOptions)
+            rows = train_classifier(args.dataset, args.output, options, labels=args.labels, progress=progress)
+        else:
+            settings = {"slako": given_slako(args.slako)} if args.slako else {}
+            trained = train_response_net(
+                args.dataset,
+                args.output,
+                options_from_arguments(args, ResponseOptions),
+                labels=args.labels or "dftb",
+                dftb_settings=settings,
+                progress=progress,
+            )
+            rows, levels = trained.rows, trained.levels
+    print(markdown_table(rows))
+    if levels:
+        print(level_table(levels))
+    log(f"written to {args.output}; use it with --backend nn --set model={_as_setting(args.output)}")
+    return 0
+
+
+def _as_setting(path: Path) -> str:
+    return str(path) if "/" in str(path) else f"./{path}"
+
+
+def train_response_net(
+    dataset: Path | str,
+    model_directory: Path | str,
+    options: ResponseOptions | None = None,
+    *,
+    labels: str = "dftb",
+    dftb_settings: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a response net on every total charge that ``labels`` has in the dataset.
+
+    Args:
+        labels: backend that made the labels.
+        dftb_settings: of the `dftb` backend that gives the prior, over those of the labels.
+
+    Raises:
+        InputError: no such labels, labels made with other parameters, or whatever
+            :func:`polcouple.learning.response_training.train_response` refuses.
+    """
+    opened = Dataset(dataset)
+    charges = sorted(charge for backend, charge in opened.label_sets() if backend == labels)
+    if not charges:
+        raise InputError(f"{opened.path}: no labels by {labels}; run `polcouple label`")
+    settings = prior_settings(opened, labels, charges, dftb_settings or {})
+    prior = linear_response_prior(opened.electrode, charges, settings)
+    origin = "linear response of SCC-DFTB at zero site potentials"
+    name = settings.slako_directory.name
+    origin += f" ({name}, {settings.temperature_kelvin:g} K, k-points {settings.k_points})."
+    return train_response(
+        opened, model_directory, prior, labels, options, prior_origin=origin, progress=progress
+    )
+
+
+def prior_settings(
+    dataset: Dataset, labels: str, total_charges: Sequence[float], given: Mapping[str, Any]
+) -> DftbOptions:
+    """Settings of `dftb` for the prior: those that the labels were made with, where the dataset tells.
+
+    Args:
+        labels: backend that made the labels.
+        total_charges: of the labels in e.
+        given: settings over them.
+
+    Raises:
+        InputError: invalid settings, or parameters that are not those of the labels.
+    """
+    recorded = dataset.label_settings(labels, total_charges[0])
+    for charge in total_charges[1:]:
+        dataset.require_settings(labels, charge, recorded)
+    try:
+        own = {name: ast.literal_eval(recorded[name]) for name in _OF_THE_PRIOR if name in recorded}
+    except (ValueError, SyntaxError):
+        raise InputError(f"{dataset.path}: the settings of labels by {labels} are damaged") from None
+    options = parse_options(DftbOptions, own | dict(given), "settings of backend 'dftb'")
+    assert isinstance(options, DftbOptions)
+    options = options.in_directory(Path.cwd())
+    made_from = options.identity(dataset.electrode.symbols)
+    for name in sorted(recorded.keys() & made_from.keys()):
+        if name.endswith(".skf") and recorded[name] != made_from[name]:
+            raise InputError(
+                f"{dataset.path}: labels by {labels} were made with another {name} than that of"
+                f" {options.slako_directory}; name their parameter set with --slako"
+            )
+    return options
+
+
+def linear_response_prior(electrode: Electrode, total_charges: list[float], options: DftbOptions) -> Prior:
+    """Linear response at phi = 0 from the first to the last of ``total_charges`` (e).
+
+    Nodes are these charges, all whole ones between them, where shells of levels may be filled, and more on
+    either side of each charge where one is: also at the ends of the range, because the slope of K there, and
+    with it the Fermi level, comes from both sides.
+
+    Raises:
+        ConvergenceError: the electrode has no self-consistent state there.
+    """
+    dftb = options.frozen_electrode(electrode)
+    Warned().log(dftb.warnings)
+    low, high = min(total_charges), max(total_charges)
+    whole = {float(charge) for charge in range(math.ceil(low), math.floor(high) + 1)}
+    nodes = sorted({*total_charges, *whole})
+    found = {charge: dftb.bare_reference(charge) for charge in nodes}
+    for charge in bracketed(nodes, [found[charge][1].hardness for charge in nodes], _BEYOND):
+        found[charge] = dftb.bare_reference(charge)
+    ordered = [found[charge] for charge in sorted(found)]
+    classes = pair_classes(pair_orbits(len(electrode), lattice_symmetries(electrode)))
+    return Prior(
+        np.array(sorted(found)),
+        np.array([solution.energy for solution, _ in ordered]),
+        np.array([solution.fermi_level for solution, _ in ordered]),
+        np.array([solution.charges for solution, _ in ordered]),
+        np.array([response.fukui for _, response in ordered]),
+        class_means(np.array([response.charge_kernel for _, response in ordered]), classes),
+        classes,
+    )

@@ -1,0 +1,140 @@
+"""A run directory and its sockets belong to one run; what a killed run left behind is cleared away."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from polcouple.errors import InputError
+from polcouple.ipi.input import OWN_NAME_LENGTH, SocketAddress
+
+#: longest path of a unix socket, in bytes
+_LONGEST_PATH = 107
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[int]:
+    """Hold the lock of a run directory; yields the descriptor.
+
+    Processes that inherit the descriptor hold the lock too: what a killed run left running keeps others out.
+
+    Raises:
+        InputError: another run, or what is left of it, is at work there, or the directory is not writable.
+    """
+    try:
+        descriptor = os.open(directory / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be written ({error.strerror})") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(
+                f"{directory}: i-PI or a driver is at work there; wait for it, or stop it with"
+                f" `touch {directory / 'EXIT'}`"
+            ) from None
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def require_usable(address: SocketAddress, own_name: bool = True) -> None:
+    """Refuse an address at which i-PI cannot listen, whoever starts it.
+
+    Args:
+        own_name: whether the name of a unix socket will get the suffix that makes it a run's own.
+
+    Raises:
+        InputError: the path of a unix socket is too long or its directory cannot be written; a host that is
+            not this machine, or a port that is taken or reserved.
+    """
+    if address.mode == "inet":
+        _require_free_port(address)
+        return
+    path = address.path
+    room = _LONGEST_PATH - (OWN_NAME_LENGTH if own_name else 0)
+    length = len(os.fsencode(path))
+    if length > room:
+        raise InputError(
+            f"<address> '{address.address[:20]}...' is too long for a unix socket: its path has {length}"
+            f" characters, {room} are the most"
+        )
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{path}: no unix socket can be made in {path.parent}; change sockets_prefix or <address>"
+        )
+
+
+def _require_free_port(address: SocketAddress) -> None:
+    """By listening there for a moment, as i-PI does."""
+    with socket.socket(socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.address, address.port))
+            probe.listen(1)
+        except socket.gaierror as error:
+            raise InputError(f"<address> {address.address}: {error.strerror}; use localhost") from None
+        except OSError as error:
+            cures = {
+                errno.EADDRINUSE: "another program, maybe another run, listens there; choose another <port>",
+                errno.EADDRNOTAVAIL: "not an address of this machine; use localhost",
+                errno.EACCES: "reserved; choose a <port> above 1023",
+            }
+            cure = cures.get(error.errno or 0, error.strerror)
+            raise InputError(f"<ffsocket> at {address}: {cure}") from None
+
+
+def serves(stream: socket.socket, address: SocketAddress, pid: int) -> bool:
+    """Whether process ``pid`` listens where ``stream`` is connected; True where nobody can tell."""
+    if address.mode == "unix":
+        if not hasattr(socket, "SO_PEERCRED"):
+            return True
+        credentials = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return bool(struct.unpack("3i", credentials)[0] == pid)
+    try:
+        table = Path("/proc/net/tcp").read_text().splitlines()[1:]
+        own = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}
+    except OSError:
+        return True
+    rows = [line.split() for line in table]
+    port = f"{address.port:04X}"
+    listening = [row[9] for row in rows if row[3] == "0A" and row[1].endswith(f":{port}")]
+    return not listening or any(f"socket:[{inode}]" in own for inode in listening)
+
+
+def remove_stale_sockets(addresses: Sequence[SocketAddress]) -> None:
+    """Remove unix sockets that an i-PI that was killed has left; i-PI refuses to start while they are there.
+
+    Raises:
+        InputError: somebody listens, or the file is another user's.
+    """
+    for address in addresses:
+        if address.mode != "unix":
+            continue
+        path = address.path
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+            except FileNotFoundError:
+                continue
+            except ConnectionRefusedError:
+                _remove(path)
+                continue
+            except OSError as error:
+                raise InputError(f"{path}: cannot be used as a socket ({error.strerror})") from None
+        raise InputError(f"{path}: another i-PI listens there; end it, or change <address> in the input")
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{path}: left by an i-PI that was killed and cannot be removed ({error.strerror})"
+        ) from None

@@ -1,0 +1,79 @@
+"""What a run is to be made of: case, input of i-PI, backend with settings, options of the engine."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polcouple.case.model import Case
+from polcouple.cli.options import given_settings, setting_word
+from polcouple.engines.base import NATIVE
+from polcouple.errors import InputError
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """See the module.
+
+    Attributes:
+        case: its directory.
+        input: name of i-PI's input there.
+        backend: name.
+        given: settings of the backend that go before those of system.yaml; paths are absolute.
+        platform: that computes the forces, and ``threads`` at most (None: all processors).
+        refresh: evaluations between refreshes of the charges; None for system.yaml's.
+    """
+
+    case: Path
+    input: str
+    backend: str
+    given: Mapping[str, Any]
+    platform: str = NATIVE
+    threads: int | None = None
+    refresh: int | None = None
+
+    def settings(self, case: Case) -> dict[str, Any]:
+        """The backend's settings in a case, not yet validated."""
+        return dict(case.system.backends.get(self.backend, {})) | dict(self.given)
+
+    def driver_words(self) -> list[str]:
+        """The options of polcouple-driver, for a process that is started on the user's behalf."""
+        words = ["--backend", self.backend, "--platform", self.platform]
+        for key, value in self.given.items():
+            words += ["--set", setting_word(key, value)]
+        for option, number in (("--threads", self.threads), ("--refresh", self.refresh)):
+            if number is not None:
+                words += [option, str(number)]
+        return words
+
+
+def plan_from_arguments(args: argparse.Namespace) -> RunPlan:
+    """The plan of a command whose ``args`` name case, input, backend and engine.
+
+    Raises:
+        InputError: there is no such case directory, or a setting is malformed.
+    """
+    require_case(args.case)
+    return RunPlan(
+        args.case,
+        args.input,
+        args.backend,
+        given_settings(args),
+        args.platform,
+        args.threads,
+        args.refresh,
+    )
+
+
+def require_case(directory: Path) -> None:
+    """Refuse what is no directory.
+
+    Raises:
+        InputError: naming it.
+    """
+    if not directory.is_dir():
+        what = "not a directory" if directory.exists() else "no such directory"
+        raise InputError(f"{directory}: {what}; give a case directory, such as `polcouple build` writes")

@@ -1,0 +1,111 @@
+"""A prepared run directory: i-PI and the driver at work in it, from where the run stands to a given step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from polcouple.errors import InputError
+from polcouple.ipi.checkpoints import checkpoints, restart_file
+from polcouple.ipi.files import output_names, progress_file
+from polcouple.ipi.input import (
+    read_xml,
+    set_total_steps,
+    socket_addresses,
+    step_of,
+    write_xml,
+)
+from polcouple.ipi.output import cut_unfinished
+from polcouple.log import log
+from polcouple.propagation.driver_log import DriverWarnings
+from polcouple.propagation.guard import locked, remove_stale_sockets, require_usable
+from polcouple.propagation.programs import Programs, require_success, start_programs
+from polcouple.propagation.progress import Progress
+from polcouple.propagation.record import recorded_start
+
+_POLL = 0.2
+
+
+def propagate(directory: Path, last_step: int, driver_words: list[str], forced: Sequence[str] = ()) -> int:
+    """Run i-PI and the driver in a prepared directory, from where it stands to ``last_step``.
+
+    Args:
+        driver_words: options of polcouple-driver.
+        forced: changes that the user goes over, for the record.
+
+    Returns:
+        The step reached: less than ``last_step`` where somebody asked i-PI to stop.
+
+    Raises:
+        RunFailedError: one of the two ended early.
+        InputError: another run is at work in the directory.
+    """
+    with locked(directory) as lock:
+        restart = restart_file(directory)
+        root = read_xml(restart or directory / "input.xml")
+        first = step_of(root)
+        input_name = "restart.xml" if restart else "input.xml"
+        if restart:
+            names = output_names(root)
+            for path in directory.iterdir():
+                if names.fullmatch(path.name):
+                    cut_unfinished(path)
+        set_total_steps(root, last_step)
+        write_xml(root, directory / input_name)
+        (directory / "EXIT").unlink(missing_ok=True)
+        addresses = socket_addresses(root, directory / input_name)
+        for address in addresses:
+            require_usable(address, own_name=False)
+        remove_stale_sockets(addresses)
+        log(f"running in {directory}; what i-PI and the driver say is in i-pi.log and driver.log there")
+        warnings = DriverWarnings(directory / "driver.log")
+        begun = read_xml(directory / "input.xml")
+        progress = Progress(directory / progress_file(begun), begun, first, last_step)
+        with recorded_start(directory, first, last_step, forced) as start, progress:
+            programs = start_programs(directory, input_name, driver_words, lock)
+            try:
+                _follow(programs, directory, progress, warnings)
+                start.status = "done"
+            except KeyboardInterrupt:
+                start.status = "stopped"
+                raise
+            finally:
+                programs.stop()
+                warnings.show()
+                remove_stale_sockets(addresses)
+                start.reached = first
+                with suppress(InputError):  # nothing complete was written
+                    start.reached = step_reached(directory)
+                if start.status == "done" and start.reached < last_step:
+                    start.status = "stopped"
+                progress.end(start.status, start.reached)
+        if "summary" in start.driver:
+            log(f"driver: {start.driver['summary']}")
+        return start.reached
+
+
+def step_reached(directory: Path) -> int:
+    """Step that a run directory's run would go on from; 0 where none was done."""
+    restart = restart_file(directory)
+    return 0 if restart is None else step_of(read_xml(restart))
+
+
+def _follow(programs: Programs, directory: Path, progress: Progress, warnings: DriverWarnings) -> None:
+    """Show progress, and what the driver warns of, until i-PI ends.
+
+    Raises:
+        RunFailedError: one of the two ended early, with its last words.
+    """
+    kept = checkpoints(read_xml(directory / "input.xml"), directory)
+    while programs.ipi.poll() is None:
+        time.sleep(_POLL)
+        if programs.driver.poll() not in (None, 0) and programs.ipi.poll() is None:
+            break
+        for checkpoint in kept:
+            checkpoint.keep()
+        warnings.show()
+        progress.look()
+    progress.look()
+    require_success(programs, directory)

@@ -1,0 +1,1 @@
+"""Reports: words, figures and tables of analyses on one page."""

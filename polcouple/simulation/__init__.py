@@ -1,0 +1,1 @@
+"""Runs and samplings: what begins, goes on, and is refused."""

@@ -1,0 +1,270 @@
+"""The builder: counts and box, what it refuses, and that what it writes is a liquid ready for i-PI."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import REFERENCE, ROOT, SMALL
+from scipy.spatial import cKDTree
+
+from polcouple.builder.build import BuildOptions, build_case, whole_molecules
+from polcouple.builder.packing import HIGHEST_DENSITY, SHEET_CLEARANCE, graphene_sheet, pack_liquid
+from polcouple.case.force_field import SPC_FW
+from polcouple.case.model import read_case
+from polcouple.check.inputs import check_input, load_input
+from polcouple.check.structure import check_structure
+from polcouple.cli.commands import main
+from polcouple.errors import InputError
+from polcouple.units import BOHR_TO_ANGSTROM
+
+#: graphene's C-C distance with the lattice constant 2.46 Angstrom
+BOND = 2.46 / 3**0.5
+SMALL_OPTIONS = BuildOptions(
+    sheet=(6, 4), n_water=158, ions={"Na": 5, "Cl": 4}, total_charge=-1.0, gap=22.0, vacuum=38.0
+)
+WATER_SHAPE = (SPC_FW["bond_length_angstrom"], SPC_FW["angle_degree"])
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The small case built anew, and what was reported meanwhile."""
+    directory = tmp_path_factory.mktemp("build") / "new"
+    options = BuildOptions(**{**vars(SMALL_OPTIONS), "equilibration": 0.5})
+    reports = []
+    return build_case(directory, options, lambda *report: reports.append(report)), reports
+
+
+def smallest_distances(positions, sides, molecules):
+    """Shortest distance in Angstrom between atoms of different molecules, periodic in three dimensions."""
+    tree = cKDTree(positions % sides, boxsize=sides)
+    pairs = tree.query_pairs(2.2, output_type="ndarray")
+    pairs = pairs[molecules[pairs[:, 0]] != molecules[pairs[:, 1]]]
+    offsets = positions[pairs[:, 0]] - positions[pairs[:, 1]]
+    offsets -= sides * np.round(offsets / sides)
+    return np.linalg.norm(offsets, axis=1).min(initial=2.2)
+
+
+def test_defaults_are_the_reference_system():
+    """Counts, box and sheet of Di Pasquale et al. (2021), without the time to equilibrate them."""
+    options = BuildOptions()
+    options.check()
+    sheet, sides = graphene_sheet(*options.sheet)
+    reference = read_case(REFERENCE)
+    cell = np.diag(reference.cell) * BOHR_TO_ANGSTROM
+    assert [*sides, options.gap + options.vacuum] == pytest.approx(cell.tolist(), abs=1e-7)
+    assert np.abs(sheet - reference.electrode.positions * BOHR_TO_ANGSTROM).max() < 1e-8
+    assert len(reference) == 6707 == len(sheet) + 3 * options.n_water + sum(options.ions.values())
+    counts = {block.species: block.count for block in reference.system.topology}
+    assert counts == {"electrode": 336, "water": options.n_water, **options.ions}
+    assert reference.total_charge == options.total_charge
+    walls = reference.system.force_field.walls
+    assert (walls.lower_angstrom, walls.upper_angstrom) == (1.0, options.gap + 5.0)
+
+
+@pytest.mark.parametrize("cells", [(5, 3), (12, 7)])
+def test_sheet_is_graphene(cells):
+    sheet, sides = graphene_sheet(*cells)
+    assert len(sheet) == 4 * cells[0] * cells[1]
+    tree = cKDTree(sheet[:, :2], boxsize=sides)
+    distances, _ = tree.query(sheet[:, :2], k=5)
+    assert distances[:, 1:4] == pytest.approx(np.full((len(sheet), 3), BOND), abs=1e-9)
+    assert (distances[:, 4] > 1.5 * BOND).all()
+
+
+@pytest.mark.parametrize(
+    ("n_water", "n_ions", "gap"), [(2065, 176, 80.0), (2300, 180, 80.0), (1000, 0, 120.0)]
+)
+def test_packing_leaves_no_overlap(n_water, n_ions, gap):
+    sheet, sides = graphene_sheet(12, 7)
+    rng = np.random.default_rng(3)
+    waters, ions = pack_liquid(sides, gap, n_water, n_ions, WATER_SHAPE, rng)
+    assert waters.shape == (n_water, 3, 3)
+    assert ions.shape == (n_ions, 3)
+    bonds = waters[:, 1:] - waters[:, :1]
+    assert np.linalg.norm(bonds, axis=2) == pytest.approx(WATER_SHAPE[0])
+    cosines = np.einsum("ij,ij->i", bonds[:, 0], bonds[:, 1]) / WATER_SHAPE[0] ** 2
+    assert np.rad2deg(np.arccos(cosines)) == pytest.approx(WATER_SHAPE[1])
+    heads = np.concatenate([waters[:, 0], ions])
+    assert SHEET_CLEARANCE < heads[:, 2].min() and heads[:, 2].max() < gap
+    positions = np.concatenate([sheet, waters.reshape(-1, 3), ions])
+    molecules = np.concatenate(
+        [np.zeros(len(sheet)), np.repeat(1 + np.arange(n_water), 3), 1e6 + np.arange(n_ions)]
+    )
+    assert smallest_distances(positions, np.array([*sides, gap + 80.0]), molecules) > 0.7
+    assert smallest_distances(heads, np.array([*sides, gap + 80.0]), np.arange(len(heads))) >= 2.2
+
+
+def test_same_seed_packs_the_same(tmp_path):
+    sides = graphene_sheet(12, 7)[1]
+    one, two, other = (
+        pack_liquid(sides, 80.0, 200, 10, WATER_SHAPE, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    assert np.array_equal(one[0], two[0]) and np.array_equal(one[1], two[1])
+    assert not np.array_equal(one[0], other[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"ions": {"Na": 91, "Cl": 86}},
+            "ions +5 e, electrode -4 e, sum +1 e; give the electrode -5 e or Cl 87",
+        ),
+        ({"ions": {"K": 10}}, "give the electrode -10 e or Cl 6 ions"),
+        ({"ions": {"Cl": 90}}, "give the electrode +90 e or Li 94 ions"),
+        ({"total_charge": 0.5}, "sum +4.5 e; give the electrode -4 e"),
+        ({"total_charge": float("nan")}, "total_charge nan must be a finite number"),
+        ({"gap": 60.0}, "0.0445 per cubic Angstrom (water: 0.0334); a gap of 79.0 Angstrom"),
+        ({"gap": 2.0}, "gap 2 must exceed"),
+        ({"gap": float("inf")}, "gap inf must be a finite number"),
+        ({"vacuum": 3.0}, "vacuum 3 is too thin"),
+        ({"sheet": (4, 7)}, "give at least 5 x 3 cells"),
+        ({"sheet": (0, 7)}, "at least one cell"),
+        ({"n_water": -1}, "no number may be negative"),
+        ({"n_water": 0, "ions": {}}, "nothing to pack"),
+        ({"temperature": 0.0}, "temperature 0 must be positive"),
+        ({"ions": {"Nal": 4}}, "no ion 'Nal' (did you mean 'Na'?)"),
+    ],
+)
+def test_impossible_cases_are_refused_with_the_numbers(tmp_path, options, message):
+    with pytest.raises(InputError) as caught:
+        build_case(tmp_path / "case", BuildOptions(**options), lambda *_: None)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gap_of_the_message_can_be_packed():
+    """The cure that a too dense case is given is one."""
+    sides = graphene_sheet(12, 7)[1]
+    with pytest.raises(InputError, match=r"a gap of 79\.0 Angstrom"):
+        pack_liquid(sides, 60.0, 2065, 176, WATER_SHAPE, np.random.default_rng(1))
+    pack_liquid(sides, 79.0, 2065, 176, WATER_SHAPE, np.random.default_rng(1))
+    densest = int(HIGHEST_DENSITY * sides.prod() * (79.0 - SHEET_CLEARANCE))
+    pack_liquid(sides, 79.0, densest, 0, WATER_SHAPE, np.random.default_rng(1))
+    with pytest.raises(InputError, match="too dense"):
+        pack_liquid(sides, 79.0, densest + 1, 0, WATER_SHAPE, np.random.default_rng(1))
+
+
+def test_nothing_is_overwritten(tmp_path):
+    (tmp_path / "keep.txt").write_text("mine")
+    with pytest.raises(InputError, match="is not empty"):
+        build_case(tmp_path, SMALL_OPTIONS, lambda *_: None)
+    with pytest.raises(InputError, match="is a file"):
+        build_case(tmp_path / "keep.txt", SMALL_OPTIONS, lambda *_: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["keep.txt"]
+
+
+def test_interrupted_build_leaves_nothing(tmp_path):
+    def interrupt(picoseconds, doing):
+        if picoseconds > 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_case(tmp_path / "case", SMALL_OPTIONS, interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_built_case_has_the_counts_and_box_asked_for(built):
+    case, _ = built
+    ready = read_case(SMALL)
+    assert case.symbols == ready.symbols
+    assert case.system == ready.system
+    assert np.array_equal(case.cell, ready.cell)
+    assert np.array_equal(case.electrode.positions, ready.electrode.positions)
+    assert {path.name for path in case.directory.iterdir()} == {
+        "init.xyz", "system.yaml", "polcouple_pes.py",
+        "input.xml", "input_nve.xml", "input_mts.xml", "input_ffdirect.xml",
+    }  # fmt: skip
+    umask = os.umask(0)
+    os.umask(umask)
+    assert case.directory.stat().st_mode & 0o777 == 0o777 & ~umask
+
+
+def test_built_case_is_a_warm_liquid(built):
+    """No overlap, molecules whole and in the cell, within the walls, and the energy of a relaxed liquid."""
+    from polcouple.engines.openmm import ClassicalEngine
+
+    case, reports = built
+    assert [str(f) for f in check_structure(case) if f.severity == "error"] == []
+    fractional = case.positions[np.concatenate([case.water_oxygens, case.ion_indices])] @ np.linalg.inv(
+        case.cell
+    )
+    assert fractional.min() >= 0 and fractional.max() < 1
+    bonds = [case.positions[case.water_oxygens + k] - case.positions[case.water_oxygens] for k in (1, 2)]
+    assert np.linalg.norm(bonds, axis=2).max() * BOHR_TO_ANGSTROM < 1.3
+    walls = case.system.force_field.walls
+    heights = case.positions[case.electrolyte_indices, 2] * BOHR_TO_ANGSTROM
+    assert heights.min() > walls.lower_angstrom and heights.max() < walls.upper_angstrom + 0.5
+
+    engine = ClassicalEngine(case, threads=1)
+    engine.set_charges(np.full(len(case.electrode), case.total_charge / len(case.electrode)))
+    energy, forces = engine.evaluate(case.positions)
+    assert np.linalg.norm(forces, axis=1).max() < 0.2
+    # hydration and hydrogen bonds: the ready case, equilibrated for longer, lies within 8 % of it
+    ready = read_case(SMALL)
+    assert energy == pytest.approx(engine.evaluate(ready.positions)[0], rel=0.08)
+
+    temperature = float(reports[-1][1].split(",")[1].split()[0])
+    freedom = 3 * len(case.electrolyte)
+    assert abs(temperature - 300) < 5 * 300 * np.sqrt(2 / freedom)
+    assert reports[-1][0] == pytest.approx(0.5)
+    # no strain is left in the molecules; the liquid's own field stretches them in both
+    bonded = ClassicalEngine(case, "bonded", threads=1)
+    strain = bonded.evaluate(case.positions)[0]
+    assert strain == pytest.approx(bonded.evaluate(ready.positions)[0], rel=0.25)
+
+
+@pytest.mark.parametrize("name", ["input.xml", "input_nve.xml", "input_mts.xml", "input_ffdirect.xml"])
+def test_inputs_are_what_ipi_and_the_ready_cases_have(built, name):
+    case, _ = built
+    assert (case.directory / name).read_text() == (SMALL / name).read_text()
+    for one in (case, read_case(REFERENCE)):
+        path = one.directory / name
+        errors = [f for f in check_input(load_input(path), one, path, None) if f.severity == "error"]
+        assert errors == []
+
+
+def test_potential_inside_ipi_is_one_text():
+    shim = (ROOT / "drivers" / "polcouple_pes.py").read_text()
+    assert (SMALL / "polcouple_pes.py").read_text() == shim
+    assert (REFERENCE / "polcouple_pes.py").read_text() == shim
+
+
+def test_ready_reference_is_a_frame_of_whole_molecules():
+    case = read_case(REFERENCE)
+    assert [f.severity for f in check_structure(case)] == ["note"]
+    assert np.abs(whole_molecules(case, case.positions) - case.positions).max() < 1e-9
+
+
+def test_molecules_are_made_whole(small_case):
+    """Every atom moved by lattice vectors of its own, as i-PI may fold them, comes back to its molecule."""
+    rng = np.random.default_rng(4)
+    scattered = small_case.positions + rng.integers(-2, 3, small_case.positions.shape) @ small_case.cell
+    assert np.abs(whole_molecules(small_case, scattered) - small_case.positions).max() < 1e-9
+
+
+def test_command_builds_where_it_stands(tmp_path):
+    """`polcouple build .` in an empty directory, with another salt."""
+    words = "build . --sheet 5 3 --water 60 --na 0 --k 4 --li 1 --cl 3 --total-charge -2 --gap 16 --vacuum 20"
+    done = subprocess.run(
+        [sys.executable, "-m", "polcouple.cli", *words.split(), "--equilibration", "0.05"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    case = read_case(tmp_path)
+    assert [block.species for block in case.system.topology] == ["electrode", "water", "Li", "K", "Cl"]
+    assert case.system.force_field.cutoff_angstrom == 6.1
+    assert case.total_charge == -2.0
+
+
+def test_mistake_on_the_command_line_is_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit_status:
+        main(["build", str(tmp_path / "x"), "--na", "91"])
+    assert exit_status.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,138 @@
+"""`polcouple charges`: arrays of the right shape and content, frames of another system refused."""
+
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+
+import ase
+import ase.io
+import numpy as np
+import pytest
+from conftest import SMALL
+from fault_cases import environment_with_faulty_backends
+
+from polcouple.cli.commands import main
+from polcouple.units import BOHR_TO_ANGSTROM
+
+
+def charges(frames, output, backend="fixed", environment=None):
+    """The command in this process, or in one of its own where it has an environment of its own."""
+    words = ["charges", str(SMALL), str(frames), "--backend", backend, "-o", str(output)]
+    if environment is not None:
+        command = [sys.executable, "-m", "polcouple.cli", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
+    said, wrong = StringIO(), StringIO()
+    with redirect_stdout(said), redirect_stderr(wrong), pytest.raises(SystemExit) as ended:
+        main(words)
+    return subprocess.CompletedProcess(words, ended.value.code, said.getvalue(), wrong.getvalue())
+
+
+@pytest.fixture
+def frames(small_case):
+    """Two frames, the second with the first water turned over."""
+    first = ase.Atoms(
+        small_case.symbols,
+        small_case.positions * BOHR_TO_ANGSTROM,
+        cell=small_case.cell * BOHR_TO_ANGSTROM,
+        pbc=True,
+    )
+    second = first.copy()
+    oxygen = small_case.water_oxygens[0]
+    second.positions[oxygen + 1 : oxygen + 3] = (
+        2 * first.positions[oxygen] - first.positions[oxygen + 1 : oxygen + 3]
+    )
+    return [first, second]
+
+
+def test_arrays(frames, small_case, tmp_path):
+    ase.io.write(tmp_path / "frames.extxyz", frames)
+    done = charges(tmp_path / "frames.extxyz", tmp_path / "out.npz")
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "out.npz") as arrays:
+        assert arrays["charges"].shape == (2, len(small_case.electrode))
+        assert arrays["charges"].sum(axis=1) == pytest.approx([small_case.total_charge] * 2, abs=1e-12)
+        assert np.isnan(arrays["fermi_level"]).all()
+        assert (arrays["seconds"] > 0).all()
+
+
+def test_output_is_not_overwritten_and_its_directory_is_made(frames, tmp_path):
+    ase.io.write(tmp_path / "frames.extxyz", frames)
+    output = tmp_path / "new" / "out.npz"
+    assert charges(tmp_path / "frames.extxyz", output).returncode == 0
+    before = output.read_bytes()
+    again = charges(tmp_path / "frames.extxyz", output)
+    assert again.returncode == 2 and "exists already" in again.stderr
+    assert output.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.xyz", "out", "out.npy"])
+def test_other_formats_are_refused_before_any_work(frames, tmp_path, name):
+    done = charges(tmp_path / "there is none.xyz", tmp_path / "new" / name)
+    assert done.returncode == 2
+    assert f"{name}: the format written here is .npz; name the file so" in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_the_file_system_refuses_is_said_in_one_line(frames, tmp_path):
+    ase.io.write(tmp_path / "frames.extxyz", frames)
+    (tmp_path / "file").write_text("")
+    done = charges(tmp_path / "frames.extxyz", tmp_path / "file" / "out.npz")
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("polcouple: error: ") and str(tmp_path / "file") in line
+
+
+def swap(frame):
+    frame.symbols[-1], frame.symbols[-6] = frame.symbols[-6], frame.symbols[-1]
+
+
+def strain(frame):
+    frame.set_cell(frame.cell.array * 1.01)
+
+
+def buckle(frame):
+    frame.positions[5, 2] += 0.1
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda frame: frame.pop(), "give all atoms"),
+        (swap, "keep the case's order"),
+        (strain, "constant cell"),
+        (buckle, "electrode atom 5"),
+    ],
+)
+def test_frames_of_another_system_are_refused(frames, tmp_path, damage, message):
+    damage(frames[1])
+    ase.io.write(tmp_path / "frames.extxyz", frames)
+    done = charges(tmp_path / "frames.extxyz", tmp_path / "out.npz")
+    assert done.returncode == 2
+    assert "frame 1" in done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("backend", "message"),
+    [("nan", "not finite"), ("short", "of shape (95,), not (96,)"), ("unbalanced", "miss the total charge")],
+)
+def test_unusable_charges_are_refused(frames, tmp_path, backend, message):
+    ase.io.write(tmp_path / "frames.extxyz", frames)
+    environment = environment_with_faulty_backends(tmp_path / "faulty")
+    done = charges(tmp_path / "frames.extxyz", tmp_path / "out.npz", backend, environment)
+    assert done.returncode == 2
+    assert "frame 0: the backend" in done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_unreadable_file_is_refused(tmp_path):
+    (tmp_path / "frames.xyz").write_text("not a frame\n")
+    done = charges(tmp_path / "frames.xyz", tmp_path / "out.npz")
+    assert done.returncode == 2
+    assert "ASE cannot read it" in done.stderr
+    assert "Traceback" not in done.stderr

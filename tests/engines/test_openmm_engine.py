@@ -1,0 +1,186 @@
+"""The classical engine against an independent Ewald sum, plain NumPy terms and finite differences."""
+
+import numpy as np
+import pytest
+
+from polcouple.electrostatics.ewald import ewald_energy_forces, ewald_matrix, ewald_potential
+from polcouple.engines.openmm import ClassicalEngine
+from polcouple.errors import InputError
+from polcouple.units import ANGSTROM_TO_BOHR, HARTREE_TO_KJ_PER_MOL, KCAL_TO_KJ
+
+KCAL_TO_HARTREE = KCAL_TO_KJ / HARTREE_TO_KJ_PER_MOL
+
+
+@pytest.fixture(scope="module")
+def electrode_charges(small_case):
+    rng = np.random.default_rng(1)
+    charges = small_case.total_charge / len(small_case.electrode) + 0.01 * rng.standard_normal(
+        len(small_case.electrode)
+    )
+    return charges + (small_case.total_charge - charges.sum()) / len(charges)
+
+
+@pytest.fixture(scope="module")
+def engine(small_case):
+    return ClassicalEngine(small_case, "nonbonded", threads=1)
+
+
+def minimum_image(case, vectors):
+    fractional = vectors @ np.linalg.inv(case.cell)
+    return (fractional - np.round(fractional)) @ case.cell
+
+
+def independent_nonbonded(case, electrode_charges):
+    """Energy in Hartree and forces of Ewald, Lennard-Jones and walls, straight from their formulas."""
+    charges = case.charges.copy()
+    charges[case.electrode_indices] = electrode_charges
+    energy, forces = ewald_energy_forces(case.positions, charges, case.cell)
+    electrode = ewald_matrix(case.positions[case.electrode_indices], case.cell)
+    energy -= 0.5 * electrode_charges @ electrode @ electrode_charges
+    # Coulomb inside a molecule is excluded
+    for oxygen in case.water_oxygens:
+        for i, j in ((0, 1), (0, 2), (1, 2)):
+            a, b = oxygen + i, oxygen + j
+            d = minimum_image(case, case.positions[a] - case.positions[b])
+            r = np.linalg.norm(d)
+            energy -= charges[a] * charges[b] / r
+            pair = -charges[a] * charges[b] * d / r**3
+            forces[a] += pair
+            forces[b] -= pair
+    lj = case.system.force_field.lennard_jones
+    sigma = np.array([lj[s].sigma_angstrom for s in case.symbols]) * ANGSTROM_TO_BOHR
+    epsilon = np.array([lj[s].epsilon_kcal_per_mol for s in case.symbols]) * KCAL_TO_HARTREE
+    active = np.flatnonzero(epsilon > 0)
+    cutoff = case.system.force_field.cutoff_angstrom * ANGSTROM_TO_BOHR
+    switch = case.system.force_field.switch_angstrom * ANGSTROM_TO_BOHR
+    electrode_atoms = np.zeros(len(case), bool)
+    electrode_atoms[case.electrode_indices] = True
+    for n, i in enumerate(active):
+        others = active[n + 1 :]
+        if electrode_atoms[i]:
+            others = others[~electrode_atoms[others]]
+        d = minimum_image(case, case.positions[i] - case.positions[others])
+        r = np.linalg.norm(d, axis=1)
+        near = r < cutoff
+        others, d, r = others[near], d[near], r[near]
+        s6 = (0.5 * (sigma[i] + sigma[others]) / r) ** 6
+        e = np.sqrt(epsilon[i] * epsilon[others])
+        x = np.clip((r - switch) / (cutoff - switch), 0, 1)
+        smooth = 1 - 6 * x**5 + 15 * x**4 - 10 * x**3
+        slope = (-30 * x**4 + 60 * x**3 - 30 * x**2) / (cutoff - switch)
+        energy += np.sum(4 * e * (s6**2 - s6) * smooth)
+        strength = 24 * e * (2 * s6**2 - s6) / r * smooth - 4 * e * (s6**2 - s6) * slope
+        pair = (strength / r)[:, None] * d
+        forces[i] += pair.sum(axis=0)
+        np.subtract.at(forces, others, pair)
+    walls = case.system.force_field.walls
+    k = walls.spring_kcal_per_mol_angstrom2 * KCAL_TO_HARTREE / ANGSTROM_TO_BOHR**2
+    for i in np.concatenate([case.water_oxygens, case.ion_indices]):
+        z = case.positions[i, 2]
+        out = min(0.0, z - walls.lower_angstrom * ANGSTROM_TO_BOHR) + max(
+            0.0, z - walls.upper_angstrom * ANGSTROM_TO_BOHR
+        )
+        energy += 0.5 * k * out**2
+        forces[i, 2] -= k * out
+    forces[case.electrode_indices] = 0.0
+    return energy, forces
+
+
+def test_nonbonded_matches_independent_reference(small_case, engine, electrode_charges):
+    engine.set_charges(electrode_charges)
+    energy, forces = engine.evaluate(small_case.positions)
+    expected_energy, expected_forces = independent_nonbonded(small_case, electrode_charges)
+    scale = np.sqrt((expected_forces**2).mean())
+    # particle-mesh Ewald in single precision at its tolerance of 5e-5
+    assert np.abs(forces - expected_forces).max() < 3e-3 * scale
+    assert np.sqrt(((forces - expected_forces) ** 2).mean()) < 3e-4 * scale
+    assert energy == pytest.approx(expected_energy, abs=5e-4)
+
+
+def test_energy_derivative_by_charge_is_site_potential(small_case, engine, electrode_charges):
+    case = small_case
+    potentials = ewald_potential(
+        case.electrode.positions,
+        case.positions[case.electrolyte_indices],
+        case.electrolyte.charges,
+        case.cell,
+    )
+    step = np.zeros(len(electrode_charges))
+    # moving charge between two atoms keeps the cell neutral
+    for i, j in ((0, 50), (7, 23)):
+        step[:] = 0.0
+        step[i], step[j] = 0.05, -0.05
+        energies = []
+        for sign in (1, -1):
+            engine.set_charges(electrode_charges + sign * step)
+            energies.append(engine.evaluate(case.positions)[0])
+        derivative = (energies[0] - energies[1]) / 0.1
+        assert derivative == pytest.approx(potentials[i] - potentials[j], abs=3e-5)
+
+
+def test_forces_are_energy_differences(small_case, engine, electrode_charges):
+    engine.set_charges(electrode_charges)
+    _, forces = engine.evaluate(small_case.positions)
+    rng = np.random.default_rng(2)
+    direction = np.zeros_like(small_case.positions)
+    direction[small_case.electrolyte_indices] = rng.standard_normal((len(small_case.electrolyte), 3))
+    h = 2e-3
+    plus, minus = (engine.evaluate(small_case.positions + s * h * direction)[0] for s in (1, -1))
+    expected = -np.sum(forces * direction)
+    assert (plus - minus) / (2 * h) == pytest.approx(expected, abs=2e-3 * np.linalg.norm(forces))
+
+
+def test_bonded_matches_formula(small_case):
+    energy, forces = ClassicalEngine(small_case, "bonded", threads=1).evaluate(small_case.positions)
+    water = small_case.system.force_field.water
+    kb = water.bond_kcal_per_mol_angstrom2 * KCAL_TO_HARTREE / ANGSTROM_TO_BOHR**2
+    ka = water.angle_kcal_per_mol_rad2 * KCAL_TO_HARTREE
+    oxygens = small_case.water_oxygens
+    arms = [
+        minimum_image(small_case, small_case.positions[oxygens + h] - small_case.positions[oxygens])
+        for h in (1, 2)
+    ]
+    lengths = [np.linalg.norm(arm, axis=1) for arm in arms]
+    cosine = np.sum(arms[0] * arms[1], axis=1) / lengths[0] / lengths[1]
+    expected = (
+        sum(0.5 * kb * ((r - water.bond_length_angstrom * ANGSTROM_TO_BOHR) ** 2).sum() for r in lengths)
+        + 0.5 * ka * ((np.arccos(cosine) - np.deg2rad(water.angle_degree)) ** 2).sum()
+    )
+    assert energy == pytest.approx(expected, rel=1e-5)
+    assert np.abs(forces.sum(axis=0)).max() < 1e-4
+
+
+def test_parts_add_up(small_case, engine, electrode_charges):
+    whole = ClassicalEngine(small_case, "all", threads=1)
+    bonded = ClassicalEngine(small_case, "bonded", threads=1)
+    for part in (whole, engine):
+        part.set_charges(electrode_charges)
+    e_all, f_all = whole.evaluate(small_case.positions)
+    e_non, f_non = engine.evaluate(small_case.positions)
+    e_bond, f_bond = bonded.evaluate(small_case.positions)
+    assert e_all == pytest.approx(e_non + e_bond, abs=1e-5)
+    assert np.abs(f_all - f_non - f_bond).max() < 1e-6
+
+
+def test_periodic_images_do_not_matter(small_case, engine, electrode_charges):
+    engine.set_charges(electrode_charges)
+    energy, forces = engine.evaluate(small_case.positions)
+    rng = np.random.default_rng(3)
+    # every atom by lattice vectors of its own: molecules are split
+    shifted = small_case.positions + rng.integers(-1, 2, small_case.positions.shape) @ small_case.cell
+    energy_shifted, forces_shifted = engine.evaluate(shifted)
+    # single precision of coordinates a cell further out
+    assert energy_shifted == pytest.approx(energy, abs=5e-4)
+    assert np.abs(forces_shifted - forces).max() < 2e-3 * np.abs(forces).max()
+
+
+def test_energy_has_no_huge_constant(small_case, engine, electrode_charges):
+    engine.set_charges(electrode_charges)
+    energy, _ = engine.evaluate(small_case.positions)
+    per_molecule = energy * HARTREE_TO_KJ_PER_MOL / len(small_case.water_oxygens)
+    assert -120 < per_molecule < 0
+
+
+def test_unknown_platform_is_refused(small_case):
+    with pytest.raises(InputError, match=r"no platform 'CPUU' here \(did you mean 'CPU'"):
+        ClassicalEngine(small_case, platform="CPUU")

@@ -1,0 +1,62 @@
+"""Sampling into a dataset: right times, resumable, and the frames are what i-PI's atoms saw."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from polcouple.coupling.recorder import open_dataset
+from polcouple.data.dataset import Dataset
+from polcouple.electrostatics.ewald import ewald_potential
+from polcouple.errors import ModelMismatchError
+
+
+def sample(case, dataset, frames, *words):
+    command = [sys.executable, "-m", "polcouple.cli", "sample", str(case), "-o", str(dataset)]
+    command += ["--frames", str(frames), "--every", "0.01", "--backend", "fixed", "--threads", "1", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+
+
+@pytest.mark.slow
+def test_sample_resumes_and_extends(small_directory, small_case, tmp_path):
+    path = tmp_path / "frames.h5"
+    first = sample(small_directory, path, 2, "--skip", "0.01", "--positions")
+    assert first.returncode == 0, first.stderr
+    before = Dataset(path).frames(positions=True)
+    assert before.time == pytest.approx([0.02, 0.03])
+    second = sample(small_directory, path, 4, "--skip", "0.01", "--positions")
+    assert second.returncode == 0, second.stderr
+    frames = Dataset(path).frames(positions=True)
+    assert frames.time == pytest.approx([0.02, 0.03, 0.04, 0.05])
+    assert np.array_equal(frames.site_potentials[:2], before.site_potentials)
+    for positions, potentials in zip(frames.positions, frames.site_potentials, strict=True):
+        exact = ewald_potential(
+            small_case.electrode.positions,
+            positions.astype(float),
+            small_case.electrolyte.charges,
+            small_case.cell,
+        )
+        # single-precision positions
+        assert np.abs(exact - potentials).max() < 3e-6
+    ions = small_case.electrolyte.ion_indices
+    assert np.abs(frames.ion_positions - frames.positions[:, ions]).max() < 1e-4
+
+
+def test_finished_dataset_is_left_alone(small_directory, tmp_path, small_case):
+    path = tmp_path / "frames.h5"
+    open_dataset(path, small_case, False, "test")
+    done = sample(small_directory, path, 0)
+    assert done.returncode == 2
+    assert "ask for at least one frame" in done.stderr
+
+
+def test_dataset_of_another_system_is_refused(small_case, tmp_path):
+    from conftest import REFERENCE
+
+    from polcouple.case.model import read_case
+
+    path = tmp_path / "frames.h5"
+    open_dataset(path, small_case, False, "test")
+    with pytest.raises(ModelMismatchError, match="another electrode"):
+        open_dataset(path, read_case(REFERENCE), False, "test")
