@@ -50,14 +50,13 @@ class SocketAddress:
 
 
 def read_xml(path: Path) -> ElementTree.Element:
-    """Root of an i-PI input file.
+    """Root of an i-PI input file, without comments, which i-PI leaves out of the text around them.
 
     Raises:
         InputError: the file is missing or is not XML.
     """
     try:
-        parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True))
-        return ElementTree.parse(path, parser).getroot()
+        return ElementTree.parse(path).getroot()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; name i-PI's input with --input") from None
     except (ElementTree.ParseError, UnicodeDecodeError) as error:

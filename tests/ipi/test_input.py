@@ -1,0 +1,42 @@
+"""i-PI's input means to polcouple what it means to i-PI, comments or not."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from conftest import ROOT, SMALL
+from ipi.utils.io.inputs.io_xml import xml_parse_string
+
+from polcouple.ipi.input import read_xml, socket_addresses, time_step_ps
+
+INPUTS = sorted((ROOT / "ipi_inputs").glob("*/input*.xml"))
+
+
+def commented(text):
+    """The input with a comment before and after every text and around every element."""
+    return re.sub(r"(?<=>)([^<>]*)(?=<)", r"<!-- {part: bonded} 7 -->\1<!-- 8 -->", text)
+
+
+@pytest.mark.parametrize("path", INPUTS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_comments_are_no_text(path, tmp_path):
+    text = path.read_text()
+    (tmp_path / path.name).write_text(commented(text[text.index("<simulation") :]))
+    found, plain = read_xml(tmp_path / path.name), read_xml(path)
+    assert ElementTree.canonicalize(ElementTree.tostring(found), strip_text=True) == (
+        ElementTree.canonicalize(ElementTree.tostring(plain), strip_text=True)
+    )
+
+
+def test_parts_addresses_and_steps_are_those_that_ipi_reads_around_comments(tmp_path):
+    text = (SMALL / "input_mts.xml").read_text()
+    path = tmp_path / "input.xml"
+    path.write_text(commented(text[text.index("<simulation") :]))
+    root = read_xml(path)
+    own = xml_parse_string(path.read_text()).fields[0][1]
+    sockets = [node for name, node in own.fields if name == "ffsocket"]
+    assert sockets
+    for node, address in zip(sockets, socket_addresses(root, path), strict=True):
+        fields = dict(node.fields)
+        assert fields["address"].fields[0][1].strip() == address.address
+        assert f"{{part: {address.part}}}" in fields["parameters"].fields[0][1]
+    assert time_step_ps(root, path) == time_step_ps(read_xml(SMALL / "input_mts.xml"), path)
