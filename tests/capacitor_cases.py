@@ -8,7 +8,8 @@ import numpy as np
 from polcouple.backends.base import Environment
 from polcouple.builder.packing import graphene_sheet
 from polcouple.case.force_field import default_force_field
-from polcouple.case.model import Case, ElectrodeSection, Potential, SystemSection
+from polcouple.case.model import Case
+from polcouple.case.schema import ElectrodeSection, Potential, SystemSection
 from polcouple.units import ANGSTROM_TO_BOHR
 
 #: a temperature at which the levels of so small a sheet overlap

@@ -18,7 +18,8 @@ import polcouple.capacitance.command
 from polcouple.analysis.runs import read_run
 from polcouple.capacitance.frames import Frames, evaluate
 from polcouple.capacitance.statistics import at_voltage, between
-from polcouple.case.model import Potential, read_case
+from polcouple.case.model import read_case
+from polcouple.case.schema import Potential
 from polcouple.cli.commands import main
 from polcouple.compare.models import Model
 from polcouple.coupling.electrodes import create_coupled

@@ -12,7 +12,8 @@ from scipy.special import erfc
 
 from polcouple.backends.base import Environment, create_backend
 from polcouple.capacitance.frames import Fillings
-from polcouple.case.model import Case, SystemSection
+from polcouple.case.model import Case
+from polcouple.case.schema import SystemSection
 from polcouple.cli.commands import main
 from polcouple.coupling.electrodes import CoupledElectrodes, CoupledResult, create_electrodes
 from polcouple.dftb.bands import Bands

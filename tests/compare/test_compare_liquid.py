@@ -20,8 +20,8 @@ from polcouple.analysis.potential import PotentialProfile, periodic_potential
 from polcouple.analysis.runs import labels, read_run, require_frames, require_same_system
 from polcouple.analysis.slab import Slab, slab_of
 from polcouple.analysis.water import WaterOrientation, dipole_cosines
-from polcouple.case.model import Slab as SlabSection
 from polcouple.case.model import read_case
+from polcouple.case.schema import Slab as SlabSection
 from polcouple.compare.liquid import sections
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR

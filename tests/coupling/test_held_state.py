@@ -9,7 +9,8 @@ from capacitor_cases import with_sections
 from conftest import CAPACITOR
 
 from polcouple.backends.base import ChargeResult, create_backend
-from polcouple.case.model import Slab, read_case
+from polcouple.case.model import read_case
+from polcouple.case.schema import Slab
 from polcouple.coupling.electrodes import backend_identity, create_electrodes
 from polcouple.coupling.forces import ForceProvider
 from polcouple.coupling.held_state import FILE_NAME, HeldStates, ReplicaState, held_states

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from conftest import CAPACITOR
 
-from polcouple.case.model import Slab, read_case
+from polcouple.case.model import read_case
+from polcouple.case.schema import Slab
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.coupling.forces import ForceProvider
 from polcouple.errors import InputError

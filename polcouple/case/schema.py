@@ -1,0 +1,156 @@
+"""What system.yaml may hold: the sections of a case and their settings, validated one by one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+_Positive = Annotated[float, Field(gt=0)]
+_NotNegative = Annotated[float, Field(ge=0)]
+
+
+def _no_truth(value: Any) -> Any:
+    """YAML's yes and on are True, which would count as 1."""
+    if isinstance(value, bool):
+        raise ValueError("yes, no, on and off are no numbers; in quotes they are words")
+    return value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    _numbers = field_validator("*", mode="before")(_no_truth)
+
+
+class Water(_Section):
+    """Flexible three-site water, energy = k/2 (x - x0)^2."""
+
+    bond_kcal_per_mol_angstrom2: _Positive
+    bond_length_angstrom: _Positive
+    angle_kcal_per_mol_rad2: _Positive
+    angle_degree: Annotated[float, Field(gt=0, lt=180)]
+    oxygen_charge_e: float
+
+
+class LennardJones(_Section):
+    """Parameters of one element; Lorentz-Berthelot mixing."""
+
+    sigma_angstrom: _NotNegative
+    epsilon_kcal_per_mol: _NotNegative
+
+
+class Walls(_Section):
+    """Harmonic walls k/2 dz^2 for oxygens and ions below ``lower`` and above ``upper`` (z of the cell)."""
+
+    lower_angstrom: float
+    upper_angstrom: float
+    spring_kcal_per_mol_angstrom2: _NotNegative
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Walls:
+        if self.lower_angstrom >= self.upper_angstrom:
+            raise ValueError(
+                f"lower_angstrom {self.lower_angstrom} must be below upper_angstrom {self.upper_angstrom}"
+            )
+        return self
+
+
+class ForceField(_Section):
+    """Classical interactions; the electrode's own pairs carry no Lennard-Jones (they never move).
+
+    Lennard-Jones energies go smoothly to zero between ``switch_angstrom`` and ``cutoff_angstrom``; without a
+    switch they are truncated, and each pair that crosses the cut-off makes the energy jump.
+    """
+
+    cutoff_angstrom: _Positive
+    switch_angstrom: _Positive | None = None
+    ewald_tolerance: Annotated[float, Field(gt=0, lt=1e-2)]
+    water: Water
+    ion_charges_e: dict[str, Annotated[float, BeforeValidator(_no_truth)]] = {}
+    lennard_jones: dict[str, LennardJones]
+    walls: Walls | None = None
+
+    @model_validator(mode="after")
+    def _switch_below_cutoff(self) -> ForceField:
+        if self.switch_angstrom is not None and self.switch_angstrom >= self.cutoff_angstrom:
+            raise ValueError(
+                f"switch_angstrom {self.switch_angstrom:g} must be below cutoff_angstrom"
+                f" {self.cutoff_angstrom:g}"
+            )
+        return self
+
+
+class Block(_Section):
+    """Consecutive atoms of init.xyz: an electrode's, waters (O H H each) or ions (one atom each)."""
+
+    species: str
+    count: Annotated[int, Field(ge=0)]
+
+
+class ElectrodeSection(_Section):
+    """One frozen electrode: atoms ``first_atom`` to ``last_atom`` of init.xyz, both counted from 0.
+
+    ``total_charge_e`` is its charge, or what it starts from where a potential is held.
+    """
+
+    name: str
+    first_atom: Annotated[int, Field(ge=0)]
+    last_atom: Annotated[int, Field(ge=0)]
+    total_charge_e: float
+
+
+class Potential(_Section):
+    """What is held in place of the electrodes' charges.
+
+    Of two electrodes the difference of their potentials, first minus second: charge flows between them. Of
+    one electrode its Fermi level: a uniform background takes what its charge misses to neutrality.
+    """
+
+    voltage_volt: float | None = None
+    fermi_level_ev: float | None = None
+    counter_charge: Literal["background"] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Potential:
+        if (self.voltage_volt is None) == (self.fermi_level_ev is None):
+            raise ValueError("give voltage_volt (two electrodes) or fermi_level_ev (one)")
+        if (self.fermi_level_ev is None) != (self.counter_charge is None):
+            raise ValueError("fermi_level_ev, and nothing else, needs counter_charge: background")
+        return self
+
+
+class Slab(_Section):
+    """A slab with vacuum along z, in a displacement field D or in an electric field E along z.
+
+    With D the field of the slab's periodic images is taken away; D = 0 is the correction of I.-C. Yeh and
+    M. L. Berkowitz, J. Chem. Phys. 111, 3155 (1999). With E the images' field stays.
+    """
+
+    displacement_volt_per_angstrom: float | None = None
+    field_volt_per_angstrom: float | None = None
+
+    @model_validator(mode="after")
+    def _one_field(self) -> Slab:
+        if (self.displacement_volt_per_angstrom is None) == (self.field_volt_per_angstrom is None):
+            raise ValueError("give displacement_volt_per_angstrom or field_volt_per_angstrom")
+        return self
+
+
+class Refresh(_Section):
+    """When the electrode charges are computed anew: every ``interval`` force evaluations of a replica."""
+
+    interval: Annotated[int, Field(ge=1)] = 1
+
+
+class SystemSection(_Section):
+    """The whole of system.yaml."""
+
+    format: Literal["polcouple-case-1"]
+    topology: list[Block]
+    force_field: ForceField
+    electrodes: Annotated[list[ElectrodeSection], Field(min_length=1)]
+    potential: Potential | None = None
+    slab: Slab | None = None
+    refresh: Refresh = Refresh()
+    backends: dict[str, dict[str, Any]] = {}
