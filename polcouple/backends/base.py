@@ -1,8 +1,8 @@
 """The protocol every charge backend implements, and how a backend is found by its name.
 
-A backend is one module ``polcouple/backends/NAME.py`` with two classes: ``Options``, a
-:class:`BackendOptions` with the settings a user may write under ``backends: NAME:`` in system.yaml, and
-``Backend``, which implements :class:`ChargeBackend`. Nothing needs to be registered.
+A backend is one module, of this package or of another (:mod:`polcouple.plugins`), with two classes:
+``Options``, a :class:`BackendOptions` with what users may write under ``backends: NAME:`` in system.yaml, and
+``Backend``, which implements :class:`ChargeBackend`.
 
 The electrode's electronic energy E(phi; Q) is a function of the site potentials phi (the electrostatic
 potential of all electrolyte charges at the electrode atoms) and of the electrode's total charge Q, and
@@ -15,8 +15,6 @@ so that the classical Coulomb force exerted by the charges q is the exact force 
 from __future__ import annotations
 
 import hashlib
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,9 +24,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-import polcouple.backends
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ConvergenceError, InputError, nearest
+from polcouple.plugins import Origin, Registry
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -36,6 +34,12 @@ if TYPE_CHECKING:
 #: largest error of the site potentials of a backend that asks for nothing better, Hartree/e
 POTENTIAL_ACCURACY = 1e-6
 
+_backends = Registry(
+    "backend",
+    "polcouple.backends",
+    {name: f"polcouple.backends.{name}" for name in ("dftb", "dftbplus", "fixed", "metal", "nn", "response")},
+    ("Options", "Backend"),
+)
 #: a backend whose charges miss the total charge by more than this is at fault (e)
 _SUM_TOLERANCE = 1e-8
 
@@ -274,21 +278,43 @@ class PositionReader(Protocol):
 
 def backend_names() -> list[str]:
     """Names of all backends, sorted."""
-    return sorted(m.name for m in pkgutil.iter_modules(polcouple.backends.__path__) if m.name != "base")
+    return _backends.names()
 
 
-def parse_options(
-    options_class: type[BackendOptions], settings: Mapping[str, Any], where: str
-) -> BackendOptions:
+def backend_origin(name: str) -> Origin:
+    """The package that the backend ``name`` comes from.
+
+    Raises:
+        InputError: no such backend, or one that several packages claim.
+    """
+    return _backends.origin(name)
+
+
+def options_class(name: str) -> type[BackendOptions]:
+    """The settings that the backend ``name`` takes.
+
+    Raises:
+        InputError: no such backend, or one of another package that cannot be used.
+    """
+    options = _backends.load(name).Options
+    if not (isinstance(options, type) and issubclass(options, BackendOptions)):
+        raise InputError(
+            f"backend '{name}' of the package {backend_origin(name)}: Options is no subclass of"
+            " polcouple.backends.base.BackendOptions"
+        )
+    return options
+
+
+def parse_options(options: type[BackendOptions], settings: Mapping[str, Any], where: str) -> BackendOptions:
     """Validate ``settings``; the InputError names ``where``, the key, and the nearest known key."""
     try:
-        return options_class.model_validate(dict(settings))
+        return options.model_validate(dict(settings))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            hint = nearest(key, options_class.model_fields) or (
-                f"; known: {', '.join(options_class.model_fields) or 'none'}"
+            hint = nearest(key, options.model_fields) or (
+                f"; known: {', '.join(options.model_fields) or 'none'}"
             )
             raise InputError(f"{where}: unknown key '{key}'{hint}") from None
         raise InputError(f"{where}: {key}: {first['msg']} (got {first['input']!r})") from None
@@ -300,11 +326,7 @@ def backend_options(name: str, settings: Mapping[str, Any]) -> BackendOptions:
     Raises:
         InputError: unknown backend, unknown or invalid setting.
     """
-    known = backend_names()
-    if name not in known:
-        raise InputError(f"no backend '{name}'{nearest(name, known)}; known: {', '.join(known)}")
-    module = importlib.import_module(f"polcouple.backends.{name}")
-    return parse_options(module.Options, settings, f"settings of backend '{name}'")
+    return parse_options(options_class(name), settings, f"settings of backend '{name}'")
 
 
 def create_backend(
@@ -325,6 +347,5 @@ def create_backend(
         InputError: unknown backend, unknown or invalid setting.
     """
     options = backend_options(name, settings or {}).with_others(others or {}).in_directory(case_directory)
-    module = importlib.import_module(f"polcouple.backends.{name}")
-    backend: ChargeBackend = module.Backend(electrode, electrolyte, options)
+    backend: ChargeBackend = _backends.load(name).Backend(electrode, electrolyte, options)
     return backend

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, backend_names, parse_options
+from polcouple.backends.base import ChargeBackend, backend_options, options_class
 from polcouple.case.model import Case
 from polcouple.check.finding import Finding
 from polcouple.check.inputs import children
@@ -37,14 +36,10 @@ class Cost:
 
 def check_slater_koster(backend: str, settings: Mapping[str, Any], case: Case) -> Iterator[Finding]:
     """Pairs of electrode elements without a .skf file, for a backend that has the option ``slako``."""
-    if backend not in backend_names():
-        return
-    options_class = importlib.import_module(f"polcouple.backends.{backend}").Options
-    if "slako" not in options_class.model_fields:
-        return
     try:
-        options: Any = parse_options(options_class, settings, f"settings of backend '{backend}'")
-        options = options.in_directory(case.directory)
+        if "slako" not in options_class(backend).model_fields:
+            return
+        options = backend_options(backend, settings).in_directory(case.directory)
     except PolcoupleError:
         return  # creating the backend reports it
     missing = [path for path in options.files(case.electrode.symbols) if not path.is_file()]

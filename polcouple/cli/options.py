@@ -14,7 +14,7 @@ from polcouple.case.model import Case
 from polcouple.cli.settings_help import add_settings_help
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.dftb.parameter_sets import find_slako
-from polcouple.engines.base import NATIVE
+from polcouple.engines.base import NATIVE, engine_names
 from polcouple.errors import InputError
 
 
@@ -42,8 +42,8 @@ def add_backend_arguments(
     parser.add_argument(
         "--slako",
         metavar="SET",
-        help="name of an installed parameter set, or directory of .skf files, for the dftb, response and"
-        " dftbplus backends",
+        help="name of an installed parameter set, or directory of .skf files, for backends with the setting"
+        " slako",
     )
 
 
@@ -52,7 +52,8 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--platform",
         default=NATIVE,
-        help="what computes the forces: native, or OpenMM's CPU, CUDA, OpenCL or Reference (native)",
+        help=f"what computes the forces: an engine, {', '.join(engine_names())}, or OpenMM's CPU, CUDA, HIP,"
+        f" OpenCL or Reference ({NATIVE})",
     )
     parser.add_argument("--threads", type=_positive, help="processors for the forces, at most (all)")
     parser.add_argument(

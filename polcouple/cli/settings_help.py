@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 
-from polcouple.backends.base import backend_names
+from polcouple.backends.base import backend_names, backend_origin, options_class
+from polcouple.errors import InputError
+from polcouple.plugins import OWN
 
 #: stands for the settings until help is printed: the backends are imported for that alone
 _SETTINGS = "settings of the backends"
@@ -23,8 +24,15 @@ class _SettingsFormatter(argparse.HelpFormatter):
             super().add_text(text)
             return
         for name in backend_names():
-            options = importlib.import_module(f"polcouple.backends.{name}").Options
-            self.start_section(f"settings of backend {name} (KEY=VALUE)")
+            try:
+                options, origin = options_class(name), backend_origin(name)
+            except InputError as error:  # of another package; the others are shown all the same
+                self.start_section(f"settings of backend {name}: none to be had")
+                super().add_text(str(error).replace("%", "%%"))
+                self.end_section()
+                continue
+            package = "" if origin.package == OWN else f" of the package {origin}"
+            self.start_section(f"settings of backend {name}{package} (KEY=VALUE)")
             for key, field in options.model_fields.items():
                 default = field.get_default(call_default_factory=True)
                 # as it is written after KEY=

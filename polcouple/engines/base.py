@@ -1,16 +1,34 @@
-"""What computes the classical forces: the protocol, and the choice of an engine for a case."""
+"""What computes the classical forces: the protocol, and the choice of an engine for a case.
+
+An engine is a module, of this package or of another (:mod:`polcouple.plugins`), with two functions:
+``create(case, part, platform, threads)`` returns an :class:`Engine`; ``unsupported(case)`` tells in one line
+why it cannot compute a case, or None. ``--platform`` names the engine; OpenMM is asked for by its platforms.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
 from polcouple.case.model import Case
+from polcouple.errors import InputError, nearest
 from polcouple.ipi.parts import Part
+from polcouple.plugins import Origin, Registry
 
-#: the platform that is no platform of OpenMM: the engine written for this project
+#: the default: where it cannot compute a case, OpenMM does
 NATIVE = "native"
+#: what computes every case of this package, and the platform that its own name stands for
+_OPENMM, _OPENMM_PLATFORM = "openmm", "CPU"
+#: words of ``--platform`` that are platforms of OpenMM; which of them there are, it knows itself
+_OPENMM_PLATFORMS = ("CPU", "CUDA", "HIP", "OpenCL", "Reference")
+
+_engines = Registry(
+    "engine",
+    "polcouple.engines",
+    {NATIVE: "polcouple.engines.native.engine", _OPENMM: "polcouple.engines.openmm"},
+    ("create", "unsupported"),
+)
 
 
 class Engine(Protocol):
@@ -34,6 +52,20 @@ class Engine(Protocol):
         ...
 
 
+def engine_names() -> list[str]:
+    """Names of all engines, sorted."""
+    return _engines.names()
+
+
+def engine_origin(platform: str) -> Origin:
+    """The package that computes the forces for a word of ``--platform``.
+
+    Raises:
+        InputError: there is no such engine, or several packages claim its name.
+    """
+    return _engines.origin(_named(platform)[0])
+
+
 def create_engine(
     case: Case, part: Part = "all", platform: str = NATIVE, threads: int | None = None
 ) -> tuple[Engine, str | None]:
@@ -41,20 +73,35 @@ def create_engine(
 
     Args:
         part: ``bonded`` (inside water molecules), ``nonbonded`` (all the rest) or ``all``.
-        platform: ``native``, or a platform of OpenMM.
+        platform: the name of an engine, or a platform of OpenMM.
         threads: at most; None for all processors.
 
     Raises:
-        InputError: there is no such platform here.
+        InputError: there is no such engine or platform here, or the engine cannot compute the case.
     """
-    reason = None
-    if platform == NATIVE:
-        from polcouple.engines.native.engine import NativeEngine, unsupported
+    name, word = _named(platform)
+    engine = _engines.load(name)
+    fallen_back = None
+    reason = engine.unsupported(case)
+    if reason is not None:
+        if name != NATIVE:
+            raise InputError(f"--platform {platform} cannot compute this case: {reason}; leave it out")
+        fallen_back = f"{reason}: forces are computed by OpenMM's {_OPENMM_PLATFORM} platform"
+        engine, word = _engines.load(_OPENMM), _OPENMM_PLATFORM
+    return cast(Engine, engine.create(case, part, word, threads)), fallen_back
 
-        reason = unsupported(case)
-        if reason is None:
-            return NativeEngine(case, part, threads), None
-        platform, reason = "CPU", f"{reason}: forces are computed by OpenMM's CPU platform"
-    from polcouple.engines.openmm import ClassicalEngine
 
-    return ClassicalEngine(case, part, platform, threads), reason
+def _named(platform: str) -> tuple[str, str]:
+    """The engine that a word of ``--platform`` asks for, and the platform for it.
+
+    Raises:
+        InputError: there is none.
+    """
+    if platform in _OPENMM_PLATFORMS:
+        return _OPENMM, platform
+    if platform == _OPENMM:
+        return _OPENMM, _OPENMM_PLATFORM
+    known = [*engine_names(), *_OPENMM_PLATFORMS]
+    if platform not in known:
+        raise InputError(f"no engine '{platform}'{nearest(platform, known)}; known: {', '.join(known)}")
+    return platform, platform

@@ -110,6 +110,16 @@ class ClassicalEngine:
         return slab.energy(dipole) - 0.5 * slab.curvature * own**2
 
 
+def create(case: Case, part: Part, platform: str, threads: int | None) -> ClassicalEngine:
+    """See :mod:`polcouple.engines.base`."""
+    return ClassicalEngine(case, part, platform, threads)
+
+
+def unsupported(case: Case) -> str | None:
+    """See :mod:`polcouple.engines.base`; OpenMM computes every case."""
+    return None
+
+
 class InsideCell:
     """Images of the atoms of a case in the reduced cell and near it, away from all faces.
 

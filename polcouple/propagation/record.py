@@ -42,6 +42,7 @@ class MadeOf(_Part):
         given: settings of the command line.
         settings: all settings of the backend, defaults and those of system.yaml included.
         answers: those that decide charges, and SHA-256 of the files that do (models, .skf files), by name.
+        origins: package and version that the ``backend`` and the ``engine`` come from.
         platform, threads: that compute the forces.
         refresh: evaluations between refreshes of the charges, and ``refresh_given`` on the command line.
         system: content of system.yaml, defaults included, without the backends.
@@ -58,6 +59,7 @@ class MadeOf(_Part):
     given: dict[str, Any]
     settings: dict[str, Any]
     answers: dict[str, str]
+    origins: dict[str, str] = {}
     platform: str
     threads: int | None
     refresh: int

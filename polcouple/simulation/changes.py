@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from polcouple.backends.base import backend_options
+from polcouple.backends.base import backend_options, backend_origin
 from polcouple.case.model import Case, read_case
+from polcouple.engines.base import engine_origin
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.ipi.initialize import start_file, text_of
 from polcouple.ipi.input import read_xml
+from polcouple.plugins import OWN
 from polcouple.propagation.inputs import file_elements
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.record import MadeOf
@@ -50,6 +52,10 @@ def made_of(plan: RunPlan, root: ElementTree.Element | None = None) -> MadeOf:
         given=dict(plan.given),
         settings=options.model_dump(mode="json"),
         answers=options.identity(case.electrode.symbols),
+        origins={
+            "backend": str(backend_origin(plan.backend)),
+            "engine": str(engine_origin(plan.platform)),
+        },
         platform=plan.platform,
         threads=plan.threads,
         refresh_given=plan.refresh,
@@ -126,6 +132,11 @@ def _settings(before: MadeOf, now: MadeOf) -> list[str]:
                 found.append(f"{name} of backend {now.backend} is another file" + _moved(before, now))
     if now.platform != before.platform:
         found.append(f"platform was {before.platform}, now {now.platform}")
+    for what, old in before.origins.items():
+        new = now.origins[what]
+        # another version of this package is no change of the run
+        if old != new and not (old.startswith(f"{OWN} ") and new.startswith(f"{OWN} ")):
+            found.append(f"{what} came from {old}, now from {new}")
     if now.refresh != before.refresh:
         found.append(f"refresh was every {before.refresh} evaluation(s), now every {now.refresh}")
     return found

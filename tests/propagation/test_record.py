@@ -267,7 +267,7 @@ def test_a_driver_that_fails_says_so_in_its_record(small_directory, capsys):
 PLUMED = '<ffplumed name="p"><file> init.xyz </file><plumed_dat> plumed.dat </plumed_dat></ffplumed>'
 REFUSED = [
     ("metal", {"gaussian_exponent": "1"}, [], "unknown key 'gaussian_exponent'"),
-    ("metal", {}, ["--platform", "Nope"], "no platform 'Nope'"),
+    ("metal", {}, ["--platform", "Nope"], "no engine 'Nope'"),
     ("metal", {}, ["--input", "input_plumed.xml"], "PLUMED"),
     ("metal", {}, ["unwritable"], "cannot be written"),
 ]

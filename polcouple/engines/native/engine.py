@@ -318,6 +318,11 @@ class NativeEngine:
         return [future.result() for future in futures]
 
 
+def create(case: Case, part: Part, platform: str, threads: int | None) -> NativeEngine:
+    """See :mod:`polcouple.engines.base`."""
+    return NativeEngine(case, part, threads)
+
+
 def unsupported(case: Case) -> str | None:
     """Why this engine cannot compute a case; None where it can."""
     lj = case.system.force_field.lennard_jones
