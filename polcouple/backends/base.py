@@ -146,6 +146,14 @@ class BackendOptions(BaseModel):
         """The same settings where ``others``, backends that it may ask, have these, by name."""
         return self
 
+    def require_search(self) -> None:
+        """Nothing if charges may be searched for in many solves a frame: at a held potential, in a slab, or
+        of several electrodes.
+
+        Raises:
+            InputError: the setting, and what to do.
+        """
+
     def files(self, symbols: Iterable[str]) -> tuple[Path, ...]:
         """Files of which the content decides the charges of an electrode of these elements."""
         return ()

@@ -21,7 +21,7 @@ from polcouple.backends.base import (
 )
 from polcouple.data.dataset import Dataset, Frames
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.errors import ModelMismatchError
+from polcouple.errors import InputError, ModelMismatchError
 from polcouple.nn.classifier import Classifier
 from polcouple.nn.model_files import DESCRIPTION, find_model, shipped_models
 from polcouple.nn.models import default_model, load_model
@@ -98,6 +98,15 @@ class Options(BackendOptions):
         """See :meth:`BackendOptions.identity`; that of the fallback, too."""
         other = {} if self.fallback is None else self.fallback_options().identity(symbols)
         return super().identity(symbols) | {f"fallback {name}": value for name, value in other.items()}
+
+    def require_search(self) -> None:
+        """See :meth:`BackendOptions.require_search`: none of the cycles is a frame to learn from."""
+        if self.fallback_dataset is not None:
+            raise InputError(
+                f"settings of backend 'nn': fallback_dataset {self.fallback_dataset}: every cycle of a search"
+                " for charges would be kept in it; leave it out where a potential is held, in a slab, or with"
+                " several electrodes"
+            )
 
     def fallback_options(self) -> BackendOptions:
         """The validated settings of the fallback.

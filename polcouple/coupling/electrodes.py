@@ -67,6 +67,7 @@ def create_coupled(case: Case, name: str, settings: Mapping[str, Any] | None = N
     Raises:
         InputError: as :func:`create_electrodes`.
     """
+    backend_options(name, settings or {}).require_search()
     backends = [
         create_backend(name, electrode, case.electrolyte, settings, case.directory, case.system.backends)
         for electrode in case.electrodes

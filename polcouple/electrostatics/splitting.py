@@ -204,7 +204,7 @@ def _best_window(width: int, oversampling: float, beta: float, longest: float) -
     """
     k_max = beta / _cut_off(beta)
     spacing = np.pi / (oversampling * k_max)
-    k = np.geomspace(min(2.0 * np.pi / longest, 0.5 * k_max), k_max, 200)
+    k = np.geomspace(min(2.0 * np.pi / longest, 0.5 * k_max), k_max, 32)
     theta = spacing * k[:, None] * (np.arange(16) + 0.5) / 16
     smooth = transform(beta, k * _cut_off(beta)) / transform(beta, np.zeros(1))
 

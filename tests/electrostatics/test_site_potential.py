@@ -188,7 +188,11 @@ def test_works_where_no_compilation_cache_can_be_written(tmp_path):
     """A read-only installation under a read-only home."""
     package = Path(sys.modules["polcouple"].__file__).parent
     copy = tmp_path / "site" / "polcouple"
-    for source in [*package.glob("*.py"), *package.glob("electrostatics/*.py")]:
+    for source in [
+        *package.glob("*.py"),
+        *package.glob("electrostatics/*.py"),
+        *package.glob("lattice/*.py"),
+    ]:
         target = copy / source.relative_to(package)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(source.read_text())

@@ -208,6 +208,13 @@ def test_the_fallback_has_the_settings_of_the_case(trained, own_cache, tmp_path)
         create_electrodes(
             case, "nn", {"model": str(trained), "fallback": "dftb", "fallback_settings": {"acuracy": 1.0}}
         )
+    kept = {"fallback": "fixed", "fallback_dataset": str(tmp_path / "cycles.h5")}
+    for searched in (
+        case,
+        replace(capacitor(12.0, 40.0, potential={"voltage_volt": 1.0}), directory=tmp_path),
+    ):
+        with pytest.raises(InputError, match="every cycle of a search for charges would be kept in it"):
+            create_electrodes(searched, "nn", {"model": str(trained), **kept})
     program = {"fallback": "dftbplus", "fallback_settings": {"command": sys.executable}}
     with pytest.raises(InputError, match="sees the electrolyte's point charges alone"):
         create_electrodes(case, "nn", {"model": str(trained), **program})

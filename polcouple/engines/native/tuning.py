@@ -66,7 +66,7 @@ def _best_window(
     """The window's shape with the least aliasing, and its root mean square error of the field in water."""
     k_max = beta / r_cut
     spacing = np.pi / (oversampling * k_max)
-    k = np.geomspace(min(2.0 * np.pi / longest, 0.5 * k_max), k_max, 200)
+    k = np.geomspace(min(2.0 * np.pi / longest, 0.5 * k_max), k_max, 32)
     theta = spacing * k[:, None] * (np.arange(16) + 0.5) / 16
     smooth = split.transform(beta, k * r_cut) / split.transform(beta, np.zeros(1))
 
