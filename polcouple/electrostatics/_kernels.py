@@ -87,13 +87,20 @@ def fold(grids: np.ndarray, density: np.ndarray) -> None:
 
 @compiled
 def convolve(
-    kernel: np.ndarray, spectrum: np.ndarray, planes: np.ndarray, first: int, last: int, out: np.ndarray
+    kernel: np.ndarray,
+    spectrum: np.ndarray,
+    sources: np.ndarray,
+    planes: np.ndarray,
+    first: int,
+    last: int,
+    out: np.ndarray,
 ) -> None:
-    """Planes of a potential from the density, both Fourier-transformed within the planes.
+    """Planes of a potential from planes of the density, both Fourier-transformed within the planes.
 
     Args:
         kernel: (n0, k) influence of a plane on the plane 0, 1, ... n0 - 1 above it.
-        spectrum: (n0, k) density.
+        spectrum: (s, k) density.
+        sources: (s,) the planes it is in.
         planes: (p,) the planes wanted.
         first, last: the slice of k to work on.
         out: (p, k) overwritten in that slice.
@@ -101,10 +108,10 @@ def convolve(
     n0 = kernel.shape[0]
     for p in range(planes.shape[0]):
         out[p, first:last] = 0.0
-        for i0 in range(n0):
-            influence = kernel[(planes[p] - i0) % n0]
+        for s in range(sources.shape[0]):
+            influence = kernel[(planes[p] - sources[s]) % n0]
             for k in range(first, last):
-                out[p, k] += influence[k] * spectrum[i0, k]
+                out[p, k] += influence[k] * spectrum[s, k]
 
 
 @compiled

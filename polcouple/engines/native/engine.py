@@ -22,7 +22,7 @@ import numpy as np
 from polcouple.case.model import Case
 from polcouple.electrostatics import splitting as split
 from polcouple.electrostatics.ewald import ewald_matrix
-from polcouple.electrostatics.site_potential import available_threads
+from polcouple.electrostatics.tasks import available_threads
 from polcouple.engines.native import bonded
 from polcouple.engines.native.clusters import (
     ENTRY,
