@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -231,7 +231,7 @@ def check_forces(simulation: Any, system: Any) -> Iterator[Finding]:
                 " give one weight a level, outermost first",
             )
         total = weights[part].sum() * component.weight.fetch()
-        if abs(total - 1.0) > 1e-9:
+        if not abs(total - 1.0) <= 1e-9:
             yield Finding(
                 "error",
                 f"i-PI: the weights of force '{name}' sum to {total:g} over all levels; they must sum to 1",
@@ -243,7 +243,26 @@ def check_forces(simulation: Any, system: Any) -> Iterator[Finding]:
             f"i-PI: the forces add up to {found}; use one with {{part: all}}, or one with {{part: bonded}}"
             " and one with {part: nonbonded}",
         )
+    yield from _check_ensemble(system.ensemble, fields)
     yield from _check_steps(system.motion.dynamics, weights)
+
+
+def _check_ensemble(ensemble: Any, fields: Mapping[str, Any]) -> Iterator[Finding]:
+    """What i-PI adds to the forces or takes from their energy."""
+    for bias in children(ensemble.bias, "force"):
+        name = bias.forcefield.fetch()
+        if name in fields:
+            yield Finding(
+                "error",
+                f"i-PI: <bias> adds the force field '{name}', whose forces the case counts already; take it"
+                " out of <bias>",
+            )
+    found = ensemble.hamiltonian_weights.fetch()
+    if not np.all(np.asarray(found) == 1.0):
+        yield Finding(
+            "error",
+            "i-PI: <hamiltonian_weights> scale the energies that i-PI writes, not the forces; leave them out",
+        )
 
 
 def require_whole_forces(path: Path) -> None:

@@ -103,15 +103,29 @@ def part_of(parameters: str, where: str) -> Part:
     if text and not (text.startswith("{") and text.endswith("}")):
         raise InputError(f"{where}: <parameters> '{text[:40]}' are no dictionary; write {{part: all}}")
     for item in filter(None, (item.strip() for item in text[1:-1].split(","))):
-        key, colon, value = (word.strip().strip("\"'").strip() for word in item.partition(":"))
+        key, colon, value = map(unquoted, item.partition(":"))
         if key != "part" or not colon:
             raise InputError(
                 f"{where}: unknown parameter '{key[:40]}'{nearest(key, ['part'])}; write {{part: all}}"
             )
         part = value
-    if part not in get_args(Part):
-        raise InputError(f"{where}: part '{part}' is unknown{nearest(part, get_args(Part))}")
-    return cast(Part, part)
+    return known_part(part, where)
+
+
+def known_part(word: str, where: str) -> Part:
+    """A part of the forces.
+
+    Raises:
+        InputError: there is no such part.
+    """
+    if word not in get_args(Part):
+        raise InputError(f"{where}: part '{word}' is unknown{nearest(word, get_args(Part))}")
+    return cast(Part, word)
+
+
+def unquoted(word: str) -> str:
+    """Without JSON's quotes and the space around it and them, which i-PI leaves where they are."""
+    return word.strip().strip("\"'").strip()
 
 
 def _refuse_unserved(element: ElementTree.Element, where: str) -> None:

@@ -6,8 +6,9 @@ more than one bead, use polcouple-driver or refresh the charges at every evaluat
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from ipi.pes.dummy import Dummy_driver
@@ -17,6 +18,8 @@ from polcouple.coupling.electrodes import backend_identity, create_electrodes
 from polcouple.coupling.forces import ForceProvider
 from polcouple.coupling.held_state import held_states
 from polcouple.engines.base import NATIVE
+from polcouple.errors import InputError, nearest
+from polcouple.ipi.input import known_part, unquoted
 from polcouple.ipi.parts import Part
 from polcouple.log import Warned
 from polcouple.threads import limit_linear_algebra
@@ -24,11 +27,15 @@ from polcouple.threads import limit_linear_algebra
 __DRIVER_NAME__ = "polcouple"
 __DRIVER_CLASS__ = "PolcouplePES"
 
+#: what i-PI adds to the parameters
+_IPI_OWN = ("verbosity", "verbose")
 
-class PolcouplePES(Dummy_driver):
-    """Potential of a case.
 
-    Args:
+@dataclass(frozen=True)
+class Parameters:
+    """What i-PI's <parameters> of the potential may say.
+
+    Attributes:
         case: case directory.
         backend: name of the charge backend.
         part: ``all``, ``bonded`` or ``nonbonded``.
@@ -36,26 +43,53 @@ class PolcouplePES(Dummy_driver):
         refresh: evaluations between refreshes of the charges; system.yaml's when None.
     """
 
-    def __init__(
-        self,
-        case: str = ".",
-        backend: str = "fixed",
-        part: str = "all",
-        platform: str = NATIVE,
-        refresh: int | None = None,
-        **kwargs: object,
-    ) -> None:
-        super().__init__(**kwargs)
+    case: str = "."
+    backend: str = "fixed"
+    part: Part = "all"
+    platform: str = NATIVE
+    refresh: int | None = None
+
+    @classmethod
+    def from_ipi(cls, args: Sequence[object], kwargs: Mapping[str, object]) -> Parameters:
+        """From the arguments that i-PI calls a potential with, in which JSON's quotes are still there.
+
+        Raises:
+            InputError: an unknown parameter or part, or a value that cannot be what it should.
+        """
+        names = [field.name for field in fields(cls)]
+        given = dict(zip(names, args, strict=False)) | {unquoted(key): value for key, value in kwargs.items()}
+        for name in given.keys() - {*names, *_IPI_OWN}:
+            raise InputError(
+                f"<parameters>: unknown parameter '{name}'{nearest(name, names)}; known: {', '.join(names)}"
+            )
+        words = {name: unquoted(str(given[name])) for name in names if given.get(name) is not None}
+        refresh = words.pop("refresh", None)
+        if refresh is not None and not (refresh.isdecimal() and int(refresh) > 0):
+            raise InputError(f"<parameters>: refresh '{refresh}' is not a positive number")
+        part = known_part(words.pop("part", "all"), "<parameters>")
+        return cls(part=part, refresh=None if refresh is None else int(refresh), **words)
+
+
+class PolcouplePES(Dummy_driver):
+    """Potential of a case, of which the arguments are those of :class:`Parameters`.
+
+    Raises:
+        InputError: an unknown parameter or part, or whatever the case and its backend refuse.
+    """
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__()
+        asked = Parameters.from_ipi(args, kwargs)
         limit_linear_algebra()
-        system = read_case(Path(case))
-        settings = system.system.backends.get(backend, {})
-        interval = int(refresh or system.system.refresh.interval)
+        system = read_case(Path(asked.case))
+        settings = system.system.backends.get(asked.backend, {})
+        interval = asked.refresh or system.system.refresh.interval
         charges, held = None, None
-        if part != "bonded":
-            charges = create_electrodes(system, backend, settings)
-            held = held_states(system, charges, backend_identity(system, backend, settings), interval)
+        if asked.part != "bonded":
+            charges = create_electrodes(system, asked.backend, settings)
+            held = held_states(system, charges, backend_identity(system, asked.backend, settings), interval)
         self._warned, self._known = Warned(), 0
-        self._provider = ForceProvider(system, charges, cast(Part, part), platform, None, interval, held=held)
+        self._provider = ForceProvider(system, charges, asked.part, asked.platform, None, interval, held=held)
 
     def compute_structure(
         self, cell: np.ndarray, pos: np.ndarray

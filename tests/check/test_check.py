@@ -122,6 +122,17 @@ def test_input_defects(small_directory, old, new, severity, message):
     ("old", "new", "message"),
     [
         ("\\[ 1, 0 \\]", "[ 1, 1 ]", "'polcouple-nonbonded' sum to 2"),
+        ("\\[ 1, 0 \\]", "[ nan, 0 ]", "'polcouple-nonbonded' sum to nan"),
+        (
+            "<ensemble>",
+            '<ensemble><bias><force forcefield="polcouple-bonded"/></bias>',
+            "<bias> adds the force field 'polcouple-bonded'",
+        ),
+        (
+            "<ensemble>",
+            "<ensemble><hamiltonian_weights> [ 0.5 ] </hamiltonian_weights>",
+            "<hamiltonian_weights> scale the energies",
+        ),
         ("\\[ 1, 0 \\]", "[ 0, 1 ]", "evaluated on an inner level, which saves nothing"),
         ("\\[ 0, 1 \\]", "[ 1, 0 ]", "2 fs between bonded forces is long"),
         ("\\[ 0, 1 \\]", "[ 1 ]", "'polcouple-bonded' has 1 mts_weights, <nmts> has 2 levels"),
