@@ -7,6 +7,7 @@ from pathlib import Path
 
 from polcouple.case.model import read_case
 from polcouple.check.cost import check_patience, check_slater_koster, measure
+from polcouple.check.direct import check_direct, check_names
 from polcouple.check.finding import Finding
 from polcouple.check.inputs import check_input, load_input
 from polcouple.check.structure import check_structure
@@ -35,6 +36,8 @@ def find(plan: RunPlan, steps: int | None, for_a_run: bool = False) -> Iterator[
         yield Finding("error", str(error))
         return
     yield from check_input(simulation, case, path, steps, for_a_run)
+    yield from check_names(simulation)
+    yield from check_direct(simulation, plan)
     broken = False
     for finding in check_structure(case):
         broken |= finding.severity == "error"
