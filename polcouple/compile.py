@@ -10,7 +10,16 @@ import numba
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile with an on-disk cache, or without one where no directory can be written; releases the GIL."""
-    options = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+    return _compiled(function, fastmath=True)
+
+
+def compiled_strictly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, with arithmetic as it is written: for loops that look for numbers which are none."""
+    return _compiled(function, fastmath=False)
+
+
+def _compiled(function: Callable[..., Any], fastmath: bool) -> Callable[..., Any]:
+    options = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:

@@ -1,11 +1,11 @@
-"""``polcouple i-pi``: i-PI itself, with one thread of linear algebra, as `polcouple run` starts it."""
+"""``polcouple i-pi``: i-PI as `polcouple run` starts it: constraints work, linear algebra has one thread."""
 
 from __future__ import annotations
 
 import argparse
 import os
 
-from polcouple.propagation.programs import ipi_program
+from polcouple.propagation.programs import ipi_command
 from polcouple.threads import ONE_THREAD
 
 
@@ -16,4 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Becomes i-PI."""
-    os.execve(ipi_program(), ["i-pi", *args.words], {**ONE_THREAD, **os.environ})
+    command = ipi_command()
+    os.execve(command[0], [*command, *args.words], {**ONE_THREAD, **os.environ})

@@ -82,11 +82,19 @@ def ipi_program() -> str:
     return ipi
 
 
+def ipi_command() -> list[str]:
+    """Command that starts i-PI, with constraints that work.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    return [sys.executable, "-m", "polcouple.rigid.i_pi", ipi_program()]
+
+
 def start_programs(directory: Path, input_name: str, driver_words: list[str], lock: int) -> Programs:
     """Start i-PI and the driver."""
-    ipi = ipi_program()
     driver = [sys.executable, "-m", "polcouple.cli.driver", "--input", input_name, *driver_words]
-    server = _spawn([ipi, input_name], directory, "i-pi.log", lock, ONE_THREAD)
+    server = _spawn([*ipi_command(), input_name], directory, "i-pi.log", lock, ONE_THREAD)
     driver += ["--server", str(server.pid)]
     try:
         return Programs(server, _spawn(driver, directory, "driver.log", lock, _SLEEPING_EARLY))
