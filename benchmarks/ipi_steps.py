@@ -25,7 +25,7 @@ from polcouple.coupling.held_state import held_states
 from polcouple.engines.base import NATIVE
 from polcouple.ipi.input import read_xml, set_total_steps, socket_addresses, write_xml
 from polcouple.propagation.driver import DriverReport, connect, serve
-from polcouple.simulation.run import prepare
+from polcouple.simulation.directory import prepare
 
 #: how i-PI asks: through sockets, through shared memory by i-PI's own driver, or in its own process
 Way = Literal["unix", "inet", "shm", "ffdirect"]

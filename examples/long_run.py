@@ -23,7 +23,7 @@ from polcouple.case.model import read_case
 from polcouple.cli.options import add_backend_arguments
 from polcouple.ipi.input import read_xml, write_xml
 from polcouple.ipi.output import last_properties, read_extras, read_properties
-from polcouple.simulation.run import prepare
+from polcouple.simulation.directory import prepare
 from polcouple.units import ATOMIC_TIME_TO_FS, HARTREE_TO_KJ_PER_MOL, KELVIN_TO_HARTREE
 
 SAMPLING_PERIOD = 1.0

@@ -20,8 +20,8 @@ from dftb_figures import ROOT, load_configuration
 
 from polcouple.backends.base import ChargeBackend, Environment, create_backend
 from polcouple.case.model import Slab, read_case
+from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.electrodes import create_electrodes
-from polcouple.coupling.forces import Surroundings
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.units import ANGSTROM_TO_BOHR, HARTREE_TO_EV
 

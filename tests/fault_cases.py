@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
-#: backends found by name in a directory that sitecustomize adds to the package's path
+from plugin_cases import install
+
+#: backends of a package of their own, in a directory of the path
 BACKENDS = {
     "nan": "charges[3] = numpy.nan",
     "unbalanced": "charges[3] += 1e-3",
@@ -33,8 +35,7 @@ def environment_with_faulty_backends(folder: Path) -> dict[str, str]:
     """Environment variables with which a process finds them; ``folder`` is made for their modules."""
     folder.mkdir()
     for name, fault in BACKENDS.items():
-        (folder / f"{name}.py").write_text(BACKEND.format(fault=fault))
-    (folder / "sitecustomize.py").write_text(
-        f"import polcouple.backends; polcouple.backends.__path__.append({str(folder)!r})\n"
-    )
-    return os.environ | {"PYTHONPATH": str(folder)}
+        (folder / f"faulty_{name}.py").write_text(BACKEND.format(fault=fault))
+    install(folder, "faulty", "1.0", "polcouple.backends", {name: f"faulty_{name}" for name in BACKENDS})
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}

@@ -1,4 +1,4 @@
-"""``polcouple conserved``: i-PI's conserved quantity less the work done by refreshing the charges.
+"""i-PI's conserved quantity less the work done by refreshing the charges.
 
 Of a ring polymer of P beads i-PI writes the conserved quantity divided by P (``get_conserved`` and
 ``get_econs`` in its source). All beads' potentials are summed in it, so the work that belongs to it is the
@@ -7,7 +7,6 @@ mean of the beads' works.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,6 @@ import numpy as np
 from polcouple.errors import InputError
 from polcouple.ipi.files import run_files
 from polcouple.ipi.output import last_of_each, read_extras, read_properties
-from polcouple.log import log
 from polcouple.units import ATOMIC_TIME_TO_FS, HARTREE_TO_KJ_PER_MOL
 
 
@@ -34,25 +32,19 @@ class Conserved:
         return self.conserved - self.refresh_work
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``polcouple conserved``."""
-    parser.add_argument("run_directory", type=Path, metavar="RUN", help="directory of a run")
-    parser.add_argument("--system", metavar="PREFIX", help="of several systems, the prefix of the one meant")
+def write_conserved(directory: Path, system: str | None = None) -> Conserved:
+    """Read a run's energies and write conserved.csv and conserved.png into its directory.
 
-
-def run(args: argparse.Namespace) -> int:
-    """Write conserved.csv and conserved.png into the run directory and print the drifts."""
-    directory: Path = args.run_directory
-    data = read_conserved(directory, args.system)
+    Raises:
+        InputError: as :func:`read_conserved`.
+    """
+    data = read_conserved(directory, system)
     table = np.column_stack([data.time, data.conserved, data.refresh_work, data.corrected])
     header = "time_ps,conserved_kj_per_mol,refresh_work_kj_per_mol,corrected_kj_per_mol"
-    name = "conserved" if args.system is None else f"{args.system}_conserved"
+    name = "conserved" if system is None else f"{system}_conserved"
     np.savetxt(directory / f"{name}.csv", table, delimiter=",", header=header, comments="", fmt="%.8f")
     _draw(data, directory / f"{name}.png")
-    for what, values in (("conserved", data.conserved), ("corrected", data.corrected)):
-        drift, spread = drift_and_spread(data.time, values)
-        log(f"{what}: drift {drift:.3f} kJ/mol/ps, fluctuation about it {spread:.3f} kJ/mol (per cell)")
-    return 0
+    return data
 
 
 def read_conserved(directory: Path, system: str | None = None) -> Conserved:

@@ -1,8 +1,7 @@
-"""``polcouple build``: an aqueous electrolyte on a graphene sheet or between two, ready for i-PI."""
+"""An aqueous electrolyte on a graphene sheet or between two, ready for i-PI."""
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 import tempfile
@@ -19,7 +18,6 @@ from polcouple.case.force_field import ION_CHARGES, SPC_FW, default_force_field
 from polcouple.case.model import Case, read_case, write_init_xyz
 from polcouple.errors import InputError, nearest
 from polcouple.ipi.templates import write_inputs
-from polcouple.log import log
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
     BOHR_TO_NM,
@@ -34,7 +32,8 @@ _LOWER_WALL, _UPPER_WALL_CLEARANCE = 1.0, 5.0
 _SHORTEST_CUTOFF, _LONGEST_CUTOFF = 6.0, 10.0
 #: below this, molecules at the upper wall would touch the next image of the sheet (Angstrom)
 _LEAST_VACUUM = _UPPER_WALL_CLEARANCE + SHEET_CLEARANCE
-_TIMESTEP_PS = 0.5e-3
+#: of the equilibration
+TIMESTEP_PS = 0.5e-3
 _STEPS_PER_REPORT = 100
 #: a temperature this many times the one asked for means that the structure flies apart
 _EXPLOSION = 5.0
@@ -199,7 +198,7 @@ def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.nda
     from polcouple.engines.openmm import InsideCell, build_system, create_context, set_electrode_charges
 
     system, _ = build_system(case)
-    integrator = openmm.LangevinMiddleIntegrator(options.temperature, 5.0, _TIMESTEP_PS)
+    integrator = openmm.LangevinMiddleIntegrator(options.temperature, 5.0, TIMESTEP_PS)
     integrator.setRandomNumberSeed(options.seed)
     context = create_context(system, integrator, options.platform, None)
     n = len(case.electrode)
@@ -209,7 +208,7 @@ def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.nda
     progress(0.0, "minimising")
     openmm.LocalEnergyMinimizer.minimize(context, tolerance=100.0, maxIterations=500)
     context.setVelocitiesToTemperature(options.temperature, options.seed)
-    steps = round(options.equilibration / _TIMESTEP_PS)
+    steps = round(options.equilibration / TIMESTEP_PS)
     for first in range(0, steps, _STEPS_PER_REPORT):
         done = min(first + _STEPS_PER_REPORT, steps)
         try:
@@ -219,10 +218,10 @@ def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.nda
             kelvin = math.inf
         if not kelvin < _EXPLOSION * options.temperature:
             raise InputError(
-                f"the packed structure flies apart ({kelvin:.0f} K after {done * _TIMESTEP_PS:g} ps);"
+                f"the packed structure flies apart ({kelvin:.0f} K after {done * TIMESTEP_PS:g} ps);"
                 " try another --seed or a larger --gap"
             )
-        progress(done * _TIMESTEP_PS, f"equilibrating, {kelvin:.0f} K")
+        progress(done * TIMESTEP_PS, f"equilibrating, {kelvin:.0f} K")
     positions = np.array(context.getState(getPositions=True).getPositions(asNumpy=True)._value)
     return positions * NM_TO_BOHR - images.shift
 
@@ -240,70 +239,6 @@ def whole_molecules(case: Case, positions: np.ndarray) -> np.ndarray:
             wrapped[heads + member] = (head - np.floor(head) + offset) @ case.cell
     wrapped[case.electrode_indices] = case.positions[case.electrode_indices]
     return wrapped
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``polcouple build``."""
-    default = BuildOptions()
-    parser.add_argument("directory", type=Path, metavar="CASE", help="directory to write; must not exist yet")
-    parser.add_argument(
-        "--sheet", type=int, nargs=2, default=default.sheet, metavar=("NX", "NY"),
-        help="graphene cells of {:.2f} x {:.2f} Angstrom with four atoms each (12 7)".format(*GRAPHENE_CELL),
-    )  # fmt: skip
-    parser.add_argument("--water", type=int, default=default.n_water, help="number of waters (2065)")
-    for ion in ION_CHARGES:
-        parser.add_argument(
-            f"--{ion.lower()}", type=int, default=default.ions.get(ion, 0), metavar="N",
-            help=f"number of {ion} ions ({default.ions.get(ion, 0)})",
-        )  # fmt: skip
-    for name, text in (
-        ("total_charge", "charge of the electrode in e"),
-        ("gap", "thickness of the electrolyte, or distance of two sheets, in Angstrom"),
-        ("vacuum", "empty space above it in Angstrom"),
-        ("temperature", "in kelvin"),
-        ("equilibration", "in ps"),
-    ):
-        value = getattr(default, name)
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=float, default=value, help=f"{text} ({value:g})"
-        )
-    parser.add_argument(
-        "--voltage", type=float, metavar="V",
-        help="build a second sheet opposite the first, and hold the first at this potential against it",
-    )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=default.seed, help="of all random numbers (1)")
-    parser.add_argument("--platform", default=default.platform, help="OpenMM platform (CPU)")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Build and say what to do next."""
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as RichProgress
-
-    options = BuildOptions(
-        sheet=tuple(args.sheet),
-        n_water=args.water,
-        ions={ion: getattr(args, ion.lower()) for ion in ION_CHARGES if getattr(args, ion.lower())},
-        total_charge=args.total_charge,
-        gap=args.gap,
-        vacuum=args.vacuum,
-        voltage=args.voltage,
-        temperature=args.temperature,
-        equilibration=args.equilibration,
-        seed=args.seed,
-        platform=args.platform,
-    )
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with RichProgress(*columns, transient=True) as bar:
-        task = bar.add_task("packing", total=max(options.equilibration, _TIMESTEP_PS))
-        case = build_case(
-            args.directory,
-            options,
-            lambda picoseconds, doing: bar.update(task, completed=picoseconds, description=doing),
-        )
-        bar.update(task, completed=max(options.equilibration, _TIMESTEP_PS))
-    log(f"{len(case)} atoms; look it over with `polcouple check {args.directory}`")
-    return 0
 
 
 def _write_system(path: Path, options: BuildOptions, n_carbon: int, sides: np.ndarray) -> None:

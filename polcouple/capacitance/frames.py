@@ -23,8 +23,8 @@ from polcouple.backends import metal
 from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, checked_solve
 from polcouple.case.model import Case
 from polcouple.compare.models import Model
+from polcouple.coupling.charges import ChargeSolver, Surroundings
 from polcouple.coupling.electrodes import CoupledElectrodes, CoupledResult
-from polcouple.coupling.forces import Surroundings
 from polcouple.dftb.cache import read_arrays, write_arrays
 from polcouple.dftb.quantum_capacitance import mean_potential
 from polcouple.dftb.scf import FrozenElectrode
@@ -101,11 +101,12 @@ def evaluate(run: Run, volts: float, model: Model, electrodes: CoupledElectrodes
     stored = read_arrays(path)
     if stored is None:
         case = run.case
-        solvers = [electrodes.held_at(volts + change) for change in (0.0, _HALF_STEP, -_HALF_STEP)]
-        surroundings, fillings = (
-            Surroundings(case, electrodes.potential_accuracy),
-            Fillings(case, electrodes.backends),
-        )
+        surroundings = Surroundings(case, electrodes.potential_accuracy)
+        solvers = [
+            ChargeSolver(case, electrodes.held_at(volts + change), surroundings)
+            for change in (0.0, _HALF_STEP, -_HALF_STEP)
+        ]
+        fillings = Fillings(case, electrodes.backends)
         guess: ChargeResult | None = None
         rows = []
         warned = Warned()
@@ -114,11 +115,9 @@ def evaluate(run: Run, volts: float, model: Model, electrodes: CoupledElectrodes
             found = []
             for solver in solvers:
                 where = f"{run.positions_path}: step {frame.step}"
-                guess = checked_solve(
-                    solver, environment, len(case.electrode), case.total_charge, guess, where
-                )
-                warned.log(guess.warnings)
-                found.append(np.append(_charge(guess, case), fillings.of(guess)))
+                result = guess = solver.solve(environment, where, guess)
+                warned.log(result.warnings)
+                found.append(np.append(_charge(result, case), fillings.of(result)))
             rows.append(np.concatenate([found[0], (found[1] - found[2]) / (2 * _HALF_STEP * EV_TO_HARTREE)]))
         stored = {"rows": np.array(rows)}
         write_arrays(path, stored)

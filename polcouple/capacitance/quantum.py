@@ -1,12 +1,10 @@
-"""``polcouple quantum-capacitance``: what filling the levels of one electrode costs, without electrolyte.
-
-A command of its own: it needs neither voltages nor runs, and none of ``polcouple capacitance``'s options.
-"""
+"""What filling the levels of one electrode costs, without electrolyte: curves and a report."""
 
 from __future__ import annotations
 
-import argparse
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,8 @@ import numpy as np
 
 from polcouple.backends.base import backend_options
 from polcouple.backends.dftb import HamiltonianOptions
+from polcouple.backends.setting_words import setting_word
 from polcouple.case.model import Case, read_case
-from polcouple.cli.options import add_backend_arguments, backend_settings
 from polcouple.dftb.bands import Bands
 from polcouple.dftb.quantum_capacitance import QuantumCapacitance, rigid, self_consistent
 from polcouple.dftb.scf import FrozenElectrode
@@ -43,30 +41,51 @@ _CHARGES = 9
 _UNIT = "µF/cm²"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``polcouple quantum-capacitance``."""
-    parser.add_argument("case", type=Path, metavar="CASE", help="case directory")
-    parser.add_argument("--electrode", metavar="NAME", help="which of the case's electrodes (the first)")
-    parser.add_argument("--window", type=float, default=1.0, metavar="EV", help="how far to fill (1 eV)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="for the report")
-    add_backend_arguments(parser, default="dftb")
+@dataclass(frozen=True)
+class QuantumStudy:
+    """What to compute.
+
+    Attributes:
+        case: its directory.
+        electrode: which of its electrodes; the first where None.
+        window: how far to fill its levels, in eV on either side of neutrality.
+        backend: `dftb` or `response`, of which the electronic problem is.
+        given: settings of the backend over those of system.yaml.
+    """
+
+    case: Path
+    electrode: str | None = None
+    window: float = 1.0
+    backend: str = "dftb"
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Compute the rigid curve and the self-consistent points, write the report."""
-    case = read_case(args.case)
-    electrode, name = _electrode(case, args.electrode)
-    if not 0.0 < args.window < math.inf:
-        raise InputError(f"--window {args.window:g}: give a positive energy in eV")
-    options = _options(args, case)
-    subject = _subject(args)
-    require_free(args.output, subject)
+def quantum_capacitance(asked: QuantumStudy, output: Path) -> Path:
+    """Compute the rigid curve and the self-consistent points, write the report.
+
+    Args:
+        output: directory of the report.
+
+    Returns:
+        The report's page.
+
+    Raises:
+        InputError: no such electrode, a backend without levels, or ``output`` is in use.
+        ConvergenceError: the electrode has no self-consistent state.
+    """
+    case = read_case(asked.case)
+    electrode, name = _electrode(case, asked.electrode)
+    if not 0.0 < asked.window < math.inf:
+        raise InputError(f"--window {asked.window:g}: give a positive energy in eV")
+    options = _options(asked, case)
+    subject = _subject(asked)
+    require_free(output, subject)
     frozen = options.frozen_electrode(electrode)
     Warned().log(frozen.warnings)
     log(f"{name}: neutral, self-consistent with {' x '.join(map(str, options.k_points))} k-points")
     neutral = frozen.solve(np.zeros(len(electrode)), 0.0)
     bands = Bands(electrode, load_parameters(options.slako_directory, electrode.symbols))
-    fillings = np.linspace(-args.window, args.window, _POINTS) * EV_TO_HARTREE
+    fillings = np.linspace(-asked.window, asked.window, _POINTS) * EV_TO_HARTREE
     fillings[_POINTS // 2] = 0.0
     mesh = _mesh(electrode, frozen.temperature)
     curves = []
@@ -79,9 +98,8 @@ def run(args: argparse.Namespace) -> int:
     area = base_area(electrode.cell)
     difference = float(np.abs(coarser.differential / curve.differential - 1.0).max())
     section = _section(curve, own, name, area, mesh, options, difference)
-    write_report(args.output, f"Quantum capacitance: {name}", subject, [section])
-    log(f"written to {args.output / 'report.html'}")
-    return 0
+    write_report(output, f"Quantum capacitance: {name}", subject, [section])
+    return output / "report.html"
 
 
 def _electrode(case: Case, name: str | None) -> tuple[Electrode, str]:
@@ -94,17 +112,18 @@ def _electrode(case: Case, name: str | None) -> tuple[Electrode, str]:
     return case.electrodes[names.index(name)], name
 
 
-def _options(args: argparse.Namespace, case: Case) -> HamiltonianOptions:
+def _options(asked: QuantumStudy, case: Case) -> HamiltonianOptions:
     """What of the backend's settings defines the electronic problem.
 
     Raises:
         InputError: a backend without one, an unknown setting, or charges by shell.
     """
-    if args.backend not in ("dftb", "response"):
+    if asked.backend not in ("dftb", "response"):
         raise InputError(
-            f"--backend {args.backend}: the quantum capacitance needs levels; use dftb or response"
+            f"--backend {asked.backend}: the quantum capacitance needs levels; use dftb or response"
         )
-    options = backend_options(args.backend, backend_settings(args, case)).in_directory(case.directory)
+    settings = case.system.backends.get(asked.backend, {}) | dict(asked.given)
+    options = backend_options(asked.backend, settings).in_directory(case.directory)
     assert isinstance(options, HamiltonianOptions)
     if options.shell_resolved:
         raise InputError("the quantum capacitance needs charges by atom; leave shell_resolved out")
@@ -215,7 +234,9 @@ def _figure(
     return figure
 
 
-def _subject(args: argparse.Namespace) -> dict[str, Any]:
+def _subject(asked: QuantumStudy) -> dict[str, Any]:
     """What the report is about, to tell it from others."""
-    others = ("backend", "settings", "slako", "electrode", "window")
-    return {"case": str(args.case.resolve())} | {name: getattr(args, name) for name in others}
+    settings = [setting_word(key, value) for key, value in asked.given.items()]
+    own = {"backend": asked.backend, "settings": settings}
+    others = {"electrode": asked.electrode, "window": asked.window}
+    return {"case": str(asked.case.resolve())} | own | others

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
-from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -13,13 +12,31 @@ from polcouple.analysis.runs import Run, read_run
 from polcouple.case.model import Case, read_case
 from polcouple.check.findings import require_sound
 from polcouple.compare.making import make_runs, wanted_run
-from polcouple.compare.models import Model
 from polcouple.errors import InputError
 from polcouple.files import write_whole
 from polcouple.ipi.initialize import start_file
 from polcouple.ipi.input import read_xml, write_xml
 from polcouple.propagation.case_copy import system_elsewhere
 from polcouple.propagation.inputs import copy_inputs
+from polcouple.propagation.plan import RunPlan
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A run of the case of ``plan`` at each of several voltages.
+
+    Attributes:
+        plan: of the runs; their cases are copies of its case.
+        voltages: of the first electrode against the second, in V.
+        steps: of i-PI at each voltage, and ``every`` so many a frame.
+        skip: ps left out of each run.
+    """
+
+    plan: RunPlan
+    voltages: tuple[float, ...]
+    steps: int
+    every: int = 20
+    skip: float = 0.0
 
 
 def sweep_case(directory: Path, input_name: str) -> Case:
@@ -41,38 +58,36 @@ def sweep_case(directory: Path, input_name: str) -> Case:
     return case
 
 
-def make_sweep(
-    args: argparse.Namespace, case: Case, voltages: Sequence[float], model: Model, work: Path
-) -> list[Run]:
-    """Run the case at each voltage (V); what is finished is kept, what was interrupted goes on.
+def make_sweep(sweep: Sweep, work: Path) -> list[Run]:
+    """Run the case at each voltage; what is finished is kept, what was interrupted goes on.
 
     Args:
-        args: ``case``, ``input``, ``steps``, ``every``, ``skip`` (ps) and the engine's options.
         work: the copies go into ``work/cases``, the runs into ``work/runs``.
 
     Raises:
         InputError: a directory holds a run made in another way.
         RunFailedError: i-PI or the driver stopped early.
     """
+    plan = sweep.plan
     fresh = not work.exists()
     if fresh:
-        require_sound(wanted_run(args, args.case, model, work).plan, args.steps, work)
+        require_sound(plan, sweep.steps, work)
     copies = []
-    for volts in voltages:
+    for volts in sweep.voltages:
         copy = work / "cases" / voltage_name(volts)
-        _write_copy(args.case, args.input, copy, volts)
+        _write_copy(plan.case, plan.input, copy, volts)
         copies.append(copy)
     wanted = [
-        wanted_run(args, copy, model, work / "runs" / voltage_name(volts))
-        for volts, copy in zip(voltages, copies, strict=True)
+        wanted_run(replace(plan, case=copy), plan.backend, work / "runs" / voltage_name(volts))
+        for volts, copy in zip(sweep.voltages, copies, strict=True)
     ]
     try:
-        made = make_runs(wanted, args.steps, args.every)
+        made = make_runs(wanted, sweep.steps, sweep.every)
     except InputError:
         if fresh and not (work / "runs").exists():
             shutil.rmtree(work)  # refused before anything was run
         raise
-    return [read_run(directory, args.skip) for directory in made]
+    return [read_run(directory, sweep.skip) for directory in made]
 
 
 def voltage_name(volts: float) -> str:

@@ -1,4 +1,4 @@
-"""``polcouple``: one subcommand a module, each with ``add_arguments`` and ``run``."""
+"""``polcouple``: one module for each subcommand, with ``add_arguments`` and ``run``."""
 
 from __future__ import annotations
 
@@ -11,28 +11,25 @@ from polcouple import __version__
 from polcouple.cli.exits import guarded
 from polcouple.errors import nearest
 
-#: subcommand -> (module, one line of help); modules are imported when their command is given
+#: subcommand -> one line of help; its module is imported when it is given
 COMMANDS = {
-    "build": ("polcouple.builder.build", "write a case directory: structure, force field, i-PI inputs"),
-    "check": ("polcouple.check", "look for what would spoil a run before it starts"),
-    "run": ("polcouple.simulation.run", "run i-PI and the driver together"),
-    "i-pi": ("polcouple.cli.ipi", "i-PI alone, for a driver in another terminal"),
-    "sample": ("polcouple.simulation.sample", "run a case and keep frames of it in a dataset"),
-    "label": ("polcouple.learning.label", "charges of a dataset's frames by a backend, in parallel"),
-    "train": ("polcouple.learning.train", "train a network on a labelled dataset"),
-    "evaluate": (
-        "polcouple.learning.evaluate",
-        "score backends on a labelled dataset, beside the null baselines",
-    ),
-    "compare": ("polcouple.compare", "compare runs and backends, in a report with figures and numbers"),
-    "capacitance": ("polcouple.capacitance", "charge and capacitance of two electrodes against voltage"),
-    "quantum-capacitance": ("polcouple.capacitance.quantum", "capacitance of an electrode's own levels"),
-    "conserved": (
-        "polcouple.analysis.conserved",
-        "correct a run's conserved quantity for the work of the refreshes",
-    ),
-    "charges": ("polcouple.cli.charges", "evaluate a backend on the frames of a trajectory"),
+    "build": "write a case directory: structure, force field, i-PI inputs",
+    "check": "look for what would spoil a run before it starts",
+    "run": "run i-PI and the driver together",
+    "i-pi": "i-PI alone, for a driver in another terminal",
+    "sample": "run a case and keep frames of it in a dataset",
+    "label": "charges of a dataset's frames by a backend, in parallel",
+    "train": "train a network on a labelled dataset",
+    "evaluate": "score backends on a labelled dataset, beside the null baselines",
+    "compare": "compare runs and backends, in a report with figures and numbers",
+    "capacitance": "charge and capacitance of two electrodes against voltage",
+    "quantum-capacitance": "capacitance of an electrode's own levels",
+    "conserved": "correct a run's conserved quantity for the work of the refreshes",
+    "charges": "evaluate a backend on the frames of a trajectory",
 }
+
+#: modules of commands whose names are no words of Python
+_MODULES = {"i-pi": "ipi", "quantum-capacitance": "quantum_capacitance"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -48,10 +45,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     chosen = words[0] if words else ""
     if chosen and not chosen.startswith("-") and chosen not in COMMANDS:
         parser.error(f"no command '{chosen}'{nearest(chosen, COMMANDS)}; known: {', '.join(COMMANDS)}")
-    for name, (module, help_line) in COMMANDS.items():
+    for name, help_line in COMMANDS.items():
         command = commands.add_parser(name, help=help_line, description=help_line)
         if name == chosen:
-            loaded = importlib.import_module(module)
+            loaded = importlib.import_module(f"polcouple.cli.{_MODULES.get(name, name)}")
             loaded.add_arguments(command)
             command.set_defaults(run=loaded.run)
     args, unknown = parser.parse_known_args(words)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from polcouple.backends.base import ChargeBackend, backend_names
+from polcouple.backends.setting_words import parse_settings
 from polcouple.case.model import Case
 from polcouple.cli.settings_help import add_settings_help
 from polcouple.coupling.electrodes import create_electrodes
-from polcouple.dftb.parameter_sets import find_slako
 from polcouple.engines.base import NATIVE, engine_names
-from polcouple.errors import InputError
+from polcouple.propagation.plan import RunPlan
 
 
 def add_backend_arguments(
@@ -86,67 +82,24 @@ def given_settings(args: argparse.Namespace) -> dict[str, Any]:
     Raises:
         InputError: a ``--set`` that is not KEY=VALUE, or a parameter set that is not installed.
     """
-    settings = _parse_settings(args.settings)
-    if args.slako:
-        settings["slako"] = given_slako(args.slako)
-    return settings
+    return parse_settings(args.settings, args.slako)
 
 
-def given_slako(text: str) -> str:
-    """The directory of .skf files that ``--slako`` names, a set or a path from here.
+def run_plan(args: argparse.Namespace) -> RunPlan:
+    """The plan of a command whose ``args`` name case, input, backend and engine.
 
     Raises:
-        InputError: there is no such set or folder.
+        InputError: a setting is malformed.
     """
-    return str(find_slako(text, Path.cwd()).resolve())
-
-
-def parse_backend(text: str) -> tuple[str, dict[str, Any]]:
-    """Name and settings of ``NAME[:KEY=VALUE,...]``.
-
-    Raises:
-        InputError: a setting that is not KEY=VALUE.
-    """
-    name, _, rest = text.partition(":")
-    settings = {}
-    for part in filter(None, re.split(r",(?![^\[{]*[\]}])", rest)):
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise InputError(f"--backend {text}: write NAME:KEY=VALUE,KEY=VALUE")
-        settings[key] = _value(value, f"--backend {text}")
-    return name, settings
-
-
-def setting_word(key: str, value: Any) -> str:
-    """``KEY=VALUE`` from which the value is read back as it is, whatever its type."""
-    if isinstance(value, str) and _value(value, key) == value:
-        return f"{key}={value}"
-    return f"{key}={setting_text(value)}"
-
-
-def setting_text(value: Any) -> str:
-    """A value as YAML on one line: null, true, .inf, and quotes about text that would be one of these."""
-    return str(yaml.safe_dump([value], default_flow_style=True, width=10**6))[1:-2]
-
-
-def _parse_settings(settings: list[str]) -> dict[str, Any]:
-    parsed = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals:
-            raise InputError(f"--set {setting}: write KEY=VALUE, for example --set accuracy=1e-7")
-        parsed[key.strip()] = _value(value, f"--set {setting[:80]}")
-    return parsed
-
-
-def _value(text: str, where: str) -> Any:
-    """What was typed after the equals sign; with a slash it is a path, from the working directory."""
-    if "/" in text:
-        return str(Path(text).resolve())
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise InputError(f"{where}: the value is not valid YAML") from None
+    return RunPlan(
+        args.case,
+        args.input,
+        args.backend,
+        given_settings(args),
+        args.platform,
+        args.threads,
+        args.refresh,
+    )
 
 
 def _positive(text: str) -> int:

@@ -2,7 +2,3 @@
 
 The paper is Di Pasquale et al., J. Chem. Theory Comput. 17, 4477 (2021).
 """
-
-from polcouple.compare.command import add_arguments, run
-
-__all__ = ["add_arguments", "run"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
@@ -11,14 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from polcouple.check.findings import require_sound
-from polcouple.compare.models import Model
 from polcouple.errors import InputError
 from polcouple.log import command_line, log, say_how_to_go_on
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.programs import RunFailedError
 from polcouple.propagation.propagate import propagate, step_reached
 from polcouple.propagation.record import RECORD, read_record
-from polcouple.simulation.run import Edit, begin, examine, has_steps, refuse_a_run
+from polcouple.simulation.directory import Edit, begin, examine, has_steps, refuse_a_run
 
 #: steps between checkpoints: what an interruption costs at most
 _CHECKPOINT_STRIDE = 200
@@ -32,15 +30,9 @@ class WantedRun:
     directory: Path
 
 
-def wanted_run(args: argparse.Namespace, case: Path, model: Model, directory: Path) -> WantedRun:
-    """The run of a case with a model, in a subdirectory of ``directory``.
-
-    Args:
-        args: ``input``, and the engine's options.
-    """
-    name = re.sub(r"[^\w.-]+", "_", model.label).strip("_")
-    plan = RunPlan(case, args.input, model.backend, model.given, args.platform, args.threads, args.refresh)
-    return WantedRun(plan, directory / name)
+def wanted_run(plan: RunPlan, label: str, directory: Path) -> WantedRun:
+    """The run by ``plan`` in a subdirectory of ``directory`` that is named after ``label``."""
+    return WantedRun(plan, directory / re.sub(r"[^\w.-]+", "_", label).strip("_"))
 
 
 def make_runs(wanted: Sequence[WantedRun], steps: int, every: int) -> list[Path]:

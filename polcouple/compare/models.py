@@ -13,8 +13,8 @@ import numpy as np
 
 from polcouple.backends.base import ChargeBackend, backend_options, parse_options
 from polcouple.backends.nn import Options as NetworkOptions
+from polcouple.backends.setting_words import parse_backend, setting_text
 from polcouple.case.model import Case
-from polcouple.cli.options import parse_backend, setting_text
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.nn.binning import Binning
 from polcouple.nn.model_files import find_model, load_description, shipped_models

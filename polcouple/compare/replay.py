@@ -16,10 +16,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from polcouple.backends.base import ChargeResult, Environment, checked_solve
+from polcouple.backends.base import ChargeResult, Environment
 from polcouple.case.model import Case
 from polcouple.compare.models import Backends, Model, common_binning
-from polcouple.coupling.forces import Surroundings
+from polcouple.coupling.charges import ChargeSolver, Surroundings
 from polcouple.errors import InputError
 from polcouple.learning.evaluation import null_charges
 from polcouple.log import Warned
@@ -106,8 +106,8 @@ def replay(
         raise InputError(f"{len(times)} frame(s) to replay; at least {FEWEST_FRAMES} are needed")
     store.mkdir(parents=True, exist_ok=True)
     case = backends.case
-    answers = [_Answers(model, backends, store) for model in models]
     surroundings = Surroundings(case, min(model.potential_accuracy(case) for model in models))
+    answers = [_Answers(model, backends, surroundings, store) for model in models]
     rows: list[list[_Row]] = [[] for _ in models]
     try:
         shown = track(frames, description=f"{len(models)} backends", total=len(times))
@@ -156,9 +156,11 @@ class _Row:
 class _Answers:
     """Charges of one model by digest of the positions, kept on disk; the backend is made when needed."""
 
-    def __init__(self, model: Model, backends: Backends, store: Path) -> None:
+    def __init__(self, model: Model, backends: Backends, surroundings: Surroundings, store: Path) -> None:
         self._model = model
         self._backends = backends
+        self._surroundings = surroundings
+        self._solver: ChargeSolver | None = None
         self._path = store / f"{model.backend}-{model.identity(backends.case)}.npz"
         self._rows: dict[str, _Row] = self._load()
         self._saved = len(self._rows)
@@ -204,12 +206,12 @@ class _Answers:
             raise InputError(f"{self._path}: damaged; remove it, its charges are computed anew") from None
 
     def _ask(self, environment: Environment, where: str) -> _Row:
-        case, backend = self._backends.case, self._backends.of(self._model)
+        if self._solver is None:
+            backend = self._backends.of(self._model)
+            self._solver = ChargeSolver(self._backends.case, backend, self._surroundings)
         _ = environment.site_potentials  # not to be counted to the first backend that looks at them
         start = time.perf_counter()
-        result = checked_solve(
-            backend, environment, len(case.electrode), case.total_charge, self._guess, where
-        )
+        result = self._solver.solve(environment, where, self._guess)
         seconds = time.perf_counter() - start
         self._guess = result
         self._warned.log(f"{self._model.label}: {warning}" for warning in result.warnings)

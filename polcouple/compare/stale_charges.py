@@ -21,9 +21,9 @@ import numpy as np
 
 from polcouple.analysis.runs import Run, require_frames, require_same_system
 from polcouple.analysis.slab import Slab, slab_of
-from polcouple.backends.base import ChargeBackend, ChargeResult, checked_solve, potential_accuracy
+from polcouple.backends.base import ChargeBackend, ChargeResult
 from polcouple.case.model import Case
-from polcouple.coupling.forces import Surroundings
+from polcouple.coupling.charges import ChargeSolver
 from polcouple.engines.base import NATIVE, Engine, create_engine
 from polcouple.log import Warned
 from polcouple.report.section import Figure, Section, Table
@@ -91,7 +91,7 @@ def ageing(run: Run, backend: ChargeBackend, platform: str = NATIVE, threads: in
     case = run.case
     ages = _ages(len(run))
     chosen = set(np.linspace(ages[-1], len(run) - 1, _FORCE_FRAMES).round().astype(int).tolist())
-    solver = _Solver(case, backend)
+    solver, warned = ChargeSolver(case, backend), Warned()
     meter = _ForceMeter(case, create_engine(case, "all", platform, threads)[0], len(ages))
     past: deque[ChargeResult] = deque(maxlen=ages[-1] + 1)
     potentials: deque[np.ndarray] = deque(maxlen=ages[-1] + 1)
@@ -99,7 +99,10 @@ def ageing(run: Run, backend: ChargeBackend, platform: str = NATIVE, threads: in
     uniform_square = 0.0
     frames = track(run.frames(), description="charges and forces", total=len(run))
     for number, frame in enumerate(frames):
-        result, phi = solver(frame.positions, f"step {frame.step}")
+        environment = solver.environment(frame.positions)
+        result = solver.solve(environment, f"step {frame.step}", past[-1] if past else None)
+        warned.log(result.warnings)
+        phi = environment.site_potentials
         past.append(result)
         potentials.append(phi)
         uniform_square += float(np.mean((result.charges - _uniform(case, result.charges)) ** 2))
@@ -145,26 +148,6 @@ def _exchange_work(old: ChargeResult, old_phi: np.ndarray, new: ChargeResult, ph
     if old.energy is None or new.energy is None:
         return float((new.charges - old.charges) @ phi)
     return new.energy - old.energy - float(old.charges @ (phi - old_phi))
-
-
-class _Solver:
-    """Charges and site potentials of one configuration after the other."""
-
-    def __init__(self, case: Case, backend: ChargeBackend) -> None:
-        self._case = case
-        self._backend = backend
-        self._surroundings = Surroundings(case, potential_accuracy(backend))
-        self._last: ChargeResult | None = None
-        self._warned = Warned()
-
-    def __call__(self, positions: np.ndarray, where: str) -> tuple[ChargeResult, np.ndarray]:
-        case = self._case
-        environment = self._surroundings.environment(positions)
-        self._last = checked_solve(
-            self._backend, environment, len(case.electrode), case.total_charge, self._last, where
-        )
-        self._warned.log(self._last.warnings)
-        return self._last, environment.site_potentials
 
 
 class _ForceMeter:

@@ -29,18 +29,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from polcouple.backends.base import (
-    POTENTIAL_ACCURACY,
-    ChargeBackend,
-    Environment,
-    checked_solve,
-    potential_accuracy,
-)
+from polcouple.backends.base import ChargeBackend, Environment, potential_accuracy
 from polcouple.case.model import Case
 from polcouple.case.structure_guard import StructureGuard
+from polcouple.coupling.charges import ChargeSolver, Surroundings
 from polcouple.coupling.electrodes import CoupledResult
 from polcouple.coupling.held_state import HeldStates, ReplicaState
-from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.engines.base import NATIVE, create_engine
 from polcouple.errors import InputError
 from polcouple.ipi.parts import Part
@@ -130,8 +124,11 @@ class ForceProvider:
         self._observer = observer
         self._held = held
         self._engine, other = create_engine(case, part, platform, threads)
-        accuracy = potential_accuracy(backend)
-        self._surroundings = Surroundings(case, min(accuracy, _SEEN_ACCURACY) if observer else accuracy)
+        self._charges: ChargeSolver | None = None
+        if self._backend is not None:
+            accuracy = potential_accuracy(self._backend)
+            surroundings = Surroundings(case, min(accuracy, _SEEN_ACCURACY) if observer else accuracy)
+            self._charges = ChargeSolver(case, self._backend, surroundings)
         self._guard = StructureGuard(case)
         self._replicas: dict[int, ReplicaState] = {}
         self.timings = Timings()
@@ -148,11 +145,11 @@ class ForceProvider:
         state, repeated = self._state(replica, positions)
         surface_energy = 0.0
         extras: dict[str, object] = {}
-        if self._backend is not None:
+        if self._charges is not None and self._backend is not None:
             start = time.perf_counter()
-            environment = self._surroundings.environment(positions)
+            environment = self._charges.environment(positions)
             if not repeated:
-                self._advance(self._backend, state, environment, replica)
+                self._advance(self._charges, self._backend.conservative, state, environment, replica)
                 if self._held is not None:
                     self._held.append(replica, positions, state)
             self.timings.add("charges", start)
@@ -190,13 +187,18 @@ class ForceProvider:
         return state, repeated
 
     def _advance(
-        self, backend: ChargeBackend, state: ReplicaState, environment: Environment, replica: int
+        self,
+        solver: ChargeSolver,
+        conservative: bool,
+        state: ReplicaState,
+        environment: Environment,
+        replica: int,
     ) -> None:
         """Count an evaluation, refresh the charges if it is time, and account for the work of that."""
-        does_work = not (backend.conservative and self._interval == 1)
+        does_work = not (conservative and self._interval == 1)
         if state.result is None or state.evaluations % self._interval == 0:
             old, old_energy = state.result, state.internal_energy
-            self._refresh(backend, state, environment, replica)
+            self._refresh(solver, state, environment, replica)
             if does_work and old is not None and state.result is not None:
                 assert state.site_potentials is not None
                 ends = state.site_potentials + environment.site_potentials
@@ -207,48 +209,16 @@ class ForceProvider:
         state.site_potentials = environment.site_potentials if next_refreshes else None
 
     def _refresh(
-        self, backend: ChargeBackend, state: ReplicaState, environment: Environment, replica: int
+        self, solver: ChargeSolver, state: ReplicaState, environment: Environment, replica: int
     ) -> None:
         """Compute new charges."""
-        case = self._case
-        new = checked_solve(
-            backend, environment, len(case.electrode), case.total_charge, state.result, f"replica {replica}"
-        )
+        new = solver.solve(environment, f"replica {replica}", state.result)
         self.warnings.update(new.warnings)
         state.result = new
         state.internal_energy = 0.0
         if new.energy is not None:
             state.internal_energy = new.energy - float(new.charges @ environment.site_potentials)
         state.refreshes += 1
-
-
-class Surroundings:
-    """What the electrodes of a case see: the electrolyte's potential at their atoms, slab field included.
-
-    Args:
-        case: the system.
-        accuracy: largest error of a potential, such as a backend's ``potential_accuracy``, Hartree/e.
-    """
-
-    def __init__(self, case: Case, accuracy: float = POTENTIAL_ACCURACY) -> None:
-        self._case = case
-        self._periodic = SitePotential(case.electrode.positions, case.lattice, case.electrode.pbc, accuracy)
-        self._slab = case.slab_field
-        if self._slab is not None:
-            self._heights = self._slab.heights(case.electrode.positions)
-
-    def environment(self, positions: np.ndarray) -> Environment:
-        """What they see when all atoms are at ``positions`` (N, 3) in bohr."""
-        case = self._case
-        return Environment(case.electrolyte, positions[case.electrolyte_indices], self._potentials)
-
-    def _potentials(self, positions: np.ndarray) -> np.ndarray:
-        charges = self._case.electrolyte.charges
-        potentials = self._periodic(positions, charges)
-        if self._slab is not None:
-            dipole = float(charges @ self._slab.heights(positions))
-            potentials += self._slab.gradient(dipole) * self._heights
-        return potentials
 
 
 def _extras(state: ReplicaState, case: Case) -> dict[str, object]:

@@ -1,10 +1,9 @@
-"""``polcouple evaluate``: backends against the labels of a dataset, in a table and figures."""
+"""Backends against the labels of a dataset, in a table and figures."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,10 @@ import numpy as np
 import yaml
 
 from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, create_backend
-from polcouple.cli.options import parse_backend
-from polcouple.cli.settings_help import add_settings_help
+from polcouple.backends.setting_words import parse_backend
 from polcouple.data.dataset import Dataset, label_name
 from polcouple.data.positions import electrolyte_positions, require_positions
-from polcouple.data.splits import Split, split_frames
+from polcouple.data.splits import Split, SplitKind, split_frames
 from polcouple.errors import InputError
 from polcouple.learning.evaluation import (
     Metrics,
@@ -27,66 +25,71 @@ from polcouple.learning.evaluation import (
     null_baselines,
 )
 from polcouple.learning.training import select_labels
-from polcouple.log import Warned, log
+from polcouple.log import Warned
 from polcouple.nn.binning import Binning
-from polcouple.output_paths import require_directory_name
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``polcouple evaluate``."""
-    add_settings_help(parser)
-    parser.add_argument("dataset", type=Path, metavar="DATASET.h5", help="labelled by `polcouple label`")
-    parser.add_argument(
-        "--backend",
-        action="append",
-        required=True,
-        metavar="NAME[:KEY=VALUE,...]",
-        dest="backends",
-        help="a backend and its settings, such as nn:model=./mine; may be repeated",
-    )
-    parser.add_argument(
-        "--labels", nargs="+", metavar="NAME", help="what to compare with, BACKEND@CHARGE (all there are)"
-    )
-    parser.add_argument("--folds", type=int, default=10, help="parts the frames are split into (10)")
-    parser.add_argument("--split", choices=("blocks", "random"), default="blocks", help="(blocks)")
-    parser.add_argument(
-        "--all-frames", action="store_true", help="a dataset no model was trained on: test on every frame"
-    )
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="for table, metrics and figures")
+@dataclass(frozen=True)
+class Evaluated:
+    """Scores on one set of labels.
+
+    Attributes:
+        name: of the labels, BACKEND@CHARGE.
+        table: in Markdown.
+        rows: metrics by row of the table.
+        charges: (f, n) in e by row, and under ``reference``.
+    """
+
+    name: str
+    table: str
+    rows: Mapping[str, Metrics]
+    charges: Mapping[str, np.ndarray]
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print a table for each set of labels; write them, the metrics and the figure where asked to."""
-    if args.output is not None:
-        require_directory_name(args.output)
-    dataset = Dataset(args.dataset)
-    backends = {text: backend_of(dataset, *parse_backend(text)) for text in args.backends}
-    split = split_frames(len(dataset), args.folds, args.folds - 1, args.split)
-    if args.all_frames:
+def evaluate_dataset(
+    dataset: Dataset,
+    texts: Sequence[str],
+    labels: Sequence[str] = (),
+    *,
+    folds: int = 10,
+    split: SplitKind = "blocks",
+    all_frames: bool = False,
+) -> Iterator[Evaluated]:
+    """Score backends on the last fold of a dataset, set of labels by set of labels.
+
+    Args:
+        texts: backends as ``NAME[:KEY=VALUE,...]``; relative paths are taken from the current directory.
+        labels: which, as BACKEND@CHARGE; all where none is named.
+        all_frames: test on every frame, of a dataset that no model was trained on.
+
+    Raises:
+        InputError: no such labels, or labels that are missing or not converged.
+        PolcoupleError: a backend refuses the system, the settings or the total charge.
+    """
+    backends = {text: backend_of(dataset, *parse_backend(text)) for text in texts}
+    parts = split_frames(len(dataset), folds, folds - 1, split)
+    if all_frames:
         every = np.arange(len(dataset))
-        split = Split(every, every, every)
-    tables, scores, charges = [], {}, {}
-    chosen = [select_labels(dataset, name) for name in args.labels or ()] or dataset.label_sets()
+        parts = Split(every, every, every)
+    chosen = [select_labels(dataset, name) for name in labels] or dataset.label_sets()
     if not chosen:
         raise InputError(f"{dataset.path}: no labels; run `polcouple label` first")
-    for labels in chosen:
-        name = label_name(*labels)
-        rows, charges[name], levels = evaluate_backends(dataset, backends, split, labels)
-        scores[name] = rows
-        tables.append(f"{name}\n\n{markdown_table(rows)}\n{level_table(levels)}")
-        print(tables[-1], flush=True)
-    if args.output is not None:
-        from polcouple.learning.figures import parity_figure
+    for one in chosen:
+        name = label_name(*one)
+        rows, charges, levels = evaluate_backends(dataset, backends, parts, one)
+        yield Evaluated(name, f"{name}\n\n{markdown_table(rows)}\n{level_table(levels)}", rows, charges)
 
-        args.output.mkdir(parents=True, exist_ok=True)
-        (args.output / "metrics.md").write_text("\n".join(tables))
-        document = {
-            name: {row: asdict(metrics) for row, metrics in rows.items()} for name, rows in scores.items()
-        }
-        (args.output / "metrics.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-        parity_figure(args.output / "parity.png", charges, scores)
-        log(f"written to {args.output}")
-    return 0
+
+def write_evaluation(found: Sequence[Evaluated], directory: Path) -> None:
+    """metrics.md, metrics.yaml and parity.png in a directory, which is made."""
+    from polcouple.learning.figures import parity_figure
+
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "metrics.md").write_text("\n".join(one.table for one in found))
+    document = {one.name: {row: asdict(metrics) for row, metrics in one.rows.items()} for one in found}
+    (directory / "metrics.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    charges = {one.name: one.charges for one in found}
+    parity_figure(directory / "parity.png", charges, {one.name: one.rows for one in found})
 
 
 def backend_of(dataset: Dataset, name: str, settings: Mapping[str, Any]) -> ChargeBackend:

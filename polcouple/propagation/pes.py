@@ -14,14 +14,12 @@ import numpy as np
 from ipi.pes.dummy import Dummy_driver
 
 from polcouple.case.model import read_case
-from polcouple.coupling.electrodes import backend_identity, create_electrodes
-from polcouple.coupling.forces import ForceProvider
-from polcouple.coupling.held_state import held_states
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError, nearest
 from polcouple.ipi.input import known_part, unquoted
 from polcouple.ipi.parts import Part
 from polcouple.log import Warned
+from polcouple.propagation.providers import create_providers
 from polcouple.threads import limit_linear_algebra
 
 __DRIVER_NAME__ = "polcouple"
@@ -82,14 +80,15 @@ class PolcouplePES(Dummy_driver):
         asked = Parameters.from_ipi(args, kwargs)
         limit_linear_algebra()
         system = read_case(Path(asked.case))
-        settings = system.system.backends.get(asked.backend, {})
-        interval = asked.refresh or system.system.refresh.interval
-        charges, held = None, None
-        if asked.part != "bonded":
-            charges = create_electrodes(system, asked.backend, settings)
-            held = held_states(system, charges, backend_identity(system, asked.backend, settings), interval)
         self._warned, self._known = Warned(), 0
-        self._provider = ForceProvider(system, charges, asked.part, asked.platform, None, interval, held=held)
+        (self._provider,) = create_providers(
+            system,
+            asked.backend,
+            system.system.backends.get(asked.backend, {}),
+            [asked.part],
+            platform=asked.platform,
+            interval=asked.refresh,
+        ).values()
 
     def compute_structure(
         self, cell: np.ndarray, pos: np.ndarray

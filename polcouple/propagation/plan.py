@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polcouple.backends.setting_words import setting_word
 from polcouple.case.model import Case
-from polcouple.cli.options import given_settings, setting_word
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
 
@@ -48,24 +47,6 @@ class RunPlan:
             if number is not None:
                 words += [option, str(number)]
         return words
-
-
-def plan_from_arguments(args: argparse.Namespace) -> RunPlan:
-    """The plan of a command whose ``args`` name case, input, backend and engine.
-
-    Raises:
-        InputError: there is no such case directory, or a setting is malformed.
-    """
-    require_case(args.case)
-    return RunPlan(
-        args.case,
-        args.input,
-        args.backend,
-        given_settings(args),
-        args.platform,
-        args.threads,
-        args.refresh,
-    )
 
 
 def require_case(directory: Path) -> None:

@@ -9,7 +9,8 @@ from conftest import SMALL
 
 from polcouple.analysis.conserved import drift_and_spread, read_conserved
 from polcouple.ipi.input import read_xml, write_xml
-from polcouple.simulation.run import prepare, propagate
+from polcouple.propagation.propagate import propagate
+from polcouple.simulation.directory import prepare
 
 STEPS = 60
 

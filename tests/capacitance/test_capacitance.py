@@ -14,7 +14,7 @@ from capacitor_cases import with_sections
 from compare_cases import jiggled, write_run
 from conftest import CAPACITOR
 
-import polcouple.capacitance.command
+import polcouple.capacitance.measurement
 from polcouple.analysis.runs import read_run
 from polcouple.capacitance.frames import Frames, evaluate
 from polcouple.capacitance.statistics import at_voltage, between
@@ -22,8 +22,8 @@ from polcouple.case.model import read_case
 from polcouple.case.schema import Potential
 from polcouple.cli.commands import main
 from polcouple.compare.models import Model
+from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.electrodes import create_coupled
-from polcouple.coupling.forces import Surroundings
 from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, EV_TO_HARTREE, KELVIN_TO_HARTREE
 
 METAL = Model("metal", "metal", {}, {})
@@ -164,7 +164,7 @@ def test_frames_of_a_run(run, capacitor, tmp_path, monkeypatch):
     assert found.charge_slopes == pytest.approx(slope, rel=1e-6)
     assert not found.fillings.any()
     # what is known is not solved again
-    monkeypatch.setattr(polcouple.capacitance.frames, "checked_solve", None)
+    monkeypatch.setattr(polcouple.capacitance.frames, "ChargeSolver", None)
     again = evaluate(run, 1.0, METAL, electrodes, tmp_path)
     assert np.array_equal(again.charges, found.charges)
 
@@ -172,7 +172,7 @@ def test_frames_of_a_run(run, capacitor, tmp_path, monkeypatch):
 def test_report(run, tmp_path, monkeypatch):
     """From runs to tables, figures and numbers; a metal has no capacitance but the double layers'."""
     monkeypatch.setattr(
-        polcouple.capacitance.command, "make_sweep", lambda args, case, voltages, *_: [run for _ in voltages]
+        polcouple.capacitance.measurement, "make_sweep", lambda sweep, _: [run for _ in sweep.voltages]
     )
     report = tmp_path / "report"
     words = [str(CAPACITOR), "--backend", "metal", "--steps", "3200", "-o", str(report)]

@@ -13,8 +13,8 @@ from fuzz_cases import RELAXED, changed, damaged, write
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from polcouple.backends.setting_words import parse_backend
 from polcouple.case.model import read_case
-from polcouple.cli.options import parse_backend
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.engines.openmm import build_system
 from polcouple.errors import PolcoupleError

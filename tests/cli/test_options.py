@@ -1,6 +1,5 @@
 """Settings on the command line, and what is handed on to the driver."""
 
-import argparse
 import importlib
 from itertools import pairwise
 from pathlib import Path
@@ -8,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from polcouple.backends.base import backend_names
+from polcouple.backends.setting_words import parse_backend, parse_settings
 from polcouple.cli.commands import main
-from polcouple.cli.options import given_settings, parse_backend
+from polcouple.compare.comparison import Comparison
 from polcouple.compare.making import wanted_run
 from polcouple.compare.models import Model, _label
 from polcouple.propagation.plan import RunPlan
@@ -30,7 +30,7 @@ TYPED = [
 
 
 def settings_of(words):
-    return given_settings(argparse.Namespace(settings=words, slako=None))
+    return parse_settings(words)
 
 
 def test_the_driver_is_given_what_was_typed(monkeypatch, tmp_path):
@@ -50,8 +50,8 @@ def test_a_path_stays_a_path(text):
 
 def test_a_comparison_hands_on_what_was_typed():
     given = settings_of(TYPED)
-    args = argparse.Namespace(input="input.xml", platform="CPU", threads=None, refresh=None)
-    wanted = wanted_run(args, Path.cwd(), Model("nn", "nn", given, given), Path.cwd())
+    asked = Comparison((Path.cwd(),), platform="CPU")
+    wanted = wanted_run(asked.plan(Model("nn", "nn", given, given)), "nn", Path.cwd())
     words = wanted.plan.driver_words()
     assert settings_of([after for word, after in pairwise(words) if word == "--set"]) == given
     assert _label("nn", {"fallback": None, "a": True}) == "nn (null, true)"

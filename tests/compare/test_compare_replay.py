@@ -1,6 +1,5 @@
 """Replay through several backends: right scores, nothing computed twice; the command from case to report."""
 
-import argparse
 import json
 import shutil
 from dataclasses import replace
@@ -12,10 +11,11 @@ from conftest import CAPACITOR, SMALL
 
 import polcouple.compare.making
 import polcouple.compare.models
-import polcouple.compare.replay
+import polcouple.coupling.charges
 from polcouple.case.model import read_case, write_init_xyz
 from polcouple.cli.commands import main
 from polcouple.compare.charge_figures import labels, total_charge_figure
+from polcouple.compare.comparison import Comparison
 from polcouple.compare.making import make_runs, wanted_run
 from polcouple.compare.models import Backends, common_binning, parse_models
 from polcouple.compare.replay import Replay, replay
@@ -149,7 +149,7 @@ def test_interrupted_replay_goes_on(small_case, frames, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return backend.solve(environment, total_charge, guess)
 
-    monkeypatch.setattr(polcouple.compare.replay, "checked_solve", solve)
+    monkeypatch.setattr(polcouple.coupling.charges, "checked_solve", solve)
     with pytest.raises(KeyboardInterrupt):
         replay(Backends(small_case), frames, TIMES, True, models, tmp_path)
     replay(Backends(small_case), frames, TIMES, True, models, tmp_path)
@@ -297,9 +297,9 @@ def test_finished_runs_are_kept_and_others_gone_on_with(small_case, tmp_path, mo
         return last_step
 
     monkeypatch.setattr(polcouple.compare.making, "propagate", propagate)
-    args = argparse.Namespace(input="input.xml", platform="CPU", threads=1, refresh=None)
+    asked_of = Comparison((SMALL,), platform="CPU", threads=1)
     models = parse_models(["response:warn_error=1", "fixed"], small_case)
-    wanted = [wanted_run(args, SMALL, model, tmp_path) for model in models]
+    wanted = [wanted_run(asked_of.plan(model), model.label, tmp_path) for model in models]
     with pytest.raises(KeyboardInterrupt):
         make_runs(wanted, 40, 2)
     examined = []
@@ -314,7 +314,7 @@ def test_finished_runs_are_kept_and_others_gone_on_with(small_case, tmp_path, mo
         ("fixed", ["--backend", "fixed"]),
     ]
     assert made == [tmp_path / "response_1", tmp_path / "fixed"]
-    other = [wanted_run(args, SMALL, model, tmp_path) for model in models]
+    other = [wanted_run(asked_of.plan(model), model.label, tmp_path) for model in models]
     with pytest.raises(InputError, match=r"response_1 began otherwise: .*\[2\]@stride was 2, now 4"):
         make_runs(other, 40, 4)
     strides = {t.get("filename"): t.get("stride") for t in read_xml(made[0] / "input.xml").iter("trajectory")}

@@ -7,7 +7,8 @@ from compare_cases import jiggled, write_run
 from polcouple.analysis.runs import read_run
 from polcouple.backends.base import ChargeResult, create_backend
 from polcouple.compare.stale_charges import _GROUPS, _ages, _joined, ageing, section
-from polcouple.coupling.forces import ForceProvider, Surroundings
+from polcouple.coupling.charges import Surroundings
+from polcouple.coupling.forces import ForceProvider
 from polcouple.errors import InputError
 
 

@@ -8,8 +8,8 @@ import pytest
 from capacitor_cases import HOT, capacitor, noise, one_sheet, seen
 
 from polcouple.backends.metal import gaussian_matrix
+from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.electrodes import create_electrodes
-from polcouple.coupling.forces import Surroundings
 from polcouple.electrostatics.ewald import ewald_matrix
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE, HARTREE_TO_EV

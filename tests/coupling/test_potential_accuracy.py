@@ -7,12 +7,12 @@ import pytest
 from conftest import SMALL
 from dftb_cases import NOTHING, graphene, load_case, rough_potentials, shared_solver
 
-import polcouple.coupling.forces
+import polcouple.coupling.charges
 from polcouple.backends.base import Environment, backend_options, create_backend, potential_accuracy
 from polcouple.cli.commands import main
 from polcouple.compare.models import Backends, parse_models
 from polcouple.compare.replay import replay
-from polcouple.compare.stale_charges import _Solver
+from polcouple.coupling.charges import ChargeSolver
 from polcouple.coupling.electrodes import create_coupled
 from polcouple.coupling.forces import ForceProvider
 from polcouple.electrode import Electrode
@@ -29,7 +29,7 @@ def asked(monkeypatch):
         found.append(accuracy)
         return SitePotential(sites, cell, pbc, accuracy)
 
-    monkeypatch.setattr(polcouple.coupling.forces, "SitePotential", potential)
+    monkeypatch.setattr(polcouple.coupling.charges, "SitePotential", potential)
     return found
 
 
@@ -56,7 +56,7 @@ def test_every_way_to_charges_asks_for_it(asked, small_case, tmp_path):
     assert potential_accuracy(backend) == pytest.approx(1e-9)
     ForceProvider(small_case, backend, threads=1)
     ForceProvider(small_case, backend, threads=1, observer=lambda *_: None)
-    _Solver(small_case, backend)
+    ChargeSolver(small_case, backend)
     models = parse_models(["dftb:accuracy=1e-8", "response"], small_case)
     frames = [small_case.positions] * 2
     replay(Backends(small_case), frames, np.arange(2.0), True, models, tmp_path / "store")

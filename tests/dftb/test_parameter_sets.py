@@ -11,10 +11,10 @@ from dftb_cases import NOTHING, environment, graphene, rough_potentials
 from nn_cases import electrolyte, frames, sheet
 
 from polcouple.backends.base import create_backend
+from polcouple.backends.setting_words import given_slako
 from polcouple.case.model import read_case
 from polcouple.check.cost import check_slater_koster
 from polcouple.cli.commands import main
-from polcouple.cli.options import given_slako
 from polcouple.data.dataset import Dataset
 from polcouple.dftb.parameter_sets import Assumption, find_slako, installed_sets
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters

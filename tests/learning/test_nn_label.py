@@ -1,6 +1,5 @@
 """Labelling: everything once, what is done is skipped, a worker that dies costs its own frame only."""
 
-import argparse
 import os
 import shutil
 import signal
@@ -10,11 +9,13 @@ import pytest
 from nn_cases import electrolyte, frames, labelled_dataset, sheet
 
 from polcouple.backends.base import ChargeResult
+from polcouple.cli.commands import main
 from polcouple.data.dataset import CONVERGED, Dataset, Frames
 from polcouple.dftb.skf import DEFAULT_SLAKO
 from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.errors import InputError
-from polcouple.learning import evaluate, label
+from polcouple.learning import label
+from polcouple.learning.evaluate import evaluate_dataset
 from polcouple.learning.train import prior_settings
 
 
@@ -139,12 +140,11 @@ def test_frames_that_did_not_converge_are_redone_on_request(dataset, monkeypatch
 
 def test_evaluation_writes_table_metrics_and_figure(tmp_path, capsys):
     dataset = labelled_dataset(tmp_path / "d.h5", 30)
-    parser = argparse.ArgumentParser()
-    evaluate.add_arguments(parser)
     words = [str(dataset.path), "--backend", "fixed", "--folds", "5", "-o", str(tmp_path / "out")]
-    assert evaluate.run(parser.parse_args(words)) == 0
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["evaluate", *words])
     assert "| fixed |" in capsys.readouterr().out
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"metrics.md", "metrics.yaml", "parity.png"}
     with pytest.raises(InputError, match="write NAME:KEY=VALUE"):
-        evaluate.run(parser.parse_args([str(dataset.path), "--backend", "nn:model"]))
+        list(evaluate_dataset(dataset, ["nn:model"]))

@@ -109,7 +109,7 @@ def test_a_driver_with_a_response_net_loads_no_tensorflow():
 import sys
 from polcouple.backends.base import Environment, create_backend
 from polcouple.case.model import read_case
-from polcouple.coupling.forces import Surroundings
+from polcouple.coupling.charges import Surroundings
 case = read_case({str(SMALL)!r})
 backend = create_backend("nn", case.electrode, case.electrolyte, {{}})
 result = backend.solve(Surroundings(case).environment(case.positions), case.total_charge)

@@ -10,7 +10,7 @@ from polcouple.backends.base import backend_options
 from polcouple.capacitance.sweep import _write_copy
 from polcouple.case.model import read_case
 from polcouple.dftb.skf import DEFAULT_SLAKO
-from polcouple.simulation.run import prepare
+from polcouple.simulation.directory import prepare
 
 BACKENDS = """
 # relative to this file

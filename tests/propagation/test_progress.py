@@ -16,7 +16,7 @@ from polcouple.propagation.programs import Programs, RunFailedError
 from polcouple.propagation.progress import Progress, Properties
 from polcouple.propagation.propagate import propagate
 from polcouple.propagation.record import read_record
-from polcouple.simulation.run import begin
+from polcouple.simulation.directory import begin
 
 HEADER = "# column 1 --> step : s\n# column 2 --> temperature{kelvin} : t\n"
 

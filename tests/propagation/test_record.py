@@ -17,7 +17,7 @@ from polcouple.files import require_writable, write_whole
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.record import read_record, recorded_start
 from polcouple.simulation.changes import changes
-from polcouple.simulation.run import begin
+from polcouple.simulation.directory import begin
 
 CAPACITOR = ROOT / "ipi_inputs" / "graphene_capacitor_small"
 MODEL = ROOT / "models" / "graphene_nacl_small_response"

@@ -14,7 +14,7 @@ from run_cases import BIN, extras, properties
 from polcouple.check.findings import require_sound
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.record import read_record
-from polcouple.simulation.run import prepare
+from polcouple.simulation.directory import prepare
 
 
 def polcouple(*words, cwd=None):

@@ -1,4 +1,4 @@
-"""The command: run all checks, print one line each, and tell by the exit status whether the run may start."""
+"""``polcouple check``: all findings, one line each; the exit status tells whether the run may start."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 
 from polcouple.check.findings import find
-from polcouple.cli.options import add_backend_arguments, add_engine_arguments, given_settings
-from polcouple.propagation.plan import RunPlan
+from polcouple.cli.options import add_backend_arguments, add_engine_arguments, run_plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,11 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 0 when the run may start, 1 when an error must be mended first."""
     errors = 0
-    plan = RunPlan(
-        args.case, args.input, args.backend, given_settings(args), args.platform, args.threads, args.refresh
-    )
-    findings = find(plan, args.steps)
-    for finding in findings:
+    for finding in find(run_plan(args), args.steps):
         print(finding, flush=True)
         errors += finding.severity == "error"
     print(f"{errors} error(s): {'mend them first' if errors else 'the run may start'}", flush=True)

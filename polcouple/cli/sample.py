@@ -1,0 +1,34 @@
+"""``polcouple sample``: run a case and keep frames of it in a dataset for labelling and training."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from polcouple.cli.options import add_backend_arguments, add_engine_arguments, run_plan
+from polcouple.simulation.sample import Sampling, sample
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``polcouple sample``."""
+    parser.add_argument("case", type=Path, metavar="CASE", help="case directory")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET.h5")
+    parser.add_argument(
+        "--frames", type=int, required=True, metavar="N", help="frames the dataset shall have"
+    )
+    parser.add_argument("--every", type=float, default=0.5, metavar="PS", help="ps between frames (0.5)")
+    parser.add_argument("--skip", type=float, default=0.0, metavar="PS", help="ps left out at the start (0)")
+    parser.add_argument("--positions", action="store_true", help="keep all positions, in float32")
+    parser.add_argument("--input", default="input_mts.xml", help="which i-PI input (input_mts.xml)")
+    parser.add_argument(
+        "--run-directory", type=Path, metavar="DIR", help="where i-PI runs (CASE/sample_DATASET)"
+    )
+    add_backend_arguments(parser, default="response")
+    add_engine_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run, or go on with, a sampling until the dataset has its frames."""
+    wanted = Sampling(run_plan(args), args.frames, args.every, args.skip, args.positions, args.run_directory)
+    sample(wanted, args.output)
+    return 0

@@ -1,0 +1,84 @@
+"""The charges of a case's electrodes in one configuration of its atoms."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from polcouple.backends.base import (
+    POTENTIAL_ACCURACY,
+    ChargeBackend,
+    ChargeResult,
+    Environment,
+    checked_solve,
+    potential_accuracy,
+)
+from polcouple.case.model import Case
+from polcouple.electrostatics.site_potential import SitePotential
+
+
+class Surroundings:
+    """What the electrodes of a case see: the electrolyte's potential at their atoms, slab field included.
+
+    Args:
+        case: the system.
+        accuracy: largest error of a potential, such as a backend's ``potential_accuracy``, Hartree/e.
+    """
+
+    def __init__(self, case: Case, accuracy: float = POTENTIAL_ACCURACY) -> None:
+        self._case = case
+        self._periodic = SitePotential(case.electrode.positions, case.lattice, case.electrode.pbc, accuracy)
+        self._slab = case.slab_field
+        if self._slab is not None:
+            self._heights = self._slab.heights(case.electrode.positions)
+
+    def environment(self, positions: np.ndarray) -> Environment:
+        """What they see when all atoms are at ``positions`` (N, 3) in bohr."""
+        case = self._case
+        return Environment(case.electrolyte, positions[case.electrolyte_indices], self._potentials)
+
+    def _potentials(self, positions: np.ndarray) -> np.ndarray:
+        charges = self._case.electrolyte.charges
+        potentials = self._periodic(positions, charges)
+        if self._slab is not None:
+            dipole = float(charges @ self._slab.heights(positions))
+            potentials += self._slab.gradient(dipole) * self._heights
+        return potentials
+
+
+class ChargeSolver:
+    """Charges of all electrodes of a case, in one configuration after the other.
+
+    Args:
+        case: the system.
+        backend: of its electrodes, as :func:`polcouple.coupling.electrodes.create_electrodes` makes it.
+        surroundings: of the case, to be shared with other solvers; by default as accurate as the backend
+            asks for.
+    """
+
+    def __init__(self, case: Case, backend: ChargeBackend, surroundings: Surroundings | None = None) -> None:
+        self._case = case
+        self._backend = backend
+        self._surroundings = surroundings or Surroundings(case, potential_accuracy(backend))
+        self._last: ChargeResult | None = None
+
+    def __call__(self, positions: np.ndarray, where: str = "this configuration") -> ChargeResult:
+        """Charges when all atoms are at ``positions`` (N, 3) in bohr; the search begins from the last ones.
+
+        Raises:
+            ConvergenceError: naming ``where``; the backend did not reach its accuracy.
+        """
+        self._last = self.solve(self.environment(positions), where, self._last)
+        return self._last
+
+    def environment(self, positions: np.ndarray) -> Environment:
+        """What the electrodes see when all atoms are at ``positions`` (N, 3) in bohr."""
+        return self._surroundings.environment(positions)
+
+    def solve(self, environment: Environment, where: str, guess: ChargeResult | None) -> ChargeResult:
+        """Charges in ``environment``, sought from ``guess``.
+
+        Raises:
+            ConvergenceError: naming ``where``.
+        """
+        case = self._case
+        return checked_solve(self._backend, environment, len(case.electrode), case.total_charge, guess, where)

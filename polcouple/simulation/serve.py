@@ -1,0 +1,151 @@
+"""A case's forces served to i-PI over its sockets, until it says EXIT."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import Element
+
+from polcouple.backends.base import backend_options
+from polcouple.case.model import Case, read_case
+from polcouple.check.inputs import require_whole_forces
+from polcouple.engines.base import NATIVE
+from polcouple.errors import InputError, PolcoupleError, ProtocolError
+from polcouple.ipi.initialize import start_beside
+from polcouple.ipi.input import (
+    SocketAddress,
+    read_xml,
+    require_sound_beads,
+    socket_addresses,
+    step_of,
+    time_step_ps,
+)
+from polcouple.log import log
+from polcouple.propagation.record import described, write_driver_part
+from polcouple.propagation.reporter import Reporter
+
+if TYPE_CHECKING:
+    from polcouple.coupling.recorder import FrameRecorder
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Frames that are appended to ``dataset`` every so many steps, ``after`` so many."""
+
+    dataset: Path
+    every: int = 1
+    after: int = 0
+
+
+@dataclass(frozen=True)
+class Service:
+    """What to serve, and where.
+
+    Attributes:
+        case: its directory.
+        backend: name, with the settings ``given`` over those of system.yaml.
+        input: i-PI's input in the case's directory, or RESTART.
+        address: of one socket, in place of the input's.
+        platform: that computes the forces, with ``threads`` at most (None: all processors).
+        refresh: evaluations between refreshes of the charges; None for system.yaml's.
+        patience: seconds to wait for i-PI to appear.
+        report_period: seconds between lines of progress.
+        server: process of the only i-PI to serve.
+        recording: frames to keep.
+    """
+
+    case: Path
+    backend: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+    input: str = "input.xml"
+    address: SocketAddress | None = None
+    platform: str = NATIVE
+    threads: int | None = None
+    refresh: int | None = None
+    patience: float = 60.0
+    report_period: float = 10.0
+    server: int | None = None
+    recording: Recording | None = None
+
+
+def serve_case(service: Service) -> None:
+    """Serve until i-PI says EXIT. Input that must not be computed with stops i-PI, too.
+
+    Raises:
+        PolcoupleError: case, input, backend or positions are refused, or i-PI is not there or gone.
+    """
+    reporter, message = Reporter(service.report_period), ""
+    try:
+        _serve(service, reporter)
+    except BaseException as error:
+        message = described(error)
+        raise
+    finally:
+        if service.case.is_dir():
+            with suppress(OSError):  # a full disk has been told of
+                write_driver_part(service.case, reporter.part(message))
+
+
+def _serve(service: Service, reporter: Reporter) -> None:
+    path = service.case / service.input
+    root, addresses = None, [service.address] if service.address is not None else []
+    if not addresses:
+        root = read_xml(path)
+        addresses = socket_addresses(root, path)
+        require_sound_beads(root, path)
+        require_whole_forces(path)
+    case = read_case(service.case, None if root is None else start_beside(path))
+    # OpenMM and ASE are imported only now, when the input is known to be good
+    from polcouple.propagation.driver import connect, serve, stop_ipi
+    from polcouple.propagation.providers import create_providers
+
+    interval = service.refresh or case.system.refresh.interval
+    settings = dict(case.system.backends.get(service.backend, {})) | dict(service.given)
+    backend_options(service.backend, settings)
+    providers = create_providers(
+        case,
+        service.backend,
+        settings,
+        (address.part for address in addresses),
+        platform=service.platform,
+        threads=service.threads,
+        interval=interval,
+        first_step=0 if root is None else step_of(root),
+        observer=_recorder(service, case, root),
+    )
+    log(
+        f"{len(case)} atoms, {case.total_charge:+g} e on {len(case.electrode)} electrode atoms,"
+        f" backend {service.backend}, charges every {interval} evaluation(s)"
+    )
+    streams = connect(addresses, service.patience, log, service.server)
+    log(f"connected to {', '.join(str(address) for address in addresses)}")
+    reporter.providers = list(providers.values())
+    try:
+        report = serve(
+            addresses, streams, [providers[a.part] for a in addresses], len(case), reporter.progress
+        )
+    except ProtocolError:
+        raise
+    except PolcoupleError:
+        stop_ipi(service.case, streams)
+        raise
+    finally:
+        for stream in streams:
+            stream.close()
+    log("i-PI said EXIT; " + reporter.summary(report))
+
+
+def _recorder(service: Service, case: Case, root: Element | None) -> FrameRecorder | None:
+    recording = service.recording
+    if recording is None:
+        return None
+    if root is None:
+        raise InputError("--record needs i-PI's input for the time step; leave --unix and --host away")
+    from polcouple.coupling.recorder import FrameRecorder, open_dataset
+
+    dataset = open_dataset(recording.dataset, case, store_positions=False, origin="polcouple-driver --record")
+    time_step = time_step_ps(root, service.case / service.input)
+    return FrameRecorder(dataset, case, recording.every, recording.after, time_step)
