@@ -7,9 +7,11 @@ import fcntl
 import os
 import socket
 import struct
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from polcouple.errors import InputError
 from polcouple.ipi.input import OWN_NAME_LENGTH, SocketAddress
@@ -98,14 +100,60 @@ def serves(stream: socket.socket, address: SocketAddress, pid: int) -> bool:
         credentials = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         return bool(struct.unpack("3i", credentials)[0] == pid)
     try:
-        table = Path("/proc/net/tcp").read_text().splitlines()[1:]
-        own = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}
+        rows, own = _connections(), _sockets_of(pid)
     except OSError:
         return True
-    rows = [line.split() for line in table]
-    port = f"{address.port:04X}"
-    listening = [row[9] for row in rows if row[3] == "0A" and row[1].endswith(f":{port}")]
-    return not listening or any(f"socket:[{inode}]" in own for inode in listening)
+    port = f":{address.port:04X}"
+    listening = [row.inode for row in rows if row.state == "0A" and row.local.endswith(port)]
+    return not listening or any(inode in own for inode in listening)
+
+
+def foreign_client(address: SocketAddress, pid: int) -> bool:
+    """Whether another program of this machine than process ``pid`` is connected to a port that i-PI serves.
+
+    Clients on other machines are nobody's to judge, and a unix socket has a name that nobody else knows.
+    """
+    if address.mode != "inet":
+        return False
+    foreign = _foreign_ends(address.port, pid)
+    if foreign:
+        # one that was closed while we looked is gone when we look again
+        time.sleep(0.05)
+        foreign &= _foreign_ends(address.port, pid)
+    return bool(foreign)
+
+
+def _foreign_ends(port: int, pid: int) -> set[str]:
+    """Inodes of this machine's sockets that are connected to its port and are not of process ``pid``."""
+    try:
+        rows, own = _connections(), _sockets_of(pid)
+    except OSError:
+        return set()
+    served = f":{port:04X}"
+    rows = [row for row in rows if row.state == "01"]
+    clients = {row.remote for row in rows if row.local.endswith(served)}
+    return {row.inode for row in rows if row.local in clients and row.remote.endswith(served)} - own
+
+
+class _Connection(NamedTuple):
+    """A line of the kernel's table: addresses and state in hexadecimal numbers, inode in decimal ones."""
+
+    local: str
+    remote: str
+    state: str
+    inode: str
+
+
+def _connections() -> list[_Connection]:
+    """All TCP sockets of this machine."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return [_Connection(*(line.split()[column] for column in (1, 2, 3, 9))) for line in lines]
+
+
+def _sockets_of(pid: int) -> set[str]:
+    """Inodes of the sockets that a process has open."""
+    links = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")]
+    return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
 
 
 def remove_stale_sockets(addresses: Sequence[SocketAddress]) -> None:

@@ -11,6 +11,7 @@ from polcouple.errors import InputError
 from polcouple.ipi.checkpoints import checkpoints, restart_file
 from polcouple.ipi.files import output_names, progress_file
 from polcouple.ipi.input import (
+    SocketAddress,
     read_xml,
     set_total_steps,
     socket_addresses,
@@ -20,10 +21,10 @@ from polcouple.ipi.input import (
 from polcouple.ipi.output import cut_unfinished
 from polcouple.log import log
 from polcouple.propagation.driver_log import DriverWarnings
-from polcouple.propagation.guard import locked, remove_stale_sockets, require_usable
-from polcouple.propagation.programs import Programs, require_success, start_programs
+from polcouple.propagation.guard import foreign_client, locked, remove_stale_sockets, require_usable
+from polcouple.propagation.programs import Programs, RunFailedError, require_success, start_programs
 from polcouple.propagation.progress import Progress
-from polcouple.propagation.record import recorded_start
+from polcouple.propagation.record import read_driver_part, recorded_start
 
 _POLL = 0.2
 
@@ -66,7 +67,7 @@ def propagate(directory: Path, last_step: int, driver_words: list[str], forced: 
         with recorded_start(directory, first, last_step, forced) as start, progress:
             programs = start_programs(directory, input_name, driver_words, lock)
             try:
-                _follow(programs, directory, progress, warnings)
+                _follow(programs, directory, addresses, progress, warnings)
                 start.status = "done"
             except KeyboardInterrupt:
                 start.status = "stopped"
@@ -92,15 +93,27 @@ def step_reached(directory: Path) -> int:
     return 0 if restart is None else step_of(read_xml(restart))
 
 
-def _follow(programs: Programs, directory: Path, progress: Progress, warnings: DriverWarnings) -> None:
+def _follow(
+    programs: Programs,
+    directory: Path,
+    addresses: Sequence[SocketAddress],
+    progress: Progress,
+    warnings: DriverWarnings,
+) -> None:
     """Show progress, and what the driver warns of, until i-PI ends.
 
     Raises:
-        RunFailedError: one of the two ended early, with its last words.
+        RunFailedError: one of the two ended early, with its last words, or another program answers i-PI, too.
     """
     kept = checkpoints(read_xml(directory / "input.xml"), directory)
     while programs.ipi.poll() is None:
         time.sleep(_POLL)
+        for address in addresses:
+            if foreign_client(address, programs.driver.pid):
+                raise RunFailedError(
+                    f"another program than this run's driver answers its i-PI at {address}: end it, or choose"
+                    f" another <port>, and begin anew; steps in {directory} may have its forces"
+                )
         if programs.driver.poll() not in (None, 0) and programs.ipi.poll() is None:
             break
         for checkpoint in kept:
@@ -109,3 +122,9 @@ def _follow(programs: Programs, directory: Path, progress: Progress, warnings: D
         progress.look()
     progress.look()
     require_success(programs, directory)
+    answers = read_driver_part(directory).get("evaluations") if programs.driver.returncode == 0 else None
+    if addresses and answers == 0:
+        raise RunFailedError(
+            f"none of the forces in {directory} are of this run's driver: another program answered its i-PI;"
+            " end it and begin anew"
+        )

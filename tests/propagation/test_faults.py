@@ -296,6 +296,25 @@ def test_stale_socket_does_not_stop_polcouple_run(small_directory, address, star
     assert not stale.exists()
 
 
+@pytest.mark.parametrize("steps", [3, 100000])
+def test_a_driver_that_waits_at_a_port_does_not_serve_a_run(small_directory, start, tmp_path, steps):
+    """As one of another run does, long or over before anybody looks."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    prepare(small_directory, "localhost", 5)
+    path = small_directory / "input.xml"
+    text = path.read_text().replace('mode="unix"', 'mode="inet"')
+    path.write_text(text.replace("</address>", f"</address><port>{port}</port>"))
+    waiting = driver(start, small_directory, "--wait", 60)
+    wait_for(lambda: "waiting for i-PI" in waiting.log.read_text())
+    command = [sys.executable, "-m", "polcouple.cli", "run", small_directory, "--backend", "metal"]
+    run = start(tmp_path, *command, "--threads", 1, "--steps", steps, "--output", tmp_path / "run")
+    assert run.wait(60) == 2
+    assert "another program" in last_line(run) and "begin anew" in last_line(run)
+    assert '"status": "failed"' in (tmp_path / "run" / "run.json").read_text()
+
+
 @pytest.mark.slow
 def test_two_drivers_on_one_ipi(small_directory, address, start):
     """They share the work or one idles; when one is killed the other goes on. Held charges allow but one."""
