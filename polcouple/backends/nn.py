@@ -25,6 +25,7 @@ from polcouple.errors import InputError, ModelMismatchError
 from polcouple.nn.classifier import Classifier
 from polcouple.nn.model_files import DESCRIPTION, find_model, shipped_models
 from polcouple.nn.models import default_model, load_model
+from polcouple.nn.other_height import NetInCell
 from polcouple.nn.response_net import ResponseNet
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Backend:
             fallback = None
             if options.fallback is not None:
                 fallback = _Fallback(options, electrode, electrolyte)
-            self._solver = _ResponseSolver(model, fallback)
+            self._solver = _ResponseSolver(NetInCell(model, electrode), fallback)
         self.conservative = isinstance(model, ResponseNet) and options.fallback is None
 
     def solve(
@@ -184,25 +185,26 @@ class Backend:
             ModelMismatchError: a classifier, or a total charge outside the range trained on.
         """
         self.require_level()
-        assert isinstance(self.model, ResponseNet)
-        response = self.model.charge_response(environment.site_potentials, total_charge)
-        kernel = self.model.prior.at(total_charge).kernel
-        return ChargeDerivatives(kernel, response.fukui, response.hardness)
+        assert isinstance(self._solver, _ResponseSolver)
+        net = self._solver.net
+        response = net.charge_response(environment.site_potentials, total_charge)
+        return ChargeDerivatives(net.kernel(total_charge), response.fukui, response.hardness)
 
 
 class _ResponseSolver:
-    def __init__(self, net: ResponseNet, fallback: _Fallback | None) -> None:
-        self._net = net
+    def __init__(self, net: NetInCell, fallback: _Fallback | None) -> None:
+        self.net = net
         self.fallback = fallback
 
     def solve(self, environment: Environment, total_charge: float) -> ChargeResult:
         potentials = environment.site_potentials
-        response = self._net.respond(potentials, total_charge)
+        response = self.net.respond(potentials, total_charge)
         warnings: tuple[str, ...] = ()
-        ratio = response.disagreement / self._net.usual_disagreement(total_charge)
+        own = self.net.net
+        ratio = response.disagreement / own.usual_disagreement(total_charge)
         if ratio > _LARGE_DISAGREEMENT:
             warnings = (
-                f"model {self._net.name}: the committee disagrees by {response.disagreement:.1e} e, "
+                f"model {own.name}: the committee disagrees by {response.disagreement:.1e} e, "
                 f"{ratio:.1f} times as much as on held-out frames of its training data: it extrapolates",
             )
             if self.fallback is not None:

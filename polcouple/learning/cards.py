@@ -129,8 +129,8 @@ Energies and Fermi levels of the same frames; their standard deviations are what
 
 `--backend nn` with `model: {net.name}`. It is refused for another electrode, and for a total charge outside
 the prior's range. It knows nothing of the electrolyte but its potential: ions, concentration and water model
-may change. Where the committee's members differ by more than twice what they did on held-out frames
-({usual}), the result carries a warning: at a total charge between
+may change, and so may the height of the cell. Where the committee's members differ by more than twice what
+they did on held-out frames ({usual}), the result carries a warning: at a total charge between
 those trained on, heed it. The Fermi level is -dE/dQ of the same energy, the Fukui vector dq/dQ its mixed
 derivative.
 """

@@ -25,7 +25,8 @@ from polcouple.learning.training import Progress
 from polcouple.nn._tensorflow import tensorflow
 from polcouple.nn.binning import Binning
 from polcouple.nn.correction import Correction, initial_weights, pair_orbits
-from polcouple.nn.model_files import electrode_arrays, find_model, load_description, save_model
+from polcouple.nn.model_electrode import electrode_arrays
+from polcouple.nn.model_files import find_model, load_description, save_model
 from polcouple.nn.models import load_model
 from polcouple.nn.prior import Prior
 from polcouple.nn.response_net import ResponseNet

@@ -22,7 +22,8 @@ from polcouple.learning.fitting import FitOptions, FitResult, fit
 from polcouple.nn._tensorflow import tensorflow
 from polcouple.nn.binning import PAPER_BIN_WIDTH, Binning
 from polcouple.nn.classifier import Classifier, Features, build_network, label_loss, whitening_matrix
-from polcouple.nn.model_files import electrode_arrays, save_model
+from polcouple.nn.model_electrode import electrode_arrays
+from polcouple.nn.model_files import save_model
 
 #: called after each epoch: name of the fit, epoch, training loss, validation loss, epochs without gain,
 #: patience

@@ -20,17 +20,12 @@ import yaml
 
 import polcouple
 from polcouple.data.hdf5 import DAMAGE
-from polcouple.electrode import Electrode
-from polcouple.errors import InputError, ModelMismatchError, nearest
-from polcouple.lattice.cell import same_lattice
-from polcouple.units import BOHR_TO_ANGSTROM
+from polcouple.errors import InputError, nearest
 
 _FORMAT = 1
 DESCRIPTION, _WEIGHTS, _CARD = "model.yaml", "weights.h5", "README.md"
 #: arrays larger than this (bytes) are compressed
 _WORTH_PACKING = 4096
-#: largest displacement of an electrode atom or cell vector a model accepts (bohr)
-_GEOMETRY_TOLERANCE = 1e-3
 
 
 def shipped_models() -> dict[str, Path]:
@@ -131,86 +126,6 @@ def load_model_files(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndar
     except DAMAGE as error:
         raise InputError(f"{weights}: cannot be read ({error}); copy the model again") from error
     return description, arrays
-
-
-def stored_electrode(arrays: Mapping[str, np.ndarray]) -> Electrode:
-    """The electrode that a model was made for, from the arrays of weights.h5."""
-    return Electrode(
-        tuple(arrays["electrode/symbols"].astype(str)),
-        arrays["electrode/positions"],
-        arrays["electrode/cell"],
-        tuple(arrays["electrode/pbc"].tolist()),
-    )
-
-
-def electrode_arrays(electrode: Electrode) -> dict[str, np.ndarray]:
-    """The electrode as arrays for weights.h5 (bohr)."""
-    return {
-        "electrode/symbols": np.array(electrode.symbols, dtype="S3"),
-        "electrode/positions": electrode.positions,
-        "electrode/cell": electrode.cell,
-        "electrode/pbc": np.array(electrode.pbc),
-    }
-
-
-def require_electrode(model: str, arrays: Mapping[str, np.ndarray], electrode: Electrode) -> None:
-    """Refuse a model made for another electrode; a rigid shift and folding into the cell make no difference.
-
-    Raises:
-        ModelMismatchError: number, order, elements, geometry or cell differ.
-    """
-    own = stored_electrode(arrays)
-    if own.symbols != electrode.symbols:
-        raise ModelMismatchError(
-            f"model {model} is for an electrode of {formula(own.symbols)}, this one is "
-            f"{formula(electrode.symbols)}; train one with `polcouple train`"
-        )
-    offset = electrode.positions - own.positions
-    offset = offset - offset[0]
-    if any(own.pbc):
-        fractional = offset @ np.linalg.inv(own.cell)
-        offset = (fractional - np.rint(fractional)) @ own.cell
-    cell_differs = any(own.pbc) and not same_lattice(electrode.cell, own.cell, _GEOMETRY_TOLERANCE)
-    if own.pbc != electrode.pbc or cell_differs or np.abs(offset).max() > _GEOMETRY_TOLERANCE:
-        difference = _difference(own, electrode, offset, cell_differs)
-        raise ModelMismatchError(
-            f"model {model} is for another electrode ({difference}); train one with `polcouple train`"
-        )
-
-
-def _difference(own: Electrode, electrode: Electrode, offset: np.ndarray, cell_differs: bool) -> str:
-    """The number that differs, of two electrodes of the same atoms."""
-    if own.pbc != electrode.pbc:
-        return f"its pbc is {own.pbc}, this one's {electrode.pbc}"
-    if cell_differs:
-        lengths = [np.linalg.norm(one.cell, axis=1) * BOHR_TO_ANGSTROM for one in (own, electrode)]
-        axis = int(np.abs(lengths[0] - lengths[1]).argmax())
-        if abs(lengths[0][axis] - lengths[1][axis]) > 1e-3:
-            return (
-                f"its cell vector {'abc'[axis]} is {lengths[0][axis]:.3f} Angstrom long, this one's"
-                f" {lengths[1][axis]:.3f}"
-            )
-        return "the angles of its cell differ"
-    distances = np.linalg.norm(offset, axis=1)
-    atom = int(distances.argmax())
-    return (
-        "its geometry or order of atoms differs: atom"
-        f" {atom} (from 0) lies {distances[atom] * BOHR_TO_ANGSTROM:.3f} Angstrom from this one's"
-    )
-
-
-def fits_electrode(arrays: Mapping[str, np.ndarray], electrode: Electrode) -> bool:
-    """Whether :func:`require_electrode` accepts it."""
-    try:
-        require_electrode("", arrays, electrode)
-    except ModelMismatchError:
-        return False
-    return True
-
-
-def formula(symbols: tuple[str, ...]) -> str:
-    """Composition, such as ``336 C``."""
-    return " ".join(f"{symbols.count(symbol)} {symbol}" for symbol in sorted(set(symbols)))
 
 
 def _sha256(path: Path) -> str:

@@ -7,16 +7,15 @@ from pathlib import Path
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError, ModelMismatchError
 from polcouple.nn.classifier import Classifier
-from polcouple.nn.model_files import (
-    DESCRIPTION,
+from polcouple.nn.model_electrode import (
+    difference_of_sheets,
     fits_electrode,
     formula,
-    load_description,
-    load_model_files,
     require_electrode,
-    shipped_models,
+    same_or_repeated,
     stored_electrode,
 )
+from polcouple.nn.model_files import DESCRIPTION, load_description, load_model_files, shipped_models
 from polcouple.nn.response_net import ResponseNet
 
 
@@ -25,7 +24,8 @@ def load_model(directory: Path, electrode: Electrode | None = None) -> Classifie
 
     Args:
         directory: as :func:`polcouple.nn.model_files.find_model` returns it.
-        electrode: refuse a model made for another one.
+        electrode: refuse a model made for another one; a response net may be of a cell of another height,
+            see :mod:`polcouple.nn.other_height`.
 
     Raises:
         InputError: files are missing, malformed or damaged.
@@ -37,9 +37,9 @@ def load_model(directory: Path, electrode: Electrode | None = None) -> Classifie
     if kind not in ("classifier", "response"):
         raise InputError(f"{path}: unknown kind of model '{kind}'; restore the file")
     try:
-        if electrode is not None:
-            require_electrode(directory.name, arrays, electrode)
         own = stored_electrode(arrays)
+        if electrode is not None:
+            require_electrode(directory.name, own, electrode, any_height=kind == "response")
         family = Classifier if kind == "classifier" else ResponseNet
         model = family.from_files(directory.name, own, description, arrays)
         stated = model.description()
@@ -60,7 +60,9 @@ def default_model(electrode: Electrode) -> Classifier | ResponseNet:
         ModelMismatchError: none was, or several were.
     """
     nets = [path for path in shipped_models().values() if load_description(path).get("kind") == "response"]
-    fitting = [path for path in nets if fits_electrode(load_model_files(path)[1], electrode)]
+    made_for = {path: stored_electrode(load_model_files(path)[1]) for path in nets}
+    fitting = [path for path in nets if fits_electrode(made_for[path], electrode)]
+    fitting = fitting or [path for path in nets if fits_electrode(made_for[path], electrode, any_height=True)]
     if len(fitting) == 1:
         return load_model(fitting[0], electrode)
     names = ", ".join(path.name for path in fitting or nets) or "none"
@@ -68,7 +70,12 @@ def default_model(electrode: Electrode) -> Classifier | ResponseNet:
         raise ModelMismatchError(
             f"several shipped response nets fit this electrode: name one as model: {names}"
         )
+    why = "".join(
+        f"; {path.name} is for {difference_of_sheets(own, electrode)}"
+        for path, own in made_for.items()
+        if same_or_repeated(own, electrode)
+    )
     raise ModelMismatchError(
         f"no shipped response net was made for this electrode of {formula(electrode.symbols)} (shipped: "
-        f"{names}); train one (docs/networks.md) and name it as model: ./NAME"
+        f"{names}){why}; train one (docs/networks.md) and name it as model: ./NAME"
     )

@@ -13,7 +13,8 @@ from polcouple.errors import InputError
 from polcouple.learning.evaluate import backend_results
 from polcouple.nn.binning import Binning
 from polcouple.nn.classifier import Classifier, build_network
-from polcouple.nn.model_files import electrode_arrays, save_model
+from polcouple.nn.model_electrode import electrode_arrays
+from polcouple.nn.model_files import save_model
 
 
 @pytest.fixture(scope="module")

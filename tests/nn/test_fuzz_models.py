@@ -12,7 +12,8 @@ from polcouple.errors import PolcoupleError
 from polcouple.nn.binning import Binning
 from polcouple.nn.classifier import Classifier, build_network
 from polcouple.nn.correction import Correction, initial_weights
-from polcouple.nn.model_files import electrode_arrays, load_model_files, save_model
+from polcouple.nn.model_electrode import electrode_arrays
+from polcouple.nn.model_files import load_model_files, save_model
 from polcouple.nn.models import load_model
 from polcouple.nn.response_net import ResponseNet
 
