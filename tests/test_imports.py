@@ -1,6 +1,7 @@
 """Imports run one way, from the commands down to the lattice, and importing the package is cheap."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,11 @@ def sources():
 def test_every_folder_is_a_room():
     folders = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
     assert folders == set(ROOMS)
+
+
+def test_the_rooms_are_documented_in_their_order():
+    page = (ROOT.parent / "docs" / "architecture.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE) == ROOMS
 
 
 def test_no_import_runs_upwards(sources):
