@@ -32,6 +32,9 @@ from polcouple.lattice.cell import check_cell
 #: root mean square charge of a site in e that the accuracy is meant for
 SITE_CHARGE = 0.1
 
+#: the best accuracy, in Hartree/bohr
+FINEST = 1e-9
+
 #: largest error of a field in Hartree/(bohr e) over the estimate for a potential in Hartree/e, in 1/bohr.
 #: Random charges in cells of any shape need 8; a sheet of equal charges, which add up, needs most
 _FIELD_OVER_POTENTIAL = 20.0
@@ -71,7 +74,7 @@ class SiteForces:
         if not np.isfinite(sites).all():
             bad = int(np.argmin(np.isfinite(sites).all(axis=1)))
             raise InputError(f"position of electrode atom {bad} (from 0) is not finite: {sites[bad]}")
-        if not 1e-9 <= accuracy <= 1e-3:
+        if not FINEST <= accuracy <= 1e-3:
             raise InputError(f"site forces: accuracy must be 1e-9 to 1e-3 Hartree/bohr, got {accuracy:g}")
         of_potential = _potential_accuracy(accuracy, len(sites), cell)
         self._mesh = SiteMesh(sites, cell, of_potential)

@@ -72,7 +72,8 @@ def create_engine(
     """The engine for a case and, where it is another than ``platform`` asks for, one line that says why.
 
     Args:
-        part: ``bonded`` (inside water molecules), ``nonbonded`` (all the rest) or ``all``.
+        part: ``bonded`` (inside water molecules), ``nonbonded`` (all the rest), ``all``, or ``electrode``
+            (:mod:`polcouple.engines.electrode`), which no platform computes.
         platform: the name of an engine, or a platform of OpenMM.
         threads: at most; None for all processors.
 
@@ -80,6 +81,12 @@ def create_engine(
         InputError: there is no such engine or platform here, or the engine cannot compute the case.
     """
     name, word = _named(platform)
+    if part == "electrode":
+        from polcouple.engines.electrode import ElectrodeEngine
+
+        if name != NATIVE:
+            raise InputError(f"--platform {platform} does not compute part: electrode; leave it out")
+        return ElectrodeEngine(case, threads), None
     engine = _engines.load(name)
     fallen_back = None
     reason = engine.unsupported(case)

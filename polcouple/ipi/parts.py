@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-#: forces that multiple time stepping can ask for separately: inside water molecules, and all the rest
-Part = Literal["all", "bonded", "nonbonded"]
+#: the parts that i-PI can ask for: everything; inside water molecules, and all the rest, for multiple time
+#: stepping; what the electrode does to a liquid whose own forces come from another force field
+Part = Literal["all", "bonded", "nonbonded", "electrode"]

@@ -23,6 +23,7 @@ from polcouple.case.model import Case
 from polcouple.electrostatics import splitting as split
 from polcouple.electrostatics.ewald import ewald_matrix
 from polcouple.electrostatics.tasks import available_threads
+from polcouple.engines.external import add_external
 from polcouple.engines.native import bonded
 from polcouple.engines.native.clusters import (
     ENTRY,
@@ -154,7 +155,6 @@ class NativeEngine:
         self._ticks = np.empty((3, n), np.int32)
         self._bounds = np.linspace(0, n, _SLICES + 1).astype(int)
         self._neighbours: dict[int, _Neighbours] = {}
-        self._slab = case.slab_field
 
     def set_charges(self, charges: np.ndarray) -> None:
         """Replace the electrode's charges, (n_electrode,) in e."""
@@ -213,23 +213,7 @@ class NativeEngine:
         energy: float = bonded.excluded(
             *self._excluded, self._products, positions, self._cell, self._inverse, forces
         )
-        walls = case.system.force_field.walls
-        if walls is not None:
-            energy += bonded.walls(
-                np.concatenate([case.water_oxygens, case.ion_indices]),
-                positions,
-                self._inverse[:, 2] * self._heights[2],
-                self._heights[2],
-                0.5 * (walls.lower_angstrom + walls.upper_angstrom) * ANGSTROM_TO_BOHR,
-                0.5 * (walls.upper_angstrom - walls.lower_angstrom) * ANGSTROM_TO_BOHR,
-                walls.spring_kcal_per_mol_angstrom2 * _KCAL * BOHR_TO_ANGSTROM**2,
-                forces,
-            )
-        if self._slab is not None:
-            moments = self._charges * self._slab.heights(positions)
-            dipole, own = float(moments.sum()), float(moments[case.electrode_indices].sum())
-            forces[:, 2] -= self._slab.gradient(dipole) * self._charges
-            energy += self._slab.energy(dipole) - 0.5 * self._slab.curvature * own**2
+        energy += add_external(case, self._charges, positions, forces)
         if self._part == "all":
             energy += self._inside_molecules(positions, forces)
         return energy

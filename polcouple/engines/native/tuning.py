@@ -16,7 +16,7 @@ from polcouple.electrostatics import splitting as split
 
 #: relative error of the forces in flexible water at 300 K, over this, is the estimated error of the field
 #: (Hartree/(bohr e)); measured errors are 0.2 to 0.95 of what is asked for
-_FIELD = 0.045
+FIELD = 0.045
 #: widths of the window, in mesh points
 _WIDTHS = range(6, 15)
 _OVERSAMPLING = (1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4, 1.5, 1.6, 1.75, 2.0)
@@ -30,7 +30,7 @@ def choose_force_splitting(cell: np.ndarray, r_cut: float, accuracy: float) -> s
         r_cut: cut-off of the real-space sum in bohr.
         accuracy: from 1e-10 to 1e-2.
     """
-    target = accuracy * _FIELD
+    target = accuracy * FIELD
     beta = 4.0
     while _truncation_error(beta, r_cut) > 0.6 * target:
         beta += 0.125
@@ -47,7 +47,7 @@ def choose_force_splitting(cell: np.ndarray, r_cut: float, accuracy: float) -> s
                 choices.append((_cost(width, float(np.prod(grid)), volume), width, shape, error, grid))
                 break
     _, width, shape, error, grid = min(choices)
-    estimate = float(np.hypot(error, _truncation_error(beta, r_cut))) / _FIELD
+    estimate = float(np.hypot(error, _truncation_error(beta, r_cut))) / FIELD
     return split.Splitting(r_cut, beta, (grid[0], grid[1], grid[2]), width, shape, estimate)
 
 
@@ -96,7 +96,7 @@ def force_series(parameters: split.Splitting, accuracy: float) -> tuple[tuple[fl
     Args:
         accuracy: relative, of the forces.
     """
-    energy = split.short_range_polynomial(parameters, 0.1 * accuracy * _FIELD)
+    energy = split.short_range_polynomial(parameters, 0.1 * accuracy * FIELD)
     exact = split.short_range_polynomial(parameters, 1e-14)
     scale = 4.0 / parameters.r_cut**2
     slope = np.polynomial.polynomial.polyder(exact) * scale
@@ -105,7 +105,7 @@ def force_series(parameters: split.Splitting, accuracy: float) -> tuple[tuple[fl
     radius = parameters.r_cut * np.sqrt(0.5 * (nodes + 1.0))
     for terms in range(4, len(slope) + 1):
         fitted = np.polynomial.Chebyshev.fit(nodes, values, terms - 1, domain=[-1, 1])
-        if np.abs((fitted(nodes) - values) * radius).max() < 0.02 * accuracy * _FIELD:
+        if np.abs((fitted(nodes) - values) * radius).max() < 0.02 * accuracy * FIELD:
             break
     series = fitted.convert(kind=np.polynomial.Polynomial).coef
     return tuple(map(float, series)), tuple(map(float, energy))

@@ -1,0 +1,72 @@
+"""What the electrode does to the liquid, and nothing that the liquid does to itself.
+
+For ``part: electrode``: another force field of i-PI gives the liquid's own forces, and i-PI adds the two.
+This engine gives
+
+- the Coulomb interaction of the electrode's charges and the liquid's
+  (:mod:`polcouple.electrostatics.site_forces`),
+- the Lennard-Jones interaction of the electrode's atoms and the liquid's, cut off and switched as the case
+  says,
+- the case's walls, which hold the liquid's atoms,
+- the field D or E of a slab in whole, that of the liquid's own dipole moment included;
+
+so the liquid is left with its bonds and the interactions among its own atoms in the periodic cell. With those
+it is what the other engines give for ``all``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from polcouple.case.case import Case
+from polcouple.electrostatics.site_forces import FINEST, SiteForces
+from polcouple.electrostatics.tasks import available_threads
+from polcouple.engines.external import add_external
+from polcouple.engines.native.tuning import FIELD
+from polcouple.engines.site_lennard_jones import SiteLennardJones
+from polcouple.errors import InputError
+
+
+class ElectrodeEngine:
+    """Energies and forces of the electrode on the liquid; see :class:`polcouple.engines.base.Engine`.
+
+    Args:
+        case: the system; forces are as accurate as its ``ewald_tolerance`` says.
+        threads: at most; None for all processors.
+
+    Raises:
+        InputError: an accuracy that cannot be had.
+    """
+
+    def __init__(self, case: Case, threads: int | None = None) -> None:
+        tolerance = case.system.force_field.ewald_tolerance
+        if tolerance * FIELD < FINEST:
+            raise InputError(
+                f"force_field.ewald_tolerance {tolerance:g}: part: electrode is good to {FINEST / FIELD:.1e};"
+                " raise it"
+            )
+        threads = threads or available_threads()
+        self._case = case
+        sites = case.electrode.positions
+        self._coulomb = SiteForces(sites, case.lattice, tolerance * FIELD, threads)
+        self._lennard_jones = SiteLennardJones(case, threads)
+        self._liquid = case.electrolyte_indices
+        self._charges = np.zeros(len(sites))
+
+    def set_charges(self, charges: np.ndarray) -> None:
+        """Replace the electrode's charges, (n_electrode,) in e."""
+        self._charges = np.array(charges, dtype=float)
+
+    def evaluate(self, positions: np.ndarray, replica: int = 0) -> tuple[float, np.ndarray]:
+        """See :class:`polcouple.engines.base.Engine`; nothing is kept of a replica."""
+        positions = np.ascontiguousarray(positions, dtype=float)
+        forces = np.zeros((len(positions), 3))
+        energy, forces[self._liquid] = self._coulomb(
+            self._charges, positions[self._liquid], self._case.charges[self._liquid]
+        )
+        energy += self._lennard_jones.add(positions, forces)
+        charges = self._case.charges.copy()
+        charges[self._case.electrode_indices] = self._charges
+        energy += add_external(self._case, charges, positions, forces)
+        forces[self._case.electrode_indices] = 0.0
+        return energy, forces
