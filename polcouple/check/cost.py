@@ -12,8 +12,10 @@ import numpy as np
 from polcouple.backends.base import ChargeBackend, backend_options, options_class
 from polcouple.case.model import Case
 from polcouple.check.finding import Finding
-from polcouple.check.inputs import children
+from polcouple.check.forces import own_fields
+from polcouple.check.simulation import children
 from polcouple.errors import PolcoupleError
+from polcouple.ipi.parts import Part
 from polcouple.units import ANGSTROM_TO_BOHR
 
 #: a safe timeout is this many times the slowest evaluation seen
@@ -52,16 +54,18 @@ def check_slater_koster(backend: str, settings: Mapping[str, Any], case: Case) -
 
 
 def measure(
-    case: Case, backend: ChargeBackend, platform: str, threads: int | None, once: bool = False
+    case: Case, backend: ChargeBackend, part: Part, platform: str, threads: int | None, once: bool = False
 ) -> tuple[Cost, list[Finding]]:
-    """Evaluate the initial structure as the driver would and, unless ``once``, one a step away and it again.
+    """Evaluate a part of the forces as the driver would.
+
+    Of the initial structure and, unless ``once``, of one a step away and of the initial one again.
 
     Raises:
         PolcoupleError: whatever the backend or the engine refuses.
     """
     from polcouple.coupling.forces import ForceProvider
 
-    provider = ForceProvider(case, backend, platform=platform, threads=threads)
+    provider = ForceProvider(case, backend, part, platform, threads)
     moved = case.positions.copy()
     shape = (len(case.electrolyte), 3)
     moved[case.electrolyte_indices] += np.random.default_rng(1).normal(scale=_STEP, size=shape)
@@ -92,7 +96,10 @@ def check_patience(simulation: Any, cost: Cost, backend: str) -> Iterator[Findin
     )
     slowest = max(cost.first, cost.later)
     enough = f"write <timeout> {max(60, round(2 * _TIMEOUT_MARGIN * slowest))} </timeout> or more"
+    own = own_fields(simulation)
     for socket in children(simulation, "ffsocket"):
+        if socket not in own:
+            continue
         name, timeout, latency = socket.name.fetch(), socket.timeout.fetch(), socket.latency.fetch()
         if 0 < timeout <= slowest:
             yield Finding(

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from polcouple.check.finding import Finding
-from polcouple.check.inputs import children
+from polcouple.check.forces import is_own_file
+from polcouple.check.simulation import children
 from polcouple.errors import InputError
 from polcouple.propagation.pes import Parameters
 from polcouple.propagation.plan import RunPlan
-
-#: a case's own file, by which i-PI finds the potential
-_OWN = "polcouple_pes.py"
 
 
 def check_names(simulation: Any) -> Iterator[Finding]:
@@ -27,7 +25,7 @@ def check_names(simulation: Any) -> Iterator[Finding]:
 def check_direct(simulation: Any, plan: RunPlan) -> Iterator[Finding]:
     """Every <ffdirect> that computes a case's forces; the command's options do not reach it."""
     for field in children(simulation, "ffdirect"):
-        if field.pes_path.fetch().rpartition("/")[2] != _OWN:
+        if not is_own_file(field):
             continue
         where = f"i-PI: <ffdirect name='{field.name.fetch()}'>"
         try:

@@ -9,12 +9,15 @@ from polcouple.case.model import read_case
 from polcouple.check.cost import check_patience, check_slater_koster, measure
 from polcouple.check.direct import check_direct, check_names
 from polcouple.check.finding import Finding
-from polcouple.check.inputs import check_input, load_input
+from polcouple.check.forces import shares_liquid
+from polcouple.check.inputs import check_input
+from polcouple.check.simulation import load_input
 from polcouple.check.structure import check_structure
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.files import require_writable
 from polcouple.ipi.initialize import start_beside
+from polcouple.ipi.parts import Part
 from polcouple.propagation.plan import RunPlan, require_case
 from polcouple.propagation.programs import ipi_program
 
@@ -47,8 +50,9 @@ def find(plan: RunPlan, steps: int | None, for_a_run: bool = False) -> Iterator[
         yield from missing
         if missing or broken:
             return
+        part: Part = "electrode" if shares_liquid(simulation) else "all"
         charges = create_electrodes(case, plan.backend, plan.settings(case))
-        cost, findings = measure(case, charges, plan.platform, plan.threads, once=for_a_run)
+        cost, findings = measure(case, charges, part, plan.platform, plan.threads, once=for_a_run)
     except PolcoupleError as error:
         yield Finding("error", str(error))
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,14 @@ import numpy as np
 
 from polcouple.case.model import Case
 from polcouple.check.finding import Finding
+from polcouple.check.forces import check_forces
+from polcouple.check.simulation import children
 from polcouple.errors import InputError, PolcoupleError
-from polcouple.ipi.input import part_of, read_xml, require_sound_beads, socket_addresses
+from polcouple.ipi.input import own_sockets, read_xml, require_sound_beads, socket_addresses
 from polcouple.ipi.start_file import frames_of
 from polcouple.propagation.guard import require_usable
 from polcouple.propagation.inputs import require_inputs
-from polcouple.units import ATOMIC_TIME_TO_FS
 
-#: longest time step in fs for the stretching of flexible water's bonds, and for everything else
-_LONGEST_INNER_STEP, _LONGEST_OUTER_STEP = 1.0, 2.5
 #: characters of a RESTART per atom: positions and momenta, with i-PI's 16 digits
 _CHECKPOINT_BYTES = 200
 #: characters of the line above each frame of extras
@@ -33,38 +32,11 @@ _FRAME_HEADER_BYTES = 40
 _LARGE_SHARE = 0.5
 
 
-def load_input(path: Path) -> Any:
-    """i-PI's InputSimulation of a file.
-
-    Raises:
-        InputError: the file is missing, or i-PI refuses it.
-    """
-    from ipi.inputs.simulation import InputSimulation
-    from ipi.utils.io.inputs.io_xml import xml_parse_string
-
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; name i-PI's input with --input") from None
-    simulation = InputSimulation()
-    try:
-        simulation.parse(xml_parse_string(text).fields[0][1])
-    except Exception as error:  # i-PI raises exceptions of any kind
-        message = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: i-PI does not accept it: {message}; correct the input") from None
-    return simulation
-
-
-def children(parent: Any, *tags: str) -> list[Any]:
-    """The repeatable elements of an i-PI input with these tags."""
-    return [child for tag, child in parent.extra if tag in tags]
-
-
 def check_input(
-    simulation: Any, case: Case, path: Path, steps: int | None, own_sockets: bool = False
+    simulation: Any, case: Case, path: Path, steps: int | None, fresh_sockets: bool = False
 ) -> Iterator[Finding]:
     """All findings about the input file ``path``; ``steps`` replaces its <total_steps>."""
-    yield from check_surroundings(path, own_sockets)
+    yield from check_surroundings(path, fresh_sockets)
     yield from check_plumed(simulation)
     for system in children(simulation, "system"):
         yield from check_initial_structure(system, path.parent)
@@ -75,9 +47,9 @@ def check_input(
     yield from check_disk(simulation, case, path.parent, steps)
 
 
-def check_surroundings(path: Path, own_sockets: bool = False) -> Iterator[Finding]:
+def check_surroundings(path: Path, fresh_sockets: bool = False) -> Iterator[Finding]:
     """Files that are missing, sockets that the driver cannot serve or that are taken, and EXIT."""
-    if (path.parent / "EXIT").exists() and not own_sockets:
+    if (path.parent / "EXIT").exists() and not fresh_sockets:
         yield Finding("error", f"{path.parent / 'EXIT'} makes i-PI stop at once; remove it")
     root = read_xml(path)
     try:
@@ -85,7 +57,7 @@ def check_surroundings(path: Path, own_sockets: bool = False) -> Iterator[Findin
     except InputError as error:
         yield Finding("error", str(error))
     try:
-        all_inside = root.find("ffsocket") is None and root.find("ffdirect") is not None
+        all_inside = not own_sockets(root) and root.find("ffdirect") is not None
         addresses = [] if all_inside else socket_addresses(root, path)
     except PolcoupleError as error:
         yield Finding("error", str(error))
@@ -101,7 +73,7 @@ def check_surroundings(path: Path, own_sockets: bool = False) -> Iterator[Findin
             yield Finding("error", f"{path}: {error}")
             continue
         file = address.path
-        if address.mode != "unix" or not file.exists() or own_sockets:
+        if address.mode != "unix" or not file.exists() or fresh_sockets:
             continue
         cure = "end it, or change <address>" if _listening(file) else "it is left over, remove it"
         yield Finding(
@@ -205,103 +177,6 @@ def check_motion(motion: Any, case: Case) -> Iterator[Finding]:
             "i-PI: <fixcom> is True, its default, and does not go with fixed atoms; write"
             " <fixcom> False </fixcom>",
         )
-
-
-def check_forces(simulation: Any, system: Any) -> Iterator[Finding]:
-    """Force components, their weights on the levels of multiple time stepping, and the steps."""
-    fields = {field.name.fetch(): field for field in children(simulation, "ffsocket", "ffdirect")}
-    n_levels = max(len(system.motion.dynamics.nmts.fetch()), 1)
-    parts: dict[str, int] = {}
-    weights: dict[str, np.ndarray] = {}
-    for component in children(system.forces, "force"):
-        name = component.forcefield.fetch()
-        if name not in fields:
-            yield Finding("error", f"i-PI: <force forcefield='{name}'> names no <ffsocket> or <ffdirect>")
-            continue
-        try:
-            part = part_of(_dictionary(fields[name].parameters.fetch()), f"i-PI: force field '{name}'")
-        except PolcoupleError:
-            return  # the sockets' findings say so
-        parts[part] = parts.get(part, 0) + 1
-        weights[part] = component.mts_weights.fetch()
-        if len(weights[part]) != n_levels:
-            yield Finding(
-                "error",
-                f"i-PI: force '{name}' has {len(weights[part])} mts_weights, <nmts> has {n_levels} levels;"
-                " give one weight a level, outermost first",
-            )
-        total = weights[part].sum() * component.weight.fetch()
-        if not abs(total - 1.0) <= 1e-9:
-            yield Finding(
-                "error",
-                f"i-PI: the weights of force '{name}' sum to {total:g} over all levels; they must sum to 1",
-            )
-    if parts not in ({"all": 1}, {"bonded": 1, "nonbonded": 1}):
-        found = ", ".join(f"{count} x {part}" for part, count in parts.items()) or "none"
-        yield Finding(
-            "error",
-            f"i-PI: the forces add up to {found}; use one with {{part: all}}, or one with {{part: bonded}}"
-            " and one with {part: nonbonded}",
-        )
-    yield from _check_ensemble(system.ensemble, fields)
-    yield from _check_steps(system.motion.dynamics, weights)
-
-
-def _check_ensemble(ensemble: Any, fields: Mapping[str, Any]) -> Iterator[Finding]:
-    """What i-PI adds to the forces or takes from their energy."""
-    for bias in children(ensemble.bias, "force"):
-        name = bias.forcefield.fetch()
-        if name in fields:
-            yield Finding(
-                "error",
-                f"i-PI: <bias> adds the force field '{name}', whose forces the case counts already; take it"
-                " out of <bias>",
-            )
-    found = ensemble.hamiltonian_weights.fetch()
-    if not np.all(np.asarray(found) == 1.0):
-        yield Finding(
-            "error",
-            "i-PI: <hamiltonian_weights> scale the energies that i-PI writes, not the forces; leave them out",
-        )
-
-
-def require_whole_forces(path: Path) -> None:
-    """Refuse an input whose force components do not add up to all forces, once.
-
-    Raises:
-        InputError: they do not, or i-PI does not accept the input.
-    """
-    simulation = load_input(path)
-    for system in children(simulation, "system"):
-        for finding in check_forces(simulation, system):
-            if finding.severity == "error":
-                raise InputError(f"{path}: {finding.text}")
-
-
-def _dictionary(parameters: dict[str, Any]) -> str:
-    """Of a driver's parameters, those that the part of the forces depends on, as i-PI writes them."""
-    return "{" + ", ".join(f"{k}: {v}" for k, v in parameters.items() if "part" in str(k)) + "}"
-
-
-def _check_steps(dynamics: Any, weights: dict[str, np.ndarray]) -> Iterator[Finding]:
-    """The time step at which each part is evaluated."""
-    divisions = np.cumprod([1, *dynamics.nmts.fetch()])[-max(len(dynamics.nmts.fetch()), 1) :]
-    steps = dynamics.timestep.fetch() * ATOMIC_TIME_TO_FS / divisions
-    if len(weights.get("nonbonded", [])) > 1 and weights["nonbonded"][1:].any():
-        yield Finding(
-            "warning",
-            "i-PI: the nonbonded forces are evaluated on an inner level, which saves nothing; give them"
-            " weight on the first level only",
-        )
-    for part, part_weights in weights.items():
-        longest = _LONGEST_OUTER_STEP if part == "nonbonded" else _LONGEST_INNER_STEP
-        for step, weight in zip(steps, part_weights, strict=False):
-            if weight and step > longest + 1e-6:
-                yield Finding(
-                    "warning",
-                    f"i-PI: {step:g} fs between {part} forces is long, {longest:g} fs is the most for"
-                    " flexible water; shorten <timestep> or raise <nmts>",
-                )
 
 
 def check_disk(simulation: Any, case: Case, directory: Path, steps: int | None) -> Iterator[Finding]:

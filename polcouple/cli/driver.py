@@ -6,10 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from polcouple.cli.exits import guarded
 from polcouple.cli.options import add_backend_arguments, add_engine_arguments, given_settings
 from polcouple.ipi.input import SocketAddress
+from polcouple.ipi.parts import Part
 from polcouple.simulation.serve import Recording, Service, serve_case
 
 
@@ -22,9 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unix", metavar="NAME", help="unix socket instead of the input's")
     parser.add_argument("--host", help="inet socket instead of the input's (with --port)")
     parser.add_argument("--port", type=int, default=31415, help="port of --host (31415)")
-    parser.add_argument(
-        "--part", choices=("all", "bonded", "nonbonded"), default="all", help="forces for --unix or --host"
-    )
+    parser.add_argument("--part", choices=get_args(Part), default="all", help="forces for --unix or --host")
     parser.add_argument(
         "--wait", type=float, default=60.0, metavar="SECONDS", help="how long to wait for i-PI to appear (60)"
     )

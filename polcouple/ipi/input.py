@@ -28,7 +28,7 @@ class SocketAddress:
         mode: ``unix`` or ``inet``.
         address: name of the unix socket, or host.
         port: of an inet socket.
-        part: ``all``, ``bonded`` or ``nonbonded``; the parameter ``part`` of the <ffsocket>.
+        part: the parameter ``part`` of the <ffsocket>.
         prefix: of the path of a unix socket.
     """
 
@@ -64,14 +64,14 @@ def read_xml(path: Path) -> ElementTree.Element:
 
 
 def socket_addresses(root: ElementTree.Element, path: Path) -> list[SocketAddress]:
-    """All sockets of an input file.
+    """The sockets of an input file that the driver is to serve (:func:`own_sockets`).
 
     Raises:
         InputError: there is none, or one has a mode, port, parameter or option that the driver cannot serve.
     """
     prefix = root.get("sockets_prefix", UNIX_SOCKET_PREFIX).strip()
     addresses: list[SocketAddress] = []
-    for element in root.iter("ffsocket"):
+    for element in own_sockets(root):
         name = element.get("name", "?").strip()
         where = f"{path}: <ffsocket name='{name}'>"
         mode = element.get("mode", "inet").strip()
@@ -90,6 +90,46 @@ def socket_addresses(root: ElementTree.Element, path: Path) -> list[SocketAddres
     if not addresses:
         raise InputError(f"{path}: no <ffsocket>; the driver needs one to connect to")
     return addresses
+
+
+def own_sockets(root: ElementTree.Element) -> list[ElementTree.Element]:
+    """The <ffsocket> elements that polcouple-driver serves.
+
+    These are all, unless a force field is asked for ``part: electrode``: then those that name a part, and the
+    others belong to the programs that give the liquid's own forces.
+    """
+    sockets = list(root.iter("ffsocket"))
+    fields = [*sockets, *root.iter("ffdirect")]
+    if all(named_part(field.findtext("parameters") or "") != "electrode" for field in fields):
+        return sockets
+    return [socket for socket in sockets if named_part(socket.findtext("parameters") or "") is not None]
+
+
+def other_sockets(root: ElementTree.Element) -> list[str]:
+    """Names and places of the sockets that other programs serve, for people to read."""
+    prefix = root.get("sockets_prefix", UNIX_SOCKET_PREFIX).strip()
+    names = []
+    for element in root.iter("ffsocket"):
+        if element in own_sockets(root):
+            continue
+        host = (element.findtext("address") or "localhost").strip()
+        unix = element.get("mode", "inet").strip() == "unix"
+        place = (
+            f"unix socket {prefix}{host}"
+            if unix
+            else f"{host}:{(element.findtext('port') or '65535').strip()}"
+        )
+        names.append(f"'{element.get('name', '?').strip()}' at {place}")
+    return names
+
+
+def named_part(parameters: str) -> str | None:
+    """The word for ``part`` in the parameters of any force field; None where there is none."""
+    for item in parameters.strip().removeprefix("{").removesuffix("}").split(","):
+        key, _, value = map(unquoted, item.partition(":"))
+        if key == "part":
+            return value
+    return None
 
 
 def part_of(parameters: str, where: str) -> Part:
@@ -199,8 +239,8 @@ def set_total_steps(root: ElementTree.Element, total_steps: int) -> None:
 
 
 def rename_sockets(root: ElementTree.Element, suffix: str) -> None:
-    """Make the names of unix sockets unique by a suffix, in place."""
-    for socket in root.iter("ffsocket"):
+    """Make the names of the driver's unix sockets unique by a suffix, in place."""
+    for socket in own_sockets(root):
         address = socket.find("address")
         if socket.get("mode", "inet").strip() == "unix" and address is not None and address.text:
             address.text = address.text.strip() + suffix

@@ -36,7 +36,7 @@ class Parameters:
     Attributes:
         case: case directory.
         backend: name of the charge backend.
-        part: ``all``, ``bonded`` or ``nonbonded``.
+        part: one of :data:`polcouple.ipi.parts.Part`.
         platform: ``native``, or a platform of OpenMM.
         refresh: evaluations between refreshes of the charges; system.yaml's when None.
     """

@@ -12,6 +12,7 @@ from polcouple.ipi.checkpoints import checkpoints, restart_file
 from polcouple.ipi.files import output_names, progress_file
 from polcouple.ipi.input import (
     SocketAddress,
+    other_sockets,
     read_xml,
     set_total_steps,
     socket_addresses,
@@ -60,6 +61,8 @@ def propagate(directory: Path, last_step: int, driver_words: list[str], forced: 
         for address in addresses:
             require_usable(address, own_name=False)
         remove_stale_sockets(addresses)
+        for name in other_sockets(root):
+            log(f"the liquid's own forces: i-PI waits for the program that serves {name}; start it now")
         log(f"running in {directory}; what i-PI and the driver say is in i-pi.log and driver.log there")
         warnings = DriverWarnings(directory / "driver.log")
         begun = read_xml(directory / "input.xml")

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 
 from polcouple.backends.base import backend_options
 from polcouple.case.model import Case, read_case
-from polcouple.check.inputs import require_whole_forces
+from polcouple.check.forces import require_whole_forces
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError, PolcoupleError, ProtocolError
 from polcouple.ipi.initialize import start_beside

@@ -13,7 +13,8 @@ from polcouple.builder.build import BuildOptions, build_case, whole_molecules
 from polcouple.builder.packing import HIGHEST_DENSITY, SHEET_CLEARANCE, graphene_sheet, pack_liquid
 from polcouple.case.force_field import SPC_FW
 from polcouple.case.model import read_case
-from polcouple.check.inputs import check_input, load_input
+from polcouple.check.inputs import check_input
+from polcouple.check.simulation import load_input
 from polcouple.check.structure import check_structure
 from polcouple.cli.commands import main
 from polcouple.errors import InputError

@@ -13,7 +13,8 @@ import polcouple.ipi.input
 from polcouple.case.model import read_case, write_init_xyz
 from polcouple.check import structure
 from polcouple.check.cost import Cost, check_patience
-from polcouple.check.inputs import check_input, load_input
+from polcouple.check.inputs import check_input
+from polcouple.check.simulation import load_input
 from polcouple.cli.commands import main
 from polcouple.errors import InputError
 from polcouple.ipi.initialize import start_file

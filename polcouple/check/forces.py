@@ -1,0 +1,174 @@
+"""Findings about the force components of i-PI's input: do they add up to all forces, once?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polcouple.check.finding import Finding
+from polcouple.check.simulation import children, load_input
+from polcouple.errors import InputError, PolcoupleError
+from polcouple.ipi.input import named_part, part_of
+from polcouple.units import ATOMIC_TIME_TO_FS
+
+#: longest time step in fs for the stretching of flexible water's bonds, and for everything else
+_LONGEST_INNER_STEP, _LONGEST_OUTER_STEP = 1.0, 2.5
+
+
+def check_forces(simulation: Any, system: Any) -> Iterator[Finding]:
+    """Force components, their weights on the levels of multiple time stepping, and the steps."""
+    own = {field.name.fetch(): field for field in own_fields(simulation)}
+    others = {field.name.fetch() for tag, field in simulation.extra if tag.startswith("ff")} - own.keys()
+    if not shares_liquid(simulation):
+        others = set()
+    n_levels = max(len(system.motion.dynamics.nmts.fetch()), 1)
+    parts: dict[str, int] = {}
+    weights: dict[str, np.ndarray] = {}
+    of_liquid: set[str] = set()
+    for component in children(system.forces, "force"):
+        name = component.forcefield.fetch()
+        if name not in own.keys() | others:
+            yield Finding("error", f"i-PI: <force forcefield='{name}'> names no <ffsocket> or <ffdirect>")
+            continue
+        own_weights = component.mts_weights.fetch()
+        if len(own_weights) != n_levels:
+            yield Finding(
+                "error",
+                f"i-PI: force '{name}' has {len(own_weights)} mts_weights, <nmts> has {n_levels} levels;"
+                " give one weight a level, outermost first",
+            )
+        total = own_weights.sum() * component.weight.fetch()
+        if name in others:
+            of_liquid |= {name} if total else set()
+            continue
+        try:
+            part = part_of(_dictionary(own[name].parameters.fetch()), f"i-PI: force field '{name}'")
+        except PolcoupleError:
+            return  # the sockets' findings say so
+        parts[part] = parts.get(part, 0) + 1
+        weights[part] = own_weights
+        if not abs(total - 1.0) <= 1e-9:
+            yield Finding(
+                "error",
+                f"i-PI: the weights of force '{name}' sum to {total:g} over all levels; they must sum to 1",
+            )
+    yield from _check_sum(parts, sorted(of_liquid))
+    yield from _check_ensemble(system.ensemble, own)
+    yield from _check_steps(system.motion.dynamics, weights)
+
+
+def _check_ensemble(ensemble: Any, fields: Mapping[str, Any]) -> Iterator[Finding]:
+    """What i-PI adds to the forces or takes from their energy."""
+    for bias in children(ensemble.bias, "force"):
+        name = bias.forcefield.fetch()
+        if name in fields:
+            yield Finding(
+                "error",
+                f"i-PI: <bias> adds the force field '{name}', whose forces the case counts already; take it"
+                " out of <bias>",
+            )
+    found = ensemble.hamiltonian_weights.fetch()
+    if not np.all(np.asarray(found) == 1.0):
+        yield Finding(
+            "error",
+            "i-PI: <hamiltonian_weights> scale the energies that i-PI writes, not the forces; leave them out",
+        )
+
+
+def shares_liquid(simulation: Any) -> bool:
+    """Whether the liquid's own forces come from other programs: a force field has ``part: electrode``."""
+    fields = children(simulation, "ffsocket", "ffdirect")
+    return any(_named(field) == "electrode" for field in fields)
+
+
+def own_fields(simulation: Any) -> list[Any]:
+    """The <ffsocket> and <ffdirect> of this package; see :func:`polcouple.ipi.input.own_sockets`."""
+    fields = children(simulation, "ffsocket", "ffdirect")
+    if not shares_liquid(simulation):
+        return fields
+    own_files = [f for f in children(simulation, "ffdirect") if is_own_file(f)]
+    return [field for field in fields if _named(field) is not None or field in own_files]
+
+
+def is_own_file(direct: Any) -> bool:
+    """Whether an <ffdirect> finds its potential by a case's polcouple_pes.py."""
+    return bool(direct.pes_path.fetch().rpartition("/")[2] == "polcouple_pes.py")
+
+
+def _named(field: Any) -> str | None:
+    return named_part(_dictionary(field.parameters.fetch()))
+
+
+def _check_sum(parts: dict[str, int], of_liquid: list[str]) -> Iterator[Finding]:
+    """Whether the parts, with other programs' force fields ``of_liquid``, are all forces once."""
+    found = ", ".join(f"{count} x {part}" for part, count in parts.items()) or "none"
+    if parts in ({"all": 1}, {"bonded": 1, "nonbonded": 1}):
+        return
+    if "electrode" not in parts:
+        yield Finding(
+            "error",
+            f"i-PI: the forces add up to {found}; use one with {{part: all}}, or one with {{part: bonded}}"
+            " and one with {part: nonbonded}",
+        )
+    elif parts != {"electrode": 1}:
+        yield Finding(
+            "error",
+            f"i-PI: the forces add up to {found}; beside one with {{part: electrode}} the liquid's own forces"
+            " come from another program, so take the others of polcouple out",
+        )
+    elif not of_liquid:
+        yield Finding(
+            "error",
+            "i-PI: {part: electrode} leaves out the liquid's own forces and no other force field gives them;"
+            " add a <force> of one, or write {part: all}",
+        )
+    else:
+        names = " and ".join(f"'{name}'" for name in of_liquid)
+        yield Finding(
+            "note",
+            f"i-PI: {names} must give the liquid's bonds and all interactions among its own atoms in the"
+            " periodic cell, and nothing else, which is not checked: what electrode, walls and slab do to it"
+            " comes from {part: electrode}, with the liquid's charges of system.yaml",
+        )
+
+
+def require_whole_forces(path: Path) -> None:
+    """Refuse an input whose force components do not add up to all forces, once.
+
+    Raises:
+        InputError: they do not, or i-PI does not accept the input.
+    """
+    simulation = load_input(path)
+    for system in children(simulation, "system"):
+        for finding in check_forces(simulation, system):
+            if finding.severity == "error":
+                raise InputError(f"{path}: {finding.text}")
+
+
+def _dictionary(parameters: dict[str, Any]) -> str:
+    """Of a driver's parameters, those that the part of the forces depends on, as i-PI writes them."""
+    return "{" + ", ".join(f"{k}: {v}" for k, v in parameters.items() if "part" in str(k)) + "}"
+
+
+def _check_steps(dynamics: Any, weights: dict[str, np.ndarray]) -> Iterator[Finding]:
+    """The time step at which each part is evaluated."""
+    divisions = np.cumprod([1, *dynamics.nmts.fetch()])[-max(len(dynamics.nmts.fetch()), 1) :]
+    steps = dynamics.timestep.fetch() * ATOMIC_TIME_TO_FS / divisions
+    if len(weights.get("nonbonded", [])) > 1 and weights["nonbonded"][1:].any():
+        yield Finding(
+            "warning",
+            "i-PI: the nonbonded forces are evaluated on an inner level, which saves nothing; give them"
+            " weight on the first level only",
+        )
+    for part, part_weights in weights.items():
+        longest = _LONGEST_INNER_STEP if part in ("all", "bonded") else _LONGEST_OUTER_STEP
+        for step, weight in zip(steps, part_weights, strict=False):
+            if weight and step > longest + 1e-6:
+                yield Finding(
+                    "warning",
+                    f"i-PI: {step:g} fs between {part} forces is long, {longest:g} fs is the most for"
+                    " flexible water; shorten <timestep> or raise <nmts>",
+                )

@@ -1,0 +1,35 @@
+"""i-PI's input as i-PI's own parser reads it, so that defaults and units are i-PI's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from polcouple.errors import InputError
+
+
+def load_input(path: Path) -> Any:
+    """i-PI's InputSimulation of a file.
+
+    Raises:
+        InputError: the file is missing, or i-PI refuses it.
+    """
+    from ipi.inputs.simulation import InputSimulation
+    from ipi.utils.io.inputs.io_xml import xml_parse_string
+
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; name i-PI's input with --input") from None
+    simulation = InputSimulation()
+    try:
+        simulation.parse(xml_parse_string(text).fields[0][1])
+    except Exception as error:  # i-PI raises exceptions of any kind
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: i-PI does not accept it: {message}; correct the input") from None
+    return simulation
+
+
+def children(parent: Any, *tags: str) -> list[Any]:
+    """The repeatable elements of an i-PI input with these tags."""
+    return [child for tag, child in parent.extra if tag in tags]
