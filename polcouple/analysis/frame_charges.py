@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from polcouple.backends.base import ChargeBackend
 from polcouple.case.model import Case
 from polcouple.coupling.charges import ChargeSolver
+from polcouple.coupling.joint_search import fermi_levels
 from polcouple.errors import InputError
 from polcouple.log import Warned
 from polcouple.output_paths import require_suffix
@@ -26,12 +28,12 @@ class FrameCharges:
     Attributes:
         charges: (f, n_electrode) in e; the columns are the electrode's atoms in the case's order, of several
             electrodes one after the other.
-        fermi_level: (f,) in eV, NaN where there is none.
+        fermi_levels: (f, electrodes) in eV, NaN where there is none.
         seconds: (f,) wall time of each frame.
     """
 
     charges: np.ndarray
-    fermi_level: np.ndarray
+    fermi_levels: np.ndarray
     seconds: np.ndarray
 
 
@@ -48,8 +50,10 @@ def frame_charges(case: Case, backend: ChargeBackend, frames: Iterable[np.ndarra
         results.append(solver(positions, f"frame {number}"))
         warned.log(results[-1].warnings)
         seconds.append(time.perf_counter() - start)
-    levels = [np.nan if r.fermi_level is None else r.fermi_level * HARTREE_TO_EV for r in results]
-    return FrameCharges(np.array([r.charges for r in results]), np.array(levels), np.array(seconds))
+    levels = np.array([fermi_levels(result, len(case.electrodes)) for result in results])
+    return FrameCharges(
+        np.array([result.charges for result in results]), levels * HARTREE_TO_EV, np.array(seconds)
+    )
 
 
 def require_new_npz(path: Path) -> None:
@@ -65,8 +69,15 @@ def require_new_npz(path: Path) -> None:
 
 
 def write_frame_charges(path: Path, found: FrameCharges) -> None:
-    """An .npz file of ``charges``, ``fermi_level`` and ``seconds``, whole or not at all."""
+    """An .npz file of the three arrays, whole or not at all; of one electrode also ``fermi_level`` (f,)."""
+    arrays: dict[str, Any] = {
+        "charges": found.charges,
+        "fermi_levels": found.fermi_levels,
+        "seconds": found.seconds,
+    }
+    if found.fermi_levels.shape[1] == 1:
+        arrays["fermi_level"] = found.fermi_levels[:, 0]
     temporary = path.with_name(path.name + ".new")
     with temporary.open("wb") as stream:
-        np.savez(stream, charges=found.charges, fermi_level=found.fermi_level, seconds=found.seconds)
+        np.savez(stream, **arrays)
     os.replace(temporary, path)

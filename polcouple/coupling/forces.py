@@ -33,8 +33,8 @@ from polcouple.backends.base import ChargeBackend, Environment, potential_accura
 from polcouple.case.model import Case
 from polcouple.case.structure_guard import StructureGuard
 from polcouple.coupling.charges import ChargeSolver, Surroundings
-from polcouple.coupling.electrodes import CoupledResult
 from polcouple.coupling.held_state import HeldStates, ReplicaState
+from polcouple.coupling.joint_search import CoupledResult, fermi_levels
 from polcouple.engines.base import NATIVE, create_engine
 from polcouple.errors import InputError
 from polcouple.ipi.parts import Part
@@ -233,11 +233,10 @@ def _extras(state: ReplicaState, case: Case) -> dict[str, object]:
         "refresh_work": state.work,
         "refreshes": state.refreshes,
     }
+    levels = (fermi_levels(result, len(totals)) * HARTREE_TO_EV).tolist()
     if len(totals) > 1 or case.system.potential is not None:
-        known = result if isinstance(result, CoupledResult) else None
-        levels = [np.nan] * len(totals) if known is None else known.fermi_levels
-        extras["fermi_levels"] = (np.asarray(levels) * HARTREE_TO_EV).tolist()
-        extras["source_work"] = np.nan if known is None else known.source_work
-    elif result.fermi_level is not None:
-        extras["fermi_level"] = result.fermi_level * HARTREE_TO_EV
+        extras["fermi_levels"] = levels
+        extras["source_work"] = result.source_work if isinstance(result, CoupledResult) else np.nan
+    elif np.isfinite(levels[0]):
+        extras["fermi_level"] = levels[0]
     return extras

@@ -69,6 +69,13 @@ class CoupledResult(ChargeResult):
     hardness: float = np.nan
 
 
+def fermi_levels(result: ChargeResult, electrodes: int) -> np.ndarray:
+    """(electrodes,) Fermi levels in Hartree of an answer for one or several, NaN where unknown."""
+    if isinstance(result, CoupledResult):
+        return result.fermi_levels
+    return np.full(electrodes, np.nan if result.fermi_level is None else result.fermi_level)
+
+
 @dataclass(frozen=True, eq=False)
 class Coupling:
     """What is solved.

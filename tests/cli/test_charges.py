@@ -9,10 +9,14 @@ import ase
 import ase.io
 import numpy as np
 import pytest
+from capacitor_cases import capacitor
 from conftest import SMALL
 from fault_cases import environment_with_faulty_backends
 
+from polcouple.analysis.frame_charges import frame_charges
 from polcouple.cli.commands import main
+from polcouple.coupling.electrodes import create_electrodes
+from polcouple.coupling.forces import ForceProvider
 from polcouple.units import BOHR_TO_ANGSTROM
 
 
@@ -136,3 +140,17 @@ def test_unreadable_file_is_refused(tmp_path):
     assert done.returncode == 2
     assert "ASE cannot read it" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("sections", [{"potential": {"voltage_volt": 0.5}}, {}])
+def test_every_electrode_has_its_level(sections):
+    """At a voltage they differ by it; what the driver writes and what is written here agree."""
+    case = capacitor(12.0, 40.0, charges=(0.0, 0.0), **sections)
+    backend = create_electrodes(case, "metal")
+    found = frame_charges(case, backend, [case.positions])
+    levels = found.fermi_levels[0]
+    assert levels.shape == (2,) and np.isfinite(levels).all()
+    extras = ForceProvider(case, backend).evaluate(case.positions, case.cell).extras
+    assert extras["fermi_levels"] == pytest.approx(levels, abs=1e-6)
+    if "potential" in sections:
+        assert levels[1] - levels[0] == pytest.approx(0.5, abs=1e-6)
