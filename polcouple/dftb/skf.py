@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d
 
 from polcouple.dftb.parameter_sets import (
     Assumption,
@@ -30,6 +31,10 @@ _POINTS = 8
 _SHELL_NAMES = "spd"
 #: no line has more numbers
 _MOST_REPEATS = 100
+#: a table is judged from the first distance on, each number beside those within the second (bohr)
+_FILLED, _NEAR = 1.0, 1.0
+#: largest fourth difference in these terms
+_LARGEST_JUMP = 0.2
 
 #: columns of (l1, l2, |m|) in the ten columns of H and the ten of S; l1 <= l2
 _COLUMNS = {(0, 0): [9], (0, 1): [8], (0, 2): [7], (1, 1): [5, 6], (1, 2): [3, 4], (2, 2): [0, 1, 2]}
@@ -225,6 +230,7 @@ def read_skf(path: Path, homonuclear: bool) -> tuple[AtomType | None, PairTable]
     rows = np.empty((n_rows, 20))
     for i in range(n_rows):
         rows[i] = _numbers(path, lines, first_row + i, 20)[:20]
+    _require_smooth(path, step, rows, first_row)
     table = PairTable(step, rows.reshape(n_rows, 2, 10))
     if not homonuclear:
         return None, table
@@ -252,6 +258,24 @@ def _grid(path: Path, lines: list[str]) -> tuple[float, int]:
             f" {n_rows} rows; get the file again"
         )
     return step, n_rows
+
+
+def _require_smooth(path: Path, step: float, rows: np.ndarray, first_row: int) -> None:
+    """Refuse a table with a number that does not lie between its neighbours, as one that lost its sign.
+
+    Measured by fourth differences, over the largest number within ``_NEAR``. Of the 663 tables of 21 public
+    sets none has more than 0.046 beyond ``_FILLED``; nearer, where atoms never are, some are filled up.
+    """
+    near = 2 * max(int(_NEAR / step), 2) + 1
+    size = maximum_filter1d(np.abs(rows), near, axis=0)[2:-2] + 1e-4
+    jumps = np.abs(np.diff(rows, 4, axis=0)) / size
+    jumps[: int(_FILLED / step)] = 0.0
+    row = int(jumps.max(axis=1).argmax())
+    if jumps[row].max() > _LARGEST_JUMP:
+        raise InputError(
+            f"{path}: line {first_row + row + 3}: a number does not lie between those of its neighbours; the"
+            " file is damaged, get it again"
+        )
 
 
 def _first_real_row(rows: np.ndarray) -> int:

@@ -107,6 +107,10 @@ def test_missing_directory_and_missing_pair(slako):
         (lambda lines: ["0.0 500", *lines[1:]], ["line 1", "grid spacing 0"]),
         (lambda lines: ["@", *lines], ["f shells"]),
         (lambda lines: [lines[0], "10*0.0", *lines[2:]], ["line 2", "Hubbard U of shell s is 0"]),
+        (
+            lambda lines: [*lines[:137], lines[137].replace("-", "", 1), *lines[138:]],
+            ["line 138", "does not lie between those of its neighbours"],
+        ),
     ],
 )
 def test_broken_files(slako, change, words):
