@@ -227,7 +227,8 @@ def held_states(
     if backend.conservative and interval == 1 and not counted:
         return None
     sections = case.system.model_dump(mode="json", include={"electrodes", "potential", "slab"})
-    identity = f"{settings} {sections} {interval}"
+    seen = hashlib.sha256(case.electrolyte.charges.tobytes()).hexdigest()
+    identity = f"{settings} {sections} {interval} {case.electrode.fingerprint()} {seen}"
     several = len(case.electrodes) > 1 or case.system.potential is not None
     levels = len(case.electrodes) if several else 0
     return HeldStates(

@@ -109,7 +109,8 @@ def test_levels_and_work_of_a_capacitor_outlive_the_driver(capacitor, tmp_path):
 
 
 def test_charges_at_other_charges_of_the_electrodes_are_not_recalled(capacitor, tmp_path):
-    """Their sum is the same, the charges are not; nor with a slab's field, or other .skf files."""
+    """Their sum is the same, the charges are not; nor with a slab's field, other water, another cell or
+    other .skf files."""
     metal = create_electrodes(capacitor, "metal")
     held = held_of(capacitor, tmp_path, metal)
     provider(capacitor, metal, held).evaluate(capacitor.positions, capacitor.cell)
@@ -120,8 +121,12 @@ def test_charges_at_other_charges_of_the_electrodes_are_not_recalled(capacitor, 
         second.model_copy(update={"total_charge_e": second.total_charge_e - 1.0}),
     ]
     slab = Slab(displacement_volt_per_angstrom=0.01)
+    field = capacitor.system.force_field
+    weaker = field.model_copy(update={"water": field.water.model_copy(update={"oxygen_charge_e": -0.6})})
     for case, known in (
         (capacitor, True),
+        (with_sections(capacitor, force_field=weaker), False),
+        (replace(capacitor, cell=capacitor.cell * [[1.0], [1.0], [1.5]]), False),
         (with_sections(capacitor, electrodes=moved), False),
         (with_sections(capacitor, slab=slab), False),
     ):
