@@ -19,6 +19,9 @@ KCAL_TO_KJ = 4.184
 #: kJ/mol/nm (OpenMM's forces) to Hartree/bohr (i-PI's)
 KJ_PER_MOL_NM_TO_HARTREE_PER_BOHR = KJ_PER_MOL_TO_HARTREE / NM_TO_BOHR
 
+#: unified atomic mass unit to electron masses
+DALTON_TO_ELECTRON_MASS = 1822.888486209
+
 #: Boltzmann's constant
 KELVIN_TO_HARTREE = 3.166811563455546e-6
 

@@ -41,8 +41,7 @@ class PotentialProfile:
 
     def add(self, positions: np.ndarray) -> None:
         """Positions (N, 3) of all atoms in bohr."""
-        atoms = self._case.electrolyte_indices
-        heights = self._slab.heights(positions[atoms, 2])
+        heights = self._slab.heights(self._case.electrolyte_positions(positions)[:, 2])
         self._charges.add(self.grid.histogram(heights, self._case.electrolyte.charges))
 
     def potential(self) -> Estimate:

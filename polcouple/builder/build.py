@@ -179,7 +179,7 @@ def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Ca
         case = read_case(draft)
         positions = equilibrate(case, options, progress)
         write_init_xyz(draft / "init.xyz", symbols, whole_molecules(case, positions), cell)
-        write_inputs(draft, n_carbon, options.temperature, options.seed, options.voltage is not None)
+        write_inputs(draft, range(n_carbon), options.temperature, options.seed, options.voltage is not None)
         directory.mkdir(exist_ok=True)
         # system.yaml makes a directory a case, so it comes last
         for path in sorted(draft.iterdir(), key=lambda path: path.name == "system.yaml"):

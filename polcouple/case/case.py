@@ -8,11 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from polcouple.case.schema import SystemSection
+from polcouple.case.given_system import GivenSystem
+from polcouple.case.schema import ForceField, GivenSystemSection, SystemSection
+from polcouple.case.topology import Topology, topology_of_system, water_and_ions
+from polcouple.case.virtual_sites import whole_parents
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.slab import SlabField
 from polcouple.lattice.cell import reduced_cell
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
+
+#: what stands for a virtual site among chemical symbols
+VIRTUAL_SITE = "X"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +31,15 @@ class Case:
         symbols: chemical symbol of each of the N atoms, in i-PI's order.
         positions: (N, 3) initial positions in bohr.
         cell: (3, 3) lattice vectors in bohr, one per row.
+        given: the force field of a file, where the case has one.
     """
 
     directory: Path
-    system: SystemSection
+    system: SystemSection | GivenSystemSection
     symbols: tuple[str, ...]
     positions: np.ndarray
     cell: np.ndarray
+    given: GivenSystem | None = None
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -44,7 +52,7 @@ class Case:
     @cached_property
     def electrode_indices(self) -> np.ndarray:
         """Indices of the atoms of all electrodes, one electrode after the other."""
-        return np.concatenate([np.arange(s.first_atom, s.last_atom + 1) for s in self.system.electrodes])
+        return np.concatenate([section.indices for section in self.system.electrodes])
 
     @cached_property
     def electrolyte_indices(self) -> np.ndarray:
@@ -52,34 +60,52 @@ class Case:
         return np.setdiff1d(np.arange(len(self)), self.electrode_indices)
 
     @cached_property
-    def water_oxygens(self) -> np.ndarray:
-        """Index of the oxygen of each water; its hydrogens follow it."""
-        return np.concatenate(
-            [np.arange(start, stop, 3) for species, start, stop in self._blocks() if species == "water"]
-            or [np.empty(0, int)]
-        )
+    def topology(self) -> Topology:
+        """Labels, charges, masses, molecules and virtual sites of all atoms."""
+        if isinstance(self.system, SystemSection):
+            return water_and_ions(self.system, self.symbols)
+        assert self.given is not None
+        return topology_of_system(self.system.topology, self.given, self.electrode_indices)
 
-    @cached_property
-    def ion_indices(self) -> np.ndarray:
-        """Indices of the monatomic ions."""
-        ions = self.system.force_field.ion_charges_e
-        return np.concatenate(
-            [np.arange(start, stop) for species, start, stop in self._blocks() if species in ions]
-            or [np.empty(0, int)]
-        )
+    @property
+    def parameters(self) -> ForceField:
+        """The force field of waters and ions, of a case that has none in a file."""
+        assert isinstance(self.system, SystemSection)
+        return self.system.force_field
 
     @cached_property
     def charges(self) -> np.ndarray:
         """(N,) fixed charges in e; zero on the electrode."""
-        force_field = self.system.force_field
-        charges = np.zeros(len(self))
-        oxygen_charge = force_field.water.oxygen_charge_e
-        charges[self.water_oxygens] = oxygen_charge
-        for hydrogen in (1, 2):
-            charges[self.water_oxygens + hydrogen] = -0.5 * oxygen_charge
-        for index in self.ion_indices:
-            charges[index] = force_field.ion_charges_e[self.symbols[index]]
-        return charges
+        return self.topology.charges
+
+    @cached_property
+    def water_oxygens(self) -> np.ndarray:
+        """Index of the oxygen of each water; its hydrogens follow it."""
+        starts, sizes = self._molecules()
+        elements = np.array(self.symbols)
+        starts = starts[sizes == 3]
+        is_water = (elements[starts] == "O") & (elements[starts + 1] == "H") & (elements[starts + 2] == "H")
+        return np.asarray(np.setdiff1d(starts[is_water], self.electrode_indices))
+
+    @cached_property
+    def ion_indices(self) -> np.ndarray:
+        """Indices of the monatomic ions."""
+        starts, sizes = self._molecules()
+        alone = np.setdiff1d(starts[sizes == 1], self.electrode_indices)
+        return np.asarray(alone[self.charges[alone] != 0.0])
+
+    @cached_property
+    def wall_atoms(self) -> np.ndarray:
+        """Indices of the atoms that walls hold: all of the liquid but bound hydrogens."""
+        heavy = [i for i in self.electrolyte_indices.tolist() if self.symbols[i] != "H"]
+        return np.union1d(np.array(heavy, int), self.ion_indices)
+
+    @cached_property
+    def cutoff(self) -> float:
+        """Of pairs in real space, in bohr; the longest where there are several."""
+        if self.given is not None:
+            return self.given.cutoff
+        return self.parameters.cutoff_angstrom * ANGSTROM_TO_BOHR
 
     @cached_property
     def electrode(self) -> Electrode:
@@ -89,9 +115,7 @@ class Case:
     @cached_property
     def electrodes(self) -> tuple[Electrode, ...]:
         """The electrodes one by one."""
-        return tuple(
-            self._electrode(np.arange(s.first_atom, s.last_atom + 1)) for s in self.system.electrodes
-        )
+        return tuple(self._electrode(section.indices) for section in self.system.electrodes)
 
     @cached_property
     def electrode_slices(self) -> tuple[slice, ...]:
@@ -119,24 +143,28 @@ class Case:
 
     @cached_property
     def electrolyte(self) -> Electrolyte:
-        """Everything that moves."""
-        indices = self.electrolyte_indices
+        """All charges that move: the liquid's atoms, and its virtual sites after them."""
+        indices, sites = self.electrolyte_indices, self.topology.sites
         return Electrolyte(
-            tuple(self.symbols[i] for i in indices),
-            self.charges[indices],
+            tuple(self.symbols[i] for i in indices) + (VIRTUAL_SITE,) * len(sites),
+            np.concatenate([self.charges[indices], sites.charges]),
             np.searchsorted(indices, self.ion_indices),
         )
+
+    def electrolyte_positions(self, positions: np.ndarray) -> np.ndarray:
+        """(m, 3) of all charges that move, when the atoms are at ``positions`` (N, 3); in bohr."""
+        sites = self.topology.sites
+        liquid = positions[self.electrolyte_indices]
+        if not len(sites):
+            return liquid
+        return np.concatenate([liquid, sites.positions(whole_parents(sites, positions, self.lattice))])
 
     @property
     def total_charge(self) -> float:
         """Charge of all electrodes together in e; where a Fermi level is held, what it starts from."""
         return float(sum(section.total_charge_e for section in self.system.electrodes))
 
-    def _blocks(self) -> list[tuple[str, int, int]]:
-        """(species, first atom, one past the last atom) of each topology block."""
-        blocks, start = [], 0
-        for block in self.system.topology:
-            stop = start + block.count * (3 if block.species == "water" else 1)
-            blocks.append((block.species, start, stop))
-            start = stop
-        return blocks
+    def _molecules(self) -> tuple[np.ndarray, np.ndarray]:
+        """First atom of each molecule, and how many it has."""
+        _, starts, sizes = np.unique(self.topology.molecules, return_index=True, return_counts=True)
+        return starts, sizes

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.case.case import Case
+from polcouple.case.given_system import check_given_system
+from polcouple.case.schema import GivenSystemSection, SystemSection
+from polcouple.case.topology import blocks
 from polcouple.errors import InputError, nearest
 from polcouple.ipi.initialize import StartFile
 from polcouple.lattice.cell import check_cell, heights
@@ -17,10 +20,15 @@ from polcouple.units import ANGSTROM_TO_BOHR
 NEUTRALITY_TOLERANCE = 1e-9
 #: components of cell vectors that i-PI leaves out are no larger, in terms of the largest
 _TURNED = 1e-8
+#: of numbers that were converted from other units
+_ROUNDING = 1e-12
 
 
 def check_topology(case: Case, path: Path, name: str) -> None:
     """Every atom of the start file is the one that topology, electrodes and force field expect."""
+    if not isinstance(case.system, SystemSection):
+        _check_given(case, case.system, path, name)
+        return
     force_field = case.system.force_field
     known = ["electrode", "water", *force_field.ion_charges_e]
     for block in case.system.topology:
@@ -29,12 +37,13 @@ def check_topology(case: Case, path: Path, name: str) -> None:
                 f"{path}: topology: unknown species '{block.species}'{nearest(block.species, known)};"
                 f" known: {', '.join(known)}"
             )
-    n_topology = case._blocks()[-1][2] if case.system.topology else 0
+    own = blocks(case.system)
+    n_topology = own[-1][2] if own else 0
     if n_topology != len(case):
         raise InputError(
             f"{path}: topology describes {n_topology} atoms, {name} holds {len(case)}; correct the counts"
         )
-    for species, start, stop in case._blocks():
+    for species, start, stop in own:
         if species == "electrode":
             continue
         expected = ("O", "H", "H") if species == "water" else (species,)
@@ -46,17 +55,16 @@ def check_topology(case: Case, path: Path, name: str) -> None:
                     f" ({species}); bring {name} into the topology's order"
                 )
     sections = case.system.electrodes
-    blocks = [(start, stop - 1) for species, start, stop in case._blocks() if species == "electrode"]
-    if len(sections) < len(blocks):
-        raise InputError(f"{path}: {len(sections)} electrodes are described, the topology has {len(blocks)}")
-    for section, span in zip_longest(sections, blocks):
+    spans = [(start, stop - 1) for species, start, stop in own if species == "electrode"]
+    if len(sections) < len(spans):
+        raise InputError(f"{path}: {len(sections)} electrodes are described, the topology has {len(spans)}")
+    for section, span in zip_longest(sections, spans):
         if (section.first_atom, section.last_atom) != span:
             raise InputError(
                 f"{path}: electrode '{section.name}' spans atoms {section.first_atom} to {section.last_atom},"
-                f" but the topology's electrode blocks are {blocks}; describe each one, in that order"
+                f" but the topology's electrode blocks are {spans}; describe each one, in that order"
             )
-    if len({section.name for section in sections}) < len(sections):
-        raise InputError(f"{path}: two electrodes have the same name; give each its own")
+    _check_names(case, path)
     for atom, symbol in enumerate(case.symbols):
         if symbol not in force_field.lennard_jones:
             raise InputError(
@@ -64,12 +72,73 @@ def check_topology(case: Case, path: Path, name: str) -> None:
             )
 
 
+def _check_names(case: Case, path: Path) -> None:
+    names = [section.name for section in case.system.electrodes]
+    if len(set(names)) < len(names):
+        raise InputError(f"{path}: two electrodes have the same name; give each its own")
+
+
+def _check_given(case: Case, system: GivenSystemSection, path: Path, name: str) -> None:
+    """The same for a force field in a file."""
+    assert case.given is not None
+    n, file = len(case.given.atoms), case.given.path.name
+    elements = [e for kind in system.topology for _ in range(kind.count) for e in kind.elements]
+    if not len(elements) == n == len(case):
+        raise InputError(
+            f"{path}: topology describes {len(elements)} atoms, {name} holds {len(case)} and {file} {n};"
+            " import the system anew, or correct the counts"
+        )
+    for atom, (symbol, element) in enumerate(zip(case.symbols, elements, strict=True)):
+        if symbol != element:
+            raise InputError(
+                f"{path}: atom {atom} of {name} is {symbol}, the topology expects {element}; bring {name}"
+                " into the topology's order"
+            )
+    for number, section in enumerate(system.electrodes):
+        for first, last in section.atoms:
+            if not first <= last < n:
+                raise InputError(
+                    f"{path}: electrodes[{number}].atoms [{first}, {last}] is no run of atoms 0 to {n - 1}"
+                )
+    indices, counts = np.unique(case.electrode_indices, return_counts=True)
+    if counts.max() > 1:
+        raise InputError(f"{path}: atom {indices[counts.argmax()]} is in the electrodes twice; name it once")
+    _check_names(case, path)
+    check_given_system(case.given, indices, path)
+    fixed = np.isin(np.arange(n), indices)
+    molecules = case.topology.molecules
+    half = np.intersect1d(molecules[fixed], molecules[~fixed])
+    if len(half):
+        first = int(np.flatnonzero((molecules == half[0]) & ~fixed)[0])
+        raise InputError(
+            f"{path}: the electrodes have part of the molecule {case.topology.names[half[0]]} alone, atom"
+            f" {first} is left out; take whole molecules into an electrode"
+        )
+
+
+def require_flexible(case: Case, path: Path) -> None:
+    """Refuse distances that i-PI would not keep.
+
+    Raises:
+        InputError: with the first of them.
+    """
+    pairs = case.topology.constraints
+    if len(pairs):
+        i, j = pairs[0].tolist()
+        labels = case.topology.labels
+        raise InputError(
+            f"{path}: {len(pairs)} distances are constrained, the first of atoms {i} ({labels[i]}) and {j}"
+            f" ({labels[j]}); that needs a rigid integrator, which i-PI lacks: use a flexible model"
+        )
+
+
 def check_charges(case: Case, path: Path) -> None:
-    total = float(case.charges.sum()) + case.total_charge
+    liquid = float(case.electrolyte.charges.sum())
+    total = liquid + case.total_charge
     if abs(total) > NEUTRALITY_TOLERANCE:
         raise InputError(
             f"{path}: the cell is not neutral: electrode {case.total_charge:+g} e, electrolyte"
-            f" {case.charges.sum():+g} e, sum {total:+g} e; change total_charge_e or the number of ions"
+            f" {liquid:+g} e, sum {total:+g} e; change total_charge_e or the number of ions"
         )
 
 
@@ -128,9 +197,10 @@ def check_start_cell(cell: np.ndarray, path: Path) -> None:
 
 def check_cutoff(case: Case, path: Path) -> None:
     longest = 0.5 * float(heights(case.lattice).min()) / ANGSTROM_TO_BOHR
-    cutoff = case.system.force_field.cutoff_angstrom
-    if cutoff > longest:
-        raise InputError(
-            f"{path}: force_field.cutoff_angstrom {cutoff:g} exceeds half the smallest height of the cell,"
-            f" {longest:.3f}"
-        )
+    cutoff = case.cutoff / ANGSTROM_TO_BOHR
+    if case.given is None:
+        where = f"{path}: force_field.cutoff_angstrom"
+    else:
+        where = f"{case.given.path}: the cut-off"
+    if cutoff > longest * (1.0 + _ROUNDING):
+        raise InputError(f"{where} {cutoff:g} exceeds half the smallest height of the cell, {longest:.3f}")

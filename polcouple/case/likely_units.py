@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
+from polcouple.case.topology import Topology
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR
 
@@ -56,30 +57,31 @@ def require_likely_size(path: Path, positions: np.ndarray, cell: np.ndarray) -> 
         )
 
 
-def require_likely_bonds(path: Path, positions: np.ndarray, oxygens: np.ndarray, expected: float) -> None:
-    """Refuse waters all of whose O-H distances are wrong by the ratio of two units.
+def require_likely_bonds(path: Path, positions: np.ndarray, topology: Topology) -> None:
+    """Refuse bonds all of which are wrong by the ratio of two units.
 
     Args:
         path: for the message.
         positions: (N, 3) in bohr.
-        oxygens: indices; each one's hydrogens follow it.
-        expected: the force field's distance in bohr.
+        topology: of the atoms.
 
     Raises:
         InputError: with the likely cause.
     """
-    if not len(oxygens):
+    if not len(topology.bonds):
         return
-    to_hydrogens = positions[oxygens[:, None] + [1, 2]] - positions[oxygens[:, None]]
-    bonds = np.linalg.norm(to_hydrogens, axis=2) / expected
+    first, second = topology.bonds.T
+    bonds = np.linalg.norm(positions[second] - positions[first], axis=1) / topology.bond_lengths
     median, shortest = float(np.median(bonds)), float(bonds.min())
     for ratio, (fault, unit) in _WRONG.items():
-        # water on both sides of a boundary is long, but not every one is
+        # molecules on both sides of a boundary are long, but not every one is
         if abs(median / ratio - 1.0) < _TOLERANCE and shortest > 0.5 * ratio:
-            found, meant = median * expected / ANGSTROM_TO_BOHR, expected / ANGSTROM_TO_BOHR
+            head = topology.molecules[topology.bonds[0, 0]]
+            kind = "water's O-H" if topology.names[head] == "HOH" else "the bonds'"
+            expected = float(topology.bond_lengths[0]) / ANGSTROM_TO_BOHR
             raise InputError(
-                f"{path}: water's O-H distance is {found:.3f} Angstrom (median), the force field has"
-                f" {meant:g}: {fault}; {_IN_FILE(unit)}"
+                f"{path}: {kind} distance is {median * expected:.3f} Angstrom (median), the force field has"
+                f" {expected:g}: {fault}; {_IN_FILE(unit)}"
             )
 
 

@@ -18,9 +18,11 @@ from polcouple.case.checks import (
     check_potential,
     check_start_cell,
     check_topology,
+    require_flexible,
 )
+from polcouple.case.given_system import read_given_system
 from polcouple.case.likely_units import require_likely_bonds, require_likely_cell, require_likely_size
-from polcouple.case.schema import SystemSection
+from polcouple.case.schema import FORMATS, GivenSystemSection, SystemSection
 from polcouple.case.system_yaml import read_model
 from polcouple.ipi.initialize import StartFile, start_of_case
 from polcouple.ipi.start_file import read_init_xyz
@@ -39,19 +41,25 @@ def read_case(directory: Path | str, start: StartFile | None = None) -> Case:
     """
     directory = Path(directory)
     path = directory / "system.yaml"
-    system = read_model(path, SystemSection)
+    system: SystemSection | GivenSystemSection = read_model(path, SystemSection, FORMATS)
+    given = None
+    if isinstance(system, GivenSystemSection):
+        given = read_given_system(directory / system.force_field.openmm_system)
     start = start or start_of_case(directory)
     init = directory / start.name
-    known = system.force_field.lennard_jones.keys()
+    if isinstance(system, SystemSection):
+        known = set(system.force_field.lennard_jones)
+    else:
+        known = {element for kind in system.topology for element in kind.elements}
     symbols, positions, cell = read_init_xyz(init, start.units, start.cell_units, start.cell, known)
     check_labels(start, symbols, directory)
     require_likely_size(init, positions, cell)
     check_start_cell(cell, init)
-    case = Case(directory, system, symbols, positions, cell)
+    case = Case(directory, system, symbols, positions, cell, given)
     check_topology(case, path, start.name)
+    require_flexible(case, path)
     check_charges(case, path)
-    bond = system.force_field.water.bond_length_angstrom * ANGSTROM_TO_BOHR
-    require_likely_bonds(init, positions, case.water_oxygens, bond)
+    require_likely_bonds(init, positions, case.topology)
     require_likely_cell(init, case.electrode.positions, cell, in_input=start.cell is not None)
     check_cutoff(case, path)
     check_potential(case, path)

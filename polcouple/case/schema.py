@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 _Positive = Annotated[float, Field(gt=0)]
@@ -88,16 +89,75 @@ class Block(_Section):
     count: Annotated[int, Field(ge=0)]
 
 
-class ElectrodeSection(_Section):
+class _Electrode(_Section):
+    name: str
+    total_charge_e: float
+
+    @property
+    def indices(self) -> np.ndarray:
+        """(n,) of its atoms."""
+        raise NotImplementedError
+
+
+class ElectrodeSection(_Electrode):
     """One frozen electrode: atoms ``first_atom`` to ``last_atom`` of init.xyz, both counted from 0.
 
     ``total_charge_e`` is its charge, or what it starts from where a potential is held.
     """
 
-    name: str
     first_atom: Annotated[int, Field(ge=0)]
     last_atom: Annotated[int, Field(ge=0)]
-    total_charge_e: float
+
+    @property
+    def indices(self) -> np.ndarray:
+        """(n,) of its atoms."""
+        return np.arange(self.first_atom, self.last_atom + 1)
+
+
+class GivenForceField(_Section):
+    """Interactions as a file of OpenMM has them: cut-offs, switches and mixing rules are the file's.
+
+    ``ewald_tolerance`` is the accuracy of the Coulomb interactions, whatever the file has. Terms between
+    bonded atoms of an electrode are left out, or kept: the electrode does not move, so they are a constant.
+    Walls act on all atoms of the liquid but hydrogens.
+    """
+
+    openmm_system: str
+    ewald_tolerance: Annotated[float, Field(gt=0, lt=1e-2)]
+    electrode_bonded: Literal["drop", "keep"] = "drop"
+    walls: Walls | None = None
+
+
+class Molecules(_Section):
+    """Consecutive molecules of one kind: their atoms' elements, and names in the force field."""
+
+    molecule: str
+    count: Annotated[int, Field(ge=1)]
+    elements: Annotated[list[str], Field(min_length=1)]
+    labels: list[str]
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Molecules:
+        if len(self.labels) != len(self.elements):
+            raise ValueError(
+                f"{self.molecule} has {len(self.elements)} elements and {len(self.labels)} labels; give one"
+                " of each for every atom"
+            )
+        return self
+
+
+class ElectrodeAtoms(_Electrode):
+    """One frozen electrode anywhere in init.xyz: runs of atoms, [first, last] each, counted from 0."""
+
+    atoms: Annotated[
+        list[Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]],
+        Field(min_length=1),
+    ]
+
+    @property
+    def indices(self) -> np.ndarray:
+        """(n,) of its atoms."""
+        return np.concatenate([np.arange(first, last + 1) for first, last in self.atoms])
 
 
 class Potential(_Section):
@@ -143,14 +203,35 @@ class Refresh(_Section):
     interval: Annotated[int, Field(ge=1)] = 1
 
 
-class SystemSection(_Section):
-    """The whole of system.yaml."""
+class _CaseSection(_Section):
+    """What system.yaml has in every format."""
+
+    potential: Potential | None = None
+    slab: Slab | None = None
+    refresh: Refresh = Refresh()
+    backends: dict[str, dict[str, Any]] = {}
+
+
+class SystemSection(_CaseSection):
+    """The whole of system.yaml for waters, ions and electrodes of known force fields."""
 
     format: Literal["polcouple-case-1"]
     topology: list[Block]
     force_field: ForceField
     electrodes: Annotated[list[ElectrodeSection], Field(min_length=1)]
-    potential: Potential | None = None
-    slab: Slab | None = None
-    refresh: Refresh = Refresh()
-    backends: dict[str, dict[str, Any]] = {}
+
+
+class GivenSystemSection(_CaseSection):
+    """The whole of system.yaml for a liquid whose force field is in a file of OpenMM."""
+
+    format: Literal["polcouple-case-2"]
+    topology: Annotated[list[Molecules], Field(min_length=1)]
+    force_field: GivenForceField
+    electrodes: Annotated[list[ElectrodeAtoms], Field(min_length=1)]
+
+
+#: format -> what system.yaml holds
+FORMATS: dict[str, type[SystemSection] | type[GivenSystemSection]] = {
+    "polcouple-case-1": SystemSection,
+    "polcouple-case-2": GivenSystemSection,
+}

@@ -17,6 +17,8 @@ _FROZEN_TOLERANCE = 1e-4
 _FARTHEST = 1e6
 #: an O-H distance beyond this means that the atoms are not in the case's order (bohr)
 _LONGEST_BOND = 2.0 * ANGSTROM_TO_BOHR
+#: and so does a bond of a force field in a file that is this many times as long as at rest
+_LONGEST_STRETCH = 1.7
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,13 @@ class StructureGuard:
             )
 
     def check_order(self, positions: np.ndarray) -> None:
-        """Each hydrogen is bonded to the oxygen before it; positions (N, 3) in bohr.
+        """Bonded atoms are neighbours, and water's oxygen is the first; positions (N, 3) in bohr.
 
         Raises:
             InputError: naming the pair that is too far apart; or a hydrogen stands where the oxygen should.
         """
+        if self._case.given is not None:
+            self._check_bonds(positions)
         oxygens = self._case.water_oxygens
         for hydrogen in (1, 2):
             length = self._distance(positions[oxygens + hydrogen] - positions[oxygens])
@@ -110,6 +114,22 @@ class StructureGuard:
                 f"the waters' first and {'second' if bonds[0] > bonds[1] else 'third'} atoms are"
                 f" {max(bonds) * BOHR_TO_ANGSTROM:.2f} Angstrom apart, the two hydrogens"
                 f" {apart * BOHR_TO_ANGSTROM:.2f}; keep the case's atom order, O H H"
+            )
+
+    def _check_bonds(self, positions: np.ndarray) -> None:
+        topology = self._case.topology
+        pairs = np.concatenate([topology.bonds, topology.constraints])
+        lengths = np.concatenate([topology.bond_lengths, topology.constraint_lengths])
+        if not len(pairs):
+            return
+        stretched = self._distance(positions[pairs[:, 1]] - positions[pairs[:, 0]]) / lengths
+        if not stretched.max() < _LONGEST_STRETCH:
+            worst = int(stretched.argmax())
+            (i, j), length = pairs[worst].tolist(), lengths[worst]
+            raise InputError(
+                f"atoms {i} ({topology.labels[i]}) and {j} ({topology.labels[j]}) should be bonded at"
+                f" {length * BOHR_TO_ANGSTROM:.2f} Angstrom but are"
+                f" {stretched[worst] * length * BOHR_TO_ANGSTROM:.2f} apart; keep the case's atom order"
             )
 
     def _distance(self, vectors: np.ndarray) -> np.ndarray:

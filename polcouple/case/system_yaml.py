@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -17,8 +17,8 @@ _Place = Sequence[str | int]
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
-def read_model(path: Path, model: type[_Model]) -> _Model:
-    """The content of ``path``, validated.
+def read_model(path: Path, model: type[_Model], others: Mapping[str, type[_Model]] | None = None) -> _Model:
+    """The content of ``path``, validated; by another model of ``others`` where that is its ``format``.
 
     Raises:
         InputError: the file is missing, is not YAML, or its content is not what the model expects.
@@ -32,6 +32,7 @@ def read_model(path: Path, model: type[_Model]) -> _Model:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if node is None or not isinstance(content, dict):
         raise InputError(f"{path}: expected the keys {', '.join(model.model_fields)}")
+    model = (others or {}).get(str(content.get("format")), model)
     try:
         return model.model_validate(content)
     except ValidationError as error:

@@ -67,7 +67,7 @@ def measure(
 
     provider = ForceProvider(case, backend, part, platform, threads)
     moved = case.positions.copy()
-    shape = (len(case.electrolyte), 3)
+    shape = (len(case.electrolyte_indices), 3)
     moved[case.electrolyte_indices] += np.random.default_rng(1).normal(scale=_STEP, size=shape)
     seconds = []
     largest = 0.0

@@ -45,9 +45,7 @@ def check_overlaps(case: Case) -> Iterator[Finding]:
         case.symbols, positions=case.positions * BOHR_TO_ANGSTROM, cell=case.cell * BOHR_TO_ANGSTROM, pbc=True
     )
     first, second, distance = neighbor_list("ijd", atoms, _OVERLAP_HEAVY)
-    molecule = np.arange(len(case))
-    for hydrogen in (1, 2):
-        molecule[case.water_oxygens + hydrogen] = case.water_oxygens
+    molecule = case.topology.molecules
     hydrogens = np.array(case.symbols) == "H"
     electrode = np.isin(np.arange(len(case)), case.electrode_indices)
     limit = np.where(hydrogens[first] | hydrogens[second], _OVERLAP_HYDROGEN, _OVERLAP_HEAVY)
@@ -73,15 +71,19 @@ def check_vacuum(case: Case) -> Iterator[Finding]:
     The cell as a whole is neutral, so that the uniform backgrounds of electrode and electrolyte cancel.
     """
     height = float(heights(case.lattice)[2])
-    levels = (case.positions @ np.linalg.inv(case.lattice))[:, 2]
+    inverse = np.linalg.inv(case.lattice)
+    levels = (case.positions @ inverse)[:, 2]
     start, gap = widest_gap(levels, 1.0)
     vacuum = gap * height * BOHR_TO_ANGSTROM
-    z = (levels - (start + 0.5 * gap)) % 1.0 * height
-    charges = case.charges.copy()
+    charges = np.zeros(len(case))
     for section in case.system.electrodes:
-        own = slice(section.first_atom, section.last_atom + 1)
-        charges[own] = section.total_charge_e / (own.stop - own.start)
-    displaced = abs(float(charges @ z)) / height
+        own = section.indices
+        charges[own] = section.total_charge_e / len(own)
+    liquid = case.electrolyte_positions(case.positions) @ inverse
+    displaced = 0.0
+    for own, at in ((charges, levels), (case.electrolyte.charges, liquid[:, 2])):
+        displaced += float(own @ ((at - (start + 0.5 * gap)) % 1.0))
+    displaced = abs(displaced)
     width = float(np.linalg.norm(case.lattice[:2], axis=1).max()) * BOHR_TO_ANGSTROM
     if vacuum < width:
         yield Finding(

@@ -34,7 +34,7 @@ class Surroundings:
     def environment(self, positions: np.ndarray) -> Environment:
         """What they see when all atoms are at ``positions`` (N, 3) in bohr."""
         case = self._case
-        return Environment(case.electrolyte, positions[case.electrolyte_indices], self._potentials)
+        return Environment(case.electrolyte, case.electrolyte_positions(positions), self._potentials)
 
     def _potentials(self, positions: np.ndarray) -> np.ndarray:
         charges = self._case.electrolyte.charges

@@ -32,7 +32,7 @@ class FrameRecorder:
 
     def __init__(self, dataset: Dataset, case: Case, stride: int, skipped: int, time_step: float) -> None:
         self._dataset = dataset
-        self._start = case.positions[case.electrolyte_indices]
+        self._start = case.electrolyte_positions(case.positions)
         self._stride = stride
         self._skipped = skipped
         self._time_step = time_step

@@ -26,7 +26,7 @@ def add_external(case: Case, charges: np.ndarray, positions: np.ndarray, forces:
     if walls is not None:
         height = float(heights(case.lattice)[2])
         energy += bonded.walls(
-            np.concatenate([case.water_oxygens, case.ion_indices]),
+            case.wall_atoms,
             positions,
             np.linalg.inv(case.lattice)[:, 2] * height,
             height,

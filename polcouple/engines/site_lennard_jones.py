@@ -28,7 +28,7 @@ class SiteLennardJones:
     """
 
     def __init__(self, case: Case, threads: int) -> None:
-        force_field = case.system.force_field
+        force_field = case.parameters
         self._cell = np.ascontiguousarray(case.lattice)
         self._inverse = np.linalg.inv(self._cell)
         self._cutoff = force_field.cutoff_angstrom * ANGSTROM_TO_BOHR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
@@ -38,7 +39,7 @@ $force_fields
   <system>
     <initialize nbeads="1">
       <file mode="xyz"> init.xyz </file>
-      <velocities mode="thermal" units="kelvin"> $temperature </velocities>
+$masses      <velocities mode="thermal" units="kelvin"> $temperature </velocities>
     </initialize>
     <forces>
 $forces
@@ -64,6 +65,8 @@ _POTENTIAL_OUTPUTS = "".join(
     f'    <trajectory filename="{name}" stride="10" extra_type="{name}"> extras </trajectory>\n'
     for name in ("electrode_charges", "fermi_levels", "source_work")
 )
+
+_MASSES = '      <masses mode="manual"> [ {} ] </masses>\n'
 
 _SOCKET = Template("""\
   <ffsocket name="$name" mode="unix" pbc="False">
@@ -99,11 +102,17 @@ _MULTIPLE_FORCES = """\
 
 
 def write_inputs(
-    directory: Path, n_electrode: int, temperature_kelvin: float, seed: int, at_potential: bool = False
+    directory: Path,
+    fixed: Sequence[int],
+    temperature_kelvin: float,
+    seed: int,
+    at_potential: bool = False,
+    masses: Sequence[float] | None = None,
 ) -> None:
     """Write input.xml (NVT), input_nve.xml, input_mts.xml, input_ffdirect.xml and polcouple_pes.py.
 
-    The first ``n_electrode`` atoms are frozen; ``at_potential`` adds outputs of their charge and potential.
+    The atoms ``fixed`` are frozen; ``at_potential`` adds outputs of their charge and potential; ``masses``
+    are of all atoms in electron masses, where they are not those of their elements.
     """
     socket = _SOCKET.substitute(name="polcouple", part="all")
     # charges that have no Fermi level hold no potential
@@ -129,7 +138,8 @@ def write_inputs(
             force_fields=force_fields,
             temperature=f"{temperature_kelvin:g}",
             forces=forces,
-            fixed_atoms=f"[ {', '.join(map(str, range(n_electrode)))} ]",
+            fixed_atoms=f"[ {', '.join(map(str, fixed))} ]",
+            masses="" if masses is None else _MASSES.format(", ".join(f"{mass:.10g}" for mass in masses)),
             ensemble=ensemble,
             integrator=integrator,
         )

@@ -14,7 +14,7 @@ from polcouple.errors import PolcoupleError
 
 
 def copy_system(case: Path, directory: Path) -> None:
-    """Copy ``system.yaml``; what backends read from the case is named by absolute paths where it is relative.
+    """Copy ``system.yaml``; files that it names are named by absolute paths where they are relative.
 
     Files that a backend will write stay relative: each run has its own. The text is copied as it is where
     nothing needs to be changed.
@@ -32,6 +32,9 @@ def system_elsewhere(case: Path) -> dict[str, Any]:
     """Content of a sound ``system.yaml`` for another directory, with such paths absolute."""
     content: dict[str, Any] = yaml.safe_load((case / "system.yaml").read_text())
     backends: Mapping[str, Mapping[str, Any]] = content.get("backends") or {}
+    given = (content.get("force_field") or {}).get("openmm_system")
+    if given is not None:
+        content["force_field"]["openmm_system"] = str((case / given).resolve())
     if backends:
         content["backends"] = {name: _absolute(name, own, case) for name, own in backends.items()}
     return content

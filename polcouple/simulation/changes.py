@@ -173,7 +173,10 @@ def _shown(value: Any) -> str:
 
 
 def _system(case: Case) -> dict[str, Any]:
-    return case.system.model_dump(mode="json", exclude={"backends", "refresh"})
+    content = case.system.model_dump(mode="json", exclude={"backends", "refresh"})
+    if case.given is not None:  # a run names the case's file by another path
+        content["force_field"]["openmm_system"] = f"SHA-256 {_digest(case.given.path)}"
+    return content
 
 
 def _flat(value: Any, where: str = "") -> dict[str, Any]:

@@ -101,7 +101,7 @@ class NativeEngine:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="forces") if threads > 1 else None
         self._charges = case.charges.copy()
         if part != "nonbonded":
-            water = case.system.force_field.water
+            water = case.parameters.water
             per_square = BOHR_TO_ANGSTROM**2
             self._water = (
                 water.bond_kcal_per_mol_angstrom2 * _KCAL * per_square,
@@ -113,7 +113,7 @@ class NativeEngine:
             self._prepare_nonbonded()
 
     def _prepare_nonbonded(self) -> None:
-        case, force_field = self._case, self._case.system.force_field
+        case, force_field = self._case, self._case.parameters
         n = len(case)
         self._cutoff = force_field.cutoff_angstrom * ANGSTROM_TO_BOHR
         switch = force_field.switch_angstrom or force_field.cutoff_angstrom
@@ -309,7 +309,9 @@ def create(case: Case, part: Part, platform: str, threads: int | None) -> Native
 
 def unsupported(case: Case) -> str | None:
     """Why this engine cannot compute a case; None where it can."""
-    lj = case.system.force_field.lennard_jones
+    if case.given is not None:
+        return f"the force field in {case.given.path.name}"
+    lj = case.parameters.lennard_jones
     hydrogen = lj.get("H")
     if hydrogen is not None and hydrogen.epsilon_kcal_per_mol > 0.0 and len(case.water_oxygens):
         return "hydrogens of water with Lennard-Jones interactions, which are not excluded inside a molecule"

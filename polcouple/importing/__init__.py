@@ -1,0 +1,1 @@
+"""Cases from what other programs describe systems with."""

@@ -1,0 +1,199 @@
+"""A case directory from a source: what `polcouple build` writes, with the force field in a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from polcouple.case.case import Case
+from polcouple.case.given_system import GivenSystem, given_system
+from polcouple.case.model import read_case, write_init_xyz
+from polcouple.electrostatics.slab import LEAST_VACUUM
+from polcouple.errors import InputError
+from polcouple.importing.atoms import Atoms, atoms_of, selected
+from polcouple.importing.source import EWALD_TOLERANCE, Source
+from polcouple.ipi.templates import write_inputs
+from polcouple.lattice.cell import widest_gap
+from polcouple.log import log
+from polcouple.units import DALTON_TO_ELECTRON_MASS
+
+SYSTEM_FILE = "system.xml"
+#: a charge of the whole cell up to this is rounding of the files, which an electrode takes (e)
+_ROUNDING = 1e-3
+#: masses differ from those of the elements by more, in u
+_SAME_MASS = 0.02
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the files do not say.
+
+    Attributes:
+        electrodes: selections in MDAnalysis' language, one an electrode.
+        indices: files of indices from 0, one an electrode.
+        total_charges: of each electrode in e; none: what the files have.
+        keep_bonded: keep the files' terms between bonded electrode atoms, a constant.
+        voltage: first minus second potential in volts of two electrodes.
+        temperature: in kelvin, of the inputs.
+        seed: of their random numbers.
+    """
+
+    electrodes: tuple[str, ...] = ()
+    indices: tuple[Path, ...] = ()
+    total_charges: tuple[float, ...] = ()
+    keep_bonded: bool = False
+    voltage: float | None = None
+    temperature: float = 300.0
+    seed: int = 1
+
+
+def import_case(directory: Path, source: Source, options: ImportOptions) -> Case:
+    """Write the case of a source into a directory, which must not hold anything yet.
+
+    Raises:
+        InputError: the source has what cannot be honoured, or the options do not fit it.
+    """
+    directory = directory.resolve()
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise InputError(f"{directory} exists and is not empty; choose another directory")
+    given = given_system(source.path, source.system)
+    atoms = atoms_of(source, given)
+    electrodes = selected(atoms, list(options.electrodes), list(options.indices))
+    content = _content(source, given, atoms, electrodes, options)
+    masses = _own_masses(given, atoms)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as name:
+        draft = Path(name)
+        _write_force_field(draft / SYSTEM_FILE, source)
+        _write_yaml(draft / "system.yaml", content)
+        write_init_xyz(draft / "init.xyz", atoms.elements, source.positions[given.atoms], source.cell)
+        read_case(draft)
+        fixed = np.sort(np.concatenate(electrodes)).tolist()
+        at_potential = options.voltage is not None
+        write_inputs(draft, fixed, options.temperature, options.seed, at_potential, masses)
+        directory.mkdir(exist_ok=True)
+        # system.yaml makes a directory a case, so it comes last
+        for path in sorted(draft.iterdir(), key=lambda path: path.name == "system.yaml"):
+            os.replace(path, directory / path.name)
+    return read_case(directory)
+
+
+def _content(
+    source: Source, given: GivenSystem, atoms: Atoms, electrodes: list[np.ndarray], options: ImportOptions
+) -> dict[str, Any]:
+    """system.yaml."""
+    fixed = np.isin(np.arange(len(atoms.labels)), np.concatenate(electrodes))
+    totals = _total_charges(source, given, fixed, electrodes, options)
+    content: dict[str, Any] = {
+        "format": "polcouple-case-2",
+        "topology": _blocks(atoms, fixed),
+        "force_field": {
+            "openmm_system": SYSTEM_FILE,
+            "ewald_tolerance": EWALD_TOLERANCE,
+            "electrode_bonded": "keep" if options.keep_bonded else "drop",
+        },
+        "electrodes": [
+            {"name": f"electrode_{number}", "atoms": _runs(own), "total_charge_e": total}
+            for number, (own, total) in enumerate(zip(electrodes, totals, strict=True), start=1)
+        ],
+        "refresh": {"interval": 1},
+        "backends": {},
+    }
+    if options.voltage is not None:
+        if len(electrodes) != 2:
+            raise InputError(f"--voltage is between two electrodes, {len(electrodes)} are named")
+        content["potential"] = {"voltage_volt": options.voltage}
+        _, gap = widest_gap(source.positions[:, 2], float(source.cell[2, 2]))
+        if gap >= LEAST_VACUUM:
+            content["slab"] = {"displacement_volt_per_angstrom": 0.0}
+            log("the cell has vacuum along z: slab with D = 0, so that its images are not felt")
+    return content
+
+
+def _total_charges(
+    source: Source,
+    given: GivenSystem,
+    fixed: np.ndarray,
+    electrodes: list[np.ndarray],
+    options: ImportOptions,
+) -> list[float]:
+    """Of each electrode in e; the cell's rounding is the first one's."""
+    liquid = float(given.charges[~fixed].sum() + given.sites.charges.sum())
+    totals = list(options.total_charges) or [float(given.charges[own].sum()) for own in electrodes]
+    if len(totals) != len(electrodes):
+        raise InputError(f"{len(totals)} --total-charge for {len(electrodes)} electrodes; give one for each")
+    if not options.total_charges and not given.charges[fixed].any():
+        totals = [-liquid / len(electrodes)] * len(electrodes)
+    excess = liquid + sum(totals)
+    if not abs(excess) <= _ROUNDING:
+        raise InputError(
+            f"{source.path}: the cell is not neutral: liquid {liquid:+.6g} e, electrodes {sum(totals):+.6g}"
+            f" e; give charges that sum to {-liquid:+.6g} by --total-charge"
+        )
+    totals[0] -= excess
+    return totals
+
+
+def _blocks(atoms: Atoms, fixed: np.ndarray) -> list[dict[str, Any]]:
+    """Runs of equal molecules; electrode atoms are molecules of their own."""
+    numbers = atoms.molecules.tolist()
+    kinds = []
+    for _, group in groupby(range(len(numbers)), key=lambda i: (i, -1) if fixed[i] else (-1, numbers[i])):
+        own = list(group)
+        residues = dict.fromkeys(atoms.residues[i] for i in own)
+        kinds.append(
+            (
+                "-".join(residues),
+                tuple(atoms.elements[i] for i in own),
+                tuple(atoms.labels[i] for i in own),
+            )
+        )
+    return [
+        {"molecule": name, "count": len(list(same)), "elements": list(elements), "labels": list(labels)}
+        for (name, elements, labels), same in groupby(kinds)
+    ]
+
+
+def _runs(indices: np.ndarray) -> list[list[int]]:
+    """[first, last] of each run of consecutive indices, ascending."""
+    breaks = np.flatnonzero(np.diff(indices) > 1)
+    firsts, lasts = [0, *(breaks + 1)], [*breaks, len(indices) - 1]
+    return [[int(indices[a]), int(indices[b])] for a, b in zip(firsts, lasts, strict=True)]
+
+
+def _own_masses(given: GivenSystem, atoms: Atoms) -> Sequence[float] | None:
+    """Masses of all atoms where i-PI would take others by their elements."""
+    from ipi.utils.units import Elements
+
+    usual = np.array([Elements.mass(element) for element in atoms.elements])
+    masses = np.where(given.masses > 0.0, given.masses, usual)
+    other = np.abs(masses - usual) > _SAME_MASS * DALTON_TO_ELECTRON_MASS
+    if not other.any():
+        return None
+    atom = int(other.argmax())
+    log(
+        f"{other.sum()} atoms have other masses than their elements, the first is atom {atom}"
+        f" ({atoms.residues[atom]} {atoms.labels[atom]}, {masses[atom] / DALTON_TO_ELECTRON_MASS:g} u):"
+        " i-PI gets them by <masses>"
+    )
+    return [float(mass) for mass in masses]
+
+
+def _write_force_field(path: Path, source: Source) -> None:
+    import openmm
+
+    path.write_text(openmm.XmlSerializer.serialize(source.system))
+
+
+def _write_yaml(path: Path, content: dict[str, Any]) -> None:
+    """Lists of numbers and words on lines of their own."""
+    text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110)
+    path.write_text(text)
