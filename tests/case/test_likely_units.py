@@ -64,10 +64,9 @@ def test_waters_in_other_cells_are_sound(small_directory, small_case, moved):
 @pytest.mark.parametrize(("meant", "read"), PAIRS)
 def test_bonds_in_another_unit(tmp_path, small_case, meant, read):
     ratio = UNITS[read] / UNITS[meant]
-    bond = 1.012 * ANGSTROM_TO_BOHR
-    require_likely_bonds(tmp_path, small_case.positions, small_case.water_oxygens, bond)
+    require_likely_bonds(tmp_path, small_case.positions, small_case.topology)
     with pytest.raises(InputError, match="the force field has"):
-        require_likely_bonds(tmp_path, small_case.positions * ratio, small_case.water_oxygens, bond)
+        require_likely_bonds(tmp_path, small_case.positions * ratio, small_case.topology)
 
 
 @pytest.mark.parametrize(
