@@ -19,9 +19,10 @@ BACKEND = """
 import signal, sys, time, numpy
 driver = "polcouple.cli.driver" in sys.orig_argv
 from polcouple.backends.base import BackendOptions, ChargeResult
+from polcouple.backends.capabilities import Capabilities
 class Options(BackendOptions): pass
 class Backend:
-    conservative = True
+    capabilities = Capabilities(conservative=True)
     calls = 0
     def __init__(self, electrode, electrolyte, options): self.n = len(electrode)
     def solve(self, environment, total_charge, guess=None):

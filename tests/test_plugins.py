@@ -20,17 +20,20 @@ BACKENDS, ENGINES = "polcouple.backends", "polcouple.engines"
 FIRST_ATOM = """
 import numpy as np
 from polcouple.backends.base import BackendOptions, ChargeResult
+from polcouple.backends.capabilities import Capabilities
 from pydantic import Field
 
 
 class Options(BackendOptions):
     share: float = Field(1.0, description="of the charge that the first atom gets")
 
+    def capabilities(self):
+        return Capabilities(site_potentials=False, conservative=True)
+
 
 class Backend:
-    conservative = True
-
     def __init__(self, electrode, electrolyte, options):
+        self.capabilities = options.capabilities()
         self._n, self._share = len(electrode), options.share
 
     def solve(self, environment, total_charge, guess=None):

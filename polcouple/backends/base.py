@@ -19,11 +19,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from polcouple.backends.capabilities import Capabilities
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ConvergenceError, InputError, nearest
 from polcouple.plugins import Origin, Registry
@@ -31,8 +32,7 @@ from polcouple.plugins import Origin, Registry
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: largest error of the site potentials of a backend that asks for nothing better, Hartree/e
-POTENTIAL_ACCURACY = 1e-6
+    from polcouple.nn.binning import Binning
 
 _backends = Registry(
     "backend",
@@ -137,22 +137,21 @@ class BackendOptions(BaseModel):
         paths = {name: value for name, value in self if isinstance(value, Path)}
         return self.model_copy(update={name: directory / path for name, path in paths.items()})
 
-    @property
-    def potential_accuracy(self) -> float:
-        """Largest error of the site potentials that the charges' accuracy bears, Hartree/e."""
-        return POTENTIAL_ACCURACY
+    def capabilities(self) -> Capabilities:
+        """What the backend with these settings reads and gives; paths of the settings are absolute.
+
+        Raises:
+            InputError: a file that tells cannot be read.
+        """
+        return Capabilities()
+
+    def bins(self) -> Binning | None:
+        """The bins of which its charges are the medians; None where charges are continuous."""
+        return None
 
     def with_others(self, others: Mapping[str, Mapping[str, Any]]) -> Self:
         """The same settings where ``others``, backends that it may ask, have these, by name."""
         return self
-
-    def require_search(self) -> None:
-        """Nothing if charges may be searched for in many solves a frame: at a held potential, in a slab, or
-        of several electrodes.
-
-        Raises:
-            InputError: the setting, and what to do.
-        """
 
     def files(self, symbols: Iterable[str]) -> tuple[Path, ...]:
         """Files of which the content decides the charges of an electrode of these elements."""
@@ -170,15 +169,16 @@ class BackendOptions(BaseModel):
 class ChargeBackend(Protocol):
     """A source of electrode charges.
 
-    The constructor does all work that needs only the geometry. ``conservative`` tells whether the energy of
-    the results is a function of which the charges are the exact derivative, so that refreshing the charges
-    in every step conserves the total energy.
+    The constructor does all work that needs only the geometry.
+
+    Attributes:
+        capabilities: those of its options.
 
     Raises:
         PolcoupleError: from the constructor when options, files or electrode do not fit.
     """
 
-    conservative: bool
+    capabilities: Capabilities
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Any) -> None: ...
 
@@ -226,9 +226,8 @@ def checked_solve(
     return result
 
 
-@runtime_checkable
-class FermiBackend(ChargeBackend, Protocol):
-    """A backend whose results have a Fermi level, -dE/dQ, for any real total charge."""
+class RespondingBackend(ChargeBackend, Protocol):
+    """A backend that knows its linear response; the capability ``derivatives``."""
 
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
         """Derivatives by site potentials and total charge, near ``environment`` and ``total_charge`` (e).
@@ -239,47 +238,14 @@ class FermiBackend(ChargeBackend, Protocol):
         ...
 
 
-@runtime_checkable
-class AccurateBackend(Protocol):
-    """A backend that says how accurate the site potentials must be.
+class FillingBackend(ChargeBackend, Protocol):
+    """A backend that tells what filling its levels costs; the capability ``filling``."""
 
-    Attributes:
-        potential_accuracy: largest error in Hartree/e.
-    """
+    def filling(self, result: ChargeResult) -> float:
+        """mu - V of a result in Hartree: the Fermi level less the mean potential energy of an electron.
 
-    potential_accuracy: float
-
-
-def potential_accuracy(backend: object) -> float:
-    """Largest error of the site potentials that a backend bears, Hartree/e."""
-    return backend.potential_accuracy if isinstance(backend, AccurateBackend) else POTENTIAL_ACCURACY
-
-
-@runtime_checkable
-class ConditionalLevel(Protocol):
-    """A :class:`FermiBackend` that some settings leave without a Fermi level at any real total charge."""
-
-    def require_level(self) -> None:
-        """Nothing if it has one.
-
-        Raises:
-            PolcoupleError: the setting, and what to do.
-        """
-        ...
-
-
-@runtime_checkable
-class PositionReader(Protocol):
-    """A backend that some settings make see the electrolyte's point charges, and no site potentials.
-
-    It then knows nothing of other electrodes or of a slab's field.
-    """
-
-    def require_site_potentials(self, electrodes: int) -> None:
-        """Nothing if it sees them, in a case of so many electrodes.
-
-        Raises:
-            PolcoupleError: the setting, and what to do.
+        V is the electrostatic potential energy in the field of the electrode's charges and of what is around
+        it, averaged over the electrode's atoms.
         """
         ...
 
@@ -337,6 +303,28 @@ def backend_options(name: str, settings: Mapping[str, Any]) -> BackendOptions:
     return parse_options(options_class(name), settings, f"settings of backend '{name}'")
 
 
+def resolved_options(
+    name: str,
+    settings: Mapping[str, Any] | None = None,
+    directory: Path = Path(),
+    others: Mapping[str, Mapping[str, Any]] | None = None,
+) -> BackendOptions:
+    """The validated settings of a backend as :func:`create_backend` uses them; same arguments and errors."""
+    return backend_options(name, settings or {}).with_others(others or {}).in_directory(directory)
+
+
+def backends_with(capability: str) -> str:
+    """Names of the backends that have a capability with their default settings, for messages."""
+    found = []
+    for name in backend_names():
+        try:
+            if getattr(backend_options(name, {}).capabilities(), capability):
+                found.append(name)
+        except InputError:
+            continue  # has no default settings, or cannot be used
+    return " or ".join(filter(None, (", ".join(found[:-1]), *found[-1:])))
+
+
 def create_backend(
     name: str,
     electrode: Electrode,
@@ -354,6 +342,6 @@ def create_backend(
     Raises:
         InputError: unknown backend, unknown or invalid setting.
     """
-    options = backend_options(name, settings or {}).with_others(others or {}).in_directory(case_directory)
+    options = resolved_options(name, settings, case_directory, others)
     backend: ChargeBackend = _backends.load(name).Backend(electrode, electrolyte, options)
     return backend

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,15 +11,16 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from polcouple.backends.base import (
-    POTENTIAL_ACCURACY,
     BackendOptions,
     ChargeDerivatives,
     ChargeResult,
     Environment,
 )
+from polcouple.backends.capabilities import POTENTIAL_ACCURACY, Capabilities
 from polcouple.dftb.arrays import ArrayLibrary
 from polcouple.dftb.cache import default_cache_directory
 from polcouple.dftb.parameter_sets import find_slako
+from polcouple.dftb.quantum_capacitance import mean_potential
 from polcouple.dftb.scf import FrozenElectrode, Guess, Solution
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters, skf_paths
 from polcouple.electrode import Electrode, Electrolyte
@@ -83,6 +84,19 @@ class HamiltonianOptions(SlakoOptions):
         "numpy", description="what computes with the matrices; jax: on a GPU where it sees one"
     )
 
+    def capabilities(self) -> Capabilities:
+        """See :meth:`BackendOptions.capabilities`."""
+        by_shell = "charges are by shell, not by atom; leave shell_resolved out"
+        return Capabilities(
+            energy=True,
+            conservative=True,
+            derivatives=True,
+            fermi_level=True,
+            filling=not self.shell_resolved,
+            levels=True,
+            reasons={"filling": by_shell} if self.shell_resolved else {},
+        )
+
     def frozen_electrode(self, electrode: Electrode) -> FrozenElectrode:
         """The electronic problem of ``electrode`` with these options.
 
@@ -107,10 +121,10 @@ class Options(HamiltonianOptions):
     accuracy: float = Field(1e-6, ge=1e-11, le=1e-2, description="largest error of a charge, e")
     max_cycles: int = Field(100, ge=1, description="cycles after which a calculation counts as not converged")
 
-    @property
-    def potential_accuracy(self) -> float:
-        """See :class:`BackendOptions`."""
-        return float(np.clip(_POTENTIALS_PART * self.accuracy, _BEST_POTENTIALS, POTENTIAL_ACCURACY))
+    def capabilities(self) -> Capabilities:
+        """See :meth:`BackendOptions.capabilities`."""
+        accuracy = float(np.clip(_POTENTIALS_PART * self.accuracy, _BEST_POTENTIALS, POTENTIAL_ACCURACY))
+        return replace(super().capabilities(), potential_accuracy=accuracy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,16 +139,11 @@ class Backend:
 
     The energy is the Mermin free energy including the interaction with the electrolyte, without the constant
     repulsion between the electrode's atoms.
-
-    Attributes:
-        potential_accuracy: see :class:`polcouple.backends.base.AccurateBackend`.
     """
-
-    conservative = True
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
         self._options = options
-        self.potential_accuracy = options.potential_accuracy
+        self.capabilities = options.capabilities()
         self.frozen_electrode = options.frozen_electrode(electrode)
         self._warnings = self.frozen_electrode.warnings
         if any(electrode.pbc) and _POTENTIALS_PART * options.accuracy < 0.99 * _BEST_POTENTIALS:
@@ -166,9 +175,13 @@ class Backend:
         )
 
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
-        """See :class:`polcouple.backends.base.FermiBackend`; those of the solver's reference state."""
+        """See :class:`polcouple.backends.base.RespondingBackend`; those of the solver's reference state."""
         response = self.frozen_electrode.derivatives(total_charge)
         return ChargeDerivatives(response.charge_kernel, response.fukui, response.hardness)
+
+    def filling(self, result: ChargeResult) -> float:
+        """See :class:`polcouple.backends.base.FillingBackend`."""
+        return filling(self.frozen_electrode, result)
 
     def _start(self, result: ChargeResult | None) -> Guess | None:
         if isinstance(result, DftbResult) and result.solution is not None:
@@ -178,3 +191,9 @@ class Backend:
         if not np.isfinite(result.charges).all():
             return None
         return Guess(result.site_potentials, -result.charges)
+
+
+def filling(electrode: FrozenElectrode, result: ChargeResult) -> float:
+    """mu - V in Hartree of an electrode that has been solved; charges are by atom."""
+    assert result.fermi_level is not None and result.site_potentials is not None
+    return result.fermi_level + mean_potential(electrode, result.charges, result.site_potentials)

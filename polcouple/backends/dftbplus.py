@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from polcouple.backends.base import ChargeResult, Environment
+from polcouple.backends.capabilities import Capabilities
 from polcouple.backends.dftb import SlakoOptions
 from polcouple.dftbplus.errors import DftbPlusError, NotConvergedError
 from polcouple.dftbplus.input import InputWriter, Method
@@ -18,7 +19,6 @@ from polcouple.dftbplus.library import LibraryRunner
 from polcouple.dftbplus.output import Output, raise_if_not_converged, read_output
 from polcouple.dftbplus.process import find_program, run_program
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.errors import InputError
 
 #: DFTB+ conserves electrons to the precision of its Fermi level search; a larger error is a failure (e)
 _LARGEST_EXCESS = 1e-6
@@ -54,6 +54,33 @@ class Options(SlakoOptions):
         default_factory=dict, description="further keywords, written as ASE's Dftb takes them"
     )
 
+    def capabilities(self) -> Capabilities:
+        """See :meth:`BackendOptions.capabilities`.
+
+        The program is given the electrolyte's point charges. A second instance of the library would end the
+        process.
+        """
+        if self.interface == "library":
+            alone = "a process can use the library for one electrode; use --backend dftb"
+            return Capabilities(
+                energy=True, conservative=True, most_electrodes=1, reasons={"most_electrodes": alone}
+            )
+        blind = (
+            "the program sees the electrolyte's point charges alone, not another electrode or a slab's field;"
+            " use --backend dftb"
+        )
+        return Capabilities(
+            positions="all",
+            energy=True,
+            conservative=True,
+            most_electrodes=1,
+            slab=False,
+            reasons={
+                "most_electrodes": blind,
+                "slab": f"{blind}, or interface: library",
+            },
+        )
+
 
 class Backend:
     """Mulliken charges from DFTB+ with the electrolyte as external point charges.
@@ -63,9 +90,8 @@ class Backend:
     replica, its last charges, comes with the guess. A call that fails is repeated once from neutral atoms.
     """
 
-    conservative = True
-
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
+        self.capabilities = options.capabilities()
         self._n = len(electrode)
         self._options = options
         method = Method(
@@ -119,24 +145,6 @@ class Backend:
             residual=output.residual,
             warnings=self._writer.warnings + warnings,
         )
-
-    def require_site_potentials(self, electrodes: int) -> None:
-        """See :class:`polcouple.backends.base.PositionReader`.
-
-        Raises:
-            InputError: the program is given the electrolyte's point charges; or a second electrode needs a
-                second instance of the library, which ends the process.
-        """
-        if self._library is None:
-            raise InputError(
-                "dftbplus: the program sees the electrolyte's point charges alone, not another electrode or a"
-                " slab's field; use --backend dftb, or for a slab with one electrode interface: library"
-            )
-        if electrodes > 1:
-            raise InputError(
-                f"dftbplus: a process can use the library for one electrode, the case has {electrodes}; use"
-                " --backend dftb"
-            )
 
     def _solve_in_library(
         self, library: LibraryRunner, environment: Environment, total_charge: float

@@ -5,19 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from polcouple.backends.base import BackendOptions, ChargeResult, Environment
+from polcouple.backends.capabilities import Capabilities
 from polcouple.electrode import Electrode, Electrolyte
 
 
 class Options(BackendOptions):
     """No settings."""
 
+    def capabilities(self) -> Capabilities:
+        """See :meth:`BackendOptions.capabilities`."""
+        return Capabilities(site_potentials=False, conservative=True)
+
 
 class Backend:
     """q_i = Q/N, whatever the electrolyte does; the site potentials are never computed."""
 
-    conservative = True
-
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
+        self.capabilities = options.capabilities()
         self._n = len(electrode)
 
     def solve(

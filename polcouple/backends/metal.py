@@ -16,6 +16,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import erfc
 
 from polcouple.backends.base import BackendOptions, ChargeDerivatives, ChargeResult, Environment
+from polcouple.backends.capabilities import Capabilities
 from polcouple.dftb.hamiltonian import find_pairs
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.interaction import interaction_matrix
@@ -33,13 +34,16 @@ class Options(BackendOptions):
         1.979, gt=0.0, description="eta of the Gaussian charges; 1.979 is common for carbon"
     )
 
+    def capabilities(self) -> Capabilities:
+        """See :meth:`BackendOptions.capabilities`."""
+        return Capabilities(energy=True, conservative=True, derivatives=True, fermi_level=True, filling=True)
+
 
 class Backend:
     """Charges that make the potential the same at every atom; ``fermi_level`` is minus that potential."""
 
-    conservative = True
-
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
+        self.capabilities = options.capabilities()
         matrix = gaussian_matrix(electrode, options.gaussian_exponent_per_angstrom / ANGSTROM_TO_BOHR)
         try:
             factor = cho_factor(matrix, check_finite=False)
@@ -71,8 +75,12 @@ class Backend:
         )
 
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
-        """See :class:`polcouple.backends.base.FermiBackend`; exact."""
+        """See :class:`polcouple.backends.base.RespondingBackend`; exact."""
         return self._derivatives
+
+    def filling(self, result: ChargeResult) -> float:
+        """See :class:`polcouple.backends.base.FillingBackend`; nothing but Coulomb energy is to be paid."""
+        return 0.0
 
 
 def gaussian_matrix(electrode: Electrode, exponent: float) -> np.ndarray:

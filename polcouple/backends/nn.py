@@ -15,15 +15,16 @@ from polcouple.backends.base import (
     ChargeDerivatives,
     ChargeResult,
     Environment,
-    PositionReader,
     backend_options,
     create_backend,
 )
+from polcouple.backends.capabilities import Capabilities
 from polcouple.data.dataset import Dataset, Frames
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.errors import InputError, ModelMismatchError
+from polcouple.errors import ModelMismatchError
+from polcouple.nn.binning import Binning
 from polcouple.nn.classifier import Classifier
-from polcouple.nn.model_files import DESCRIPTION, find_model, shipped_models
+from polcouple.nn.model_files import DESCRIPTION, find_model, load_description, shipped_models
 from polcouple.nn.models import default_model, load_model
 from polcouple.nn.other_height import NetInCell
 from polcouple.nn.response_net import ResponseNet
@@ -69,11 +70,60 @@ class Options(BackendOptions):
             raise ValueError("fallback_settings without fallback: name the backend that they are for")
         return self
 
-    @property
-    def potential_accuracy(self) -> float:
-        """See :class:`BackendOptions`; that of the fallback."""
-        own = super().potential_accuracy
-        return own if self.fallback is None else min(own, self.fallback_options().potential_accuracy)
+    def capabilities(self) -> Capabilities:
+        """See :meth:`BackendOptions.capabilities`; those that the fallback has, too."""
+        if self.model is not None:
+            path = find_model(self.model)
+            description = load_description(path)
+            if description.get("kind") == "classifier":
+                reason = f"model {path.name} is a classifier: it has no energy; use a response net"
+                from_ions = description.get("features") == "ions"
+                return Capabilities(
+                    site_potentials=not from_ions,
+                    positions="ions" if from_ions else "none",
+                    reasons=dict.fromkeys(("energy", "conservative", "fermi_level"), reason),
+                )
+        own = Capabilities(energy=True, conservative=True, derivatives=True, fermi_level=True)
+        return own if self.fallback is None else self._with_fallback(own)
+
+    def _with_fallback(self, own: Capabilities) -> Capabilities:
+        """Capabilities of a response net with its fallback: the energy jumps between the two."""
+        other = self.fallback_options().capabilities()
+        reasons = {name: f"fallback {self.fallback}: {text}" for name, text in other.reasons.items()}
+        apart = f"fallback {self.fallback} has another energy; leave it out"
+        reasons["conservative"] = apart
+        if not other.fermi_level:
+            reasons.setdefault("fermi_level", f"fallback {self.fallback} has none; leave it out")
+        if self.fallback_dataset is not None:
+            reasons["search"] = (
+                f"fallback_dataset {self.fallback_dataset}: every cycle of a search for charges would be kept"
+                " in it; leave it out where a potential is held, in a slab, or with several electrodes"
+            )
+        return replace(
+            own,
+            potential_accuracy=min(own.potential_accuracy, other.potential_accuracy),
+            positions=other.positions,
+            most_electrodes=other.most_electrodes,
+            slab=other.slab,
+            search=self.fallback_dataset is None,
+            energy=other.energy,
+            conservative=False,
+            fermi_level=other.fermi_level,
+            reasons=reasons,
+        )
+
+    def bins(self) -> Binning | None:
+        """See :meth:`BackendOptions.bins`; those of a classifier."""
+        if self.model is None:
+            return None
+        stored = load_description(find_model(self.model)).get("bins")
+        if stored is None:
+            return None
+        q_min, width = float(stored["q_min"]), float(stored["width"])
+        values = np.array(stored["values"], dtype=float)
+        # model.yaml rounds the values, which may lie on an edge
+        edges = q_min + width * np.arange(len(values) + 1)
+        return Binning(q_min, width, np.clip(values, edges[:-1], edges[1:]))
 
     def with_others(self, others: Mapping[str, Mapping[str, Any]]) -> Self:
         """See :meth:`BackendOptions.with_others`; the case's settings of the fallback."""
@@ -100,15 +150,6 @@ class Options(BackendOptions):
         other = {} if self.fallback is None else self.fallback_options().identity(symbols)
         return super().identity(symbols) | {f"fallback {name}": value for name, value in other.items()}
 
-    def require_search(self) -> None:
-        """See :meth:`BackendOptions.require_search`: none of the cycles is a frame to learn from."""
-        if self.fallback_dataset is not None:
-            raise InputError(
-                f"settings of backend 'nn': fallback_dataset {self.fallback_dataset}: every cycle of a search"
-                " for charges would be kept in it; leave it out where a potential is held, in a slab, or with"
-                " several electrodes"
-            )
-
     def fallback_options(self) -> BackendOptions:
         """The validated settings of the fallback.
 
@@ -129,7 +170,6 @@ class Backend:
 
     Attributes:
         model: the network.
-        potential_accuracy: see :class:`polcouple.backends.base.AccurateBackend`.
     """
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
@@ -139,7 +179,7 @@ class Backend:
             else load_model(find_model(options.model), electrode)
         )
         self.model: Classifier | ResponseNet = model
-        self.potential_accuracy = options.potential_accuracy
+        self.capabilities = options.capabilities()
         self._solver: _ClassifierSolver | _ResponseSolver
         if isinstance(model, Classifier):
             self._solver = _ClassifierSolver(model, electrode, electrolyte)
@@ -148,7 +188,6 @@ class Backend:
             if options.fallback is not None:
                 fallback = _Fallback(options, electrode, electrolyte)
             self._solver = _ResponseSolver(NetInCell(model, electrode), fallback)
-        self.conservative = isinstance(model, ResponseNet) and options.fallback is None
 
     def solve(
         self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
@@ -160,31 +199,13 @@ class Backend:
         """
         return self._solver.solve(environment, total_charge)
 
-    def require_level(self) -> None:
-        """See :class:`polcouple.backends.base.ConditionalLevel`.
-
-        Raises:
-            ModelMismatchError: a classifier.
-        """
-        if not isinstance(self.model, ResponseNet):
-            raise ModelMismatchError(
-                f"model {self.model.name} is a classifier: it has no energy, hence no Fermi level; use a "
-                "response net"
-            )
-
-    def require_site_potentials(self, electrodes: int) -> None:
-        """See :class:`polcouple.backends.base.PositionReader`; as the fallback."""
-        if isinstance(self._solver, _ResponseSolver) and self._solver.fallback is not None:
-            self._solver.fallback.require_site_potentials(electrodes)
-
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
-        """See :class:`polcouple.backends.base.FermiBackend`; exact derivatives of the network's energy,
+        """See :class:`polcouple.backends.base.RespondingBackend`; exact derivatives of the network's energy,
         but for the kernel, which is that of its linear-response prior.
 
         Raises:
-            ModelMismatchError: a classifier, or a total charge outside the range trained on.
+            ModelMismatchError: a total charge outside the range trained on.
         """
-        self.require_level()
         assert isinstance(self._solver, _ResponseSolver)
         net = self._solver.net
         response = net.charge_response(environment.site_potentials, total_charge)
@@ -194,7 +215,7 @@ class Backend:
 class _ResponseSolver:
     def __init__(self, net: NetInCell, fallback: _Fallback | None) -> None:
         self.net = net
-        self.fallback = fallback
+        self._fallback = fallback
 
     def solve(self, environment: Environment, total_charge: float) -> ChargeResult:
         potentials = environment.site_potentials
@@ -207,8 +228,8 @@ class _ResponseSolver:
                 f"model {own.name}: the committee disagrees by {response.disagreement:.1e} e, "
                 f"{ratio:.1f} times as much as on held-out frames of its training data: it extrapolates",
             )
-            if self.fallback is not None:
-                return self.fallback.solve(environment, total_charge, warnings)
+            if self._fallback is not None:
+                return self._fallback.solve(environment, total_charge, warnings)
         return ChargeResult(
             response.charges,
             potentials,
@@ -240,10 +261,6 @@ class _Fallback:
             for backend, total_charge in self._dataset.label_sets():
                 if backend == name:
                     self._dataset.require_settings(name, total_charge, self._settings)
-
-    def require_site_potentials(self, electrodes: int) -> None:
-        if isinstance(self._backend, PositionReader):
-            self._backend.require_site_potentials(electrodes)
 
     def solve(self, environment: Environment, total_charge: float, reason: tuple[str, ...]) -> ChargeResult:
         result = self._backend.solve(environment, total_charge)

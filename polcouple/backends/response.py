@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from polcouple.backends.base import ChargeDerivatives, ChargeResult, Environment
-from polcouple.backends.dftb import HamiltonianOptions
+from polcouple.backends.capabilities import Capabilities
+from polcouple.backends.dftb import HamiltonianOptions, filling
 from polcouple.dftb.expansion import Expanded, Node, at_node, between, kernel_between
 from polcouple.dftb.response import LinearResponse
 from polcouple.dftb.scf import FrozenElectrode, Solution
@@ -46,6 +47,16 @@ class Options(HamiltonianOptions):
         0, ge=0, description="solve exactly, and expand about that point, every so many refreshes; 0: never"
     )
     warn_error: float = Field(1e-3, gt=0.0, description="estimated error of a charge to warn about, e")
+
+    def capabilities(self) -> Capabilities:
+        """See :meth:`BackendOptions.capabilities`."""
+        own = super().capabilities()
+        if not self.reanchor_every:
+            return own
+        whole = "reanchor_every needs whole total charges, and a potential is held at any; leave it out"
+        return replace(
+            own, conservative=False, fermi_level=False, reasons={**own.reasons, "fermi_level": whole}
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +85,7 @@ class Backend:
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
         self._options = options
-        self.conservative = options.reanchor_every == 0
+        self.capabilities = options.capabilities()
         self._geometry = electrode
         self.frozen_electrode: FrozenElectrode = options.frozen_electrode(electrode)
         self._nodes: dict[float, Node] = {}
@@ -116,26 +127,18 @@ class Backend:
             warnings=self.frozen_electrode.warnings + self._drift(distance, error, check),
         )
 
-    def require_level(self) -> None:
-        """See :class:`polcouple.backends.base.ConditionalLevel`.
-
-        Raises:
-            InputError: ``reanchor_every``, at whole charges only.
-        """
-        if self._options.reanchor_every:
-            raise InputError(
-                "response: reanchor_every needs whole total charges, and a potential is held at any; leave it"
-                " out"
-            )
-
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
-        """See :class:`polcouple.backends.base.FermiBackend`."""
+        """See :class:`polcouple.backends.base.RespondingBackend`."""
         whole, fraction = _split(total_charge)
         expanded = self._expand(environment.site_potentials, whole, fraction)
         kernel = self._reference(whole).response.charge_kernel
         if fraction:
             kernel = kernel_between(*self._neighbours(whole, fraction), total_charge)
         return ChargeDerivatives(kernel, expanded.fukui, expanded.hardness)
+
+    def filling(self, result: ChargeResult) -> float:
+        """See :class:`polcouple.backends.base.FillingBackend`."""
+        return filling(self.frozen_electrode, result)
 
     def _expand(self, potentials: np.ndarray, whole: int, fraction: float) -> Expanded:
         if not fraction:

@@ -15,19 +15,23 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from polcouple.analysis.runs import Run
-from polcouple.backends import metal
-from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, checked_solve
+from polcouple.backends.base import (
+    ChargeBackend,
+    ChargeResult,
+    Environment,
+    FillingBackend,
+    checked_solve,
+)
 from polcouple.case.model import Case
 from polcouple.compare.models import Model
 from polcouple.coupling.charges import ChargeSolver, Surroundings
 from polcouple.coupling.electrodes import CoupledElectrodes, CoupledResult
 from polcouple.dftb.cache import read_arrays, write_arrays
-from polcouple.dftb.quantum_capacitance import mean_potential
-from polcouple.dftb.scf import FrozenElectrode
 from polcouple.errors import InputError
 from polcouple.log import Warned
 from polcouple.units import EV_TO_HARTREE
@@ -101,7 +105,7 @@ def evaluate(run: Run, volts: float, model: Model, electrodes: CoupledElectrodes
     stored = read_arrays(path)
     if stored is None:
         case = run.case
-        surroundings = Surroundings(case, electrodes.potential_accuracy)
+        surroundings = Surroundings(case, electrodes.capabilities.potential_accuracy)
         solvers = [
             ChargeSolver(case, electrodes.held_at(volts + change), surroundings)
             for change in (0.0, _HALF_STEP, -_HALF_STEP)
@@ -149,13 +153,7 @@ def _recorded(run: Run) -> np.ndarray:
 
 def _filling(backend: ChargeBackend, result: ChargeResult) -> float:
     """mu - V in Hartree, NaN where the backend does not tell."""
-    if isinstance(backend, metal.Backend):
-        return 0.0
-    electrode = getattr(backend, "frozen_electrode", None)
-    if not isinstance(electrode, FrozenElectrode) or result.fermi_level is None:
-        return np.nan
-    assert result.site_potentials is not None
-    return result.fermi_level + mean_potential(electrode, result.charges, result.site_potentials)
+    return cast(FillingBackend, backend).filling(result) if backend.capabilities.filling else np.nan
 
 
 def _key(run: Run, model: Model) -> str:

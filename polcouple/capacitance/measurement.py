@@ -56,7 +56,7 @@ def measure_capacitance(sweep: Sweep, output: Path) -> Path:
     model = Model(plan.backend, plan.backend, plan.given, plan.settings(case))
     # for all voltages; refuses unknown settings, and what has no Fermi level, before anything is run
     electrodes = create_coupled(case, model.backend, model.settings)
-    if not electrodes.conservative:
+    if not electrodes.capabilities.conservative:
         raise InputError(
             f"--backend {plan.backend}: its charges are not the derivative of an energy, so that the"
             " fluctuation formula does not hold; use metal, response or dftb"

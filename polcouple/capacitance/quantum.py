@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib.figure
 import numpy as np
 
-from polcouple.backends.base import backend_options
-from polcouple.backends.dftb import HamiltonianOptions
+from polcouple.backends.base import backends_with, resolved_options
+from polcouple.backends.capabilities import LevelOptions
 from polcouple.backends.setting_words import setting_word
 from polcouple.case.model import Case, read_case
 from polcouple.dftb.bands import Bands
@@ -112,22 +112,20 @@ def _electrode(case: Case, name: str | None) -> tuple[Electrode, str]:
     return case.electrodes[names.index(name)], name
 
 
-def _options(asked: QuantumStudy, case: Case) -> HamiltonianOptions:
+def _options(asked: QuantumStudy, case: Case) -> LevelOptions:
     """What of the backend's settings defines the electronic problem.
 
     Raises:
         InputError: a backend without one, an unknown setting, or charges by shell.
     """
-    if asked.backend not in ("dftb", "response"):
-        raise InputError(
-            f"--backend {asked.backend}: the quantum capacitance needs levels; use dftb or response"
-        )
     settings = case.system.backends.get(asked.backend, {}) | dict(asked.given)
-    options = backend_options(asked.backend, settings).in_directory(case.directory)
-    assert isinstance(options, HamiltonianOptions)
-    if options.shell_resolved:
-        raise InputError("the quantum capacitance needs charges by atom; leave shell_resolved out")
-    return options
+    options = resolved_options(asked.backend, settings, case.directory)
+    capabilities = options.capabilities()
+    for needed in ("levels", "filling"):
+        if not getattr(capabilities, needed):
+            reason = capabilities.reasons.get(needed) or f"use {backends_with(needed)}"
+            raise InputError(f"--backend {asked.backend}: the quantum capacitance needs {needed}; {reason}")
+    return cast(LevelOptions, options)
 
 
 def _mesh(electrode: Electrode, temperature: float) -> tuple[int, int, int]:
@@ -160,7 +158,7 @@ def _section(
     name: str,
     area: float,
     mesh: tuple[int, int, int],
-    options: HamiltonianOptions,
+    options: LevelOptions,
     difference: float,
 ) -> Section:
     columns = ("filling (eV)", "charge (e)", f"differential ({_UNIT})", f"integral ({_UNIT})")

@@ -14,6 +14,7 @@ from polcouple.check.inputs import check_input
 from polcouple.check.simulation import load_input
 from polcouple.check.structure import check_structure
 from polcouple.coupling.electrodes import create_electrodes
+from polcouple.engines.base import engine_origin
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.files import require_writable
 from polcouple.ipi.initialize import start_beside
@@ -32,6 +33,7 @@ def find(plan: RunPlan, steps: int | None, for_a_run: bool = False) -> Iterator[
     """
     try:
         require_case(plan.case)
+        engine_origin(plan.platform)
         path = plan.case / plan.input
         simulation = load_input(path)
         case = read_case(plan.case, start_beside(path))

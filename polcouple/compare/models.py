@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, backend_options, parse_options
-from polcouple.backends.nn import Options as NetworkOptions
+from polcouple.backends.base import BackendOptions, ChargeBackend, resolved_options
 from polcouple.backends.setting_words import parse_backend, setting_text
 from polcouple.case.model import Case
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.nn.binning import Binning
-from polcouple.nn.model_files import find_model, load_description, shipped_models
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,33 +34,24 @@ class Model:
     given: Mapping[str, Any]
     settings: Mapping[str, Any]
 
-    def networks(self) -> list[dict[str, Any]]:
-        """model.yaml of the network it names; of all shipped ones where it takes that for the electrode.
+    def options(self, case: Case) -> BackendOptions:
+        """The validated settings in a case.
 
         Raises:
-            InputError: there is no such model.
+            InputError: unknown backend, unknown or invalid setting.
         """
-        if self.backend != "nn":
-            return []
-        options = parse_options(NetworkOptions, self.settings, "settings of backend 'nn'")
-        assert isinstance(options, NetworkOptions)
-        if options.model is None:
-            return [load_description(path) for path in shipped_models().values()]
-        return [load_description(find_model(options.model))]
+        return resolved_options(self.backend, self.settings, case.directory, case.system.backends)
 
     def potential_accuracy(self, case: Case) -> float:
         """Largest error of the site potentials that its answers bear, Hartree/e."""
-        options = backend_options(self.backend, self.settings).with_others(case.system.backends)
-        return options.potential_accuracy
+        return self.options(case).capabilities().potential_accuracy
 
     def identity(self, case: Case) -> str:
         """Digest of all that decides which charges it gives on a frame of the case."""
-        options = backend_options(self.backend, self.settings).with_others(case.system.backends)
         decisive = {
             "backend": self.backend,
             "settings": {key: setting_text(value) for key, value in sorted(self.settings.items())},
-            "answers": options.in_directory(case.directory).identity(case.electrode.symbols),
-            "weights": [network["weights"]["sha256"] for network in self.networks()],
+            "answers": self.options(case).identity(case.electrode.symbols),
             "electrode": case.electrode.fingerprint(),
             "electrolyte": hashlib.sha256(case.electrolyte.charges.tobytes()).hexdigest(),
             "system": case.system.model_dump(mode="json", include={"electrodes", "potential", "slab"}),
@@ -101,25 +90,20 @@ def parse_models(texts: Sequence[str], case: Case) -> list[Model]:
     for text, (name, given) in parsed.items():
         unique = list(labels.values()).count(labels[text]) == 1
         settings = dict(case.system.backends.get(name, {})) | given
-        backend_options(name, settings)
         models.append(Model(labels[text] if unique else text, name, given, settings))
-        models[-1].networks()
+        models[-1].options(case).capabilities()
     return models
 
 
-def common_binning(models: Sequence[Model], reference_charges: np.ndarray) -> Binning:
+def common_binning(models: Sequence[Model], case: Case, reference_charges: np.ndarray) -> Binning:
     """Bins of the first classifier among the models, or else bins of the paper's width over the reference.
 
     A classifier's labels are the bins it was trained with: bins of another origin would split them.
     """
     for model in models:
-        networks = model.networks()
-        if len(networks) == 1 and "bins" in networks[0]:
-            bins = networks[0]["bins"]
-            # model.yaml rounds the values, which may lie on an edge
-            values, width = np.array(bins["values"], dtype=float), float(bins["width"])
-            edges = float(bins["q_min"]) + width * np.arange(len(values) + 1)
-            return Binning(float(bins["q_min"]), width, np.clip(values, edges[:-1], edges[1:]))
+        bins = model.options(case).bins()
+        if bins is not None:
+            return bins
     return Binning.fit(reference_charges)
 
 

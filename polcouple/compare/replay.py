@@ -134,7 +134,7 @@ def replay(
         case.electrode.positions,
         {one.name: own for one, own in zip(case.system.electrodes, case.electrode_slices, strict=True)},
         case.lattice,
-        common_binning(models, reference),
+        common_binning(models, case, reference),
     )
 
 

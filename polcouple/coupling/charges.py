@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from polcouple.backends.base import (
-    POTENTIAL_ACCURACY,
     ChargeBackend,
     ChargeResult,
     Environment,
     checked_solve,
-    potential_accuracy,
 )
+from polcouple.backends.capabilities import POTENTIAL_ACCURACY
 from polcouple.case.model import Case
 from polcouple.electrostatics.site_potential import SitePotential
 
@@ -58,7 +57,7 @@ class ChargeSolver:
     def __init__(self, case: Case, backend: ChargeBackend, surroundings: Surroundings | None = None) -> None:
         self._case = case
         self._backend = backend
-        self._surroundings = surroundings or Surroundings(case, potential_accuracy(backend))
+        self._surroundings = surroundings or Surroundings(case, backend.capabilities.potential_accuracy)
         self._last: ChargeResult | None = None
 
     def __call__(self, positions: np.ndarray, where: str = "this configuration") -> ChargeResult:

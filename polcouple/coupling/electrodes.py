@@ -32,14 +32,12 @@ import numpy as np
 from polcouple.backends.base import (
     ChargeBackend,
     ChargeResult,
-    ConditionalLevel,
     Environment,
-    FermiBackend,
-    PositionReader,
-    backend_options,
+    backends_with,
     create_backend,
-    potential_accuracy,
+    resolved_options,
 )
+from polcouple.backends.capabilities import Capabilities
 from polcouple.case.model import Case
 from polcouple.coupling.joint_search import CoupledResult as CoupledResult
 from polcouple.coupling.joint_search import Coupling, JointSearch
@@ -67,7 +65,8 @@ def create_coupled(case: Case, name: str, settings: Mapping[str, Any] | None = N
     Raises:
         InputError: as :func:`create_electrodes`.
     """
-    backend_options(name, settings or {}).require_search()
+    options = resolved_options(name, settings, case.directory, case.system.backends)
+    _require_fit(case, name, options.capabilities())
     backends = [
         create_backend(name, electrode, case.electrolyte, settings, case.directory, case.system.backends)
         for electrode in case.electrodes
@@ -81,8 +80,30 @@ def backend_identity(case: Case, name: str, settings: Mapping[str, Any]) -> str:
     Raises:
         InputError: unknown backend or setting.
     """
-    options = backend_options(name, settings).with_others(case.system.backends).in_directory(case.directory)
+    options = resolved_options(name, settings, case.directory, case.system.backends)
     return f"{name} {sorted(options.identity(case.electrode.symbols).items())}"
+
+
+def _require_fit(case: Case, name: str, capabilities: Capabilities) -> None:
+    """Refuse a backend that cannot do what the case asks for, which its options tell: before it is made.
+
+    Raises:
+        InputError: naming what it lacks.
+    """
+    lacking, where = capabilities.reasons, case.directory / "system.yaml"
+    most, several = capabilities.most_electrodes, len(case.electrodes)
+    if most is not None and several > most:
+        reason = lacking.get("most_electrodes", "use another --backend")
+        raise InputError(f"{name}: {reason} (electrodes: {several} in {where}, {most} at most)")
+    if case.slab_field is not None and not capabilities.slab:
+        raise InputError(f"{name}: {lacking.get('slab', 'it sees no slab field')} (slab: in {where})")
+    if not capabilities.search:
+        raise InputError(f"{name}: {lacking.get('search', 'it may be asked once a frame; use another')}")
+    if case.system.potential is not None and not capabilities.fermi_level:
+        reason = lacking.get("fermi_level") or f"use {backends_with('fermi_level')}"
+        raise InputError(
+            f"{where}: potential: charges of backend '{name}' have no Fermi level to be held; {reason}"
+        )
 
 
 class CoupledElectrodes:
@@ -95,45 +116,29 @@ class CoupledElectrodes:
 
     Attributes:
         backends: as given.
-        potential_accuracy: see :class:`polcouple.backends.base.AccurateBackend`.
+        capabilities: of all together.
 
     Raises:
-        InputError: a potential is held and the backends have no Fermi level, or two electrodes overlap.
+        InputError: the backends cannot do what the case asks for, or two electrodes overlap.
     """
 
     def __init__(self, case: Case, backends: Sequence[ChargeBackend], name: str) -> None:
-        self.potential_accuracy = min(potential_accuracy(backend) for backend in backends)
-        self.conservative = all(backend.conservative for backend in backends)
+        for backend in backends:
+            _require_fit(case, name, backend.capabilities)
         self.backends = tuple(backends)
-        if len(self.backends) > 1 or case.slab_field is not None:
-            for backend in self.backends:
-                if isinstance(backend, PositionReader):
-                    backend.require_site_potentials(len(self.backends))
+        every = [backend.capabilities for backend in backends]
+        self.capabilities = replace(
+            every[0],
+            potential_accuracy=min(one.potential_accuracy for one in every),
+            conservative=all(one.conservative for one in every),
+        )
         self._coupling = Coupling(
             self.backends,
             tuple(case.electrode_slices),
             np.array([section.total_charge_e for section in case.system.electrodes]),
             kernel_between(case),
-            self._held(case, name),
+            _held(case),
         )
-
-    def _held(self, case: Case, name: str) -> float | None:
-        """U, or -mu of the only electrode, in Hartree/e; None where charges are given."""
-        potential = case.system.potential
-        if potential is None:
-            return None
-        if not all(isinstance(backend, FermiBackend) for backend in self.backends):
-            raise InputError(
-                f"{case.directory / 'system.yaml'}: potential: charges of backend '{name}' have no Fermi"
-                " level to be held; use response, nn with a response net, dftb or metal"
-            )
-        for backend in self.backends:
-            if isinstance(backend, ConditionalLevel):
-                backend.require_level()
-        if potential.voltage_volt is not None:
-            return potential.voltage_volt * EV_TO_HARTREE
-        assert potential.fermi_level_ev is not None
-        return -potential.fermi_level_ev * EV_TO_HARTREE
 
     def held_at(self, volts: float) -> CoupledElectrodes:
         """The same electrodes at another voltage (V); a potential must be held. Shares all that is big."""
@@ -164,3 +169,14 @@ class CoupledElectrodes:
             if self._coupling.held is None:
                 raise
             raise type(error)(f"the potential held is out of reach: {error}") from None
+
+
+def _held(case: Case) -> float | None:
+    """U, or -mu of the only electrode, in Hartree/e; None where charges are given."""
+    potential = case.system.potential
+    if potential is None:
+        return None
+    if potential.voltage_volt is not None:
+        return potential.voltage_volt * EV_TO_HARTREE
+    assert potential.fermi_level_ev is not None
+    return -potential.fermi_level_ev * EV_TO_HARTREE

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, Environment, potential_accuracy
+from polcouple.backends.base import ChargeBackend, Environment
 from polcouple.case.model import Case
 from polcouple.case.structure_guard import StructureGuard
 from polcouple.coupling.charges import ChargeSolver, Surroundings
@@ -126,7 +126,7 @@ class ForceProvider:
         self._engine, other = create_engine(case, part, platform, threads)
         self._charges: ChargeSolver | None = None
         if self._backend is not None:
-            accuracy = potential_accuracy(self._backend)
+            accuracy = self._backend.capabilities.potential_accuracy
             surroundings = Surroundings(case, min(accuracy, _SEEN_ACCURACY) if observer else accuracy)
             self._charges = ChargeSolver(case, self._backend, surroundings)
         self._guard = StructureGuard(case)
@@ -149,7 +149,8 @@ class ForceProvider:
             start = time.perf_counter()
             environment = self._charges.environment(positions)
             if not repeated:
-                self._advance(self._charges, self._backend.conservative, state, environment, replica)
+                conservative = self._backend.capabilities.conservative
+                self._advance(self._charges, conservative, state, environment, replica)
                 if self._held is not None:
                     self._held.append(replica, positions, state)
             self.timings.add("charges", start)

@@ -224,7 +224,7 @@ def held_states(
         first_step: see :class:`HeldStates`.
         counted: whether the number of an evaluation matters, too.
     """
-    if backend.conservative and interval == 1 and not counted:
+    if backend.capabilities.conservative and interval == 1 and not counted:
         return None
     sections = case.system.model_dump(mode="json", include={"electrodes", "potential", "slab"})
     seen = hashlib.sha256(case.electrolyte.charges.tobytes()).hexdigest()

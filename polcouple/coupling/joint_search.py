@@ -19,10 +19,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, ChargeDerivatives, ChargeResult, Environment, FermiBackend
+from polcouple.backends.base import (
+    ChargeBackend,
+    ChargeDerivatives,
+    ChargeResult,
+    Environment,
+    RespondingBackend,
+)
 from polcouple.coupling.charge_flow import HARD, ChargeFlow
 from polcouple.coupling.mutual import MutualResponse
 from polcouple.coupling.quasi_newton import Broyden
@@ -204,10 +211,12 @@ class JointSearch:
 
     def _derivatives(self, backend: ChargeBackend, own: slice, total: float) -> ChargeDerivatives | None:
         """Those of one electrode; None where charges are given by a backend that has none."""
-        if not isinstance(backend, FermiBackend):
+        if not backend.capabilities.derivatives:
             return None
         try:
-            return backend.derivatives(_shifted(self._environment, self._phi[own]), total)
+            return cast(RespondingBackend, backend).derivatives(
+                _shifted(self._environment, self._phi[own]), total
+            )
         except ModelMismatchError:
             if self._coupling.held is None:
                 return None

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from polcouple.data.dataset import Dataset, Frames
@@ -12,25 +9,22 @@ from polcouple.electrode import Electrolyte
 from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.errors import InputError
 
-#: backends that read the positions of all electrolyte atoms, not only site potentials and ions
-_NEED_ALL_POSITIONS = ("dftbplus",)
-#: and the potentials of the positions are those stored, within this, Hartree/e
+#: the potentials of the positions are those stored, within this, Hartree/e
 _SAME_POTENTIAL = 1e-4
 
 
-def require_positions(dataset: Dataset, backend: str, settings: Mapping[str, Any]) -> None:
-    """Refuse a backend that needs, itself or as a fallback, what the dataset does not hold.
+def require_positions(dataset: Dataset, backend: str) -> None:
+    """Refuse a dataset that does not hold what a backend needs that reads all atoms' positions.
 
     Raises:
         InputError: positions were not stored, or the site potentials are not those of the positions alone.
     """
-    for reader in {*_NEED_ALL_POSITIONS} & {backend, settings.get("fallback")}:
-        if not dataset.has_positions:
-            raise InputError(
-                f"{dataset.path}: {reader} needs all positions, which were not stored when sampling"
-            )
-        if len(dataset):
-            _require_nothing_else(dataset, reader)
+    if not dataset.has_positions:
+        raise InputError(
+            f"{dataset.path}: {backend} needs all positions, which were not stored when sampling"
+        )
+    if len(dataset):
+        _require_nothing_else(dataset, backend)
 
 
 def electrolyte_positions(frames: Frames, electrolyte: Electrolyte, frame: int) -> np.ndarray:

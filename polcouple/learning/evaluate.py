@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, create_backend
+from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, create_backend, resolved_options
 from polcouple.backends.setting_words import parse_backend
 from polcouple.data.dataset import Dataset, label_name
 from polcouple.data.positions import electrolyte_positions, require_positions
@@ -100,7 +100,8 @@ def backend_of(dataset: Dataset, name: str, settings: Mapping[str, Any]) -> Char
     Raises:
         PolcoupleError: it refuses the system or the settings.
     """
-    require_positions(dataset, name, settings)
+    if resolved_options(name, settings, Path.cwd()).capabilities().positions == "all":
+        require_positions(dataset, name)
     return create_backend(name, dataset.electrode, dataset.electrolyte, settings, Path.cwd())
 
 

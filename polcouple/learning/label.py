@@ -20,7 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, backend_options, create_backend
+from polcouple.backends.base import (
+    BackendOptions,
+    ChargeBackend,
+    ChargeResult,
+    Environment,
+    create_backend,
+    resolved_options,
+)
 from polcouple.data.dataset import CONVERGED, PENDING, Dataset, label_name
 from polcouple.data.positions import electrolyte_positions, require_positions
 from polcouple.electrode import Electrode, Electrolyte
@@ -61,10 +68,14 @@ class _System:
     directory: Path
 
     @cached_property
+    def options(self) -> BackendOptions:
+        """The validated settings."""
+        return resolved_options(self.backend, self.settings, self.directory)
+
+    @cached_property
     def identity(self) -> dict[str, str]:
         """What decides the labels of a frame."""
-        options = backend_options(self.backend, self.settings).in_directory(self.directory)
-        return options.identity(self.electrode.symbols)
+        return self.options.identity(self.electrode.symbols)
 
     @cached_property
     def key(self) -> str:
@@ -112,7 +123,8 @@ def label_dataset(
     """
     dataset = Dataset(path)
     system = _System(backend, dataset.electrode, dataset.electrolyte, dict(settings or {}), Path.cwd())
-    require_positions(dataset, backend, system.settings)
+    if system.options.capabilities().positions == "all":
+        require_positions(dataset, backend)
     for charge in total_charges:
         dataset.require_settings(backend, charge, system.identity)
     _backend(system)

@@ -6,12 +6,12 @@ import ast
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from polcouple.backends.base import parse_options
-from polcouple.backends.dftb import Options as DftbOptions
+from polcouple.backends.base import resolved_options
+from polcouple.backends.capabilities import LevelOptions
 from polcouple.data.dataset import Dataset
 from polcouple.dftb.shells import bracketed
 from polcouple.electrode import Electrode
@@ -23,6 +23,8 @@ from polcouple.log import Warned
 from polcouple.nn.correction import pair_orbits
 from polcouple.nn.prior import Prior, class_means, pair_classes
 
+#: whose linear response is the prior of a response net, and whose labels are the usual ones
+_PRIOR = "dftb"
 #: how far nodes beside a filled shell may lie outside the charges of the labels (e)
 _BEYOND = 0.2
 #: settings of the labels that the prior has, too
@@ -34,7 +36,7 @@ def train_response_net(
     model_directory: Path | str,
     options: ResponseOptions | None = None,
     *,
-    labels: str = "dftb",
+    labels: str = _PRIOR,
     dftb_settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Trained:
@@ -64,7 +66,7 @@ def train_response_net(
 
 def prior_settings(
     dataset: Dataset, labels: str, total_charges: Sequence[float], given: Mapping[str, Any]
-) -> DftbOptions:
+) -> LevelOptions:
     """Settings of `dftb` for the prior: those that the labels were made with, where the dataset tells.
 
     Args:
@@ -82,20 +84,19 @@ def prior_settings(
         own = {name: ast.literal_eval(recorded[name]) for name in _OF_THE_PRIOR if name in recorded}
     except (ValueError, SyntaxError):
         raise InputError(f"{dataset.path}: the settings of labels by {labels} are damaged") from None
-    options = parse_options(DftbOptions, own | dict(given), "settings of backend 'dftb'")
-    assert isinstance(options, DftbOptions)
-    options = options.in_directory(Path.cwd())
+    options = resolved_options(_PRIOR, own | dict(given), Path.cwd())
+    chosen = cast(LevelOptions, options)
     made_from = options.identity(dataset.electrode.symbols)
     for name in sorted(recorded.keys() & made_from.keys()):
         if name.endswith(".skf") and recorded[name] != made_from[name]:
             raise InputError(
                 f"{dataset.path}: labels by {labels} were made with another {name} than that of"
-                f" {options.slako_directory}; name their parameter set with --slako"
+                f" {chosen.slako_directory}; name their parameter set with --slako"
             )
-    return options
+    return chosen
 
 
-def linear_response_prior(electrode: Electrode, total_charges: list[float], options: DftbOptions) -> Prior:
+def linear_response_prior(electrode: Electrode, total_charges: list[float], options: LevelOptions) -> Prior:
     """Linear response at phi = 0 from the first to the last of ``total_charges`` (e).
 
     Nodes are these charges, all whole ones between them, where shells of levels may be filled, and more on

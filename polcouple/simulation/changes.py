@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from polcouple.backends.base import backend_options, backend_origin
+from polcouple.backends.base import backend_origin, resolved_options
 from polcouple.case.model import Case, read_case
 from polcouple.engines.base import engine_origin
 from polcouple.errors import InputError, PolcoupleError
@@ -41,8 +41,7 @@ def made_of(plan: RunPlan, root: ElementTree.Element | None = None) -> MadeOf:
     root = read_xml(path) if root is None else root
     start = start_file(root, path)
     case = read_case(plan.case, start)
-    options = backend_options(plan.backend, plan.settings(case))
-    options = options.with_others(case.system.backends).in_directory(case.directory)
+    options = resolved_options(plan.backend, plan.settings(case), case.directory, case.system.backends)
     named = [plan.case / text_of(element) for element in file_elements(root)]
     files = [file for file in (plan.case / "system.yaml", path, *named) if file.is_file()]
     return MadeOf(

@@ -16,7 +16,7 @@ def _backend(**settings):
 @pytest.mark.parametrize("charge", [0.0, -1.0, 0.37])
 def test_energy_is_quadratic_and_its_derivative_the_charges(charge):
     backend = _backend()
-    assert backend.conservative
+    assert backend.capabilities.conservative
     phi, direction = rough_potentials(24), rough_potentials(24, seed=5)
     middle = backend.solve(environment(phi), charge)
     assert abs(middle.charges.sum() - charge) < 1e-10
@@ -74,7 +74,7 @@ def test_drift_is_estimated_and_warned_about():
 def test_reanchoring_is_exact_there_and_gives_up_conservation():
     backend = _backend(reanchor_every=2)
     exact = create_backend("dftb", graphene(3, 2), NOTHING, {"temperature_kelvin": 3000.0, "accuracy": 1e-9})
-    assert not backend.conservative
+    assert not backend.capabilities.conservative
     errors = []
     for seed in range(4):
         phi = rough_potentials(24, seed)

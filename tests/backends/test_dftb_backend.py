@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 
 def test_result_and_guess():
     backend = create_backend("dftb", graphene(3, 2), NOTHING, {"accuracy": 1e-9})
-    assert backend.conservative
+    assert backend.capabilities.conservative
     phi = rough_potentials(24)
     first = backend.solve(environment(phi), -1.0)
     assert first.converged and first.residual <= 1e-9 and first.iterations > 0 and first.warnings == ()

@@ -25,6 +25,7 @@ from polcouple.dftb.skf import DEFAULT_SLAKO
 from polcouple.errors import InputError
 from polcouple.ipi.input import read_xml
 from polcouple.nn.binning import Binning
+from polcouple.nn.model_files import load_description, shipped_models
 
 TIMES = np.array([0.0, 0.5, 1.0])
 
@@ -216,11 +217,11 @@ def test_map_is_zero_below_the_threshold_and_periodic(small_case):
 
 def test_bins_are_the_classifiers(small_case):
     charges = np.linspace(-0.05, 0.02, 30)
-    assert common_binning(parse_models(["response"], small_case), charges).q_min == -0.05
+    assert common_binning(parse_models(["response"], small_case), small_case, charges).q_min == -0.05
     models = parse_models(["nn", "nn:model=graphene_nacl_classifier"], small_case)
     assert [model.label for model in models] == ["nn", "nn (graphene_nacl_classifier)"]
-    binning = common_binning(models, charges)
-    (network,) = models[1].networks()
+    binning = common_binning(models, small_case, charges)
+    network = load_description(shipped_models()["graphene_nacl_classifier"])
     assert binning.q_min == network["bins"]["q_min"] != -0.05
     assert binning.n_bins == len(network["bins"]["values"])
 

@@ -6,6 +6,7 @@ from compare_cases import jiggled, write_run
 
 from polcouple.analysis.runs import read_run
 from polcouple.backends.base import ChargeResult, create_backend
+from polcouple.backends.capabilities import Capabilities
 from polcouple.compare.stale_charges import _GROUPS, _ages, _joined, ageing, section
 from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.forces import ForceProvider
@@ -15,7 +16,7 @@ from polcouple.errors import InputError
 class Linear:
     """Charges linear in the potentials, with their energy; the answer to everything is a formula."""
 
-    conservative = True
+    capabilities = Capabilities(energy=True, conservative=True)
 
     def __init__(self, case):
         n = len(case.electrode)

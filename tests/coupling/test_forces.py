@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from polcouple.backends.base import ChargeResult
+from polcouple.backends.capabilities import Capabilities
 from polcouple.backends.fixed import Backend as FixedBackend
 from polcouple.backends.fixed import Options as FixedOptions
 from polcouple.coupling.forces import ForceProvider
@@ -14,7 +15,7 @@ from polcouple.units import FS_TO_ATOMIC_TIME, KELVIN_TO_HARTREE
 class LinearBackend:
     """q = q0 + K (phi - mean phi) with a made-up negative K: a conservative backend that costs nothing."""
 
-    conservative = True
+    capabilities = Capabilities(energy=True, conservative=True)
 
     def __init__(self, n, stiffness=0.05):
         self.n = n
@@ -30,7 +31,7 @@ class LinearBackend:
 class FaultyBackend:
     """Returns what it is told to."""
 
-    conservative = False
+    capabilities = Capabilities()
 
     def __init__(self, result):
         self.result = result

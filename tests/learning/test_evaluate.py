@@ -7,6 +7,7 @@ import yaml
 from nn_cases import TOTAL_CHARGE, electrolyte, frames, labelled_dataset, sheet
 
 from polcouple.backends.base import ChargeResult
+from polcouple.backends.capabilities import Capabilities
 from polcouple.cli.commands import main
 from polcouple.data.dataset import Dataset, Frames
 from polcouple.errors import InputError
@@ -103,7 +104,7 @@ def test_a_dataset_without_labels(tmp_path, capsys):
 class Witness:
     """A backend that keeps what it was shown."""
 
-    conservative = False
+    capabilities = Capabilities(positions="all")
 
     def __init__(self):
         self.seen = []

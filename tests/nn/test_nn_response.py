@@ -155,7 +155,7 @@ def test_backend_gives_energy_and_warns_when_it_extrapolates(trained):
     positions = np.zeros((8, 3))
     phi = frames(electrode, 60).site_potentials[3]
     inside = backend.solve(Environment(electrolyte(), positions, phi), -1.0)
-    assert backend.conservative and inside.energy is not None and inside.fermi_level is not None
+    assert backend.capabilities.conservative and inside.energy is not None and inside.fermi_level is not None
     assert inside.warnings == () and inside.residual > 0.0
     response = backend.derivatives(Environment(electrolyte(), positions, phi), -1.0)
     assert response.fukui.shape == phi.shape and response.hardness > 0.0
@@ -172,7 +172,7 @@ def test_fallback_answers_and_is_remembered_where_the_committee_disagrees(traine
         "fallback_dataset": str(tmp_path / "unknown.h5"),
     }
     backend = create_backend("nn", electrode, electrolyte(), settings)
-    assert not backend.conservative
+    assert not backend.capabilities.conservative
     phi = frames(electrode, 60).site_potentials[3]
     backend.solve(Environment(electrolyte(), np.zeros((8, 3)), phi), -1.0)
     dataset = Dataset(tmp_path / "unknown.h5")
@@ -286,7 +286,7 @@ def test_two_sheets_at_a_voltage(trained):
     """The net's energy at any charge: the voltage holds, and the charges are the grand potential's slope."""
     case = capacitor(12.0, 40.0, charges=(-0.4, -0.6), potential={"voltage_volt": 0.05})
     backend = create_electrodes(case, "nn", {"model": str(trained)})
-    assert backend.conservative
+    assert backend.capabilities.conservative
     phi, change = noise(case, 0.01), noise(case, 1e-3, seed=1)
     result = backend.solve(seen(case, phi), -1.0)
     lower, upper = result.fermi_levels

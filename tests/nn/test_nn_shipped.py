@@ -38,7 +38,7 @@ def test_shipped_models_are_whole_and_fit_their_case(name):
     description, _ = load_model_files(directory)
     assert description["weights"]["bytes"] < largest
     backend = create_backend("nn", case.electrode, case.electrolyte, {"model": name}, path)
-    assert backend.conservative == name.endswith("response")
+    assert backend.capabilities.conservative == name.endswith("response")
     card = (directory / "README.md").read_text()
     for row, metrics in description["metrics"].items():
         assert f"| {row} | {100 * metrics['within_tolerance']:.2f} % |" in card

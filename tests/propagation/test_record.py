@@ -278,7 +278,7 @@ ONE_ELECTRODE = [
 ]
 HELD = [
     ("fixed", {}, [], "have no Fermi level"),
-    ("nn", {"model": "graphene_nacl_classifier"}, [], "for an electrode of 336 C"),
+    ("nn", {"model": "graphene_nacl_classifier"}, [], "is a classifier: it has no energy"),
 ]
 
 
