@@ -10,7 +10,7 @@ from polcouple.cli.option_arguments import add_option_arguments, options_from_ar
 from polcouple.learning.evaluation import level_table, markdown_table
 from polcouple.learning.progress import training_progress
 from polcouple.learning.response_training import ResponseOptions
-from polcouple.learning.train import train_response_net
+from polcouple.learning.train import PRIOR, train_response_net
 from polcouple.learning.training import ClassifierOptions, train_classifier
 from polcouple.log import log
 from polcouple.output_paths import require_directory_name
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
                 args.dataset,
                 args.output,
                 options_from_arguments(args, ResponseOptions),
-                labels=args.labels or "dftb",
+                labels=args.labels or PRIOR,
                 dftb_settings=settings,
                 progress=progress,
             )

@@ -24,7 +24,7 @@ from polcouple.nn.correction import pair_orbits
 from polcouple.nn.prior import Prior, class_means, pair_classes
 
 #: whose linear response is the prior of a response net, and whose labels are the usual ones
-_PRIOR = "dftb"
+PRIOR = "dftb"
 #: how far nodes beside a filled shell may lie outside the charges of the labels (e)
 _BEYOND = 0.2
 #: settings of the labels that the prior has, too
@@ -36,7 +36,7 @@ def train_response_net(
     model_directory: Path | str,
     options: ResponseOptions | None = None,
     *,
-    labels: str = _PRIOR,
+    labels: str = PRIOR,
     dftb_settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Trained:
@@ -84,7 +84,7 @@ def prior_settings(
         own = {name: ast.literal_eval(recorded[name]) for name in _OF_THE_PRIOR if name in recorded}
     except (ValueError, SyntaxError):
         raise InputError(f"{dataset.path}: the settings of labels by {labels} are damaged") from None
-    options = resolved_options(_PRIOR, own | dict(given), Path.cwd())
+    options = resolved_options(PRIOR, own | dict(given), Path.cwd())
     chosen = cast(LevelOptions, options)
     made_from = options.identity(dataset.electrode.symbols)
     for name in sorted(recorded.keys() & made_from.keys()):
