@@ -2,6 +2,103 @@
 
 i-PI propagates the classical system; polcouple answers over i-PI's socket with energies and forces,
 taking the electrode's atomic charges from one of several backends.
+
+The names below are the library (docs/library.md). Each is loaded when it is first used.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polcouple.backends.base import ChargeBackend as ChargeBackend
+    from polcouple.backends.base import ChargeResult as ChargeResult
+    from polcouple.backends.base import Environment as Environment
+    from polcouple.backends.base import backend_names as backend_names
+    from polcouple.backends.base import create_backend as create_backend
+    from polcouple.case.force_field import default_force_field as default_force_field
+    from polcouple.case.in_memory import create_case as create_case
+    from polcouple.case.model import Case as Case
+    from polcouple.case.model import read_case as read_case
+    from polcouple.check.finding import Finding as Finding
+    from polcouple.check.findings import check_case as check_case
+    from polcouple.compare.comparison import Comparison as Comparison
+    from polcouple.compare.comparison import compare_backends as compare_backends
+    from polcouple.coupling.ase_calculator import PolcoupleCalculator as PolcoupleCalculator
+    from polcouple.coupling.ase_calculator import case_atoms as case_atoms
+    from polcouple.coupling.charges import ChargeSolver as ChargeSolver
+    from polcouple.coupling.electrodes import create_electrodes as create_electrodes
+    from polcouple.coupling.forces import Evaluation as Evaluation
+    from polcouple.coupling.forces import ForceProvider as ForceProvider
+    from polcouple.electrode import Electrode as Electrode
+    from polcouple.electrode import Electrolyte as Electrolyte
+    from polcouple.errors import ConvergenceError as ConvergenceError
+    from polcouple.errors import InputError as InputError
+    from polcouple.errors import PolcoupleError as PolcoupleError
+    from polcouple.propagation.programs import RunFailedError as RunFailedError
+    from polcouple.simulation.run import run_case as run_case
+
 __version__ = "0.1.0"
+
+#: where each public name is defined
+_HOMES = {
+    "backends.base": ("ChargeBackend", "ChargeResult", "Environment", "backend_names", "create_backend"),
+    "case.force_field": ("default_force_field",),
+    "case.in_memory": ("create_case",),
+    "case.model": ("Case", "read_case"),
+    "check.finding": ("Finding",),
+    "check.findings": ("check_case",),
+    "compare.comparison": ("Comparison", "compare_backends"),
+    "coupling.ase_calculator": ("PolcoupleCalculator", "case_atoms"),
+    "coupling.charges": ("ChargeSolver",),
+    "coupling.electrodes": ("create_electrodes",),
+    "coupling.forces": ("Evaluation", "ForceProvider"),
+    "electrode": ("Electrode", "Electrolyte"),
+    "errors": ("ConvergenceError", "InputError", "PolcoupleError"),
+    "propagation.programs": ("RunFailedError",),
+    "simulation.run": ("run_case",),
+}
+
+__all__ = [
+    "Case",
+    "ChargeBackend",
+    "ChargeResult",
+    "ChargeSolver",
+    "Comparison",
+    "ConvergenceError",
+    "Electrode",
+    "Electrolyte",
+    "Environment",
+    "Evaluation",
+    "Finding",
+    "ForceProvider",
+    "InputError",
+    "PolcoupleCalculator",
+    "PolcoupleError",
+    "RunFailedError",
+    "backend_names",
+    "case_atoms",
+    "check_case",
+    "compare_backends",
+    "create_backend",
+    "create_case",
+    "create_electrodes",
+    "default_force_field",
+    "read_case",
+    "run_case",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name."""
+    for module, names in _HOMES.items():
+        if name in names:
+            found = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = found
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -23,6 +23,7 @@ ROOMS = [
     "report",
     "analysis",
     "builder",
+    "importing",
     "propagation",
     "coupling",
     "backends",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,11 @@ def parse_backend(text: str) -> tuple[str, dict[str, Any]]:
     return name, settings
 
 
+def absolute(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a Python program, in which paths, and texts with a slash, are paths from here."""
+    return {key: _absolute(value) for key, value in settings.items()}
+
+
 def given_slako(text: str) -> str:
     """The directory of .skf files that ``--slako`` names, a set or a path from here.
 
@@ -65,6 +70,13 @@ def setting_word(key: str, value: Any) -> str:
 def setting_text(value: Any) -> str:
     """A value as YAML on one line: null, true, .inf, and quotes about text that would be one of these."""
     return str(yaml.safe_dump([value], default_flow_style=True, width=10**6))[1:-2]
+
+
+def _absolute(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return absolute(value)
+    is_path = isinstance(value, Path) or (isinstance(value, str) and "/" in value)
+    return str(Path(value).resolve()) if is_path else value
 
 
 def _value(text: str, where: str) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from polcouple.case.case import Case
 from polcouple.case.given_system import check_given_system
+from polcouple.case.likely_units import require_likely_bonds, require_likely_cell, require_likely_size
 from polcouple.case.schema import GivenSystemSection, SystemSection
 from polcouple.case.topology import blocks
 from polcouple.errors import InputError, nearest
@@ -22,6 +23,27 @@ NEUTRALITY_TOLERANCE = 1e-9
 _TURNED = 1e-8
 #: of numbers that were converted from other units
 _ROUNDING = 1e-12
+
+
+def check_case(case: Case, path: Path, structure: Path, in_input: bool = False) -> None:
+    """All that must hold of a case whose numbers are read.
+
+    Args:
+        path: of system.yaml, for messages, and ``structure`` of the start file.
+        in_input: i-PI's input gives the cell, not the start file.
+
+    Raises:
+        InputError: naming the first fault.
+    """
+    require_likely_size(structure, case.positions, case.cell)
+    check_start_cell(case.cell, structure)
+    check_topology(case, path, structure.name)
+    require_flexible(case, path)
+    check_charges(case, path)
+    require_likely_bonds(structure, case.positions, case.topology)
+    require_likely_cell(structure, case.electrode.positions, case.cell, in_input=in_input)
+    check_cutoff(case, path)
+    check_potential(case, path)
 
 
 def check_topology(case: Case, path: Path, name: str) -> None:

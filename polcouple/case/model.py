@@ -11,17 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.case.case import Case
-from polcouple.case.checks import (
-    check_charges,
-    check_cutoff,
-    check_labels,
-    check_potential,
-    check_start_cell,
-    check_topology,
-    require_flexible,
-)
+from polcouple.case.checks import check_case, check_labels
 from polcouple.case.given_system import read_given_system
-from polcouple.case.likely_units import require_likely_bonds, require_likely_cell, require_likely_size
 from polcouple.case.schema import FORMATS, GivenSystemSection, SystemSection
 from polcouple.case.system_yaml import read_model
 from polcouple.ipi.initialize import StartFile, start_of_case
@@ -53,16 +44,8 @@ def read_case(directory: Path | str, start: StartFile | None = None) -> Case:
         known = {element for kind in system.topology for element in kind.elements}
     symbols, positions, cell = read_init_xyz(init, start.units, start.cell_units, start.cell, known)
     check_labels(start, symbols, directory)
-    require_likely_size(init, positions, cell)
-    check_start_cell(cell, init)
     case = Case(directory, system, symbols, positions, cell, given)
-    check_topology(case, path, start.name)
-    require_flexible(case, path)
-    check_charges(case, path)
-    require_likely_bonds(init, positions, case.topology)
-    require_likely_cell(init, case.electrode.positions, cell, in_input=start.cell is not None)
-    check_cutoff(case, path)
-    check_potential(case, path)
+    check_case(case, path, init, in_input=start.cell is not None)
     return case
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -33,18 +33,27 @@ def read_model(path: Path, model: type[_Model], others: Mapping[str, type[_Model
     if node is None or not isinstance(content, dict):
         raise InputError(f"{path}: expected the keys {', '.join(model.model_fields)}")
     model = (others or {}).get(str(content.get("format")), model)
+    return validated(content, model, lambda place: f"{path}: line {_line(node, place)}")
+
+
+def validated(content: Mapping[str, Any], model: type[_Model], where: Callable[[_Place], str]) -> _Model:
+    """``content`` as a model; ``where`` says in a message where a place in it is.
+
+    Raises:
+        InputError: the content is not what the model expects.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:
         # a misspelt key before the one that it leaves missing
         first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         place = first["loc"]
-        where, key = f"{path}: line {_line(node, place)}", ".".join(map(str, place))
+        key = ".".join(map(str, place))
         if first["type"] == "extra_forbidden":
-            raise InputError(f"{where}: unknown key '{key}'{_meant(model, place)}") from None
+            raise InputError(f"{where(place)}: unknown key '{key}'{_meant(model, place)}") from None
         shown = "" if first["type"] == "missing" else f" (got {str(first['input'])[:60]!r})"
         message = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{where}: {key}: {message}{shown}") from None
+        raise InputError(f"{where(place)}: {key}: {message}{shown}") from None
 
 
 class _Loader(yaml.SafeLoader):

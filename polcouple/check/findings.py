@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from polcouple.backends.setting_words import absolute
 from polcouple.case.model import read_case
 from polcouple.check.cost import check_patience, check_slater_koster, measure
 from polcouple.check.direct import check_direct, check_names
@@ -14,7 +16,7 @@ from polcouple.check.inputs import check_input
 from polcouple.check.simulation import load_input
 from polcouple.check.structure import check_structure
 from polcouple.coupling.electrodes import create_electrodes
-from polcouple.engines.base import engine_origin
+from polcouple.engines.base import NATIVE, engine_origin
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.files import require_writable
 from polcouple.ipi.initialize import start_beside
@@ -60,6 +62,31 @@ def find(plan: RunPlan, steps: int | None, for_a_run: bool = False) -> Iterator[
         return
     yield from findings
     yield from check_patience(simulation, cost, plan.backend)
+
+
+def check_case(
+    case: Path | str,
+    backend: str = "fixed",
+    *,
+    settings: Mapping[str, Any] | None = None,
+    steps: int | None = None,
+    input: str = "input.xml",
+    platform: str = NATIVE,
+    threads: int | None = None,
+    refresh: int | None = None,
+) -> list[Finding]:
+    """What `polcouple check` finds; a run may start if no finding has the severity ``error``.
+
+    Args:
+        case: its directory.
+        backend: name, with ``settings`` over those of system.yaml; relative paths are taken from here.
+        steps: of the run, over the input's.
+        input: which of the case's i-PI inputs.
+        platform: that computes the forces, with ``threads`` at most (None: all processors).
+        refresh: evaluations between refreshes of the charges; None for system.yaml's.
+    """
+    given = absolute(settings or {})
+    return list(find(RunPlan(Path(case), input, backend, given, platform, threads, refresh), steps))
 
 
 def require_sound(plan: RunPlan, steps: int | None, output: Path) -> None:

@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 
 from polcouple.cli.options import add_backend_arguments, add_engine_arguments, given_settings
-from polcouple.errors import InputError
-from polcouple.simulation.run import Wanted, begin_run, go_on_with_run
+from polcouple.simulation.run import run_case
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,23 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Begin a run or go on with one, and follow it to the end."""
-    name, given = ("--steps", args.steps) if args.until is None else ("--until", args.until)
-    if given < 1:
-        raise InputError(f"{name} {given}: ask for at least one step")
-    if args.force and not args.restart:
-        raise InputError("--force goes with --restart")
-    wanted = Wanted(
+    run_case(
         args.case,
         args.backend,
-        given_settings(args),
-        args.input,
-        args.platform,
-        args.threads,
-        args.refresh,
-        args.output,
+        steps=args.steps,
+        until=args.until,
+        settings=given_settings(args),
+        input=args.input,
+        output=args.output,
+        platform=args.platform,
+        threads=args.threads,
+        refresh=args.refresh,
+        restart=args.restart,
+        force=args.force,
     )
-    if args.restart:
-        go_on_with_run(wanted, steps=args.steps, until=args.until, force=args.force)
-    else:
-        begin_run(wanted, given)
     return 0

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from polcouple.backends.base import backend_names
+from polcouple.backends.setting_words import absolute
 from polcouple.check.findings import require_sound
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
@@ -33,8 +34,8 @@ _CURE = (
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a user says of a run; None where the default, or what the run began with, is meant.
+class _Wanted:
+    """What is said of a run; None where the default, or what the run began with, is meant.
 
     Attributes:
         case: its directory.
@@ -56,16 +57,58 @@ class Wanted:
     output: Path | None = None
 
 
-def begin_run(wanted: Wanted, last_step: int) -> Path:
-    """Make a run directory, start both programs, and follow them to ``last_step``.
+def run_case(
+    case: Path | str,
+    backend: str | None = None,
+    *,
+    steps: int | None = None,
+    until: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    input: str | None = None,
+    output: Path | str | None = None,
+    platform: str | None = None,
+    threads: int | None = None,
+    refresh: int | None = None,
+    restart: bool = False,
+    force: bool = False,
+) -> Path:
+    """Begin a run of a case or go on with one, and follow i-PI and the driver to its end.
+
+    Args:
+        case: its directory.
+        backend: name; a new run needs one, with ``settings`` over those of system.yaml (relative paths are
+            taken from here).
+        steps: of i-PI to do; or else the step to go on ``until``.
+        input: name of i-PI's input in the case (input.xml).
+        output: the run's directory (CASE/run_BACKEND).
+        platform: that computes the forces (native), with ``threads`` at most (all processors).
+        refresh: evaluations between refreshes of the charges (system.yaml's).
+        restart: go on from where the run that is there stands; what is not given is as it began.
+        force: go on although case, input, backend or settings are others now.
 
     Returns:
-        The run's directory; where somebody asked i-PI to stop, the run in it is shorter.
+        The run's directory. Where somebody asked i-PI to stop, the run in it is shorter.
 
     Raises:
-        InputError: what `polcouple check` finds, or the run directory is in use.
+        InputError: what `polcouple check` finds, a run directory in use, no run to go on with, or one that
+            began otherwise.
         RunFailedError: i-PI or the driver stopped early.
     """
+    if (steps is None) == (until is None):
+        raise InputError("give one of the two, steps or until")
+    name, given = ("--steps", steps) if until is None else ("--until", until)
+    if given is None or given < 1:
+        raise InputError(f"{name} {given}: ask for at least one step")
+    if force and not restart:
+        raise InputError("--force goes with --restart")
+    own = None if output is None else Path(output)
+    words = absolute(settings or {})
+    wanted = _Wanted(Path(case), backend, words, input, platform, threads, refresh, own)
+    return _go_on_with_run(wanted, steps, until, force) if restart else _begin_run(wanted, given)
+
+
+def _begin_run(wanted: _Wanted, last_step: int) -> Path:
+    """Make a run directory, start both programs, and follow them to ``last_step``."""
     plan, directory = _beginning(wanted)
     require_sound(plan, last_step, directory)
     begin(plan, directory)
@@ -73,18 +116,8 @@ def begin_run(wanted: Wanted, last_step: int) -> Path:
     return directory
 
 
-def go_on_with_run(
-    wanted: Wanted, *, steps: int | None = None, until: int | None = None, force: bool = False
-) -> Path:
-    """Take up a run where it stands, for ``steps`` more steps or ``until`` a step; its directory.
-
-    Args:
-        force: go on although case, input, backend or settings are others now.
-
-    Raises:
-        InputError: there is no run, it stands at ``until`` already, or something has changed.
-        RunFailedError: i-PI or the driver stopped early.
-    """
+def _go_on_with_run(wanted: _Wanted, steps: int | None, until: int | None, force: bool) -> Path:
+    """Take up a run where it stands, for ``steps`` more steps or ``until`` a step."""
     plan, directory = _going_on(wanted)
     with locked(directory):
         stood = step_reached(directory)
@@ -117,7 +150,7 @@ def _follow(plan: RunPlan, directory: Path, stood: int, last_step: int, forced: 
     _say_how_to_go_on(state, plan.case, directory, length)
 
 
-def _beginning(wanted: Wanted) -> tuple[RunPlan, Path]:
+def _beginning(wanted: _Wanted) -> tuple[RunPlan, Path]:
     """The plan of a new run, and its directory."""
     if wanted.backend is None:
         raise InputError(f"a new run needs --backend NAME, one of {', '.join(backend_names())}")
@@ -136,7 +169,7 @@ def _beginning(wanted: Wanted) -> tuple[RunPlan, Path]:
     return plan, directory
 
 
-def _going_on(wanted: Wanted) -> tuple[RunPlan, Path]:
+def _going_on(wanted: _Wanted) -> tuple[RunPlan, Path]:
     """The plan of a run that is there, as its record and what is typed say, and its directory.
 
     Raises:

@@ -1,0 +1,100 @@
+"""The public names, loaded when they are used, and the examples of docs/library.md."""
+
+import ast
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SMALL
+
+import polcouple
+from polcouple.backends.setting_words import absolute
+from polcouple.propagation.propagate import step_reached
+
+PAGE = ROOT / "docs" / "library.md"
+
+
+def test_public_names_are_those_that_type_checkers_see():
+    tree = ast.parse(Path(polcouple.__file__).read_text())
+    typed = {
+        alias.asname: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+    homes = {name: f"polcouple.{home}" for home, names in polcouple._HOMES.items() for name in names}
+    assert typed == homes
+    assert sorted(homes) == polcouple.__all__
+    for name in polcouple.__all__:
+        assert getattr(polcouple, name).__module__.startswith("polcouple."), name
+        assert name in dir(polcouple)
+
+
+def test_an_unknown_name():
+    with pytest.raises(AttributeError, match="'polcouple' has no attribute 'read_csae'"):
+        polcouple.read_csae  # noqa: B018
+
+
+def test_every_public_name_is_documented():
+    page = PAGE.read_text()
+    errors = {"PolcoupleError", "InputError", "ConvergenceError", "RunFailedError"}
+    missing = [name for name in polcouple.__all__ if not re.search(rf"\b{name}\b", page)]
+    assert not missing
+    assert errors < set(polcouple.__all__)
+
+
+def run_examples(text, directory, monkeypatch):
+    """The page's blocks of Python, one after the other, as a reader would run them."""
+    shutil.copytree(SMALL, directory / "small")
+    monkeypatch.chdir(directory)
+    names = {}
+    for match in re.finditer(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
+        lines = "\n" * text.count("\n", 0, match.start(1))
+        exec(compile(lines + match.group(1), str(PAGE), "exec"), names)
+    return names
+
+
+def test_examples(tmp_path, monkeypatch, capsys):
+    """All but those that run i-PI."""
+    text = PAGE.read_text().partition("\n## Checks, runs, comparisons")[0]
+    names = run_examples(text, tmp_path, monkeypatch)
+    assert names["evaluation"].extras["total_charge"] == pytest.approx(-1.0)
+    assert len(names["frames"]) == 3
+    assert "'response'" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_all_examples(tmp_path, monkeypatch, capsys):
+    names = run_examples(PAGE.read_text(), tmp_path, monkeypatch)
+    said = capsys.readouterr().out
+    assert "did you mean 'temperature_kelvin'?" in said
+    assert names["run"] == Path("small/run_fixed")
+    assert (tmp_path / "report" / "report.html").stat().st_size > 0
+    assert step_reached(names["run"]) == 4
+
+
+def test_a_run_needs_one_length(small_directory):
+    for lengths in ({}, {"steps": 1, "until": 2}):
+        with pytest.raises(polcouple.InputError, match="one of the two, steps or until"):
+            polcouple.run_case(small_directory, "fixed", **lengths)
+
+
+def test_paths_in_settings_are_from_here(tmp_path, monkeypatch):
+    """The driver works in the run's directory."""
+    monkeypatch.chdir(tmp_path)
+    given = {
+        "model": "./mine",
+        "slako": Path("set"),
+        "fallback": {"model": "a/b"},
+        "accuracy": 1e-7,
+        "k": "dftb",
+    }
+    assert absolute(given) == {
+        "model": str(tmp_path / "mine"),
+        "slako": str(tmp_path / "set"),
+        "fallback": {"model": str(tmp_path / "a" / "b")},
+        "accuracy": 1e-7,
+        "k": "dftb",
+    }
