@@ -141,3 +141,31 @@ def frames(path):
     n = int(lines[0])
     rows = [line.split()[1:] for k, line in enumerate(lines) if k % (n + 2) > 1]
     return np.array(rows, float).reshape(-1, n, 3)
+
+
+def write_rigid_case(directory):
+    """The small case with SPC/E in its waters' places: system.yaml, init.xyz and the inputs."""
+    import yaml
+
+    from polcouple.case.force_field import WATER_MODELS
+    from polcouple.case.model import read_case, write_init_xyz
+    from polcouple.ipi.templates import write_inputs
+
+    small = Path(__file__).parent.parent / "ipi_inputs" / "graphene_nacl_small"
+    system = yaml.safe_load((small / "system.yaml").read_text())
+    system["force_field"]["water"] = dict(WATER_MODELS["spc_e"].water)
+    (directory / "system.yaml").write_text(yaml.safe_dump(system, sort_keys=False))
+    flexible = read_case(small)
+    positions = flexible.positions.copy()
+    oxygens = flexible.water_oxygens
+    arms = [positions[oxygens + k] - positions[oxygens] for k in (1, 2)]
+    x = arms[0] / np.linalg.norm(arms[0], axis=1)[:, None]
+    y = arms[1] - (arms[1] * x).sum(1)[:, None] * x
+    y /= np.linalg.norm(y, axis=1)[:, None]
+    angle = np.deg2rad(WATER_MODELS["spc_e"].water["angle_degree"])
+    positions[oxygens + 1] = positions[oxygens] + BOND * x
+    positions[oxygens + 2] = positions[oxygens] + BOND * (np.cos(angle) * x + np.sin(angle) * y)
+    write_init_xyz(directory / "init.xyz", flexible.symbols, positions, flexible.cell)
+    case = read_case(directory)
+    write_inputs(directory, range(len(case.electrode)), 300.0, 1, constraints=case.constraints)
+    return case

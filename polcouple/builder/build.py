@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 
 from polcouple.builder.packing import GRAPHENE_CELL, SHEET_CLEARANCE, graphene_sheet, pack_liquid
-from polcouple.case.force_field import ION_CHARGES, SPC_FW, default_force_field
+from polcouple.case.force_field import ION_CHARGES, WATER_MODELS, WaterModel, default_force_field
 from polcouple.case.model import Case, read_case, write_init_xyz
 from polcouple.errors import InputError, nearest
 from polcouple.ipi.templates import write_inputs
@@ -32,9 +32,11 @@ _LOWER_WALL, _UPPER_WALL_CLEARANCE = 1.0, 5.0
 _SHORTEST_CUTOFF, _LONGEST_CUTOFF = 6.0, 10.0
 #: below this, molecules at the upper wall would touch the next image of the sheet (Angstrom)
 _LEAST_VACUUM = _UPPER_WALL_CLEARANCE + SHEET_CLEARANCE
-#: of the equilibration
-TIMESTEP_PS = 0.5e-3
+#: of the equilibration, of flexible and of rigid water (ps)
+_TIMESTEP_PS, _RIGID_TIMESTEP_PS = 0.5e-3, 2e-3
 _STEPS_PER_REPORT = 100
+#: relative, of rigid molecules while they are equilibrated; i-PI's are kept to the last digits
+_CONSTRAINT_TOLERANCE = 1e-8
 #: a temperature this many times the one asked for means that the structure flies apart
 _EXPLOSION = 5.0
 
@@ -49,6 +51,7 @@ class BuildOptions:
     Attributes:
         sheet: orthorhombic graphene cells along x and y, four atoms each.
         n_water: number of water molecules.
+        water_model: of :data:`polcouple.case.force_field.WATER_MODELS`.
         ions: number of each ion by its symbol (Li, Na, K, Cl).
         total_charge: of the electrode in e; two electrodes share it.
         gap: thickness of the electrolyte in Angstrom; with a voltage, the distance between two sheets.
@@ -62,6 +65,7 @@ class BuildOptions:
 
     sheet: tuple[int, int] = (12, 7)
     n_water: int = 2065
+    water_model: str = "spc_fw"
     ions: dict[str, int] = field(default_factory=lambda: {"Na": 90, "Cl": 86})
     total_charge: float = -4.0
     gap: float = 80.0
@@ -71,6 +75,16 @@ class BuildOptions:
     equilibration: float = 2.0
     seed: int = 1
     platform: str = "CPU"
+
+    @property
+    def model(self) -> WaterModel:
+        """The water by its parameters."""
+        return WATER_MODELS[self.water_model]
+
+    @property
+    def time_step(self) -> float:
+        """Of the equilibration in ps."""
+        return _RIGID_TIMESTEP_PS if self.model.is_rigid else _TIMESTEP_PS
 
     @property
     def n_sheets(self) -> int:
@@ -88,6 +102,11 @@ class BuildOptions:
         Raises:
             InputError: with the numbers and what would mend them.
         """
+        if self.water_model not in WATER_MODELS:
+            raise InputError(
+                f"no water '{self.water_model}'{nearest(self.water_model, WATER_MODELS)}; known:"
+                f" {', '.join(WATER_MODELS)}"
+            )
         for name in ("gap", "vacuum", "voltage", "temperature", "equilibration", "total_charge"):
             if not math.isfinite(getattr(self, name) or 0.0):
                 raise InputError(f"{name} {getattr(self, name)} must be a finite number")
@@ -162,10 +181,11 @@ def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Ca
         raise InputError(f"{directory} is not empty; choose another directory")
     sheet, sides = graphene_sheet(*options.sheet)
     rng = np.random.default_rng(options.seed)
-    shape = (SPC_FW["bond_length_angstrom"], SPC_FW["angle_degree"])
     sheets = [sheet + np.array([0.0, 0.0, number * options.gap]) for number in range(options.n_sheets)]
     n_carbon = len(sheet) * options.n_sheets
-    waters, ions = pack_liquid(sides, options.top, options.n_water, sum(options.ions.values()), shape, rng)
+    waters, ions = pack_liquid(
+        sides, options.top, options.n_water, sum(options.ions.values()), options.model.shape, rng
+    )
     positions = np.concatenate([*sheets, waters.reshape(-1, 3), ions]) * ANGSTROM_TO_BOHR
     symbols = ("C",) * n_carbon + ("O", "H", "H") * options.n_water
     symbols += tuple(ion for ion, count in options.ions.items() for _ in range(count))
@@ -179,7 +199,14 @@ def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Ca
         case = read_case(draft)
         positions = equilibrate(case, options, progress)
         write_init_xyz(draft / "init.xyz", symbols, whole_molecules(case, positions), cell)
-        write_inputs(draft, range(n_carbon), options.temperature, options.seed, options.voltage is not None)
+        write_inputs(
+            draft,
+            range(n_carbon),
+            options.temperature,
+            options.seed,
+            options.voltage is not None,
+            constraints=case.constraints,
+        )
         directory.mkdir(exist_ok=True)
         # system.yaml makes a directory a case, so it comes last
         for path in sorted(draft.iterdir(), key=lambda path: path.name == "system.yaml"):
@@ -198,7 +225,10 @@ def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.nda
     from polcouple.engines.openmm import InsideCell, build_system, create_context, set_electrode_charges
 
     system, _ = build_system(case)
-    integrator = openmm.LangevinMiddleIntegrator(options.temperature, 5.0, TIMESTEP_PS)
+    for (i, j), length in zip(*case.constraints, strict=True):
+        system.addConstraint(int(i), int(j), float(length) * BOHR_TO_NM)
+    integrator = openmm.LangevinMiddleIntegrator(options.temperature, 5.0, options.time_step)
+    integrator.setConstraintTolerance(_CONSTRAINT_TOLERANCE)
     integrator.setRandomNumberSeed(options.seed)
     context = create_context(system, integrator, options.platform, None)
     n = len(case.electrode)
@@ -208,20 +238,20 @@ def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.nda
     progress(0.0, "minimising")
     openmm.LocalEnergyMinimizer.minimize(context, tolerance=100.0, maxIterations=500)
     context.setVelocitiesToTemperature(options.temperature, options.seed)
-    steps = round(options.equilibration / TIMESTEP_PS)
+    steps = round(options.equilibration / options.time_step)
     for first in range(0, steps, _STEPS_PER_REPORT):
         done = min(first + _STEPS_PER_REPORT, steps)
         try:
             integrator.step(done - first)
-            kelvin = _temperature(context, len(case.electrolyte))
+            kelvin = _temperature(context, 3 * len(case.electrolyte) - len(case.constraints[0]))
         except openmm.OpenMMException:  # a coordinate is not a number
             kelvin = math.inf
         if not kelvin < _EXPLOSION * options.temperature:
             raise InputError(
-                f"the packed structure flies apart ({kelvin:.0f} K after {done * TIMESTEP_PS:g} ps);"
+                f"the packed structure flies apart ({kelvin:.0f} K after {done * options.time_step:g} ps);"
                 " try another --seed or a larger --gap"
             )
-        progress(done * TIMESTEP_PS, f"equilibrating, {kelvin:.0f} K")
+        progress(done * options.time_step, f"equilibrating, {kelvin:.0f} K")
     positions = np.array(context.getState(getPositions=True).getPositions(asNumpy=True)._value)
     return positions * NM_TO_BOHR - images.shift
 
@@ -255,7 +285,7 @@ def _write_system(path: Path, options: BuildOptions, n_carbon: int, sides: np.nd
     content: dict[str, Any] = {
         "format": "polcouple-case-1",
         "topology": topology,
-        "force_field": default_force_field(tuple(options.ions), float(cutoff), walls),
+        "force_field": default_force_field(tuple(options.ions), float(cutoff), walls, options.model),
         "electrodes": [
             {
                 "name": name,
@@ -274,7 +304,7 @@ def _write_system(path: Path, options: BuildOptions, n_carbon: int, sides: np.nd
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def _temperature(context: Any, n_atoms: int) -> float:
-    """Kinetic temperature in kelvin of ``n_atoms`` moving atoms."""
+def _temperature(context: Any, freedoms: int) -> float:
+    """Kinetic temperature in kelvin of so many degrees of freedom."""
     kinetic = context.getState(getEnergy=True).getKineticEnergy()._value * KJ_PER_MOL_TO_HARTREE
-    return float(2 * kinetic / (3 * n_atoms * KELVIN_TO_HARTREE))
+    return float(2 * kinetic / (freedoms * KELVIN_TO_HARTREE))

@@ -107,6 +107,11 @@ class Case:
             return self.given.cutoff
         return self.parameters.cutoff_angstrom * ANGSTROM_TO_BOHR
 
+    @property
+    def constraints(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of atoms (c, 2) whose distances never change, and these distances (c,) in bohr."""
+        return self.topology.constraints, self.topology.constraint_lengths
+
     @cached_property
     def electrode(self) -> Electrode:
         """The frozen atoms of all electrodes at their initial positions."""

@@ -38,7 +38,6 @@ def check_case(case: Case, path: Path, structure: Path, in_input: bool = False) 
     require_likely_size(structure, case.positions, case.cell)
     check_start_cell(case.cell, structure)
     check_topology(case, path, structure.name)
-    require_flexible(case, path)
     check_charges(case, path)
     require_likely_bonds(structure, case.positions, case.topology)
     require_likely_cell(structure, case.electrode.positions, case.cell, in_input=in_input)
@@ -135,22 +134,6 @@ def _check_given(case: Case, system: GivenSystemSection, path: Path, name: str) 
         raise InputError(
             f"{path}: the electrodes have part of the molecule {case.topology.names[half[0]]} alone, atom"
             f" {first} is left out; take whole molecules into an electrode"
-        )
-
-
-def require_flexible(case: Case, path: Path) -> None:
-    """Refuse distances that i-PI would not keep.
-
-    Raises:
-        InputError: with the first of them.
-    """
-    pairs = case.topology.constraints
-    if len(pairs):
-        i, j = pairs[0].tolist()
-        labels = case.topology.labels
-        raise InputError(
-            f"{path}: {len(pairs)} distances are constrained, the first of atoms {i} ({labels[i]}) and {j}"
-            f" ({labels[j]}); that needs a rigid integrator, which i-PI lacks: use a flexible model"
         )
 
 

@@ -1,12 +1,14 @@
 """Force-field parameters that ship with the builder; a case holds its own copy in system.yaml.
 
-Sources: SPC/Fw water, Wu, Tepper and Voth, J. Chem. Phys. 124, 024503 (2006); ions for SPC/E, Joung and
-Cheatham, J. Phys. Chem. B 112, 9020 (2008); graphene carbon, Cornell et al., JACS 117, 5179 (1995).
-Lennard-Jones cross terms by Lorentz-Berthelot.
+Sources: SPC/Fw water, Wu, Tepper and Voth, J. Chem. Phys. 124, 024503 (2006); SPC/E, Berendsen, Grigera and
+Straatsma, J. Phys. Chem. 91, 6269 (1987); TIP3P, Jorgensen et al., J. Chem. Phys. 79, 926 (1983), as Amber
+has it; ions for SPC/E (taken for SPC/Fw, too) and for TIP3P, Joung and Cheatham, J. Phys. Chem. B 112, 9020
+(2008); graphene carbon, Cornell et al., JACS 117, 5179 (1995). Cross terms by Lorentz-Berthelot.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 #: flexible water; energy = k/2 (x - x0)^2
@@ -18,7 +20,21 @@ SPC_FW = {
     "oxygen_charge_e": -0.82,
 }
 
-#: sigma in Angstrom, epsilon in kcal/mol
+_SPC_E = {
+    "model": "rigid",
+    "bond_length_angstrom": 1.0,
+    "angle_degree": 109.47122063449069,
+    "oxygen_charge_e": -0.8476,
+}
+
+_TIP3P = {
+    "model": "rigid",
+    "bond_length_angstrom": 0.9572,
+    "angle_degree": 104.52,
+    "oxygen_charge_e": -0.834,
+}
+
+#: sigma in Angstrom, epsilon in kcal/mol; of SPC/Fw
 LENNARD_JONES = {
     "O": (3.165492, 0.1554253),
     "H": (0.0, 0.0),
@@ -29,14 +45,53 @@ LENNARD_JONES = {
     "Cl": (4.8305, 0.0127850),
 }
 
+
+@dataclass(frozen=True)
+class WaterModel:
+    """The ``water`` section of system.yaml, and the Lennard-Jones parameters that go with it."""
+
+    water: dict[str, Any]
+    lennard_jones: dict[str, tuple[float, float]]
+
+    @property
+    def is_rigid(self) -> bool:
+        """Whether i-PI must keep the molecules' shapes."""
+        return self.water.get("model") == "rigid"
+
+    @property
+    def shape(self) -> tuple[float, float]:
+        """Bond length in Angstrom and angle in degrees."""
+        return self.water["bond_length_angstrom"], self.water["angle_degree"]
+
+
+#: by the names that the builder knows
+WATER_MODELS = {
+    "spc_fw": WaterModel(SPC_FW, LENNARD_JONES),
+    "spc_e": WaterModel(_SPC_E, LENNARD_JONES | {"O": (3.16557, 0.1554)}),
+    "tip3p": WaterModel(
+        _TIP3P,
+        LENNARD_JONES
+        | {
+            "O": (3.150752, 0.1520),
+            "Li": (1.826343, 0.0279896),
+            "Na": (2.439281, 0.0874393),
+            "K": (3.037965, 0.1936829),
+            "Cl": (4.477657, 0.0355910),
+        },
+    ),
+}
+
 #: in e
 ION_CHARGES = {"Li": 1.0, "Na": 1.0, "K": 1.0, "Cl": -1.0}
 
 
 def default_force_field(
-    ions: tuple[str, ...], cutoff_angstrom: float, z_walls: tuple[float, float]
+    ions: tuple[str, ...],
+    cutoff_angstrom: float,
+    z_walls: tuple[float, float],
+    model: WaterModel = WATER_MODELS["spc_fw"],
 ) -> dict[str, Any]:
-    """The ``force_field`` section of system.yaml for water, the named ions and a carbon electrode.
+    """The ``force_field`` section of system.yaml for a water, the named ions and a carbon electrode.
 
     ``z_walls`` are the heights in Angstrom below and above which oxygens and ions feel a harmonic wall.
     """
@@ -45,10 +100,13 @@ def default_force_field(
         "cutoff_angstrom": cutoff_angstrom,
         "switch_angstrom": cutoff_angstrom - 1.0,
         "ewald_tolerance": 5e-5,
-        "water": dict(SPC_FW),
+        "water": dict(model.water),
         "ion_charges_e": {ion: ION_CHARGES[ion] for ion in ions},
         "lennard_jones": {
-            s: {"sigma_angstrom": LENNARD_JONES[s][0], "epsilon_kcal_per_mol": LENNARD_JONES[s][1]}
+            s: {
+                "sigma_angstrom": model.lennard_jones[s][0],
+                "epsilon_kcal_per_mol": model.lennard_jones[s][1],
+            }
             for s in species
         },
         "walls": {

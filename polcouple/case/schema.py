@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -25,13 +26,35 @@ class _Section(BaseModel):
 
 
 class Water(_Section):
-    """Flexible three-site water, energy = k/2 (x - x0)^2."""
+    """Three-site water: flexible with energy = k/2 (x - x0)^2, or ``model: rigid`` without constants k."""
 
-    bond_kcal_per_mol_angstrom2: _Positive
+    model: Literal["rigid"] | None = None
+    bond_kcal_per_mol_angstrom2: _Positive | None = None
     bond_length_angstrom: _Positive
-    angle_kcal_per_mol_rad2: _Positive
+    angle_kcal_per_mol_rad2: _Positive | None = None
     angle_degree: Annotated[float, Field(gt=0, lt=180)]
     oxygen_charge_e: float
+
+    @model_validator(mode="after")
+    def _springs_or_none(self) -> Water:
+        for name in ("bond_kcal_per_mol_angstrom2", "angle_kcal_per_mol_rad2"):
+            if self.model == "rigid" and getattr(self, name) is not None:
+                raise ValueError(f"rigid water has no {name}; leave it out")
+            if self.model is None and getattr(self, name) is None:
+                raise ValueError(f"flexible water needs {name}; give it, or write model: rigid")
+        return self
+
+    @property
+    def springs(self) -> tuple[float, float] | None:
+        """Of bonds in kcal/mol/Angstrom^2 and of the angle in kcal/mol/rad^2; None for rigid water."""
+        bond, angle = self.bond_kcal_per_mol_angstrom2, self.angle_kcal_per_mol_rad2
+        return None if bond is None or angle is None else (bond, angle)
+
+    @property
+    def sides_angstrom(self) -> tuple[float, float, float]:
+        """Distances O-H, O-H and H-H."""
+        bond = self.bond_length_angstrom
+        return bond, bond, 2.0 * bond * math.sin(math.radians(0.5 * self.angle_degree))
 
 
 class LennardJones(_Section):

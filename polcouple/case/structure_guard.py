@@ -15,6 +15,8 @@ from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 _FROZEN_TOLERANCE = 1e-4
 #: no liquid gets this far from its cell, and sums over images lose their digits there (bohr)
 _FARTHEST = 1e6
+#: a distance of a rigid molecule that is off by more, relative, has not been kept; files have few digits
+_RIGID_TOLERANCE = 1e-2
 #: an O-H distance beyond this means that the atoms are not in the case's order (bohr)
 _LONGEST_BOND = 2.0 * ANGSTROM_TO_BOHR
 #: and so does a bond of a force field in a file that is this many times as long as at rest
@@ -45,9 +47,10 @@ class StructureGuard:
         self._case = case
         self._lattice = case.lattice
         self._inverse = np.linalg.inv(case.lattice)
+        self._pairs, self._lengths = case.constraints
 
     def check(self, positions: np.ndarray, cell: np.ndarray, rounding: Rounding = EXACT) -> None:
-        """Number of atoms, constant cell, finite numbers, electrode in its place. Arrays in bohr.
+        """Number of atoms, constant cell, finite numbers, electrode in its place, rigid molecules. In bohr.
 
         Args:
             positions: (N, 3).
@@ -83,6 +86,25 @@ class StructureGuard:
             raise InputError(
                 f"electrode atom {atom} is {moved[first] * BOHR_TO_ANGSTROM:.2g} Angstrom from its place;"
                 " freeze the electrode with <fixatoms>, set <fixcom> False and keep the case's atom order"
+            )
+
+        if len(self._pairs):
+            self._check_rigid(positions)
+
+    def _check_rigid(self, positions: np.ndarray) -> None:
+        bonds = positions.take(self._pairs[:, 1], axis=0) - positions.take(self._pairs[:, 0], axis=0)
+        off = np.abs(np.einsum("ij,ij->i", bonds, bonds) / self._lengths**2 - 1.0) > _RIGID_TOLERANCE
+        if not off.any():  # nearly always, and images cost more than all else here
+            return
+        pairs, wanted = self._pairs[off], self._lengths[off]
+        lengths = self._distance(bonds[off])
+        error = np.abs(lengths / wanted - 1.0)
+        if not error.max() < _RIGID_TOLERANCE:
+            worst = int(error.argmax())
+            raise InputError(
+                f"atoms {pairs[worst, 0]} and {pairs[worst, 1]} are {lengths[worst] * BOHR_TO_ANGSTROM:.3f}"
+                f" Angstrom apart, in the case's rigid molecule {wanted[worst] * BOHR_TO_ANGSTROM:.3f}; use"
+                " <motion mode='constrained_dynamics'> (docs/rigid.md)"
             )
 
     def check_order(self, positions: np.ndarray) -> None:

@@ -23,7 +23,7 @@ class Topology:
         masses: (N,) in electron masses.
         molecules: (N,) number of the molecule that each atom belongs to, ascending.
         names: name of each molecule.
-        bonds: (b, 2) atoms at a distance that the force field keeps.
+        bonds: (b, 2) atoms at a distance that the force field keeps, or of water that is rigid.
         bond_lengths: (b,) that distance in bohr.
         constraints: (c, 2) atoms at a distance that nothing but the integrator keeps.
         constraint_lengths: (c,) that distance in bohr.
@@ -72,7 +72,9 @@ def water_and_ions(system: SystemSection, symbols: tuple[str, ...]) -> Topology:
     molecules = np.zeros(len(symbols), int)
     molecules[heads[1:]] = 1
     waters = heads[np.array([name == "HOH" for name in names], bool)]
-    length = force_field.water.bond_length_angstrom * ANGSTROM_TO_BOHR
+    sides = np.array([[0, 1], [0, 2], [1, 2]])
+    lengths = np.array(force_field.water.sides_angstrom) * ANGSTROM_TO_BOHR
+    kept = len(waters) if force_field.water.springs is None else 0
     masses = {symbol: Elements.mass(symbol) for symbol in set(symbols)}
     return Topology(
         symbols,
@@ -80,10 +82,10 @@ def water_and_ions(system: SystemSection, symbols: tuple[str, ...]) -> Topology:
         np.array([masses[symbol] for symbol in symbols]),
         np.cumsum(molecules),
         tuple(names),
-        np.stack([np.repeat(waters, 2), (waters[:, None] + [1, 2]).ravel()], axis=1),
-        np.full(2 * len(waters), length),
-        np.empty((0, 2), int),
-        np.empty(0),
+        (waters[:, None, None] + sides[:2]).reshape(-1, 2),
+        np.tile(lengths[:2], len(waters)),
+        (waters[:kept, None, None] + sides).reshape(-1, 2),
+        np.tile(lengths, kept),
         no_sites(),
     )
 

@@ -69,6 +69,9 @@ def measure(
     moved = case.positions.copy()
     shape = (len(case.electrolyte_indices), 3)
     moved[case.electrolyte_indices] += np.random.default_rng(1).normal(scale=_STEP, size=shape)
+    for hydrogen in (1, 2):  # waters as a whole: they may be rigid
+        atoms = case.water_oxygens + hydrogen
+        moved[atoms] = case.positions[atoms] + (moved - case.positions)[case.water_oxygens]
     seconds = []
     largest = 0.0
     for positions in (case.positions,) if once else (case.positions, moved, case.positions):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from polcouple.check.finding import Finding
-from polcouple.check.simulation import children, load_input
+from polcouple.check.rigid import check_rigid_step
+from polcouple.check.simulation import children, dynamics_of, load_input
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.ipi.input import named_part, part_of
 from polcouple.units import ATOMIC_TIME_TO_FS
@@ -24,7 +25,7 @@ def check_forces(simulation: Any, system: Any) -> Iterator[Finding]:
     others = {field.name.fetch() for tag, field in simulation.extra if tag.startswith("ff")} - own.keys()
     if not shares_liquid(simulation):
         others = set()
-    n_levels = max(len(system.motion.dynamics.nmts.fetch()), 1)
+    n_levels = max(len(dynamics_of(system.motion).nmts.fetch()), 1)
     parts: dict[str, int] = {}
     weights: dict[str, np.ndarray] = {}
     of_liquid: set[str] = set()
@@ -57,7 +58,7 @@ def check_forces(simulation: Any, system: Any) -> Iterator[Finding]:
             )
     yield from _check_sum(parts, sorted(of_liquid))
     yield from _check_ensemble(system.ensemble, own)
-    yield from _check_steps(system.motion.dynamics, weights)
+    yield from _check_steps(system.motion, weights)
 
 
 def _check_ensemble(ensemble: Any, fields: Mapping[str, Any]) -> Iterator[Finding]:
@@ -153,10 +154,14 @@ def _dictionary(parameters: dict[str, Any]) -> str:
     return "{" + ", ".join(f"{k}: {v}" for k, v in parameters.items() if "part" in str(k)) + "}"
 
 
-def _check_steps(dynamics: Any, weights: dict[str, np.ndarray]) -> Iterator[Finding]:
+def _check_steps(motion: Any, weights: dict[str, np.ndarray]) -> Iterator[Finding]:
     """The time step at which each part is evaluated."""
+    dynamics = dynamics_of(motion)
     divisions = np.cumprod([1, *dynamics.nmts.fetch()])[-max(len(dynamics.nmts.fetch()), 1) :]
     steps = dynamics.timestep.fetch() * ATOMIC_TIME_TO_FS / divisions
+    if dynamics is motion.constrained_dynamics:
+        yield from check_rigid_step(float(steps[0]))
+        return
     if len(weights.get("nonbonded", [])) > 1 and weights["nonbonded"][1:].any():
         yield Finding(
             "warning",

@@ -17,7 +17,8 @@ import numpy as np
 from polcouple.case.model import Case
 from polcouple.check.finding import Finding
 from polcouple.check.forces import check_forces
-from polcouple.check.simulation import children
+from polcouple.check.rigid import check_rigid
+from polcouple.check.simulation import children, dynamics_of
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.ipi.input import own_sockets, read_xml, require_sound_beads, socket_addresses
 from polcouple.ipi.start_file import frames_of
@@ -40,6 +41,7 @@ def check_input(
     yield from check_plumed(simulation)
     for system in children(simulation, "system"):
         yield from check_initial_structure(system, path.parent)
+        yield from check_rigid(system.motion, system.initialize.nbeads.fetch(), case)
         yield from check_motion(system.motion, case)
         yield from check_forces(simulation, system)
     if not children(simulation, "system"):
@@ -137,16 +139,10 @@ def check_initial_structure(system: Any, directory: Path) -> Iterator[Finding]:
 
 def check_motion(motion: Any, case: Case) -> Iterator[Finding]:
     """Frozen electrode, constant cell, time steps."""
-    if motion.mode.fetch() == "constrained_dynamics":
-        yield Finding(
-            "error",
-            "i-PI: <motion mode='constrained_dynamics'> cannot start in i-PI 3.3.1; use dynamics",
-        )
-        return
-    if motion.mode.fetch() != "dynamics":
+    if motion.mode.fetch() not in ("dynamics", "constrained_dynamics"):
         yield Finding("warning", f"i-PI: <motion mode='{motion.mode.fetch()}'> is not checked any further")
         return
-    ensemble = motion.dynamics.mode.fetch()
+    ensemble = dynamics_of(motion).mode.fetch()
     if ensemble not in ("nve", "nvt"):
         yield Finding(
             "error",

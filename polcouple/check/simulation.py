@@ -33,3 +33,9 @@ def load_input(path: Path) -> Any:
 def children(parent: Any, *tags: str) -> list[Any]:
     """The repeatable elements of an i-PI input with these tags."""
     return [child for tag, child in parent.extra if tag in tags]
+
+
+def dynamics_of(motion: Any) -> Any:
+    """The element of a motion that has ensemble and time step."""
+    rigid = motion.mode.fetch() == "constrained_dynamics"
+    return motion.constrained_dynamics if rigid else motion.dynamics

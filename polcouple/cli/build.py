@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from polcouple.builder.build import TIMESTEP_PS, BuildOptions, build_case
+from polcouple.builder.build import BuildOptions, build_case
 from polcouple.builder.packing import GRAPHENE_CELL
 from polcouple.case.force_field import ION_CHARGES
 from polcouple.log import log
@@ -20,6 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="graphene cells of {:.2f} x {:.2f} Angstrom with four atoms each (12 7)".format(*GRAPHENE_CELL),
     )  # fmt: skip
     parser.add_argument("--water", type=int, default=default.n_water, help="number of waters (2065)")
+    parser.add_argument(
+        "--water-model", default=default.water_model, metavar="NAME",
+        help="spc_fw (flexible, 0.5 fs), or rigid at 2 fs: spc_e, tip3p (spc_fw)",
+    )  # fmt: skip
     for ion in ION_CHARGES:
         parser.add_argument(
             f"--{ion.lower()}", type=int, default=default.ions.get(ion, 0), metavar="N",
@@ -52,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     options = BuildOptions(
         sheet=tuple(args.sheet),
         n_water=args.water,
+        water_model=args.water_model,
         ions={ion: getattr(args, ion.lower()) for ion in ION_CHARGES if getattr(args, ion.lower())},
         total_charge=args.total_charge,
         gap=args.gap,
@@ -64,12 +69,12 @@ def run(args: argparse.Namespace) -> int:
     )
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with RichProgress(*columns, transient=True) as bar:
-        task = bar.add_task("packing", total=max(options.equilibration, TIMESTEP_PS))
+        task = bar.add_task("packing", total=max(options.equilibration, options.time_step))
         case = build_case(
             args.directory,
             options,
             lambda picoseconds, doing: bar.update(task, completed=picoseconds, description=doing),
         )
-        bar.update(task, completed=max(options.equilibration, TIMESTEP_PS))
+        bar.update(task, completed=max(options.equilibration, options.time_step))
     log(f"{len(case)} atoms; look it over with `polcouple check {args.directory}`")
     return 0

@@ -220,11 +220,13 @@ def _nonbonded_force(case: Case) -> openmm.NonbondedForce:
     return force
 
 
-def _water_forces(case: Case) -> tuple[openmm.HarmonicBondForce, openmm.HarmonicAngleForce]:
+def _water_forces(case: Case) -> tuple[openmm.Force, ...]:
     water = case.parameters.water
+    if water.springs is None:  # rigid
+        return ()
     bond_length = water.bond_length_angstrom * _ANGSTROM_TO_NM
-    bond_k = water.bond_kcal_per_mol_angstrom2 * KCAL_TO_KJ * _PER_A2_TO_PER_NM2
-    angle_k = water.angle_kcal_per_mol_rad2 * KCAL_TO_KJ
+    bond_k = water.springs[0] * KCAL_TO_KJ * _PER_A2_TO_PER_NM2
+    angle_k = water.springs[1] * KCAL_TO_KJ
     bonds, angles = openmm.HarmonicBondForce(), openmm.HarmonicAngleForce()
     for force in (bonds, angles):
         force.setUsesPeriodicBoundaryConditions(True)

@@ -75,10 +75,10 @@ def import_case(directory: Path, source: Source, options: ImportOptions) -> Case
         _write_force_field(draft / SYSTEM_FILE, source)
         _write_yaml(draft / "system.yaml", content)
         write_init_xyz(draft / "init.xyz", atoms.elements, source.positions[given.atoms], source.cell)
-        read_case(draft)
+        constraints = read_case(draft).constraints
         fixed = np.sort(np.concatenate(electrodes)).tolist()
         at_potential = options.voltage is not None
-        write_inputs(draft, fixed, options.temperature, options.seed, at_potential, masses)
+        write_inputs(draft, fixed, options.temperature, options.seed, at_potential, masses, constraints)
         directory.mkdir(exist_ok=True)
         # system.yaml makes a directory a case, so it comes last
         for path in sorted(draft.iterdir(), key=lambda path: path.name == "system.yaml"):

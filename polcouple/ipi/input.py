@@ -202,6 +202,8 @@ def time_step_ps(root: ElementTree.Element, path: Path) -> float:
     """
     element = root.find(".//dynamics/timestep")
     if element is None:
+        element = root.find(".//constrained_dynamics/timestep")
+    if element is None:
         raise InputError(f"{path}: no <timestep> in <dynamics>")
     unit = 1e-3 * ATOMIC_TIME_TO_FS * to_atomic_units("time", element.get("units", ""), f"{path}: <timestep>")
     try:

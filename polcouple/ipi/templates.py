@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
+import numpy as np
+
 #: text of the file through which i-PI finds the potential
 PES_SHIM = '''\
 """Where i-PI finds the potential: as <ffdirect>'s pes_path, or by ``i-pi-driver-py -m custom -P``."""
@@ -47,14 +49,14 @@ $forces
     <ensemble>
       <temperature units="kelvin"> $temperature </temperature>
     </ensemble>
-    <motion mode="dynamics">
+    <motion mode="$motion">
       <fixcom> False </fixcom>
       <fixatoms>
         $fixed_atoms
       </fixatoms>
-      <dynamics mode="$ensemble">
+      <$motion mode="$ensemble">
 $integrator
-      </dynamics>
+      </$motion>
     </motion>
   </system>
 </simulation>
@@ -85,6 +87,19 @@ _DIRECT = Template("""\
 
 _SINGLE_STEP = '        <timestep units="femtosecond"> 0.5 </timestep>'
 
+#: all pairs in one element: i-PI makes an object of each, at every checkpoint
+_RIGID_STEP = Template("""\
+        <timestep units="femtosecond"> 2.0 </timestep>
+        <csolver/>
+        <constraint mode="distance">
+          <atoms>
+            $pairs
+          </atoms>
+          <values>
+            $lengths
+          </values>
+        </constraint>""")
+
 _THERMOSTAT = """\
         <thermostat mode="langevin">
           <tau units="femtosecond"> 1000 </tau>
@@ -108,11 +123,14 @@ def write_inputs(
     seed: int,
     at_potential: bool = False,
     masses: Sequence[float] | None = None,
+    constraints: tuple[np.ndarray, np.ndarray] = (np.empty((0, 2), int), np.empty(0)),
 ) -> None:
     """Write input.xml (NVT), input_nve.xml, input_mts.xml, input_ffdirect.xml and polcouple_pes.py.
 
     The atoms ``fixed`` are frozen; ``at_potential`` adds outputs of their charge and potential; ``masses``
-    are of all atoms in electron masses, where they are not those of their elements.
+    are of all atoms in electron masses, where they are not those of their elements. Where there are
+    ``constraints``, pairs (c, 2) and distances (c,) in bohr, steps are of 2 fs and there is no input_mts.xml,
+    which is for the bonds of flexible molecules.
     """
     socket = _SOCKET.substitute(name="polcouple", part="all")
     # charges that have no Fermi level hold no potential
@@ -125,12 +143,21 @@ def write_inputs(
             _DIRECT.substitute(name="polcouple-bonded", part="bonded", backend=backend),
         )
     )
+    pairs, lengths = constraints
+    rigid = len(pairs) > 0
+    step = _SINGLE_STEP
+    if rigid:
+        step = _RIGID_STEP.substitute(
+            pairs=f"[ {', '.join(map(str, pairs.ravel().tolist()))} ]",
+            lengths=f"[ {', '.join(f'{length:.17g}' for length in lengths.tolist())} ]",
+        )
     inputs = {
-        "input.xml": (socket, _FORCE, "nvt", f"{_SINGLE_STEP}\n{_THERMOSTAT}"),
-        "input_nve.xml": (socket, _FORCE, "nve", _SINGLE_STEP),
-        "input_mts.xml": (split, _MULTIPLE_FORCES, "nvt", f"{_MULTIPLE_STEPS}\n{_THERMOSTAT}"),
-        "input_ffdirect.xml": (direct, _FORCE, "nve", _SINGLE_STEP),
+        "input.xml": (socket, _FORCE, "nvt", f"{step}\n{_THERMOSTAT}"),
+        "input_nve.xml": (socket, _FORCE, "nve", step),
+        "input_ffdirect.xml": (direct, _FORCE, "nve", step),
     }
+    if not rigid:
+        inputs["input_mts.xml"] = (split, _MULTIPLE_FORCES, "nvt", f"{_MULTIPLE_STEPS}\n{_THERMOSTAT}")
     for name, (force_fields, forces, ensemble, integrator) in inputs.items():
         text = _SIMULATION.substitute(
             seed=seed,
@@ -140,6 +167,7 @@ def write_inputs(
             forces=forces,
             fixed_atoms=f"[ {', '.join(map(str, fixed))} ]",
             masses="" if masses is None else _MASSES.format(", ".join(f"{mass:.10g}" for mass in masses)),
+            motion="constrained_dynamics" if rigid else "dynamics",
             ensemble=ensemble,
             integrator=integrator,
         )

@@ -128,6 +128,7 @@ class ConstrainedDynamics(Dynamics):
         self.integrator = _Integrator()
         self.nsteps_geo, self.nsteps_o = int(nsteps_geo), 1
         self.constraint_list = constraint_list or []
+        # for RESTART: of i-PI's solver; ours goes to the last digits whatever they say
         self.csolver = SimpleNamespace(
             **{"tolerance": 1e-4, "maxit": 1000, "norm_order": 2, **(csolver or {})}
         )
@@ -136,16 +137,12 @@ class ConstrainedDynamics(Dynamics):
         """Put the start onto the constraints, where it is not, and bind what i-PI binds."""
         from polcouple.rigid.constraints import Constraints  # compiled loops take long to load
 
-        if beads.nbeads > 1:
-            raise InputError(
-                f"{_ELEMENT}: {beads.nbeads} beads; rigid molecules have one, write nbeads='1' or use"
-                " mode='dynamics' with a flexible model"
-            )
+        require_one_bead(beads.nbeads)
         q = _rows(dstrip(beads.q)[0])
         lattice = dstrip(cell.h).T
-        pairs, lengths = _distances(self.constraint_list, q, lattice)
+        pairs, lengths = constrained_distances(self.constraint_list, q, lattice)
         self.constraints = Constraints(pairs, lengths, dstrip(beads.m3)[0][::3])
-        self._refuse_frozen(pairs)
+        require_unfrozen(pairs, self.fixatoms_dof)
         whole = self.constraints.whole(q, lattice)
         self.constraints.require_near(whole, _ANOTHER_MOLECULE)
         deviation = self.constraints.deviation(whole)
@@ -177,12 +174,31 @@ class ConstrainedDynamics(Dynamics):
             softexit.cleanup(status="bad", message=str(error))
             raise
 
-    def _refuse_frozen(self, pairs: np.ndarray) -> None:
-        both = np.intersect1d(pairs, np.asarray(self.fixatoms_dof, int) // 3)
-        if len(both):
-            raise InputError(
-                f"{_ELEMENT}: atom {both[0]} is in a constraint and in <fixatoms>; take it out of one of them"
-            )
+
+def require_one_bead(n_beads: int) -> None:
+    """Refuse path integrals.
+
+    Raises:
+        InputError: there are several beads.
+    """
+    if n_beads > 1:
+        raise InputError(
+            f"{_ELEMENT}: {n_beads} beads; rigid molecules have one, write nbeads='1' or use mode='dynamics'"
+            " with a flexible model"
+        )
+
+
+def require_unfrozen(pairs: np.ndarray, fixed: np.ndarray) -> None:
+    """Refuse constraints (p, 2) of atoms that have ``fixed`` degrees of freedom.
+
+    Raises:
+        InputError: naming the first.
+    """
+    both = np.intersect1d(pairs, np.asarray(fixed, int) // 3)
+    if len(both):
+        raise InputError(
+            f"{_ELEMENT}: atom {both[0]} is in a constraint and in <fixatoms>; take it out of one of them"
+        )
 
 
 def _rows(vector: np.ndarray) -> np.ndarray:
@@ -196,7 +212,7 @@ def kinetic_temperature(motion: ConstrainedDynamics, kinetic_energy: float, bolt
     return 2.0 * kinetic_energy / (boltzmann * freedoms)
 
 
-def _distances(
+def constrained_distances(
     constraint_list: list[Any], positions: np.ndarray, lattice: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (p, 2) and lengths (p,) of i-PI's constraints; values that are not given are the start's."""

@@ -269,3 +269,26 @@ def test_mistake_on_the_command_line_is_one_line(tmp_path, capsys):
         main(["build", str(tmp_path / "x"), "--na", "91"])
     assert exit_status.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_rigid_water_is_built_for_i_pi(tmp_path):
+    """Distances that i-PI's input keeps are the structure's, and the file's parameters the model's."""
+    options = BuildOptions(**{**vars(SMALL_OPTIONS), "water_model": "tip3p", "equilibration": 0.1})
+    case = build_case(tmp_path / "case", options, lambda *_: None)
+    pairs, lengths = case.constraints
+    assert len(pairs) == 3 * 158
+    found = np.linalg.norm(case.positions[pairs[:, 0]] - case.positions[pairs[:, 1]], axis=1)
+    assert np.abs(found / lengths - 1).max() < 1e-7
+    assert lengths[:3] * BOHR_TO_ANGSTROM == pytest.approx([0.9572, 0.9572, 1.5139], abs=1e-4)
+    chloride = case.system.force_field.lennard_jones["Cl"]
+    assert chloride.sigma_angstrom == pytest.approx(2 * 2.513 / 2 ** (1 / 6), abs=1e-6)
+    assert problems_of(case, "input.xml") == []
+    with pytest.raises(InputError, match=r"no water 'spce' \(did you mean 'spc_e'\?\); known: spc_fw"):
+        BuildOptions(water_model="spce").check()
+
+
+def problems_of(case, name):
+    """What `polcouple check` says of an input, apart from notes and the vacuum."""
+    path = case.directory / name
+    found = check_input(load_input(path), case, path, None)
+    return [str(finding) for finding in found if finding.severity != "note"]

@@ -106,10 +106,10 @@ def test_run_directory_can_be_checked_too(small_directory):
         ("> polcouple <", f"> {90 * 'x'} <", "error", "too long for a unix socket: its path has"),
         ('mode="unix"', 'mode="inet"', "error", "polcouple"),
         (
-            'motion mode="dynamics"',
-            'motion mode="constrained_dynamics"',
+            '<motion mode="dynamics"',
+            '<motion mode="constrained_dynamics"',
             "error",
-            "cannot start in i-PI 3.3.1",
+            "the case has no rigid molecules",
         ),
     ],
 )

@@ -100,13 +100,14 @@ class NativeEngine:
         threads = threads or available_threads()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="forces") if threads > 1 else None
         self._charges = case.charges.copy()
-        if part != "nonbonded":
-            water = case.parameters.water
-            per_square = BOHR_TO_ANGSTROM**2
+        self._water: tuple[float, float, float, float] | None = None
+        water = case.parameters.water
+        if part != "nonbonded" and water.springs is not None:
+            bond, bend = water.springs
             self._water = (
-                water.bond_kcal_per_mol_angstrom2 * _KCAL * per_square,
+                bond * _KCAL * BOHR_TO_ANGSTROM**2,
                 water.bond_length_angstrom * ANGSTROM_TO_BOHR,
-                water.angle_kcal_per_mol_rad2 * _KCAL,
+                bend * _KCAL,
                 float(np.deg2rad(water.angle_degree)),
             )
         if part != "bonded":
@@ -219,6 +220,8 @@ class NativeEngine:
         return energy
 
     def _inside_molecules(self, positions: np.ndarray, forces: np.ndarray) -> float:
+        if self._water is None:  # rigid
+            return 0.0
         energy: float = bonded.water(
             self._case.water_oxygens,
             np.ascontiguousarray(positions, dtype=float),

@@ -1,0 +1,98 @@
+"""Findings about rigid molecules: what the case asks for against what i-PI's input keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from polcouple.case.model import Case
+from polcouple.check.finding import Finding
+from polcouple.errors import PolcoupleError
+from polcouple.units import BOHR_TO_ANGSTROM
+
+#: lengths that differ by more, relative, are others
+_SAME_LENGTH = 1e-6
+#: steps of rigid water in fs beyond which energy drifts, and beyond which its motion is not followed at all
+_LONG_STEP, _LONGEST_STEP = 2.5, 5.0
+_MODE = "<motion mode='constrained_dynamics'>"
+
+
+def check_rigid(motion: Any, n_beads: int, case: Case) -> Iterator[Finding]:
+    """Whether i-PI's motion is of the case's kind, and keeps the case's distances and no others."""
+    pairs, lengths = case.constraints
+    mode = motion.mode.fetch()
+    if len(pairs) and mode != "constrained_dynamics":
+        yield Finding(
+            "error",
+            f"i-PI: <motion mode='{mode}'> does not keep the shape of the case's rigid molecules; use {_MODE}"
+            " (docs/rigid.md), or a flexible model",
+        )
+    if mode != "constrained_dynamics":
+        return
+    if not len(pairs):
+        yield Finding(
+            "error",
+            f"i-PI: {_MODE}, and the case has no rigid molecules; use dynamics, or `model: rigid` of its water",
+        )
+        return
+    try:
+        kept, values = _kept(motion, n_beads, case)
+    except PolcoupleError as error:
+        yield Finding("error", f"i-PI: {error}")
+        return
+    wanted = _by_pair(pairs, lengths)
+    found = _by_pair(kept, values)
+    missing, added = wanted.keys() - found.keys(), found.keys() - wanted.keys()
+    for off, what in ((missing, "lack a <constraint>"), (added, "have a <constraint> too many")):
+        if off:
+            i, j = min(off)
+            yield Finding(
+                "error",
+                f"i-PI: {len(off)} pairs of atoms {what}, the first {i} and {j}, against the case's"
+                " rigid molecules; list all of their distances and no others",
+            )
+    for (i, j), length in wanted.items():
+        if abs(found.get((i, j), length) / length - 1.0) > _SAME_LENGTH:
+            yield Finding(
+                "error",
+                f"i-PI: the constraint of atoms {i} and {j} is {found[i, j] * BOHR_TO_ANGSTROM:.6f} Angstrom,"
+                f" the case's molecule has {length * BOHR_TO_ANGSTROM:.6f}; correct <values>",
+            )
+            break
+
+
+def check_rigid_step(step: float) -> Iterator[Finding]:
+    """A time step in fs against what rigid water takes."""
+    if step > _LONG_STEP + 1e-6:
+        yield Finding(
+            "error" if step > _LONGEST_STEP + 1e-6 else "warning",
+            f"i-PI: a <timestep> of {step:g} fs is too long for rigid molecules, 2 fs is usual; shorten it",
+        )
+
+
+def _kept(motion: Any, n_beads: int, case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs and lengths that i-PI will keep, of a motion that polcouple's class accepts.
+
+    Raises:
+        PolcoupleError: it does not.
+    """
+    from polcouple.rigid.motion import (
+        ConstrainedDynamics,
+        constrained_distances,
+        require_one_bead,
+        require_unfrozen,
+    )
+
+    require_one_bead(n_beads)
+    dynamics = ConstrainedDynamics(**motion.constrained_dynamics.fetch())
+    pairs, lengths = constrained_distances(dynamics.constraint_list, case.positions, case.cell)
+    atoms = motion.fixatoms.fetch()
+    require_unfrozen(pairs, 3 * atoms if len(atoms) else motion.fixatoms_dof.fetch())
+    return pairs, lengths
+
+
+def _by_pair(pairs: np.ndarray, lengths: np.ndarray) -> dict[tuple[int, int], float]:
+    ordered = np.sort(pairs, axis=1).tolist()
+    return {(i, j): length for (i, j), length in zip(ordered, lengths.tolist(), strict=True)}

@@ -1,0 +1,100 @@
+"""`polcouple check` of rigid water: motion and constraints must be the case's."""
+
+import re
+import shutil
+
+import pytest
+from conftest import SMALL
+from rigid_cases import write_rigid_case
+
+from polcouple.case.model import read_case
+from polcouple.check.inputs import check_input, load_input
+
+
+@pytest.fixture(scope="module")
+def rigid_directory(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("rigid")
+    write_rigid_case(directory)
+    return directory
+
+
+def problems(directory, text=None, case=None, name="input.xml"):
+    """Findings about an input, or about ``text`` in its place, that are no notes."""
+    path = directory / name
+    if text is not None:
+        path = directory / "changed.xml"
+        path.write_text(text)
+    found = check_input(load_input(path), case or read_case(directory), path, None, own_sockets=True)
+    return [str(finding) for finding in found if finding.severity != "note"]
+
+
+@pytest.mark.parametrize("name", ["input.xml", "input_nve.xml", "input_ffdirect.xml"])
+def test_what_is_written_passes(rigid_directory, name):
+    assert problems(rigid_directory, name=name) == []
+    assert not (rigid_directory / "input_mts.xml").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("96, 98, 97, 98, ", "96, 98, 97, 99, ", "1 pairs of atoms lack a <constraint>, the first 97 and 98"),
+        ("96, 98, 97, 98, ", "96, 98, 97, 99, ", "1 pairs of atoms have a <constraint> too many"),
+        ("<values>.*?</values>", '<values units="angstrom"> [%s] </values>', "97 is 1.010000 Angstrom"),
+        ("<timestep[^>]*> 2.0 ", '<timestep units="femtosecond"> 3.0 ', "warning: .*3 fs is too long"),
+        ("<timestep[^>]*> 2.0 ", '<timestep units="femtosecond"> 8.0 ', "error: .*8 fs is too long"),
+        ('mode="langevin"', 'mode="pile_g"', "pile_g does not go with constraints"),
+        ("constrained_dynamics", "dynamics", "<motion mode='dynamics'> does not keep the shape"),
+        ('nbeads="1"', 'nbeads="4"', "4 beads"),
+        (r"\[ 0, 1, ", "[ 1, ", "1 of 96 electrode atoms may move"),
+        (r"\[ 0, 1, ", "[ 96, 0, 1, ", "atom 96 is in a constraint and in <fixatoms>"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_the_case(rigid_directory, old, new, says):
+    text = (rigid_directory / "input.xml").read_text()
+    if "%s" in new:
+        new %= ", ".join(["1.01, 1.01, 1.64"] * 158)
+    if old == "constrained_dynamics":
+        text = re.sub("<csolver/>|<constraint.*</constraint>", "", text, flags=re.S)
+    changed, count = re.subn(old, new, text, flags=re.S)
+    assert count
+    found = problems(rigid_directory, changed)
+    assert any(re.search(says, finding) for finding in found), found
+
+
+def test_flexible_water_is_not_constrained(rigid_directory):
+    text = (rigid_directory / "input.xml").read_text()
+    found = problems(rigid_directory, text, read_case(SMALL))
+    assert any("the case has no rigid molecules" in finding for finding in found), found
+
+
+def test_a_run_that_loses_the_shape_is_refused(rigid_directory, tmp_path, small_case):
+    """Whatever moves the atoms: positions of flexible water are not the case's."""
+    from polcouple.case.structure_guard import StructureGuard
+    from polcouple.errors import InputError
+
+    case = read_case(rigid_directory)
+    guard = StructureGuard(case)
+    guard.check(case.positions, case.cell)
+    images = case.positions.copy()
+    images[case.water_oxygens + 1] += case.cell[0]
+    guard.check(images, case.cell)
+    with pytest.raises(InputError, match=r"Angstrom apart, in the case's rigid molecule 1\.\d+; use <motion"):
+        guard.check(small_case.positions, small_case.cell)
+
+
+def test_system_yaml(rigid_directory, tmp_path):
+    from polcouple.errors import InputError
+
+    for path in rigid_directory.iterdir():
+        shutil.copy(path, tmp_path)
+    path = tmp_path / "system.yaml"
+    whole = path.read_text()
+    spring = "model: rigid\n    bond_kcal_per_mol_angstrom2: 5.0"
+    for old, new, says in (
+        ("model: rigid", spring, "rigid water has no bond_kcal_per_mol_angstrom2; leave it out"),
+        ("    model: rigid\n", "", "flexible water needs bond_kcal.*; give it, or write model: rigid"),
+        ("model: rigid", "model: rigit", "force_field.water.model"),
+    ):
+        path.write_text(whole.replace(old, new))
+        with pytest.raises(InputError, match=says):
+            read_case(tmp_path)
