@@ -223,6 +223,7 @@ def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.nda
     import openmm
 
     from polcouple.engines.openmm import InsideCell, build_system, create_context, set_electrode_charges
+    from polcouple.rigid.constraints import Constraints
 
     system, _ = build_system(case)
     for (i, j), length in zip(*case.constraints, strict=True):
@@ -234,7 +235,11 @@ def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.nda
     n = len(case.electrode)
     set_electrode_charges(context, np.full(n, case.total_charge / n))
     images = InsideCell(case)
-    context.setPositions(images(case.positions) * BOHR_TO_NM)
+    start = images(case.positions)
+    if len(case.constraints[0]):
+        # OpenMM's constraints know no images
+        start = Constraints(*case.constraints, case.topology.masses).whole(start, images.cell)
+    context.setPositions(start * BOHR_TO_NM)
     progress(0.0, "minimising")
     openmm.LocalEnergyMinimizer.minimize(context, tolerance=100.0, maxIterations=500)
     context.setVelocitiesToTemperature(options.temperature, options.seed)

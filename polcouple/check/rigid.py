@@ -34,7 +34,7 @@ def check_rigid(motion: Any, n_beads: int, case: Case) -> Iterator[Finding]:
     if not len(pairs):
         yield Finding(
             "error",
-            f"i-PI: {_MODE}, and the case has no rigid molecules; use dynamics, or `model: rigid` of its water",
+            f"i-PI: {_MODE}, and the case has no rigid molecules; use dynamics, or `model: rigid`",
         )
         return
     try:

@@ -8,7 +8,8 @@ from conftest import SMALL
 from rigid_cases import write_rigid_case
 
 from polcouple.case.model import read_case
-from polcouple.check.inputs import check_input, load_input
+from polcouple.check.inputs import check_input
+from polcouple.check.simulation import load_input
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def problems(directory, text=None, case=None, name="input.xml"):
     if text is not None:
         path = directory / "changed.xml"
         path.write_text(text)
-    found = check_input(load_input(path), case or read_case(directory), path, None, own_sockets=True)
+    found = check_input(load_input(path), case or read_case(directory), path, None, fresh_sockets=True)
     return [str(finding) for finding in found if finding.severity != "note"]
 
 

@@ -13,6 +13,7 @@ from run_cases import properties
 
 from polcouple.builder.build import BuildOptions, build_case
 from polcouple.engines.openmm import InsideCell, build_system, create_context, set_electrode_charges
+from polcouple.rigid.constraints import Constraints
 from polcouple.units import (
     BOHR_TO_NM,
     FS_TO_ATOMIC_TIME,
@@ -69,7 +70,9 @@ def openmm_run(ours):
     integrator = openmm.VerletIntegrator(1e-3 * STEP_FS)
     context = create_context(system, integrator, "CPU", 1)
     set_electrode_charges(context, np.full(len(case.electrode), case.total_charge / len(case.electrode)))
-    context.setPositions(InsideCell(case)(q.reshape(-1, 3)) * BOHR_TO_NM)
+    images = InsideCell(case)
+    whole = Constraints(*case.constraints, m).whole(images(q.reshape(-1, 3)), images.cell)
+    context.setPositions(whole * BOHR_TO_NM)
     velocities = p.reshape(-1, 3) / m[:, None] * BOHR_TO_NM * FS_TO_ATOMIC_TIME * 1e3
     context.setVelocities(velocities)
     energies, frames = [], []
