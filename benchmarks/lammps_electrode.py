@@ -34,8 +34,11 @@ _STEP_FS = 0.5
 _WALL_REACH = 10.0
 
 
-def write_data(case: Case, path: Path) -> None:
-    """LAMMPS data file (units real, atom style full) of the case's first configuration."""
+def write_data(case: Case, path: Path, liquid_alone: bool = False) -> None:
+    """LAMMPS data file (units real, atom style full) of the case's first configuration.
+
+    With ``liquid_alone`` the electrode's atoms are left out, and the others keep their order.
+    """
     elements = sorted(set(case.symbols))
     kind = {symbol: number + 1 for number, symbol in enumerate(elements)}
     sides = np.diag(case.cell) * BOHR_TO_ANGSTROM
@@ -48,10 +51,12 @@ def write_data(case: Case, path: Path) -> None:
     molecule[case.electrolyte_indices] = np.arange(1, len(case.electrolyte_indices) + 1)
     for hydrogen in (1, 2):
         molecule[oxygens + hydrogen] = molecule[oxygens]
+    indices = case.electrolyte_indices if liquid_alone else np.arange(len(case))
+    identity = {index: number + 1 for number, index in enumerate(indices.tolist())}
     lines = [
         "polcouple case",
         "",
-        f"{len(case)} atoms",
+        f"{len(indices)} atoms",
         f"{2 * len(oxygens)} bonds",
         f"{len(oxygens)} angles",
         f"{len(elements)} atom types",
@@ -67,14 +72,17 @@ def write_data(case: Case, path: Path) -> None:
         "",
     ]
     lines += [
-        f"{i + 1} {molecule[i]} {kind[symbol]} {charges[i]:.10f} {x:.10f} {y:.10f} {z:.10f}"
-        for i, (symbol, (x, y, z)) in enumerate(zip(case.symbols, positions, strict=True))
+        f"{number} {molecule[i]} {kind[case.symbols[i]]} {charges[i]:.10f} "
+        + " ".join(f"{x:.10f}" for x in positions[i])
+        for i, number in identity.items()
     ]
     lines += ["", "Bonds", ""]
     pairs = [(o, o + h) for o in oxygens.tolist() for h in (1, 2)]
-    lines += [f"{n + 1} 1 {o + 1} {h + 1}" for n, (o, h) in enumerate(pairs)]
+    lines += [f"{n + 1} 1 {identity[o]} {identity[h]}" for n, (o, h) in enumerate(pairs)]
     lines += ["", "Angles", ""]
-    lines += [f"{n + 1} 1 {o + 2} {o + 1} {o + 3}" for n, o in enumerate(oxygens.tolist())]
+    lines += [
+        f"{n + 1} 1 {identity[o + 1]} {identity[o]} {identity[o + 2]}" for n, o in enumerate(oxygens.tolist())
+    ]
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -88,8 +96,6 @@ def input_script(
             between two unit charges 1 Angstrom apart.
         in_plane: whether the ranks share the plane of the sheet; else LAMMPS divides the longest side.
     """
-    force_field = case.system.force_field
-    water = force_field.water
     elements = sorted(set(case.symbols))
     number = {symbol: index + 1 for index, symbol in enumerate(elements)}
     electrode_types = " ".join(str(number[s]) for s in sorted(set(case.electrode.symbols)))
@@ -100,16 +106,7 @@ def input_script(
         "atom_style full",
         "boundary p p p",
         *([f"processors {_RANKS} 1 1"] if in_plane else []),
-        "bond_style harmonic",
-        "angle_style harmonic",
-        f"pair_style lj/cut/coul/long {force_field.cutoff_angstrom:g}",
-        f"kspace_style {mesh} {accuracy:g}",
-        "pair_modify mix arithmetic",
-        "special_bonds lj/coul 0 0 0",
-        "read_data case.data",
-        f"bond_coeff 1 {0.5 * water.bond_kcal_per_mol_angstrom2:.10g} {water.bond_length_angstrom:.10g}",
-        f"angle_coeff 1 {0.5 * water.angle_kcal_per_mol_rad2:.10g} {water.angle_degree:.10g}",
-        *_lennard_jones(case, number),
+        *force_field_lines(case, f"{mesh} {accuracy:g}", "case.data"),
         f"group electrode type {electrode_types}",
         "group liquid subtract all electrode",
         f"group hydrogen type {hydrogen}",
@@ -179,6 +176,25 @@ def _run(case: Case, script: str, directory: Path) -> str:
     if done.returncode:
         raise RuntimeError(f"LAMMPS failed in {directory}: {done.stdout[-2000:]}{done.stderr[-1000:]}")
     return (directory / "log.lammps").read_text()
+
+
+def force_field_lines(case: Case, mesh: str, data: str) -> list[str]:
+    """The case's force field; ``mesh`` for ``kspace_style``, ``data`` the name of the data file."""
+    force_field = case.system.force_field
+    water = force_field.water
+    number = {symbol: index + 1 for index, symbol in enumerate(sorted(set(case.symbols)))}
+    return [
+        "bond_style harmonic",
+        "angle_style harmonic",
+        f"pair_style lj/cut/coul/long {force_field.cutoff_angstrom:g}",
+        f"kspace_style {mesh}",
+        "pair_modify mix arithmetic",
+        "special_bonds lj/coul 0 0 0",
+        f"read_data {data}",
+        f"bond_coeff 1 {0.5 * water.bond_kcal_per_mol_angstrom2:.10g} {water.bond_length_angstrom:.10g}",
+        f"angle_coeff 1 {0.5 * water.angle_kcal_per_mol_rad2:.10g} {water.angle_degree:.10g}",
+        *_lennard_jones(case, number),
+    ]
 
 
 def _lennard_jones(case: Case, number: dict[str, int]) -> list[str]:
