@@ -68,6 +68,17 @@ def with_tolerance(case, tolerance):
     return dataclasses.replace(case, system=case.system.model_copy(update={"force_field": force_field}))
 
 
+def liquid_alone(case):
+    """The case without what ``part: electrode`` gives: charges are left at zero."""
+    force_field = case.system.force_field
+    lj = dict(force_field.lennard_jones)
+    for symbol in set(case.electrode.symbols):
+        lj[symbol] = lj[symbol].model_copy(update={"epsilon_kcal_per_mol": 0.0})
+    force_field = force_field.model_copy(update={"lennard_jones": lj, "walls": None})
+    system = case.system.model_copy(update={"force_field": force_field, "slab": None})
+    return dataclasses.replace(case, system=system)
+
+
 def reference_nonbonded(case, electrode_charges):
     """Energy in Hartree and forces: plain Ewald sum, Lennard-Jones over all images, none in molecules.
 

@@ -1,11 +1,9 @@
 """``part: electrode`` and the liquid's own forces add up to all forces, for any cell, walls and slabs."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from conftest import CAPACITOR
-from engine_cases import random_case, reference_nonbonded, with_tolerance
+from engine_cases import liquid_alone, random_case, reference_nonbonded, with_tolerance
 
 from polcouple.case.model import read_case
 from polcouple.engines.base import create_engine
@@ -15,17 +13,6 @@ CELLS = {
     "orthorhombic": (np.diag([13.0, 14.0, 15.0]), 6.0),
     "triclinic": (np.array([[14.0, 0.0, 0.0], [-5.0, 13.0, 0.0], [4.0, -6.0, 16.0]]), 5.5),
 }
-
-
-def liquid_alone(case):
-    """The case without what ``part: electrode`` gives: charges are left at zero."""
-    force_field = case.system.force_field
-    lj = dict(force_field.lennard_jones)
-    for symbol in set(case.electrode.symbols):
-        lj[symbol] = lj[symbol].model_copy(update={"epsilon_kcal_per_mol": 0.0})
-    force_field = force_field.model_copy(update={"lennard_jones": lj, "walls": None})
-    system = case.system.model_copy(update={"force_field": force_field, "slab": None})
-    return dataclasses.replace(case, system=system)
 
 
 def electrode_part(case, charges, positions):

@@ -1,14 +1,18 @@
 """i-PI adds ``part: electrode`` to a liquid of LAMMPS, of ASE or of tblite: the forces of one engine."""
 
+import shutil
 import sys
 
 import numpy as np
 import pytest
 from conftest import ROOT
+from engine_cases import liquid_alone
 from run_cases import BIN
 from shared_forces_cases import accurate, run_shared
 
 from polcouple.case.model import read_case
+from polcouple.coupling.electrodes import create_electrodes
+from polcouple.coupling.forces import Surroundings
 from polcouple.engines.base import create_engine
 
 EXAMPLES = ROOT / "examples" / "electrode_part"
@@ -24,6 +28,13 @@ def require_forces_of_one_engine(directory, frames):
         expected = engine.evaluate(positions)[1]
         assert np.abs(forces - expected)[liquid].max() < 1e-6
     assert np.abs(frames[1, 0] - frames[0, 0])[liquid].max() > 1e-3  # bohr
+
+
+def from_electrode(case, positions, charges):
+    """Forces (N, 3) of everything but the liquid on itself, as a difference of two whole systems."""
+    whole = create_engine(case, "all", threads=1)[0]
+    whole.set_charges(charges)
+    return whole.evaluate(positions)[1] - create_engine(liquid_alone(case), "all")[0].evaluate(positions)[1]
 
 
 @pytest.mark.slow
@@ -54,3 +65,33 @@ def test_ase_calculator(small_directory):
 
     frames = run_shared(small_directory, liquid)
     require_forces_of_one_engine(small_directory, frames)
+
+
+@pytest.mark.slow
+def test_tblite(tmp_path):
+    """The electrode answers to the water's charges in system.yaml; water's own forces are GFN1-xTB's."""
+    tblite = pytest.importorskip("tblite.interface")
+    shutil.copytree(EXAMPLES / "xtb", tmp_path, dirs_exist_ok=True)
+    accurate(tmp_path)
+
+    def liquid(address):
+        parameters = "template=liquid.xyz,method=GFN1-xTB,periodic=True"
+        return [str(BIN / "i-pi-driver-py"), "-u", "-a", address, "-m", "xtb", "-o", parameters]
+
+    frames = run_shared(tmp_path, liquid, ("--backend", "metal"), "input.xml")
+    case = read_case(tmp_path)
+    atoms = case.electrolyte_indices
+    numbers = tblite.symbols_to_numbers([case.symbols[i] for i in atoms])
+    water = tblite.Calculator(
+        "GFN1-xTB", np.asarray(numbers), case.positions[atoms], lattice=case.cell, periodic=np.full(3, True)
+    )
+    water.set("verbosity", 0)
+    backend = create_electrodes(case, "metal", {})
+    for positions, forces in frames:
+        environment = Surroundings(case, 1e-8).environment(positions)
+        charges = backend.solve(environment, case.total_charge, None).charges
+        assert np.abs(charges).max() > 1e-3
+        expected = from_electrode(case, positions, charges)
+        water.update(positions[atoms], case.cell)
+        expected[atoms] -= water.singlepoint().get("gradient")
+        assert np.abs(forces - expected)[atoms].max() < 1e-6
