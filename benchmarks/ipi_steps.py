@@ -25,6 +25,7 @@ from polcouple.coupling.held_state import held_states
 from polcouple.engines.base import NATIVE
 from polcouple.ipi.input import read_xml, set_total_steps, socket_addresses, write_xml
 from polcouple.propagation.driver import DriverReport, connect, serve
+from polcouple.propagation.programs import ipi_command
 from polcouple.simulation.directory import prepare
 
 #: how i-PI asks: through sockets, through shared memory by i-PI's own driver, or in its own process
@@ -185,12 +186,16 @@ def _own_driver(run: Path, root: ElementTree.Element, backend: str, interval: in
 
 
 def _start(program: str, words: list[str], run: Path) -> subprocess.Popen[bytes]:
-    path = shutil.which(
-        program, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    )
-    assert path is not None, f"{program} is not installed"
+    if program == "i-pi":
+        command = ipi_command()
+    else:
+        path = shutil.which(
+            program, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        )
+        assert path is not None, f"{program} is not installed"
+        command = [path]
     with (run / f"{program}.log").open("wb") as log:
-        return subprocess.Popen([path, *words], cwd=run, stdout=log, stderr=subprocess.STDOUT)
+        return subprocess.Popen([*command, *words], cwd=run, stdout=log, stderr=subprocess.STDOUT)
 
 
 def _set(element: ElementTree.Element, name: str, text: str) -> None:

@@ -25,6 +25,7 @@ items = importlib.import_module("benchmarks.items")
         "lammps_electrode",
         "openmm_steps",
         "qm",
+        "rigid",
         "scaling",
         "site_potentials",
     ],

@@ -116,13 +116,15 @@ def test_translation_and_rotation_have_one_temperature(ours):
     kinetic = 0.5 * ((momenta**2).sum(-1) / masses).sum(-1)
     translation = 0.5 * (momenta.sum(2) ** 2).sum(-1) / masses.sum()
     kelvin = [e.mean(1) / (1.5 * KELVIN_TO_HARTREE) for e in (translation, kinetic - translation)]
-    # block averages of 0.5 ps
-    blocks = np.array([series[: len(series) // 25 * 25].reshape(-1, 25).mean(1) for series in kelvin])
+    # block averages of 1 ps, over which the two are correlated
+    blocks = np.array([series[: len(series) // 50 * 50].reshape(-1, 50).mean(1) for series in kelvin])
     means, errors = blocks.mean(1), blocks.std(1, ddof=1) / np.sqrt(blocks.shape[1])
     print(f"translation {means[0]:.1f} +- {errors[0]:.1f} K, rotation {means[1]:.1f} +- {errors[1]:.1f} K")
+    # what a step of 2 fs takes from the momenta of librations is less than these errors (docs/rigid.md)
     assert abs(means[0] - means[1]) < 4 * np.hypot(*errors)
+    # what i-PI prints counts the ions, too
     printed = properties(directory / "simulation.out")[50:, 3]
-    assert printed.mean() == pytest.approx(means.mean(), abs=4 * np.hypot(*errors))
+    assert printed.mean() == pytest.approx(means.mean(), rel=0.01)
 
 
 def lateral_diffusion(frames, cell):
@@ -132,7 +134,7 @@ def lateral_diffusion(frames, cell):
     path = np.concatenate([np.zeros_like(frames[:1]), np.cumsum(steps, axis=0)])[:, :, :2]
     early, late = (int(ps * 1e3 / (STRIDE * STEP_FS)) for ps in (1.0, 2.0))
     squares = [((path[lag:] - path[:-lag]) ** 2).sum(-1).mean(0) for lag in (early, late)]
-    per_molecule = (squares[1] - squares[0]) / 4.0 / (FS_TO_ATOMIC_TIME * 1e3)
+    per_molecule = (squares[1] - squares[0]) / 4.0  # bohr^2/ps
     scale = (BOHR_TO_NM * 1e-9) ** 2 / 1e-12 * 1e9
     return scale * per_molecule.mean(), scale * per_molecule.std(ddof=1) / np.sqrt(len(per_molecule))
 
