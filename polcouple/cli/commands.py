@@ -14,6 +14,7 @@ from polcouple.errors import nearest
 #: subcommand -> one line of help; its module is imported when it is given
 COMMANDS = {
     "build": "write a case directory: structure, force field, i-PI inputs",
+    "import": "write a case directory from files of GROMACS, Amber, CHARMM or OpenMM",
     "check": "look for what would spoil a run before it starts",
     "run": "run i-PI and the driver together",
     "i-pi": "i-PI alone, for a driver in another terminal",
@@ -29,7 +30,7 @@ COMMANDS = {
 }
 
 #: modules of commands whose names are no words of Python
-_MODULES = {"i-pi": "ipi", "quantum-capacitance": "quantum_capacitance"}
+_MODULES = {"i-pi": "ipi", "import": "import_", "quantum-capacitance": "quantum_capacitance"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

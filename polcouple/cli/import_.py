@@ -1,0 +1,128 @@
+"""``polcouple import``: a case from another program's files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from polcouple.errors import InputError
+from polcouple.importing.source import PairOptions, Source
+from polcouple.importing.writing import ImportOptions, import_case
+from polcouple.log import log
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``polcouple import``."""
+    parser.add_argument("directory", type=Path, metavar="CASE", help="directory to write; must not exist yet")
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="force field and structure: GROMACS .top and .gro, Amber .prmtop and .inpcrd, CHARMM .psf,"
+        " parameters and .crd or .pdb, OpenMM force fields .xml and .pdb, or a System .xml and .pdb",
+    )
+    pairs, default = PairOptions(), ImportOptions()
+    parser.add_argument(
+        "--electrode",
+        action="append",
+        default=[],
+        metavar="SELECTION",
+        help="atoms of an electrode in MDAnalysis' selection language, 'resname GRA and prop z < 20'; once"
+        " for each electrode",
+    )
+    parser.add_argument(
+        "--electrode-indices",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="a file with the atoms of an electrode, counted from 0 without virtual sites",
+    )
+    parser.add_argument(
+        "--total-charge",
+        action="append",
+        type=float,
+        default=[],
+        metavar="E",
+        help="charge of an electrode in e, once for each in their order (what the files give it)",
+    )
+    parser.add_argument(
+        "--voltage", type=float, metavar="V", help="hold the first of two electrodes at this potential"
+    )
+    parser.add_argument(
+        "--keep-bonded",
+        action="store_true",
+        help="keep the files' terms between bonded electrode atoms, which are a constant energy",
+    )
+    parser.add_argument(
+        "--cutoff",
+        type=float,
+        default=pairs.cutoff,
+        metavar="ANGSTROM",
+        help=f"of pairs in real space ({pairs.cutoff:g}); a System has its own",
+    )
+    parser.add_argument(
+        "--switch",
+        type=float,
+        metavar="ANGSTROM",
+        help="where Lennard-Jones energies begin to go to zero (1 below the cut-off; the cut-off itself"
+        " truncates them)",
+    )
+    parser.add_argument(
+        "--include",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="where a .top looks for the files that it includes; may be repeated",
+    )
+    parser.add_argument(
+        "--define",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="a macro of a .top, such as FLEXIBLE; may be repeated",
+    )
+    parser.add_argument(
+        "--temperature", type=float, default=default.temperature, help="of the inputs, in kelvin (300)"
+    )
+    parser.add_argument("--seed", type=int, default=default.seed, help="of all random numbers (1)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import, and say what to do next."""
+    options = ImportOptions(
+        electrodes=tuple(args.electrode),
+        indices=tuple(args.electrode_indices),
+        total_charges=tuple(args.total_charge),
+        keep_bonded=args.keep_bonded,
+        voltage=args.voltage,
+        temperature=args.temperature,
+        seed=args.seed,
+    )
+    case = import_case(args.directory, _source(args), options)
+    log(f"{len(case)} atoms; look it over with `polcouple check {args.directory}`")
+    return 0
+
+
+def _source(args: argparse.Namespace) -> Source:
+    """By the files' suffixes.
+
+    Raises:
+        InputError: they are no pair that is known.
+    """
+    switch = args.cutoff - 1.0 if args.switch is None else args.switch
+    pairs = PairOptions(args.cutoff, None if switch == args.cutoff else switch)
+    suffixes = [path.suffix.lower() for path in args.files]
+    if suffixes == [".top", ".gro"]:
+        from polcouple.importing.gromacs import read_gromacs
+
+        defines = dict(word.partition("=")[::2] for word in args.define)
+        defines = {name: value or "1" for name, value in defines.items()}
+        force_field, structure = args.files
+        return read_gromacs(force_field, structure, pairs, args.include, defines)
+    raise InputError(
+        f"no way to import {' and '.join(map(str, args.files))}; give the force field first and the structure"
+        " after it, such as system.top system.gro"
+    )
