@@ -68,29 +68,30 @@ def aqueous(*files, model="tip3p", carbon=AMBER, heights=(0.0,), salt=1.0):
         constraints=None,
         removeCMMotion=False,
     )
+    graphene = np.array([atom.residue.name == "GRA" for atom in both.topology.atoms()])
+    places = np.array(both.positions.value_in_unit(nanometer))
     return source_of_openmm(
         Path("given.xml"),
         Path("given.pdb"),
         system,
         both.topology,
-        Quantity(relaxed(system, both.positions.value_in_unit(nanometer), "GRA", both.topology), nanometer),
+        Quantity(relaxed(system, places, graphene), nanometer),
         Quantity(cell, nanometer),
     )
 
 
-def relaxed(system, positions, electrode, topology):
-    """Positions (n, 3) in nm without overlaps, the residue ``electrode`` where it was."""
+def relaxed(system, positions, electrode, steps=50):
+    """Positions (n, 3) in nm without overlaps; particles of ``electrode`` (n,) bool stay where they are."""
     still = copy.deepcopy(system)
-    for atom in topology.atoms():
-        if atom.residue.name == electrode:
-            still.setParticleMass(atom.index, 0.0)
+    for index in np.flatnonzero(electrode).tolist():
+        still.setParticleMass(index, 0.0)
     platform = openmm.Platform.getPlatformByName("CPU")
     context = openmm.Context(still, openmm.LangevinMiddleIntegrator(300.0, 10.0, 0.0005), platform)
     context.setPositions(positions)
     context.computeVirtualSites()
     openmm.LocalEnergyMinimizer.minimize(context, maxIterations=60)
     context.setVelocitiesToTemperature(300.0, 1)
-    context.getIntegrator().step(50)
+    context.getIntegrator().step(steps)
     return np.array(context.getState(getPositions=True).getPositions(asNumpy=True)._value)
 
 
@@ -197,3 +198,11 @@ def assert_openmms_own_forces(case, source, tolerance=1e-6, relative=1e-5, platf
             name
         )
     assert end - start == pytest.approx(sum(second.values()) - sum(first.values()), abs=5 * tolerance)
+
+
+def unconstrained(source):
+    """The source without constraints, which change no force; i-PI's inputs are then of plain dynamics."""
+    system = copy.deepcopy(source.system)
+    for index in reversed(range(system.getNumConstraints())):
+        system.removeConstraint(index)
+    return dataclasses.replace(source, system=system)

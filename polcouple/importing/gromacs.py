@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 import openmm
 import openmm.app as app
+from openmm.unit import Quantity, nanometer
 
 from polcouple.errors import InputError
-from polcouple.importing.source import PairOptions, Source
-from polcouple.units import NM_TO_BOHR
+from polcouple.frames.text import read_gro
+from polcouple.importing.source import PairOptions, Source, without_tails
+from polcouple.log import log
+from polcouple.units import BOHR_TO_NM
 
 #: sections that OpenMM's reader honours, and tables that nothing refers to without implicit solvent
 _HONOURED = {
@@ -94,32 +97,38 @@ def read_gromacs(
     for file in (path, structure):
         if not file.is_file():
             raise InputError(f"{file}: no such file")
+    frame = next(read_gro(structure), None)
+    if frame is None or frame.cell is None or frame.names is None:
+        raise InputError(f"{structure}: no frame with a cell, which electrodes need")
+    names, positions, cell = frame.names, frame.positions, frame.cell
     try:
-        gro = app.GromacsGroFile(str(structure))
-        box = gro.getPeriodicBoxVectors()
-    except Exception as error:  # what OpenMM's reader stumbles over
-        raise InputError(f"{structure}: no .gro file that OpenMM can read ({error})") from None
-    try:
-        top = _Topology(path, include or [], defines or {}, box)
-        n, found = top.topology.getNumAtoms(), len(gro.positions)
+        top = _Topology(path, include or [], defines or {}, Quantity(cell * BOHR_TO_NM, nanometer))
+        n, found = top.topology.getNumAtoms(), len(positions)
         if n != found:
             raise InputError(
                 f"{path}: describes {n} atoms, {structure} holds {found}; give the one that fits"
             )
-        system = top.createSystem(**options.of_openmm())
+        system = without_tails(top.createSystem(**options.of_openmm()))
     except InputError:
         raise
     except Exception as error:  # ValueErrors without the file, KeyErrors of names
         said = f"unknown name {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path}: {said or type(error).__name__}") from None
     _set_pairs(path, top, system)
-    return _source(path, structure, top, system, gro)
+    elements, labels, residues, numbers = _names(top)
+    other = [i for i, (label, name) in enumerate(zip(labels, names, strict=True)) if label[:5] != name]
+    if other:
+        log(
+            f"warning: {len(other)} atoms have other names in {structure} than in {path}, the first"
+            f" is {other[0]} ({labels[other[0]]}, {names[other[0]]} in the structure): is the order the same?"
+        )
+    return Source(path, structure, system, elements, labels, residues, numbers, positions, cell)
 
 
-def _source(path: Path, structure: Path, top: _Topology, system: openmm.System, gro: Any) -> Source:
-    """Names as the file has them: OpenMM's topology has others for some."""
-    from openmm.unit import nanometer
-
+def _names(
+    top: _Topology,
+) -> tuple[tuple[str | None, ...], tuple[str, ...], tuple[str, ...], tuple[int, ...]]:
+    """Elements, labels, residues' names and numbers as the file has them: OpenMM's topology has others."""
     elements: list[str | None] = []
     labels, residues, numbers = [], [], []
     number = 0
@@ -135,17 +144,7 @@ def _source(path: Path, structure: Path, top: _Topology, system: openmm.System, 
                 labels.append(fields[4])
                 residues.append(fields[3])
                 numbers.append(number)
-    return Source(
-        path,
-        structure,
-        system,
-        tuple(elements),
-        tuple(labels),
-        tuple(residues),
-        tuple(numbers),
-        np.array(gro.positions.value_in_unit(nanometer), float) * NM_TO_BOHR,
-        np.array(gro.getPeriodicBoxVectors().value_in_unit(nanometer), float) * NM_TO_BOHR,
-    )
+    return tuple(elements), tuple(labels), tuple(residues), tuple(numbers)
 
 
 @dataclass(frozen=True)

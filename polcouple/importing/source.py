@@ -85,6 +85,21 @@ class PairOptions:
         }
 
 
+def without_tails(system: openmm.System) -> openmm.System:
+    """The System without corrections for Lennard-Jones interactions beyond the cut-off.
+
+    They are for a liquid that is the same everywhere, and a constant energy in a constant cell.
+    """
+    import openmm
+
+    for force in system.getForces():
+        if isinstance(force, openmm.NonbondedForce):
+            force.setUseDispersionCorrection(False)
+        elif isinstance(force, openmm.CustomNonbondedForce):
+            force.setUseLongRangeCorrection(False)
+    return system
+
+
 def source_of_openmm(
     path: Path, structure: Path, system: openmm.System, topology: Any, positions: Any, box: Any
 ) -> Source:

@@ -16,6 +16,7 @@ import yaml
 from polcouple.case.case import Case
 from polcouple.case.given_system import GivenSystem, given_system
 from polcouple.case.model import read_case, write_init_xyz
+from polcouple.case.structure_guard import StructureGuard
 from polcouple.electrostatics.slab import LEAST_VACUUM
 from polcouple.errors import InputError
 from polcouple.importing.atoms import Atoms, atoms_of, selected
@@ -69,16 +70,18 @@ def import_case(directory: Path, source: Source, options: ImportOptions) -> Case
     electrodes = selected(atoms, list(options.electrodes), list(options.indices))
     content = _content(source, given, atoms, electrodes, options)
     masses = _own_masses(given, atoms)
+    _tell_bonds(given, np.concatenate(electrodes), options)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as name:
         draft = Path(name)
         _write_force_field(draft / SYSTEM_FILE, source)
         _write_yaml(draft / "system.yaml", content)
         write_init_xyz(draft / "init.xyz", atoms.elements, source.positions[given.atoms], source.cell)
-        constraints = read_case(draft).constraints
+        case = read_case(draft)
+        StructureGuard(case).check_order(case.positions)
         fixed = np.sort(np.concatenate(electrodes)).tolist()
         at_potential = options.voltage is not None
-        write_inputs(draft, fixed, options.temperature, options.seed, at_potential, masses, constraints)
+        write_inputs(draft, fixed, options.temperature, options.seed, at_potential, masses, case.constraints)
         directory.mkdir(exist_ok=True)
         # system.yaml makes a directory a case, so it comes last
         for path in sorted(draft.iterdir(), key=lambda path: path.name == "system.yaml"):
@@ -132,11 +135,12 @@ def _total_charges(
         raise InputError(f"{len(totals)} --total-charge for {len(electrodes)} electrodes; give one for each")
     if not options.total_charges and not given.charges[fixed].any():
         totals = [-liquid / len(electrodes)] * len(electrodes)
+    liquid = round(liquid, 12) + 0.0  # no -0
     excess = liquid + sum(totals)
     if not abs(excess) <= _ROUNDING:
         raise InputError(
             f"{source.path}: the cell is not neutral: liquid {liquid:+.6g} e, electrodes {sum(totals):+.6g}"
-            f" e; give charges that sum to {-liquid:+.6g} by --total-charge"
+            f" e; give charges that sum to {0.0 - liquid:+.6g} by --total-charge"
         )
     totals[0] -= excess
     return totals
@@ -185,6 +189,14 @@ def _own_masses(given: GivenSystem, atoms: Atoms) -> Sequence[float] | None:
         " i-PI gets them by <masses>"
     )
     return [float(mass) for mass in masses]
+
+
+def _tell_bonds(given: GivenSystem, electrode: np.ndarray, options: ImportOptions) -> None:
+    """That an electrode which the files let move will not."""
+    bonds = int(np.isin(given.bonds, electrode).all(axis=1).sum())
+    if bonds:
+        done = "kept, a constant energy" if options.keep_bonded else "left out (--keep-bonded keeps them)"
+        log(f"{bonds} bonds inside the electrode, which is frozen: the terms of its bonded atoms are {done}")
 
 
 def _write_force_field(path: Path, source: Source) -> None:

@@ -1,0 +1,218 @@
+"""GROMACS' files: forces and energies are those that GROMACS itself gives, and faults are named."""
+
+import shutil
+
+import numpy as np
+import pytest
+from gromacs_run import GMX, PAIRS, RECORDED, answer, file_name
+from gromacs_systems import charges_of_sheet, liquids, placed, write_gro, write_top
+from imported_systems import engine_terms, unconstrained, with_tolerance
+
+from polcouple.cli import main
+from polcouple.engines.openmm import ClassicalEngine
+from polcouple.errors import InputError
+from polcouple.importing.gromacs import read_gromacs
+from polcouple.importing.writing import ImportOptions, import_case
+from polcouple.units import (
+    ANGSTROM_TO_BOHR,
+    BOHR_TO_ANGSTROM,
+    KJ_PER_MOL_NM_TO_HARTREE_PER_BOHR,
+    KJ_PER_MOL_TO_HARTREE,
+)
+
+LIQUIDS = liquids()
+GRAPHENE = ImportOptions(electrodes=("resname GRA",))
+#: GROMACS' energy terms by the forces of OpenMM that have them
+TERMS = {
+    "HarmonicBondForce": ["Bond"],
+    "HarmonicAngleForce": ["Angle"],
+    "PeriodicTorsionForce": ["Proper Dih.", "Per. Imp. Dih."],
+    "RBTorsionForce": ["Ryckaert-Bell.", "Fourier Dih."],
+    "CustomTorsionForce": ["Improper Dih."],
+    "CustomBondForce": ["G96Bond"],
+    "CustomAngleForce": ["G96Angle"],
+}
+BETWEEN = ["LJ-14", "Coulomb-14", "LJ (SR)", "Coulomb (SR)", "Coul. recip."]
+
+
+def files_of(directory, name, positions=None):
+    """A liquid's .top and .gro; positions (n, 3) in Angstrom."""
+    names, places, cell = placed(LIQUIDS[name])
+    top, gro = directory / "liquid.top", directory / "liquid.gro"
+    write_top(top, LIQUIDS[name], sum(residue == "GRA" for residue, _ in names))
+    write_gro(gro, names, places if positions is None else positions, cell)
+    return top, gro
+
+
+@pytest.mark.parametrize("name", LIQUIDS)
+def test_forces_and_energies_are_those_of_gromacs(tmp_path, name):
+    """As recorded; energies of interactions between atoms by how they differ in two configurations."""
+    recorded = np.load(RECORDED / file_name(name))
+    source = unconstrained(read_gromacs(*files_of(tmp_path, name, recorded["positions_0"]), PAIRS))
+    case = with_tolerance(import_case(tmp_path / "case", source, GRAPHENE), 1e-6)
+    charges = charges_of_sheet(len(case.electrode))
+    engine = ClassicalEngine(case, "all", "Reference")
+    engine.set_charges(charges)
+    liquid, between = case.electrolyte_indices, []
+    for number in (0, 1):
+        particles = recorded[f"positions_{number}"] * ANGSTROM_TO_BOHR
+        positions = particles[case.given.atoms]
+        energy, forces = engine.evaluate(positions)
+        expected = recorded[f"forces_{number}"].astype(float)[case.given.atoms]
+        expected *= KJ_PER_MOL_NM_TO_HARTREE_PER_BOHR
+        scale = np.sqrt((expected[liquid] ** 2).mean())
+        assert np.sqrt(((forces - expected)[liquid] ** 2).mean()) < 1e-4 * scale
+        terms = dict(
+            zip(recorded["terms"], recorded[f"energies_{number}"] * KJ_PER_MOL_TO_HARTREE, strict=True)
+        )
+        own = engine_terms(case, charges, positions, "Reference")
+        for force, names in TERMS.items():
+            assert own.get(force, 0.0) == pytest.approx(sum(terms.get(n, 0.0) for n in names), abs=1e-6), (
+                force
+            )
+        inside = sum(own.get(force, 0.0) for force in TERMS)
+        between.append((energy - inside, sum(terms.get(term, 0.0) for term in BETWEEN)))
+    (first, first_expected), (second, second_expected) = between
+    assert second - first == pytest.approx(second_expected - first_expected, abs=2e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which(GMX) is None, reason=f"no {GMX}: install GROMACS in double precision")
+@pytest.mark.parametrize("name", LIQUIDS)
+def test_what_is_recorded_is_what_gromacs_gives(tmp_path, name):
+    recorded = np.load(RECORDED / file_name(name))
+    top, gro = files_of(tmp_path, name, recorded["positions_0"])
+    terms, forces = answer(tmp_path, top, gro)
+    assert list(terms) == recorded["terms"].tolist()
+    assert np.abs(forces - recorded["forces_0"]).max() < 1e-3 * np.abs(forces).max()
+
+
+def test_names_masses_and_molecules(tmp_path):
+    """Labels are the file's, elements are elements; united atoms have their own masses in i-PI's input."""
+    source = read_gromacs(*files_of(tmp_path, "BMIM-PF6 united atom"), PAIRS)
+    case = import_case(tmp_path / "case", source, GRAPHENE)
+    topology = case.topology
+    assert [case.symbols[i] for i in range(96, 101)] == ["C", "N", "N", "C", "C"]
+    assert topology.labels[96:101] == ("CR", "N1", "N3", "C4", "C5")
+    assert (
+        list(dict.fromkeys(topology.names)) == ["GRA", "BMI", "PF6"]
+        and len(set(topology.molecules)) == 96 + 14
+    )
+    text = (tmp_path / "case" / "input.xml").read_text()
+    masses = text.partition("<masses")[2].partition("[")[2].partition("]")[0].split(",")
+    assert np.allclose(np.array(masses, float), topology.masses, rtol=1e-9)
+    assert topology.masses[96 + 10] / 1822.888486 == pytest.approx(14.027)
+
+
+def test_the_command_writes_what_i_pi_runs(tmp_path, capsys):
+    recorded = np.load(RECORDED / "acetonitrile_+_LiPF6.npz")
+    top, gro = files_of(tmp_path, "acetonitrile + LiPF6", recorded["positions_1"])
+    case = tmp_path / "case"
+    words = ["import", str(case), str(top), str(gro), "--electrode", "resname GRA", "--cutoff", "7"]
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 0, capsys.readouterr().err
+    assert "256 atoms; look it over" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as end:
+        main(["check", str(case), "--backend", "fixed"])
+    said = capsys.readouterr().out
+    assert end.value.code == 0, said
+    assert "0 error(s)" in said
+
+
+def bad(tmp_path, name="acetonitrile + LiPF6"):
+    top, gro = files_of(tmp_path, name)
+    return top, gro, top.read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("CZ 6 12.011 0.0 A 0.33 0.276144", "CZ 6 12.011 0.0 A 0.33 0.276144\nCZ 6 12.011 0.0 A 0.34 0.3",
+         r"atom type CZ is defined a second time, with other parameters"),
+        ("1 2 1 0.1157 543920", "1 2 1", r"liquid.top: No parameters specified for bond"),
+        ("[ system ]", "[ position_restraints ]\n1 1 1000 1000 1000\n[ system ]",
+         r"section \[ position_restraints \], which would have no effect here"),
+        ("[ system ]", "[ pairs_nb ]\n1 2 1 0 0 0.1 0.1\n[ system ]", r"section \[ pairs_nb \]"),
+        ("1 2 1 0.1157 543920", "1 2 3 0.1157 500 20", r"Unsupported function type in \[ bonds \] line"),
+        ("ACN 24", "ACN 23", r"describes 250 atoms, .*liquid.gro holds 256"),
+        ("ACN 24", "ACM 24", r"liquid.top: Unknown molecule type: ACM"),
+        ("\nLI 3", "\n#include \"missing.itp\"\nLI 3", r"Could not locate #include file: missing.itp"),
+        ("1 CZ 1 ACN CZ", "1 CQ 1 ACN CZ", r"liquid.top: unknown name 'CQ'"),
+        ("P 15 30.974", "P 0 31.5", r"the element of atom .* \(P, 31.5 u\) is not known; give its type"),
+    ],
+)  # fmt: skip
+def test_faults_of_a_topology_are_named(tmp_path, old, new, says):
+    top, gro, text = bad(tmp_path)
+    assert old in text
+    top.write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=says):
+        import_case(tmp_path / "case", read_gromacs(top, gro, PAIRS), GRAPHENE)
+    assert not (tmp_path / "case").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (
+            {"electrodes": ("resname GRP",)},
+            r"'resname GRP' matches no atom; residues there: GRA, ACN, LI, PF6",
+        ),
+        ({"electrodes": ("name CZ",)}, r"part of a molecule: atom 97 \(ACN NZ\) is bonded to the electrode"),
+        ({"electrodes": ("resnam GRA",)}, r"'resnam GRA': MDAnalysis cannot select that"),
+        ({"electrodes": ("all",)}, r"matches every atom; no liquid is left"),
+        ({}, r"no electrode: name its atoms by --electrode"),
+        (
+            {"electrodes": ("resname GRA", "resname GRA and prop x < 3")},
+            r"atom 0, which is another electrode's",
+        ),
+        (
+            {"electrodes": ("resname GRA",), "voltage": 1.0},
+            r"--voltage is between two electrodes, 1 are named",
+        ),
+        ({"electrodes": ("resname GRA",), "total_charges": (1.0,)}, r"not neutral: liquid .* charges that sum to"),
+        ({"electrodes": ("resname GRA",), "total_charges": (0.0, 0.0)}, r"2 --total-charge for 1 electrodes"),
+    ],
+)
+def test_electrodes_that_are_none(tmp_path, options, says):
+    source = read_gromacs(*files_of(tmp_path, "acetonitrile + LiPF6"), PAIRS)
+    with pytest.raises(InputError, match=says):
+        import_case(tmp_path / "case", source, ImportOptions(**options))
+    assert not (tmp_path / "case").exists()
+
+
+def test_indices_from_a_file(tmp_path):
+    source = read_gromacs(*files_of(tmp_path, "acetonitrile + LiPF6"), PAIRS)
+    lower, upper = tmp_path / "lower", tmp_path / "upper"
+    lower.write_text("\n".join(map(str, range(0, 96, 2))))
+    upper.write_text(" ".join(map(str, range(1, 96, 2))))
+    case = import_case(
+        tmp_path / "case", source, ImportOptions(indices=(lower, upper), total_charges=(1.0, -1.0))
+    )
+    assert [len(electrode) for electrode in case.electrodes] == [48, 48]
+    assert case.electrode_indices[:3].tolist() == [0, 2, 4] and case.total_charge == pytest.approx(0.0)
+    assert np.allclose(case.electrodes[1].positions, case.positions[1:96:2])
+    upper.write_text("1 x")
+    with pytest.raises(InputError, match="'x' is no index of an atom from 0 to 255"):
+        import_case(tmp_path / "other", source, ImportOptions(indices=(lower, upper)))
+
+
+def test_a_structure_in_other_units(tmp_path):
+    """Angstrom where .gro has nanometers: bonds tell."""
+    names, places, cell = placed(LIQUIDS["acetonitrile + LiPF6"])
+    top, gro, _ = bad(tmp_path)
+    write_gro(gro, names, 10 * places, 10 * cell)
+    with pytest.raises(InputError, match="ten times too long"):
+        import_case(tmp_path / "case", read_gromacs(top, gro, PAIRS), GRAPHENE)
+
+
+def test_distances_that_no_integrator_keeps(tmp_path):
+    source = read_gromacs(*files_of(tmp_path, "SPC/E + MgSO4"), PAIRS)
+    with pytest.raises(InputError, match=r"210 distances are constrained.*needs a rigid integrator"):
+        import_case(tmp_path / "case", source, GRAPHENE)
+
+
+def test_positions_have_all_their_digits(tmp_path):
+    recorded = np.load(RECORDED / "methanol.npz")
+    source = read_gromacs(*files_of(tmp_path, "methanol", recorded["positions_0"]), PAIRS)
+    assert np.abs(source.positions * BOHR_TO_ANGSTROM - recorded["positions_0"]).max() < 1e-9
