@@ -81,7 +81,16 @@ def import_case(directory: Path, source: Source, options: ImportOptions) -> Case
         StructureGuard(case).check_order(case.positions)
         fixed = np.sort(np.concatenate(electrodes)).tolist()
         at_potential = options.voltage is not None
-        write_inputs(draft, fixed, options.temperature, options.seed, at_potential, masses, case.constraints)
+        write_inputs(
+            draft,
+            fixed,
+            options.temperature,
+            options.seed,
+            at_potential,
+            masses,
+            case.constraints,
+            _rigid_step(case),
+        )
         directory.mkdir(exist_ok=True)
         # system.yaml makes a directory a case, so it comes last
         for path in sorted(draft.iterdir(), key=lambda path: path.name == "system.yaml"):
@@ -189,6 +198,16 @@ def _own_masses(given: GivenSystem, atoms: Atoms) -> Sequence[float] | None:
         " i-PI gets them by <masses>"
     )
     return [float(mass) for mass in masses]
+
+
+def _rigid_step(case: Case) -> float:
+    """Time step in fs where distances are constrained: as short as what moves beside them needs."""
+    molecules = case.topology.molecules
+    loose = np.bincount(molecules)[molecules] > 1
+    loose[case.constraints[0].ravel()] = False
+    if any(case.symbols[atom] == "H" for atom in np.flatnonzero(loose)):
+        return 0.5
+    return 1.0 if loose.any() else 2.0
 
 
 def _tell_bonds(given: GivenSystem, electrode: np.ndarray, options: ImportOptions) -> None:

@@ -89,7 +89,7 @@ _SINGLE_STEP = '        <timestep units="femtosecond"> 0.5 </timestep>'
 
 #: all pairs in one element: i-PI makes an object of each, at every checkpoint
 _RIGID_STEP = Template("""\
-        <timestep units="femtosecond"> 2.0 </timestep>
+        <timestep units="femtosecond"> $step </timestep>
         <csolver/>
         <constraint mode="distance">
           <atoms>
@@ -124,13 +124,14 @@ def write_inputs(
     at_potential: bool = False,
     masses: Sequence[float] | None = None,
     constraints: tuple[np.ndarray, np.ndarray] = (np.empty((0, 2), int), np.empty(0)),
+    rigid_step: float = 2.0,
 ) -> None:
     """Write input.xml (NVT), input_nve.xml, input_mts.xml, input_ffdirect.xml and polcouple_pes.py.
 
     The atoms ``fixed`` are frozen; ``at_potential`` adds outputs of their charge and potential; ``masses``
     are of all atoms in electron masses, where they are not those of their elements. Where there are
-    ``constraints``, pairs (c, 2) and distances (c,) in bohr, steps are of 2 fs and there is no input_mts.xml,
-    which is for the bonds of flexible molecules.
+    ``constraints``, pairs (c, 2) and distances (c,) in bohr, steps are of ``rigid_step`` fs and there is no
+    input_mts.xml, which is for the bonds of flexible molecules.
     """
     socket = _SOCKET.substitute(name="polcouple", part="all")
     # charges that have no Fermi level hold no potential
@@ -148,6 +149,7 @@ def write_inputs(
     step = _SINGLE_STEP
     if rigid:
         step = _RIGID_STEP.substitute(
+            step=rigid_step,
             pairs=f"[ {', '.join(map(str, pairs.ravel().tolist()))} ]",
             lengths=f"[ {', '.join(f'{length:.17g}' for length in lengths.tolist())} ]",
         )

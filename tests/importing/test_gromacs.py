@@ -170,7 +170,10 @@ def test_faults_of_a_topology_are_named(tmp_path, old, new, says):
             {"electrodes": ("resname GRA",), "voltage": 1.0},
             r"--voltage is between two electrodes, 1 are named",
         ),
-        ({"electrodes": ("resname GRA",), "total_charges": (1.0,)}, r"not neutral: liquid .* charges that sum to"),
+        (
+            {"electrodes": ("resname GRA",), "total_charges": (1.0,)},
+            r"not neutral: liquid .* charges that sum to",
+        ),
         ({"electrodes": ("resname GRA",), "total_charges": (0.0, 0.0)}, r"2 --total-charge for 1 electrodes"),
     ],
 )
@@ -206,10 +209,20 @@ def test_a_structure_in_other_units(tmp_path):
         import_case(tmp_path / "case", read_gromacs(top, gro, PAIRS), GRAPHENE)
 
 
-def test_distances_that_no_integrator_keeps(tmp_path):
-    source = read_gromacs(*files_of(tmp_path, "SPC/E + MgSO4"), PAIRS)
-    with pytest.raises(InputError, match=r"210 distances are constrained.*needs a rigid integrator"):
-        import_case(tmp_path / "case", source, GRAPHENE)
+@pytest.mark.parametrize(("name", "step"), [("SPC/E + MgSO4", 1.0), ("TIP4P/2005 + NaCl", 2.0)])
+def test_rigid_water_is_run_rigid(tmp_path, capsys, name, step):
+    """The distances of [ settles ] are i-PI's constraints; what is flexible beside them shortens the step."""
+    recorded = np.load(RECORDED / file_name(name))
+    source = read_gromacs(*files_of(tmp_path, name, recorded["positions_0"]), PAIRS)
+    case = import_case(tmp_path / "case", source, GRAPHENE)
+    pairs, _ = case.constraints
+    assert len(pairs) == 210 and not np.isin(pairs, case.electrode_indices).any()
+    text = (tmp_path / "case" / "input.xml").read_text()
+    assert "constrained_dynamics" in text and f'<timestep units="femtosecond"> {step} <' in text
+    with pytest.raises(SystemExit) as end:
+        main(["check", str(tmp_path / "case"), "--backend", "fixed"])
+    said = capsys.readouterr().out
+    assert end.value.code == 0 and "0 error(s)" in said, said
 
 
 def test_positions_have_all_their_digits(tmp_path):
