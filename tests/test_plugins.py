@@ -164,3 +164,11 @@ def test_help_lists_what_is_installed(tmp_path):
     assert "settings of backend first_atom of the package first-atom 2.1 (KEY=VALUE)" in text
     assert "of the charge that the first atom gets (1.0)" in text
     assert "backend 'gone' of the package first-atom 2.1 cannot be imported (ModuleNotFoundError" in text
+
+
+def test_nothing_but_the_suites_imports_pytest():
+    source = ROOT / "polcouple"
+    importing = {path for path in source.rglob("*.py") if "import pytest" in path.read_text()}
+    assert {path.relative_to(source).parts[0] for path in importing} == {"testing"}
+    using = [path for path in source.rglob("*.py") if "polcouple.testing" in path.read_text()]
+    assert {path.relative_to(source).parts[0] for path in using} == {"testing"}

@@ -146,7 +146,7 @@ def faces(rng, cell, n):
 
 def images_engine_check(numbers, seed):
     """dE/dq of electrode atoms on faces against the plain Ewald sum, by OpenMM's engine."""
-    from engine_cases import random_case
+    from polcouple.testing.cases import random_case
 
     rng = np.random.default_rng(seed)
     cell = cell_of(numbers)

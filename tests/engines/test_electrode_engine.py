@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from conftest import CAPACITOR
-from engine_cases import liquid_alone, random_case, reference_nonbonded, with_tolerance
 
 from polcouple.case.model import read_case
 from polcouple.engines.base import create_engine
 from polcouple.errors import InputError
+from polcouple.testing.cases import liquid_alone, random_case, reference_nonbonded, with_tolerance
 
 CELLS = {
     "orthorhombic": (np.diag([13.0, 14.0, 15.0]), 6.0),

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from engine_cases import random_case, reference_nonbonded, with_tolerance
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,19 +11,9 @@ from polcouple.engines.base import create_engine
 from polcouple.engines.native.engine import NativeEngine
 from polcouple.engines.openmm import ClassicalEngine
 from polcouple.errors import InputError
-
-CELLS = {
-    "orthorhombic": [[14.0, 0, 0], [0, 15.5, 0], [0, 0, 30.0]],
-    "hexagonal": [[15.0, 0, 0], [-7.5, 12.990381056766578, 0], [0, 0, 26.0]],
-    "triclinic": [[16.0, 0, 0], [5.5, 15.0, 0], [-4.0, 6.5, 18.0]],
-    # every pair looks for its closest image: the cut-off is half the smallest height
-    "tight": [[12.1, 0, 0], [0, 12.05, 0], [0, 0, 12.2]],
-    "tight triclinic": [[13.5, 0, 0], [4.0, 13.0, 0], [3.0, -5.0, 13.2]],
-}
-
-
-#: root mean square force on an atom of flexible water at 300 K, Hartree/bohr
-WATER = 0.026
+from polcouple.testing import EngineContract
+from polcouple.testing.cases import random_case, reference_nonbonded, with_tolerance
+from polcouple.testing.engine_contract import CELLS, WATER, charges_of
 
 
 def error(forces, expected):
@@ -32,24 +21,9 @@ def error(forces, expected):
     return np.sqrt(((forces - expected) ** 2).sum(axis=1).mean()) / WATER
 
 
-def charges_of(case, rng, total=0.0):
-    charges = 0.1 * rng.standard_normal(len(case.electrode))
-    return charges + (total - charges.sum()) / len(charges)
-
-
-@pytest.mark.parametrize("tolerance", [1e-3, 5e-5, 1e-6])
-@pytest.mark.parametrize("name", CELLS)
-def test_independent_sums_in_any_cell(name, tolerance):
-    rng = np.random.default_rng(3)
-    cutoff = 5.5 if name.startswith("tight") else 6.0
-    case = random_case(rng, CELLS[name], cutoff, tolerance)
-    charges = charges_of(case, rng)
-    engine = NativeEngine(case, "nonbonded", 1)
-    engine.set_charges(charges)
-    energy, forces = engine.evaluate(case.positions)
-    expected_energy, expected = reference_nonbonded(case, charges)
-    assert error(forces, expected) < tolerance
-    assert energy == pytest.approx(expected_energy, abs=max(20 * tolerance * 0.02, 2e-6))
+class TestNative(EngineContract):
+    platform = "native"
+    tolerances = (1e-3, 5e-5, 1e-6)
 
 
 def random_cell(numbers):
@@ -69,7 +43,7 @@ def test_any_cell(numbers, seed, switch):
     heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
     rng = np.random.default_rng(seed)
     case = random_case(rng, cell, min(0.499 * heights.min(), 7.0), 1e-6, switch, n_waters=5, n_pairs=2)
-    charges = charges_of(case, rng)
+    charges = charges_of(case)
     engine = NativeEngine(case, "nonbonded", 1)
     engine.set_charges(charges)
     energy, forces = engine.evaluate(case.positions)
@@ -82,9 +56,9 @@ def test_lists_that_age_change_nothing():
     """Atoms wander over many steps; fresh lists give the same forces to rounding."""
     rng = np.random.default_rng(5)
     for name in ("triclinic", "tight"):
-        case = random_case(rng, CELLS[name], 5.5, 1e-6)
+        case = random_case(rng, CELLS[name][0], 5.5, 1e-6)
         engine = NativeEngine(case, "all", 1)
-        charges = charges_of(case, rng)
+        charges = charges_of(case)
         engine.set_charges(charges)
         positions = case.positions.copy()
         moving = case.electrolyte_indices
@@ -101,7 +75,7 @@ def test_lists_that_age_change_nothing():
 def test_single_precision_and_threads_and_replicas(small_case):
     """Any number of threads gives the same bits; replicas keep lists of their own."""
     rng = np.random.default_rng(6)
-    charges = charges_of(small_case, rng, small_case.total_charge)
+    charges = charges_of(small_case)
     engines = [NativeEngine(small_case, "all", threads) for threads in (1, 2, 3)]
     others = small_case.positions + 0.01 * rng.standard_normal(small_case.positions.shape)
     answers = []
@@ -116,24 +90,11 @@ def test_single_precision_and_threads_and_replicas(small_case):
         assert energy == answers[0][0] and np.array_equal(forces, answers[0][1])
 
 
-def test_energy_has_the_forces_as_derivative(small_case):
-    rng = np.random.default_rng(7)
-    case = with_tolerance(small_case, 1e-6)
-    engine = NativeEngine(case, "all", 1)
-    engine.set_charges(charges_of(case, rng, case.total_charge))
-    direction = np.zeros_like(case.positions)
-    direction[case.electrolyte_indices] = rng.standard_normal((len(case.electrolyte_indices), 3))
-    step = 1e-3  # positions are rounded to 2^-32 of the cell
-    ends = [engine.evaluate(case.positions + sign * step * direction)[0] for sign in (1, -1)]
-    slope = -float((engine.evaluate(case.positions)[1] * direction).sum())
-    assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(slope, rel=2e-5)
-
-
 def test_entries_longer_than_the_buffer(monkeypatch):
     """A long cut-off fills several entries a cluster."""
     rng = np.random.default_rng(8)
-    case = random_case(rng, CELLS["orthorhombic"], 6.5, 1e-6, n_waters=40)
-    charges = charges_of(case, rng)
+    case = random_case(rng, CELLS["orthorhombic"][0], 6.5, 1e-6, n_waters=40)
+    charges = charges_of(case)
     whole = NativeEngine(case, "nonbonded", 1)
     whole.set_charges(charges)
     energy, forces = whole.evaluate(case.positions)

@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from engine_cases import random_case, reference_nonbonded
 
 from polcouple.case.force_field import WATER_MODELS
 from polcouple.case.schema import Water
 from polcouple.engines.base import create_engine
+from polcouple.testing.cases import random_case, reference_nonbonded
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
-from engine_cases import liquid_alone
 from run_cases import BIN
 from shared_forces_cases import accurate, run_shared
 
@@ -14,6 +13,7 @@ from polcouple.case.model import read_case
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.coupling.forces import Surroundings
 from polcouple.engines.base import create_engine
+from polcouple.testing.cases import liquid_alone
 
 EXAMPLES = ROOT / "examples" / "electrode_part"
 
