@@ -46,8 +46,8 @@ def sheet(*heights):
     return topology, np.array(places), 0.1 * np.asarray(sides)
 
 
-def aqueous(*files, model="tip3p", carbon=AMBER, heights=(0.0,), salt=1.0):
-    """A source of water and NaCl on graphene by force fields of OpenMM; flexible."""
+def aqueous(*files, model="tip3p", carbon=AMBER, heights=(0.0,), salt=1.0, rigid=False):
+    """A source of water and NaCl on graphene by force fields of OpenMM; flexible, or ``rigid`` waters."""
     field = app.ForceField(*files, io.StringIO(carbon))
     topology, places, sides = sheet(*heights)
     thickness = (heights[1] if len(heights) > 1 else 1.9) - 0.6
@@ -64,7 +64,7 @@ def aqueous(*files, model="tip3p", carbon=AMBER, heights=(0.0,), salt=1.0):
         nonbondedMethod=app.PME,
         nonbondedCutoff=0.7 * nanometer,
         switchDistance=0.6 * nanometer,
-        rigidWater=False,
+        rigidWater=rigid,
         constraints=None,
         removeCMMotion=False,
     )
