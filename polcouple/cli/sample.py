@@ -12,7 +12,14 @@ from polcouple.simulation.sample import Sampling, sample
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``polcouple sample``."""
     parser.add_argument("case", type=Path, metavar="CASE", help="case directory")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATASET.h5")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DATASET.h5",
+        help="of several electrodes DATASET_NAME.h5 each",
+    )
     parser.add_argument(
         "--frames", type=int, required=True, metavar="N", help="frames the dataset shall have"
     )

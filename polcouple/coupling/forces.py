@@ -83,9 +83,9 @@ class Timings:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
-#: called with the replica, the number of its evaluations since the run began before this one, and what its
-#: electrode sees
-Observer = Callable[[int, int, Environment], None]
+#: called with the replica, the number of its evaluations since the run began before this one, what its
+#: electrodes see, and their charges (n_electrode,) in e
+Observer = Callable[[int, int, Environment, np.ndarray], None]
 
 
 class ForceProvider:
@@ -154,8 +154,8 @@ class ForceProvider:
                 if self._held is not None:
                     self._held.append(replica, positions, state)
             self.timings.add("charges", start)
-            if self._observer is not None:
-                self._observer(replica, state.evaluations - 1, environment)
+            if self._observer is not None and state.result is not None:
+                self._observer(replica, state.evaluations - 1, environment, state.result.charges)
             surface_energy = state.internal_energy
             extras = _extras(state, self._case)
         start = time.perf_counter()

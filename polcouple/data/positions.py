@@ -43,15 +43,15 @@ def _require_nothing_else(dataset: Dataset, backend: str) -> None:
     Raises:
         InputError: by how much they differ.
     """
-    first = dataset.frames(positions=True)
-    assert first.positions is not None
-    electrode = dataset.electrode
+    frames = dataset.frames(positions=True)
+    assert frames.positions is not None
+    electrode, charges = dataset.electrode, dataset.electrolyte.charges
     potential = SitePotential(electrode.positions, electrode.cell, electrode.pbc)
-    positions = first.positions[0].astype(float)
-    excess = first.site_potentials[0] - potential(positions, dataset.electrolyte.charges)
-    if np.abs(excess).max() > _SAME_POTENTIAL:
-        raise InputError(
-            f"{dataset.path}: the site potentials of frame 0 differ by up to {np.abs(excess).max():.1e}"
-            " Hartree/e from those of the electrolyte's point charges, such as by a slab's field, which"
-            f" {backend} does not see; use --backend dftb"
-        )
+    for frame, positions in enumerate(frames.positions):
+        excess = np.abs(frames.site_potentials[frame] - potential(positions.astype(float), charges)).max()
+        if excess > _SAME_POTENTIAL:
+            raise InputError(
+                f"{dataset.path}: the site potentials of frame {frame} differ by up to {excess:.1e} Hartree/e"
+                " from those of the electrolyte's point charges, such as by a slab's field or another"
+                f" electrode, which {backend} does not see; use --backend dftb"
+            )

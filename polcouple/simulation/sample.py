@@ -7,7 +7,7 @@ from pathlib import Path
 
 from polcouple.case.model import read_case
 from polcouple.check.findings import require_sound
-from polcouple.coupling.recorder import open_dataset, require_one_electrode
+from polcouple.coupling.recorder import dataset_paths, open_datasets
 from polcouple.errors import InputError
 from polcouple.files import require_writable
 from polcouple.ipi.initialize import start_file
@@ -42,8 +42,10 @@ class Sampling:
 def sample(wanted: Sampling, output: Path) -> None:
     """Run, or go on with, a sampling until the dataset ``output`` has its frames.
 
+    Several electrodes have a dataset each, see :func:`polcouple.coupling.recorder.dataset_paths`.
+
     Raises:
-        InputError: several electrodes, what `polcouple check` finds, a dataset of another system, or a run
+        InputError: what `polcouple check` finds, a dataset of another system, or a run
             that began otherwise.
         RunFailedError: i-PI or the driver stopped early.
     """
@@ -63,13 +65,15 @@ def sample(wanted: Sampling, output: Path) -> None:
     origin = (
         f"polcouple sample: {plan.input}, backend {plan.backend}, a frame every {stride * time_step:g} ps"
     )
-    require_one_electrode(case)
     if output.is_dir():
         raise InputError(f"{output}: a directory; name the dataset's file, such as frames.h5")
-    done = len(open_dataset(output, case, wanted.positions, origin)) if output.exists() else 0
-    if done >= wanted.frames:
-        log(f"{output} has {done} frames already")
-        return
+    paths = dataset_paths(output, case)
+    names = ", ".join(map(str, paths))
+    if all(path.exists() for path in paths):
+        done = min(map(len, open_datasets(output, case, wanted.positions, origin)))
+        if done >= wanted.frames:
+            log(f"{names}: {done} frames already")
+            return
     directory = wanted.run_directory or plan.case / f"sample_{output.stem}"
     going_on = None
     if has_steps(directory):
@@ -78,7 +82,7 @@ def sample(wanted: Sampling, output: Path) -> None:
         refuse_a_run(directory)
     require_writable(output.parent)
     require_sound(plan, steps, directory)
-    dataset = open_dataset(output, case, wanted.positions, origin)
+    datasets = open_datasets(output, case, wanted.positions, origin)
     if going_on is None:
         begin(plan, directory)
     else:
@@ -93,4 +97,4 @@ def sample(wanted: Sampling, output: Path) -> None:
         raise
     if reached < steps:
         say_how_to_go_on(f"stopped by request at step {reached} of {steps}", command_line())
-    log(f"{output}: {len(dataset)} frames")
+    log(f"{names}: {min(map(len, datasets))} frames")

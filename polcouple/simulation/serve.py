@@ -144,8 +144,9 @@ def _recorder(service: Service, case: Case, root: Element | None) -> FrameRecord
         return None
     if root is None:
         raise InputError("--record needs i-PI's input for the time step; leave --unix and --host away")
-    from polcouple.coupling.recorder import FrameRecorder, open_dataset
+    from polcouple.coupling.recorder import FrameRecorder, open_datasets
 
-    dataset = open_dataset(recording.dataset, case, store_positions=False, origin="polcouple-driver --record")
+    origin = "polcouple-driver --record"
+    datasets = open_datasets(recording.dataset, case, store_positions=False, origin=origin)
     time_step = time_step_ps(root, service.case / service.input)
-    return FrameRecorder(dataset, case, recording.every, recording.after, time_step)
+    return FrameRecorder(datasets, case, recording.every, recording.after, time_step)

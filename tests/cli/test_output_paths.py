@@ -6,7 +6,7 @@ import pytest
 from conftest import CAPACITOR, SMALL
 
 from polcouple.cli.commands import main
-from polcouple.coupling.recorder import open_dataset
+from polcouple.coupling.recorder import open_datasets
 from polcouple.errors import InputError
 from polcouple.output_paths import require_directory_name
 
@@ -38,8 +38,8 @@ def test_dots_in_a_directory_are_no_suffix(name):
 def test_datasets(small_case, tmp_path):
     for name in ("data.csv", "data", "data.npz"):
         with pytest.raises(InputError, match=r"the format written here is \.h5 or \.hdf5"):
-            open_dataset(tmp_path / name, small_case, False, "")
+            open_datasets(tmp_path / name, small_case, False, "")
     (tmp_path / "data.h5").unlink(missing_ok=True)
-    open_dataset(tmp_path / "data.hdf5", small_case, False, "")
+    open_datasets(tmp_path / "data.hdf5", small_case, False, "")
     (tmp_path / "data.hdf5").rename(tmp_path / "old")
-    assert len(open_dataset(tmp_path / "old", small_case, False, "")) == 0
+    assert len(open_datasets(tmp_path / "old", small_case, False, "")[0]) == 0

@@ -1,12 +1,14 @@
 """Sampling into a dataset: right times, resumable, and the frames are what i-PI's atoms saw."""
 
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from conftest import CAPACITOR
 
-from polcouple.coupling.recorder import open_dataset
+from polcouple.coupling.recorder import open_datasets
 from polcouple.data.dataset import Dataset
 from polcouple.electrostatics.ewald import ewald_potential
 from polcouple.errors import ModelMismatchError
@@ -14,7 +16,7 @@ from polcouple.errors import ModelMismatchError
 
 def sample(case, dataset, frames, *words):
     command = [sys.executable, "-m", "polcouple.cli", "sample", str(case), "-o", str(dataset)]
-    command += ["--frames", str(frames), "--every", "0.01", "--backend", "fixed", "--threads", "1", *words]
+    command += ["--frames", str(frames), "--every", "0.01", "--threads", "1", "--backend", "fixed", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=240)
 
 
@@ -45,7 +47,7 @@ def test_sample_resumes_and_extends(small_directory, small_case, tmp_path):
 
 def test_finished_dataset_is_left_alone(small_directory, tmp_path, small_case):
     path = tmp_path / "frames.h5"
-    open_dataset(path, small_case, False, "test")
+    open_datasets(path, small_case, False, "test")
     done = sample(small_directory, path, 0)
     assert done.returncode == 2
     assert "ask for at least one frame" in done.stderr
@@ -57,6 +59,22 @@ def test_dataset_of_another_system_is_refused(small_case, tmp_path):
     from polcouple.case.model import read_case
 
     path = tmp_path / "frames.h5"
-    open_dataset(path, small_case, False, "test")
+    open_datasets(path, small_case, False, "test")
     with pytest.raises(ModelMismatchError, match="another electrode"):
-        open_dataset(path, read_case(REFERENCE), False, "test")
+        open_datasets(path, read_case(REFERENCE), False, "test")
+
+
+@pytest.mark.slow
+def test_two_electrodes_have_a_dataset_each_and_stay_in_step(tmp_path):
+    case = tmp_path / "case"
+    shutil.copytree(CAPACITOR, case)
+    path = tmp_path / "frames.h5"
+    for frames in (2, 3):
+        ended = sample(case, path, frames, "--backend", "metal")
+        assert ended.returncode == 0, ended.stderr
+    lower, upper = (Dataset(tmp_path / f"frames_{name}.h5") for name in ("lower", "upper"))
+    assert not path.exists() and len(lower.electrode) == len(upper.electrode) == 60
+    assert lower.frames().time == pytest.approx([0.01, 0.02, 0.03])
+    assert np.array_equal(lower.frames().time, upper.frames().time)
+    assert np.array_equal(lower.frames().ion_positions, upper.frames().ion_positions)
+    assert np.abs(lower.frames().site_potentials - upper.frames().site_potentials).max() > 1e-3
