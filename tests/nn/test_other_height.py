@@ -11,6 +11,9 @@ from nn_cases import TOTAL_CHARGE, prior, sheet
 from polcouple.backends.base import create_backend
 from polcouple.backends.dftb import Options
 from polcouple.case.model import read_case
+from polcouple.case.schema import Slab
+from polcouple.coupling.charges import Surroundings
+from polcouple.coupling.electrodes import create_coupled
 from polcouple.electrode import Electrode
 from polcouple.errors import ModelMismatchError
 from polcouple.lattice.symmetry import lattice_symmetries
@@ -103,6 +106,28 @@ def test_charges_and_level_are_derivatives_of_the_energy_in_that_cell(small_shee
     fukui = (more.charges - less.charges) / (2 * h)
     np.testing.assert_allclose(fukui, derivatives.fukui, atol=1e-3 * np.ptp(fukui))
     assert (less.fermi_level - more.fermi_level) / (2 * h) == pytest.approx(derivatives.hardness, rel=1e-6)
+
+
+def test_in_a_slabs_field_and_another_cell(small_sheet):
+    """The field's energy of the sheet's own dipole comes on top of what its images change."""
+    case = read_case(SMALL)
+    cell = at_height(small_sheet, 100.0).cell
+    section = Slab(displacement_volt_per_angstrom=0.1)
+    case = dataclasses.replace(case, cell=cell, system=case.system.model_copy(update={"slab": section}))
+    net, dftb = (create_coupled(case, name) for name in ("nn", "dftb"))
+    seen = Surroundings(case, 1e-8).environment(case.positions)
+    found, exact = (backend.solve(seen, case.total_charge) for backend in (net, dftb))
+    assert np.abs(case.total_charge / len(case.electrode) - exact.charges).max() > 0.01
+    np.testing.assert_allclose(found.charges, exact.charges, atol=5e-5)
+    assert found.energy == pytest.approx(exact.energy, abs=2e-6)
+    assert found.fermi_levels[0] == pytest.approx(exact.fermi_levels[0], abs=1e-5)
+    direction, h = np.random.default_rng(4).normal(size=len(case.electrode)), 1e-4
+    energies = [
+        net.solve(environment(seen.site_potentials + k * h * direction), case.total_charge).energy
+        for k in (1, -1, 2, -2)
+    ]
+    slope = (8 * (energies[0] - energies[1]) - energies[2] + energies[3]) / (12 * h)
+    assert slope == pytest.approx(found.charges @ direction, abs=2e-8)
 
 
 def test_a_thick_electrode_in_another_cell_is_what_dftb_says_there():
