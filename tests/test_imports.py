@@ -14,6 +14,7 @@ ROOT = Path(polcouple.__file__).parent
 
 #: the rooms from the highest to the lowest; modules directly in the package lie below all of them
 ROOMS = [
+    "testing",
     "cli",
     "capacitance",
     "compare",
