@@ -124,10 +124,10 @@ def write_drop(directory, n_waters=8, **changes):
     return symbols, positions
 
 
-def run_ipi(directory, name="input.xml", check=True):
-    """i-PI as `polcouple i-pi` starts it; the finished process."""
+def run_ipi(directory, name="input.xml", check=True, command=("polcouple.rigid.i_pi", str(BIN / "i-pi"))):
+    """i-PI as polcouple starts it; the finished process. ``command`` is a module and what it takes first."""
     done = subprocess.run(
-        [sys.executable, "-m", "polcouple.cli", "i-pi", name],
+        [sys.executable, "-m", *command, name],
         cwd=directory, capture_output=True, text=True, timeout=240,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip

@@ -23,6 +23,7 @@ def tip4p(tmp_path_factory):
     return import_case(tmp_path_factory.mktemp("rigid") / "case", source, options)
 
 
+@pytest.mark.slow
 def test_inputs_keep_the_distances_of_the_file(tip4p):
     pairs, lengths = tip4p.constraints
     assert len(pairs) == 3 * len(tip4p.water_oxygens) > 100

@@ -37,7 +37,7 @@ def nve(tmp_path_factory):
     """A run of 200 steps of 2 fs with checkpoints, its directory."""
     directory = tmp_path_factory.mktemp("nve")
     write_drop(directory, steps=200, stride=10, checkpoint=100)
-    run_ipi(directory)
+    run_ipi(directory, command=("polcouple.cli", "i-pi"))
     return directory
 
 
@@ -80,7 +80,7 @@ def test_time_is_reversible(nve, tmp_path):
 @pytest.mark.parametrize("splitting", ["baoab", pytest.param("obabo", marks=pytest.mark.slow)])
 def test_equipartition(tmp_path, splitting):
     """Free rotors in a bath: translation and rotation of the waters, and each of their atoms, at 300 K."""
-    n = 64
+    n = 48
     write_drop(
         tmp_path,
         n,
