@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-#: the voltage, or the Fermi level, is met to this (Hartree/e), 0.03 mV ...
+#: the voltage, or the Fermi level, is met to this (Hartree/e), 0.03 mV
 LEVEL_TOLERANCE = 1e-6
-#: ... and the last step of the charge, which is taken by linear response, is no longer than this (e)
-CHARGE_TOLERANCE = 1e-6
 #: a shell is filled where the slope rises by more (Hartree/e), which Coulomb repulsion hardly does ...
 HARD = 5.0
 #: ... and where the next whole charge is no further (e)
@@ -39,14 +37,16 @@ class ChargeFlow:
 
     Args:
         hardness: d(slope)/dQ in Hartree/e to begin with; not used unless positive and finite.
+        tolerance: of the last step of the charge, which is taken by linear response, in e.
 
     Attributes:
         hardness: as the slopes found so far tell it.
         stalled: whether the last slope is more than half of the one before.
     """
 
-    def __init__(self, hardness: float) -> None:
+    def __init__(self, hardness: float, tolerance: float) -> None:
         self.hardness = hardness
+        self._tolerance = tolerance
         self.stalled = False
         self._low, self._high = -np.inf, np.inf
         self._last: tuple[float, float] | None = None
@@ -111,7 +111,7 @@ class ChargeFlow:
     def met(self, slope: float, step: float) -> bool:
         """Whether the level is met at the end of ``step`` (e), from a charge with this slope (Hartree/e)."""
         if abs(slope) <= LEVEL_TOLERANCE:
-            return abs(step) <= CHARGE_TOLERANCE
+            return abs(step) <= self._tolerance
         return self.in_gap and step == 0.0
 
     def _learn(self, charge: float, slope: float) -> bool:

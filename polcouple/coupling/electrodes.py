@@ -138,6 +138,7 @@ class CoupledElectrodes:
             np.array([section.total_charge_e for section in case.system.electrodes]),
             kernel_between(case),
             _held(case),
+            self.capabilities.potential_accuracy,
         )
 
     def held_at(self, volts: float) -> CoupledElectrodes:

@@ -10,9 +10,10 @@ improved by Broyden's updates. With it the mutual polarisation that is still mis
 slope, e + f . G D r, before it tells on which side Q_1 lies (:mod:`polcouple.coupling.charge_flow`): the
 slope of Omega rises with Q_1 at charges that answer one another, not in between.
 
-The last step is taken by linear response. It moves Q_1 by less than 1e-6 e, the potentials within an
-electrode by less than 1e-7 Hartree/e and the level by less than 1e-6 Hartree/e, and what linear response
-neglects is a few per cent of that. The energy at its end is known to second order from its beginning.
+The last step is taken by linear response. It moves the potentials within an electrode by less than the
+accuracy of the site potentials that the backends ask for, at most 1e-7 Hartree/e, Q_1 by ten times that
+number of e, and the level by less than 1e-6 Hartree/e; what linear response neglects is a few per cent of
+that. The energy at its end is known to second order from its beginning.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from polcouple.units import HARTREE_TO_EV
 
 #: the last step moves the electrodes' potentials on one another, constants apart, by no more (Hartree/e)
 _POTENTIAL_TOLERANCE = 1e-7
+#: and the charge that flows (e) by so many times what it moves the potentials
+_CHARGE_PER_POTENTIAL = 10.0
 #: the slope tells on which side Q_1 lies if what mutual polarisation will add is less than this part of it
 _CERTAIN = 0.1
 #: a solution that took more cycles has derivatives of its own computed next time
@@ -93,6 +96,7 @@ class Coupling:
         total_charges: (n_electrodes,) in e; to start from where a potential is held, which keeps their sum.
         kernel: G (n, n) in Hartree/e^2, from :func:`polcouple.coupling.mutual.kernel_between`.
         held: U, or -mu of the only electrode, in Hartree/e; None where charges are given.
+        potential_accuracy: largest error of the site potentials that the backends bear, Hartree/e.
     """
 
     backends: tuple[ChargeBackend, ...]
@@ -100,6 +104,12 @@ class Coupling:
     total_charges: np.ndarray
     kernel: np.ndarray
     held: float | None = None
+    potential_accuracy: float = _POTENTIAL_TOLERANCE
+
+    @property
+    def potential_tolerance(self) -> float:
+        """What the last step may move the electrodes' potentials on one another by, Hartree/e."""
+        return min(_POTENTIAL_TOLERANCE, self.potential_accuracy)
 
     @property
     def transfer(self) -> np.ndarray:
@@ -152,7 +162,10 @@ class JointSearch:
         self._flow: ChargeFlow | None = None
         if coupling.held is not None:
             hardness = np.nan if known is None else known.hardness
-            self._flow = ChargeFlow(response.hardness if np.isnan(hardness) else hardness)
+            self._flow = ChargeFlow(
+                response.hardness if np.isnan(hardness) else hardness,
+                _CHARGE_PER_POTENTIAL * coupling.potential_tolerance,
+            )
         self._charges = self._first(known)
         #: Q_1 and charges of the last solution of each electrode
         self._reached: tuple[float, np.ndarray] | None = None
@@ -184,7 +197,7 @@ class JointSearch:
             further = self._response.induced(moved) + step * self._response.fukui
             error = float(np.abs(further).max())
             self._charges, self._totals = self._charges + change, totals
-            if self._met(slope, step) and self._unevenness(moved) <= _POTENTIAL_TOLERANCE:
+            if self._met(slope, step) and self._unevenness(moved) <= coupling.potential_tolerance:
                 self._charges += residual + further - change
                 return self._result(solved, cycle, energy, self._levels(solved, moved, step), error)
             self._newton.remember(change, residual + step * self._response.fukui)

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from capacitor_cases import HOT, capacitor, noise, one_sheet, seen
+from capacitor_cases import HOT, capacitor, noise, one_sheet, seen, slabs
 
+from polcouple.backends.base import create_backend
 from polcouple.backends.metal import gaussian_matrix
 from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.electrodes import create_electrodes
+from polcouple.coupling.mutual import kernel_between
 from polcouple.electrostatics.ewald import ewald_matrix
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE, HARTREE_TO_EV
@@ -123,6 +125,19 @@ def test_one_electrode_at_a_fermi_level(name, settings):
     assert result.total_charge == pytest.approx(0.25, abs=3e-6)
     energies = [backend.solve(seen(case, phi + s * change), 0.0, result).energy for s in (1, -1)]
     assert energies[0] - energies[1] == pytest.approx(2.0 * result.charges @ change, rel=1e-4, abs=2e-10)
+
+
+@pytest.mark.parametrize(("accuracy", "kept"), [(1e-7, 2e-8), (1e-9, 1e-9)])
+def test_charges_of_two_electrodes_answer_one_another_to_the_accuracy(accuracy, kept):
+    """Each is solved again, a hundred times better, in the potential of the other one's charges."""
+    case = slabs((2, 1), charges=(0.2, -0.2), gap=8.0)
+    phi = noise(case, 0.0448, seed=314)
+    result = create_electrodes(case, "dftb", {"accuracy": accuracy}).solve(seen(case, phi), 0.0)
+    potentials = phi + kernel_between(case) @ result.charges
+    for electrode, own, total in zip(case.electrodes, case.electrode_slices, (0.2, -0.2), strict=True):
+        exact = create_backend("dftb", electrode, case.electrolyte, {"accuracy": 1e-11})
+        charges = exact.solve(seen(case, potentials[own]), total).charges
+        assert np.abs(charges - result.charges[own]).max() < kept
 
 
 def test_far_sheets_see_each_other_as_uniform_planes():

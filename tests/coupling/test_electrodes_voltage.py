@@ -263,7 +263,7 @@ def test_search_for_the_charge_with_jumps_of_the_level(sought, start):
         logarithm = np.arcsinh(0.5 * distance / 1e-300) if abs(distance) < 1e150 else 0.0
         return 0.1 * charge + thermal * logarithm + 2.0 * thermal * 692.0 * 0.5 * nearest
 
-    level, flow, charge = slope(sought), ChargeFlow(np.nan), start
+    level, flow, charge = slope(sought), ChargeFlow(np.nan, 1e-6), start
     for _ in range(60):
         here = slope(charge) - level
         new = flow.next(charge, here, certain=True)
