@@ -39,6 +39,8 @@ def write_liquid(case: Case, directory: Path, accuracy: float, address: str) -> 
         "atom_style full",
         "boundary p p p",
         *force_field_lines(case, f"pppm {accuracy:g}", "liquid.data"),
+        # the same forces, and an energy that does not jump when a pair crosses the cut-off
+        "pair_modify shift yes",
         "neighbor 2.0 bin",
         "neigh_modify every 1 delay 0 check yes",
         "thermo 1000",
