@@ -11,6 +11,7 @@ from typing import Any
 
 from polcouple.analysis.block_errors import LEAST_BLOCKS
 from polcouple.analysis.runs import require_frames
+from polcouple.backends.base import backends_with
 from polcouple.backends.setting_words import setting_word
 from polcouple.capacitance.frames import evaluate
 from polcouple.capacitance.sections import capacitance_section, charge_section, series_section
@@ -54,13 +55,15 @@ def measure_capacitance(sweep: Sweep, output: Path) -> Path:
     require_free(output, subject)
     require_writable(output.parent)
     model = Model(plan.backend, plan.backend, plan.given, plan.settings(case))
-    # for all voltages; refuses unknown settings, and what has no Fermi level, before anything is run
-    electrodes = create_coupled(case, model.backend, model.settings)
-    if not electrodes.capabilities.conservative:
+    capabilities = model.options(case).capabilities()
+    if not capabilities.conservative:
+        cure = capabilities.reasons.get("conservative") or f"use {backends_with('fermi_level')}"
         raise InputError(
             f"--backend {plan.backend}: its charges are not the derivative of an energy, so that the"
-            " fluctuation formula does not hold; use metal, response or dftb"
+            f" fluctuation formula does not hold; {cure}"
         )
+    # for all voltages; refuses what has no Fermi level before anything is run
+    electrodes = create_coupled(case, model.backend, model.settings)
     work = output.with_name(output.name + ".work")
     runs = make_sweep(sweep, work)
     for made in runs:
