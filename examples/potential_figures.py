@@ -19,7 +19,8 @@ import numpy as np
 from dftb_figures import ROOT, load_configuration
 
 from polcouple.backends.base import ChargeBackend, Environment, create_backend
-from polcouple.case.model import Slab, read_case
+from polcouple.case.model import read_case
+from polcouple.case.schema import Slab
 from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.electrode import Electrode, Electrolyte

@@ -1,6 +1,7 @@
 """Imports run one way, from the commands down to the lattice, and importing the package is cheap."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -44,6 +45,10 @@ ROOMS = [
 FORWARDING = ("pes", "forces", "electrodes", "classical", "ipi_output")
 
 
+#: of a source; each is looked at several times
+parsed = functools.cache(ast.parse)
+
+
 def name_of(path):
     """Of a module, such as polcouple.case.model; a package's is without __init__."""
     parts = path.relative_to(ROOT.parent).with_suffix("").parts
@@ -80,7 +85,7 @@ def faults(modules):
     """Imports that run upwards, as lines of text; ``modules`` are sources by name."""
     found = []
     for name, source in modules.items():
-        for line, other in imported(name, ast.parse(source)):
+        for line, other in imported(name, parsed(source)):
             # the name of the package alone brings its version
             if other != "polcouple" and height(other) > height(name):
                 found.append(f"{name}, line {line}, imports {other}")
@@ -91,7 +96,7 @@ def circles(modules):
     """Circles of imports, each as its names."""
     graph = {}
     for name, source in modules.items():
-        graph[name] = {other for _, other in imported(name, ast.parse(source))} - {name, "polcouple"}
+        graph[name] = {other for _, other in imported(name, parsed(source))} - {name, "polcouple"}
     done, found = set(), []
 
     def visit(name, trail):
@@ -160,3 +165,35 @@ def test_importing_the_package_loads_nothing_heavy():
     seconds, _, loaded = done.stdout.partition(" ")
     assert loaded.strip() == "[]"
     assert float(seconds) < 0.2
+
+
+def defined(tree):
+    """Names at the outermost level of a module."""
+    names = set()
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {
+                name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
+            }
+    return names
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "drivers", "examples"])
+def test_scripts_import_what_is_there(sources, folder):
+    """They are run by hand, so that a name that moved would be noticed late."""
+    missing = []
+    for path in sorted((ROOT.parent / folder).rglob("*.py")):
+        for node in ast.walk(parsed(path.read_text())):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("polcouple."):
+                continue
+            for alias in node.names:
+                if f"{node.module}.{alias.name}" in sources:
+                    continue
+                if alias.name not in defined(parsed(sources.get(node.module, ""))):
+                    missing.append(f"{path.name}: {alias.name} of {node.module}")
+    assert missing == []

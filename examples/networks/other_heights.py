@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.backends.base import ChargeResult, Environment, create_backend
-from polcouple.case.model import Case, Slab, read_case
+from polcouple.case.model import Case, read_case
+from polcouple.case.schema import Slab
 from polcouple.coupling.electrodes import CoupledResult, create_coupled
 from polcouple.coupling.forces import Surroundings
 from polcouple.units import ANGSTROM_TO_BOHR

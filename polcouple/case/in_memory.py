@@ -40,6 +40,8 @@ def create_case(
         InputError: unknown keys, atoms and topology disagree, lengths that cannot be in bohr, or a cell that
             is not neutral.
     """
+    if not isinstance(system, Mapping):
+        raise InputError(f"{_SYSTEM}: give a mapping of what system.yaml would say")
     kind = FORMATS.get(str(system.get("format")), SystemSection)
     section: SystemSection | GivenSystemSection = validated(system, kind, lambda place: str(_SYSTEM))
     given = None
