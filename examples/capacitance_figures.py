@@ -119,7 +119,7 @@ def time_figure(source: Path) -> matplotlib.figure.Figure:
 def same_frames(source: Path) -> None:
     """Print what a metal and graphene do on the frames of graphene's runs, whose liquid is then the same."""
     case = read_case(CASE)
-    models = {name: Model(name, name, {}, dict(case.system.backends.get(name, {}))) for name in NAMES}
+    models = {name: Model(name, name, {}, case.backend_settings(name)) for name in NAMES}
     electrodes = {name: create_coupled(case, name, model.settings) for name, model in models.items()}
     unit = ATOMIC_TO_MICROFARAD_PER_CM2 / float(np.linalg.norm(np.cross(case.cell[0], case.cell[1])))
     for path in sorted((source / "response.work" / "runs").iterdir()):

@@ -24,6 +24,7 @@ ROOMS = [
     "learning",
     "report",
     "analysis",
+    "testing",
     "builder",
     "importing",
     "propagation",

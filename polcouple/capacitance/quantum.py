@@ -118,7 +118,7 @@ def _options(asked: QuantumStudy, case: Case) -> LevelOptions:
     Raises:
         InputError: a backend without one, an unknown setting, or charges by shell.
     """
-    settings = case.system.backends.get(asked.backend, {}) | dict(asked.given)
+    settings = case.backend_settings(asked.backend, asked.given)
     options = resolved_options(asked.backend, settings, case.directory)
     capabilities = options.capabilities()
     for needed in ("levels", "filling"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -163,6 +165,10 @@ class Case:
         if not len(sites):
             return liquid
         return np.concatenate([liquid, sites.positions(whole_parents(sites, positions, self.lattice))])
+
+    def backend_settings(self, backend: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Settings of a backend, ``given`` ones over those of system.yaml, not yet validated."""
+        return dict(self.system.backends.get(backend, {})) | dict(given or {})
 
     @property
     def total_charge(self) -> float:

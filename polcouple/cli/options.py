@@ -63,17 +63,7 @@ def backend_from_arguments(args: argparse.Namespace, case: Case) -> ChargeBacken
     Raises:
         InputError: unknown backend or setting.
     """
-    settings = backend_settings(args, case)
-    return create_electrodes(case, args.backend, settings)
-
-
-def backend_settings(args: argparse.Namespace, case: Case) -> dict[str, Any]:
-    """system.yaml's settings of the backend with those of the command line over them, not yet validated.
-
-    Raises:
-        InputError: a ``--set`` that is not KEY=VALUE.
-    """
-    return dict(case.system.backends.get(args.backend, {})) | given_settings(args)
+    return create_electrodes(case, args.backend, given_settings(args))
 
 
 def given_settings(args: argparse.Namespace) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def parse_models(texts: Sequence[str], case: Case) -> list[Model]:
     models = []
     for text, (name, given) in parsed.items():
         unique = list(labels.values()).count(labels[text]) == 1
-        settings = dict(case.system.backends.get(name, {})) | given
+        settings = case.backend_settings(name, given)
         models.append(Model(labels[text] if unique else text, name, given, settings))
         models[-1].options(case).capabilities()
     return models

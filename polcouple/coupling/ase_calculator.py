@@ -67,8 +67,7 @@ class PolcoupleCalculator(Calculator):
     ) -> None:
         super().__init__()
         if isinstance(backend, str):
-            own = dict(case.system.backends.get(backend, {})) | dict(settings or {})
-            backend = create_electrodes(case, backend, own)
+            backend = create_electrodes(case, backend, settings)
         elif settings:
             raise InputError("settings go with the name of a backend; one that is made has its own")
         self._case = case

@@ -49,12 +49,16 @@ from polcouple.units import EV_TO_HARTREE
 def create_electrodes(case: Case, name: str, settings: Mapping[str, Any] | None = None) -> ChargeBackend:
     """The backend ``name`` for all electrodes of a case: itself for one electrode of given charge.
 
+    Args:
+        settings: over those of system.yaml; relative paths are taken from the case's directory.
+
     Raises:
         InputError: unknown backend or setting, or a backend without a Fermi level where a potential is held.
     """
     if len(case.electrodes) == 1 and case.system.potential is None and case.slab_field is None:
+        own = case.backend_settings(name, settings)
         return create_backend(
-            name, case.electrode, case.electrolyte, settings, case.directory, case.system.backends
+            name, case.electrode, case.electrolyte, own, case.directory, case.system.backends
         )
     return create_coupled(case, name, settings)
 
@@ -62,13 +66,17 @@ def create_electrodes(case: Case, name: str, settings: Mapping[str, Any] | None 
 def create_coupled(case: Case, name: str, settings: Mapping[str, Any] | None = None) -> CoupledElectrodes:
     """The backend ``name`` for the electrodes of a case, however many, at a potential or not.
 
+    Args:
+        settings: as :func:`create_electrodes`.
+
     Raises:
         InputError: as :func:`create_electrodes`.
     """
-    options = resolved_options(name, settings, case.directory, case.system.backends)
+    own = case.backend_settings(name, settings)
+    options = resolved_options(name, own, case.directory, case.system.backends)
     _require_fit(case, name, options.capabilities())
     backends = [
-        create_backend(name, electrode, case.electrolyte, settings, case.directory, case.system.backends)
+        create_backend(name, electrode, case.electrolyte, own, case.directory, case.system.backends)
         for electrode in case.electrodes
     ]
     return CoupledElectrodes(case, backends, name)
@@ -77,10 +85,14 @@ def create_coupled(case: Case, name: str, settings: Mapping[str, Any] | None = N
 def backend_identity(case: Case, name: str, settings: Mapping[str, Any]) -> str:
     """Text that tells the backend ``name`` of a case, and all that decides its charges, from others.
 
+    Args:
+        settings: as :func:`create_electrodes`.
+
     Raises:
         InputError: unknown backend or setting.
     """
-    options = resolved_options(name, settings, case.directory, case.system.backends)
+    own = case.backend_settings(name, settings)
+    options = resolved_options(name, own, case.directory, case.system.backends)
     return f"{name} {sorted(options.identity(case.electrode.symbols).items())}"
 
 

@@ -84,7 +84,7 @@ class PolcouplePES(Dummy_driver):
         (self._provider,) = create_providers(
             system,
             asked.backend,
-            system.system.backends.get(asked.backend, {}),
+            {},
             [asked.part],
             platform=asked.platform,
             interval=asked.refresh,

@@ -36,7 +36,7 @@ class RunPlan:
 
     def settings(self, case: Case) -> dict[str, Any]:
         """The backend's settings in a case, not yet validated."""
-        return dict(case.system.backends.get(self.backend, {})) | dict(self.given)
+        return case.backend_settings(self.backend, self.given)
 
     def driver_words(self) -> list[str]:
         """The options of polcouple-driver, for a process that is started on the user's behalf."""

@@ -28,7 +28,7 @@ def create_providers(
     """Providers by part; the backend is made where a part needs charges.
 
     Args:
-        backend: name, with its ``settings`` (system.yaml's included).
+        backend: name, with ``settings`` over those of system.yaml.
         platform: ``native``, or a platform of OpenMM, with ``threads`` at most (None: all processors).
         interval: evaluations between refreshes of the charges; system.yaml's when None.
         first_step: of the run that is served.

@@ -103,12 +103,11 @@ def _serve(service: Service, reporter: Reporter) -> None:
     from polcouple.propagation.providers import create_providers
 
     interval = service.refresh or case.system.refresh.interval
-    settings = dict(case.system.backends.get(service.backend, {})) | dict(service.given)
-    backend_options(service.backend, settings)
+    backend_options(service.backend, case.backend_settings(service.backend, service.given))
     providers = create_providers(
         case,
         service.backend,
-        settings,
+        service.given,
         (address.part for address in addresses),
         platform=service.platform,
         threads=service.threads,

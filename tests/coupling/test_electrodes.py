@@ -10,11 +10,11 @@ from capacitor_cases import HOT, capacitor, noise, one_sheet, seen, slabs
 from polcouple.backends.base import create_backend
 from polcouple.backends.metal import gaussian_matrix
 from polcouple.coupling.charges import Surroundings
-from polcouple.coupling.electrodes import create_electrodes
+from polcouple.coupling.electrodes import backend_identity, create_electrodes
 from polcouple.coupling.mutual import kernel_between
 from polcouple.electrostatics.ewald import ewald_matrix
 from polcouple.errors import InputError
-from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE, HARTREE_TO_EV
+from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE, HARTREE_TO_EV, KELVIN_TO_HARTREE
 
 BACKENDS = [("metal", {}), ("response", HOT), ("dftb", HOT | {"accuracy": 1e-9})]
 VOLTAGE = {"voltage_volt": 1.5}
@@ -235,3 +235,18 @@ def test_ewald_kernel_is_between_electrodes_only():
     assert result.energy == pytest.approx(energy, abs=1e-9)
     far = ewald_matrix(case.electrode.positions, case.cell)[:24, 24:]
     assert np.abs(matrix[:24, 24:] - far).max() < 1e-12
+
+
+def test_settings_of_the_case_hold(small_case):
+    """What is given goes over what system.yaml says, setting by setting."""
+    backends = {"dftb": {"accuracy": 1e-7, "temperature_kelvin": 500.0}}
+    case = replace(small_case, system=small_case.system.model_copy(update={"backends": backends}))
+    assert case.backend_settings("dftb", {"accuracy": 1e-9}) == {
+        "accuracy": 1e-9,
+        "temperature_kelvin": 500.0,
+    }
+    told = backend_identity(case, "dftb", {"accuracy": 1e-9})
+    assert "('temperature_kelvin', '500.0')" in told
+    backend = create_electrodes(case, "dftb", {"accuracy": 1e-9})
+    assert backend.frozen_electrode.temperature == pytest.approx(500.0 * KELVIN_TO_HARTREE)
+    assert backend.capabilities.potential_accuracy == pytest.approx(1e-10)
