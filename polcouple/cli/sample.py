@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--every", type=float, default=0.5, metavar="PS", help="ps between frames (0.5)")
     parser.add_argument("--skip", type=float, default=0.0, metavar="PS", help="ps left out at the start (0)")
     parser.add_argument("--positions", action="store_true", help="keep all positions, in float32")
-    parser.add_argument("--input", default="input_mts.xml", help="which i-PI input (input_mts.xml)")
+    parser.add_argument(
+        "--input", help="which i-PI input (input_mts.xml, of rigid molecules, which have none, input.xml)"
+    )
     parser.add_argument(
         "--run-directory", type=Path, metavar="DIR", help="where i-PI runs (CASE/sample_DATASET)"
     )
@@ -36,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run, or go on with, a sampling until the dataset has its frames."""
+    if args.input is None:
+        args.input = "input_mts.xml" if (args.case / "input_mts.xml").is_file() else "input.xml"
     wanted = Sampling(run_plan(args), args.frames, args.every, args.skip, args.positions, args.run_directory)
     sample(wanted, args.output)
     return 0

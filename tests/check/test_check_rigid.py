@@ -99,3 +99,16 @@ def test_system_yaml(rigid_directory, tmp_path):
         path.write_text(whole.replace(old, new))
         with pytest.raises(InputError, match=says):
             read_case(tmp_path)
+
+
+def test_sampling_takes_the_input_that_there_is(rigid_directory, monkeypatch):
+    """Multiple time stepping for flexible water; rigid cases have no such input."""
+    from polcouple.cli import commands
+    from polcouple.cli import sample as command
+
+    taken = []
+    monkeypatch.setattr(command, "sample", lambda wanted, output: taken.append(wanted.plan.input))
+    for case in (SMALL, rigid_directory):
+        with pytest.raises(SystemExit):
+            commands.main(["sample", str(case), "-o", "x.h5", "--frames", "1"])
+    assert taken == ["input_mts.xml", "input.xml"]
