@@ -48,11 +48,23 @@ def sheet(*heights):
 
 def aqueous(*files, model="tip3p", carbon=AMBER, heights=(0.0,), salt=1.0, rigid=False):
     """A source of water and NaCl on graphene by force fields of OpenMM; flexible, or ``rigid`` waters."""
+    return source_of(
+        *aqueous_parts(*files, model=model, carbon=carbon, heights=heights, salt=salt, rigid=rigid)
+    )
+
+
+def aqueous_parts(*files, model, carbon, heights=(0.0,), salt=1.0, rigid=False, solute=False):
+    """System and topology of OpenMM, positions (n, 3) and cell (3, 3) in nm; ``solute``: with a peptide."""
     field = app.ForceField(*files, io.StringIO(carbon))
     topology, places, sides = sheet(*heights)
     thickness = (heights[1] if len(heights) > 1 else 1.9) - 0.6
     box = openmm.Vec3(sides[0], sides[1], thickness)
     liquid = app.Modeller(app.Topology(), [] * nanometer)
+    if solute:
+        liquid = peptide(field)
+        middle = np.array(liquid.positions.value_in_unit(nanometer))
+        middle += 0.5 * np.array([sides[0], sides[1], thickness]) - middle.mean(axis=0)
+        liquid = app.Modeller(liquid.topology, Quantity(middle, nanometer))
     liquid.addSolvent(field, boxSize=box * nanometer, model=model, ionicStrength=salt * molar)
     above = np.array(liquid.positions.value_in_unit(nanometer)) + np.array([0.0, 0.0, 0.3])
     both = app.Modeller(topology, Quantity(places, nanometer))
@@ -70,14 +82,25 @@ def aqueous(*files, model="tip3p", carbon=AMBER, heights=(0.0,), salt=1.0, rigid
     )
     graphene = np.array([atom.residue.name == "GRA" for atom in both.topology.atoms()])
     places = np.array(both.positions.value_in_unit(nanometer))
-    return source_of_openmm(
-        Path("given.xml"),
-        Path("given.pdb"),
-        system,
-        both.topology,
-        Quantity(relaxed(system, places, graphene), nanometer),
-        Quantity(cell, nanometer),
-    )
+    return system, both.topology, relaxed(system, places, graphene), cell
+
+
+def source_of(system, topology, places, cell):
+    """Of a System, its topology, positions and cell in nm."""
+    files = Path("given.xml"), Path("given.pdb")
+    return source_of_openmm(*files, system, topology, Quantity(places, nanometer), Quantity(cell, nanometer))
+
+
+def peptide(field):
+    """The last two residues of the peptide that ships with OpenMM, in water."""
+    whole = app.PDBFile(str(Path(app.__file__).parent / "data" / "test.pdb"))
+    protein = [r for r in whole.topology.residues() if r.name.upper() not in ("HOH", "CL")]
+    model = app.Modeller(whole.topology, whole.positions)
+    kept = set(protein[-2:])
+    hydrogen = app.element.hydrogen
+    model.delete([a for a in whole.topology.atoms() if a.residue not in kept or a.element == hydrogen])
+    model.addHydrogens(field)
+    return model
 
 
 def relaxed(system, positions, electrode, steps=50):
@@ -169,7 +192,7 @@ def particles_of(case, positions):
     return particles
 
 
-def assert_openmms_own_forces(case, source, tolerance=1e-6, relative=1e-5, platform="Reference"):
+def assert_openmms_own_forces(case, source, tolerance=1e-6, relative=1e-5, platform="Reference", terms=True):
     """Forces, and the change of each energy term when the liquid moves, are those of the source's System."""
     case = with_tolerance(case, tolerance)
     charges = some_charges(case)
@@ -191,6 +214,9 @@ def assert_openmms_own_forces(case, source, tolerance=1e-6, relative=1e-5, platf
         assert np.sqrt(((own - forces)[liquid] ** 2).mean()) < relative * scale
         assert not own[case.electrode_indices].any()
     (first, own_first, start), (second, own_second, end) = answers
+    assert end - start == pytest.approx(sum(second.values()) - sum(first.values()), abs=5 * tolerance)
+    if not terms:
+        return
     assert first.keys() == own_first.keys()
     for name in first:
         expected = second[name] - first[name]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 from polcouple.errors import InputError
-from polcouple.importing.source import PairOptions, Source
+from polcouple.importing.source import PairOptions, Rigid, Source
 from polcouple.importing.writing import ImportOptions, import_case
 from polcouple.log import log
 
@@ -70,6 +71,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " truncates them)",
     )
     parser.add_argument(
+        "--rigid",
+        choices=get_args(Rigid),
+        default=pairs.rigid,
+        help="what is rigid where the files do not say: water; water and the bonds of hydrogens; none, by the"
+        " files' springs (water); GROMACS' files and a System say it themselves",
+    )
+    parser.add_argument(
+        "--cell",
+        type=float,
+        nargs="+",
+        metavar="X",
+        help="A B C in Angstrom, with ALPHA BETA GAMMA in degrees where they are not 90, over the files'",
+    )
+    parser.add_argument(
         "--include",
         action="append",
         type=Path,
@@ -113,7 +128,7 @@ def _source(args: argparse.Namespace) -> Source:
         InputError: they are no pair that is known.
     """
     switch = args.cutoff - 1.0 if args.switch is None else args.switch
-    pairs = PairOptions(args.cutoff, None if switch == args.cutoff else switch)
+    pairs = PairOptions(args.cutoff, None if switch == args.cutoff else switch, args.rigid)
     suffixes = [path.suffix.lower() for path in args.files]
     if suffixes == [".top", ".gro"]:
         from polcouple.importing.gromacs import read_gromacs
@@ -122,6 +137,23 @@ def _source(args: argparse.Namespace) -> Source:
         defines = {name: value or "1" for name, value in defines.items()}
         force_field, structure = args.files
         return read_gromacs(force_field, structure, pairs, args.include, defines)
+    if suffixes[0] in (".prmtop", ".parm7") and len(suffixes) == 2:
+        from polcouple.importing.amber import read_amber
+
+        prmtop, structure = args.files
+        return read_amber(prmtop, structure, pairs, args.cell)
+    if suffixes[0] == ".psf":
+        from polcouple.importing.amber import read_charmm
+
+        psf, *parameters, structure = args.files
+        return read_charmm(psf, parameters, structure, pairs, args.cell)
+    if suffixes[0] == ".xml" and len(suffixes) > 1:
+        from polcouple.importing.openmm_files import is_system, read_force_field, read_system
+
+        *fields, structure = args.files
+        if len(fields) == 1 and is_system(fields[0]):
+            return read_system(fields[0], structure, args.cell)
+        return read_force_field(fields, structure, pairs, args.cell)
     raise InputError(
         f"no way to import {' and '.join(map(str, args.files))}; give the force field first and the structure"
         " after it, such as system.top system.gro"

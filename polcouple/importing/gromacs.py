@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import openmm
 import openmm.app as app
-from openmm.unit import Quantity, nanometer
+from openmm.unit import Quantity, angstrom, nanometer
 
 from polcouple.errors import InputError
 from polcouple.frames.text import read_gro
@@ -108,7 +108,7 @@ def read_gromacs(
             raise InputError(
                 f"{path}: describes {n} atoms, {structure} holds {found}; give the one that fits"
             )
-        system = without_tails(top.createSystem(**options.of_openmm()))
+        system = without_tails(top.createSystem(**_arguments(options)))
     except InputError:
         raise
     except Exception as error:  # ValueErrors without the file, KeyErrors of names
@@ -123,6 +123,12 @@ def read_gromacs(
             f" is {other[0]} ({labels[other[0]]}, {names[other[0]]} in the structure): is the order the same?"
         )
     return Source(path, structure, system, elements, labels, residues, numbers, positions, cell)
+
+
+def _arguments(options: PairOptions) -> dict[str, Any]:
+    """Of createSystem: water is as rigid as the file has it."""
+    switch = None if options.switch is None else options.switch * angstrom
+    return options.of_openmm() | {"rigidWater": False, "switchDistance": switch}
 
 
 def _names(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -44,6 +44,10 @@ class Source:
     cell: np.ndarray
 
 
+#: what is rigid
+Rigid = Literal["water", "hydrogens", "none"]
+
+
 @dataclass(frozen=True)
 class PairOptions:
     """What topology files leave to the program that runs them.
@@ -51,10 +55,13 @@ class PairOptions:
     Attributes:
         cutoff: of pairs in real space, in Angstrom.
         switch: where Lennard-Jones energies begin to go to zero, in Angstrom; None: they are truncated.
+        rigid: what is, where the files do not say (all but GROMACS'): water; water, and the bonds of all
+            hydrogens; or nothing, by the springs that the files have.
     """
 
     cutoff: float = 10.0
     switch: float | None = 9.0
+    rigid: Rigid = "water"
 
     def check(self) -> None:
         """Refuse lengths that are none.
@@ -77,9 +84,9 @@ class PairOptions:
         return {
             "nonbondedMethod": app.PME,
             "nonbondedCutoff": self.cutoff * angstrom,
-            "switchDistance": None if self.switch is None else self.switch * angstrom,
-            "constraints": None,
-            "rigidWater": False,
+            "switchDistance": (self.switch or 0.0) * angstrom,
+            "constraints": app.HBonds if self.rigid == "hydrogens" else None,
+            "rigidWater": self.rigid != "none",
             "ewaldErrorTolerance": EWALD_TOLERANCE,
             "removeCMMotion": False,
         }

@@ -1,0 +1,125 @@
+"""Amber's prmtop and CHARMM's psf with their structures, by OpenMM's readers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import openmm
+import openmm.app as app
+
+from polcouple.errors import InputError
+from polcouple.importing.source import PairOptions, Source, source_of_openmm, without_tails
+from polcouple.importing.structure import box_of, read_structure, require_files
+
+
+def read_amber(
+    path: Path, structure: Path, options: PairOptions, cell: tuple[float, ...] | None = None
+) -> Source:
+    """The system of a prmtop file with positions and cell of an inpcrd file.
+
+    Args:
+        cell: lengths in Angstrom and angles in degrees, over the files'.
+
+    Raises:
+        InputError: a file is missing or faulty, or has what cannot be honoured.
+    """
+    options.check()
+    require_files(path)
+    positions, box = read_structure(structure, of_amber=True)
+    try:
+        prmtop = app.AmberPrmtopFile(str(path))
+    except Exception as error:  # OpenMM's reader raises whatever it stumbles over
+        raise _unreadable(path, error) from None
+    _refuse_polarizable(path, prmtop)
+    # the structure's cell is of the same moment as its positions; prmtop has the one that it began with
+    box = box_of(structure, box if box is not None else prmtop.topology.getPeriodicBoxVectors(), cell)
+    prmtop.topology.setPeriodicBoxVectors(box)
+    try:
+        system = without_tails(prmtop.createSystem(**options.of_openmm()))
+    except Exception as error:
+        raise _unreadable(path, error) from None
+    _close_waters(system, prmtop.topology)
+    return source_of_openmm(path, structure, system, prmtop.topology, positions, box)
+
+
+def read_charmm(
+    path: Path,
+    parameters: Sequence[Path],
+    structure: Path,
+    options: PairOptions,
+    cell: tuple[float, ...] | None = None,
+) -> Source:
+    """The system of a psf file with CHARMM's parameter files, positions of a crd or pdb file.
+
+    Args:
+        parameters: .rtf, .prm, .par and .str files, in the order in which CHARMM reads them.
+        cell: lengths in Angstrom and angles in degrees, over the structure's.
+
+    Raises:
+        InputError: a file is missing or faulty, or has what cannot be honoured.
+    """
+    options.check()
+    require_files(path, *parameters)
+    if not parameters:
+        raise InputError(
+            f"{path}: a psf has no parameters; name CHARMM's parameter files (.prm, .str) after it"
+        )
+    positions, box = read_structure(structure)
+    box = box_of(structure, box, cell)
+    try:
+        psf = app.CharmmPsfFile(str(path), periodicBoxVectors=box)
+    except Exception as error:
+        raise _unreadable(path, error) from None
+    try:
+        known = app.CharmmParameterSet(*map(str, parameters))
+    except Exception as error:
+        raise _unreadable(parameters[0], error) from None
+    try:
+        system = without_tails(psf.createSystem(known, **options.of_openmm()))
+    except Exception as error:
+        raise _unreadable(path, error) from None
+    return source_of_openmm(path, structure, system, psf.topology, positions, box)
+
+
+def _close_waters(system: openmm.System, topology: Any) -> None:
+    """Hold the angle of waters whose bonds are held.
+
+    OpenMM (8.6) takes all three distances of a rigid water from the prmtop's bonds, and some of these files
+    have no bond between the hydrogens.
+    """
+    elements = [atom.element for atom in topology.atoms()]
+    constraints = [system.getConstraintParameters(i) for i in range(system.getNumConstraints())]
+    held = {frozenset(pair): length for *pair, length in constraints}
+    for force in system.getForces():
+        if not isinstance(force, openmm.HarmonicAngleForce):
+            continue
+        for index in range(force.getNumAngles()):
+            i, j, k, angle, _ = force.getAngleParameters(index)
+            arms = [held[pair] for pair in (frozenset((i, j)), frozenset((j, k))) if pair in held]
+            is_water = [elements[atom] for atom in (i, j, k)] == [
+                app.element.hydrogen,
+                app.element.oxygen,
+                app.element.hydrogen,
+            ]
+            if is_water and len(arms) == 2 and frozenset((i, k)) not in held:
+                a, b = (arm._value for arm in arms)
+                across = (a * a + b * b - 2.0 * a * b * math.cos(angle._value)) ** 0.5
+                system.addConstraint(i, k, across)
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    said = " ".join(str(error).split())[:300] or type(error).__name__
+    return InputError(f"{path}: OpenMM makes no System of it: {said}")
+
+
+def _refuse_polarizable(path: Path, prmtop: Any) -> None:
+    """OpenMM reads a prmtop's charges and leaves its polarizabilities out."""
+    data = prmtop._prmtop._raw_data
+    if any(int(value) for value in data.get("IPOL", ["0"])[:1]) or "POLARIZABILITY" in data:
+        raise InputError(
+            f"{path}: a polarizable force field; electrodes see fixed charges, choose one without"
+            " polarization"
+        )

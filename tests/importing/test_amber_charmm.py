@@ -1,0 +1,217 @@
+"""Amber's and CHARMM's files: the forces of the same force fields made another way, and faults."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import openmm.app as app
+import pytest
+from gromacs_systems import charges_of_sheet
+from imported_systems import (
+    CHARMM,
+    aqueous_parts,
+    assert_openmms_own_forces,
+    engine_terms,
+    source_of,
+    with_tolerance,
+)
+from openmm.unit import Quantity, nanometer
+
+from polcouple.cli import main
+from polcouple.engines.openmm import ClassicalEngine
+from polcouple.errors import InputError
+from polcouple.importing.amber import read_amber, read_charmm
+from polcouple.importing.source import PairOptions
+from polcouple.importing.writing import ImportOptions, import_case
+
+#: ff14SB peptide in TIP3P with NaCl on graphene, written by ParmEd 4.3.1 from OpenMM's System, whose forces
+#: are recorded beside it
+AMBER_DATA = Path(__file__).parent.parent / "data" / "amber"
+GRAPHENE = ImportOptions(electrodes=("resname GRA",))
+FLEXIBLE = PairOptions(7.0, 6.0, "none")
+
+
+@pytest.fixture
+def peptide(tmp_path):
+    """Its prmtop and rst7."""
+    for name in ("peptide.prmtop", "peptide.rst7"):
+        (tmp_path / name).write_bytes(gzip.decompress((AMBER_DATA / f"{name}.gz").read_bytes()))
+    return tmp_path / "peptide.prmtop", tmp_path / "peptide.rst7"
+
+
+def test_scaled_pairs_of_amber(tmp_path, peptide):
+    """1-4 interactions scaled by 1/1.2 and 1/2, and all other terms: of the System it was made from."""
+    recorded = np.load(AMBER_DATA / "peptide.npz")
+    case = with_tolerance(import_case(tmp_path / "case", read_amber(*peptide, FLEXIBLE), GRAPHENE), 1e-6)
+    charges = charges_of_sheet(len(case.electrode))
+    engine = ClassicalEngine(case, "all", "Reference")
+    engine.set_charges(charges)
+    _, forces = engine.evaluate(case.positions)
+    liquid = case.electrolyte_indices
+    expected = recorded["forces"][liquid]
+    # positions in rst7 have seven decimals
+    assert np.sqrt(((forces[liquid] - expected) ** 2).mean()) < 1e-5 * np.sqrt((expected**2).mean())
+    own = engine_terms(case, charges, case.positions, "Reference")
+    for name, energy in zip(recorded["names"], recorded["energies"], strict=True):
+        if name != "NonbondedForce":  # which has the sheet's own there
+            assert own[name] == pytest.approx(energy, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rigid", "pairs", "step"), [("water", 3, "0.5"), ("hydrogens", 3, "1.0"), ("none", 0, "0.5")]
+)
+def test_what_is_rigid(tmp_path, peptide, rigid, pairs, step):
+    case = import_case(tmp_path / "case", read_amber(*peptide, PairOptions(7.0, 6.0, rigid)), GRAPHENE)
+    hydrogens = len(case.constraints[0]) - pairs * len(case.water_oxygens)
+    assert (hydrogens > 10) if rigid == "hydrogens" else (hydrogens == 0)
+    assert f'<timestep units="femtosecond"> {step} <' in (tmp_path / "case" / "input.xml").read_text()
+
+
+def test_a_polarizable_prmtop(tmp_path, peptide):
+    prmtop, rst7 = peptide
+    lines = "%FLAG IPOL\n%FORMAT(1I8)\n       1\n"
+    prmtop.write_text(prmtop.read_text() + lines)
+    with pytest.raises(InputError, match=r"peptide.prmtop: a polarizable force field; electrodes see fixed"):
+        read_amber(prmtop, rst7, FLEXIBLE)
+
+
+def test_a_structure_of_another_system(tmp_path, peptide):
+    prmtop, rst7 = peptide
+    lines = rst7.read_text().splitlines()
+    rst7.write_text("\n".join([lines[0], "  339", *lines[2:-2], lines[-1]]) + "\n")
+    with pytest.raises(InputError, match=r"peptide.prmtop: describes 341 atoms, .*peptide.rst7 holds 339"):
+        read_amber(prmtop, rst7, FLEXIBLE)
+
+
+def test_a_file_that_is_none(tmp_path, peptide):
+    prmtop, rst7 = peptide
+    prmtop.write_text("no prmtop")
+    with pytest.raises(InputError, match=r"peptide.prmtop: OpenMM makes no System of it"):
+        read_amber(prmtop, rst7, FLEXIBLE)
+    with pytest.raises(InputError, match=r"other.rst7: no such file"):
+        read_amber(prmtop, rst7.with_name("other.rst7"), FLEXIBLE)
+
+
+PARAMETERS = """* TIP3P and ions of CHARMM36
+*
+ATOMS
+MASS -1 HT 1.008
+MASS -1 OT 15.9994
+MASS -1 SOD 22.98977
+MASS -1 CLA 35.45
+MASS -1 GC 12.011
+
+BONDS
+HT OT 450.0 0.9572
+HT HT 0.0 1.5139
+
+ANGLES
+HT OT HT 55.0 104.52
+
+DIHEDRALS
+
+IMPROPER
+
+NONBONDED nbxmod  5 atom cdiel fshift vatom vdistance vfswitch -
+cutnb 14.0 ctofnb 12.0 ctonnb 10.0 eps 1.0 e14fac 1.0 wmin 1.5
+HT 0.0 -0.046 0.2245
+OT 0.0 -0.1521 1.7682
+SOD 0.0 -0.0469 1.41075
+CLA 0.0 -0.150 2.27
+GC 0.0 -0.0860000 1.907997
+
+NBFIX
+SOD CLA -0.083875 3.731
+
+END
+"""
+_TYPES = {
+    "CG": ("GC", 0.0, 12.011), "O": ("OT", -0.834, 15.9994), "H1": ("HT", 0.417, 1.008),
+    "H2": ("HT", 0.417, 1.008), "Na": ("SOD", 1.0, 22.98977), "Cl": ("CLA", -1.0, 35.45),
+}  # fmt: skip
+
+
+def write_psf(path, topology):
+    """In XPLOR's format, of waters, ions and carbon."""
+    atoms = list(topology.atoms())
+    oxygens = [atom.index + 1 for atom in atoms if atom.name == "O"]
+    rows = [
+        f"{atom.index + 1:8d} A {atom.residue.index + 1} {atom.residue.name} {atom.name}"
+        f" {kind} {charge} {mass} 0"
+        for atom in atoms
+        for kind, charge, mass in [_TYPES[atom.name]]
+    ]
+    bonds = [f"{o} {o + 1} {o} {o + 2}" for o in oxygens]
+    angles = [f"{o + 1} {o} {o + 2}" for o in oxygens]
+    sections = [("!NTITLE", 1, [" REMARKS a test"]), ("!NATOM", len(atoms), rows)]
+    sections += [("!NBOND: bonds", 2 * len(bonds), bonds), ("!NTHETA: angles", len(angles), angles)]
+    for name in ("!NPHI: dihedrals", "!NIMPHI: impropers", "!NDON: donors", "!NACC: acceptors", "!NNB"):
+        sections.append((name, 0, [""]))
+    text = ["PSF", ""]
+    for name, count, lines in sections:
+        text += [f"{count:8d} {name}", *lines, ""]
+    path.write_text("\n".join([*text, "       0       0 !NGRP NST2", "", ""]))
+
+
+@pytest.fixture(scope="module")
+def salt(tmp_path_factory):
+    """CHARMM's files of salt water on graphene, with NBFIX, and the same by OpenMM's force field."""
+    folder = tmp_path_factory.mktemp("charmm")
+    parts = aqueous_parts("charmm36/water.xml", model="tip3p", carbon=CHARMM, salt=2.0)
+    system, topology, places, cell = parts
+    write_psf(folder / "salt.psf", topology)
+    (folder / "salt.prm").write_text(PARAMETERS)
+    # PDB's three decimals for both
+    source = source_of(system, topology, np.round(places, 4), cell)
+    with (folder / "salt.pdb").open("w") as stream:
+        app.PDBFile.writeFile(topology, Quantity(np.round(places, 4), nanometer), stream)
+    return folder, source
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "relative", "platform"),
+    [(1e-4, 1e-3, "CPU"), pytest.param(1e-6, 1e-5, "Reference", marks=pytest.mark.slow)],
+)
+def test_nbfix_of_charmm(tmp_path, salt, tolerance, relative, platform):
+    folder, source = salt
+    read = read_charmm(
+        folder / "salt.psf",
+        [folder / "salt.prm"],
+        folder / "salt.pdb",
+        FLEXIBLE,
+        tuple(np.diag(source.cell) * 0.529177210903),
+    )
+    case = import_case(tmp_path / "case", read, GRAPHENE)
+    assert np.abs(read.positions - source.positions).max() < 1e-6
+    assert any(type(force).__name__ == "CustomNonbondedForce" for force in read.system.getForces())
+    assert_openmms_own_forces(case, source, tolerance, relative, platform, terms=False)
+
+
+def test_faults_of_charmms_files(tmp_path, salt):
+    folder, _ = salt
+    psf, pdb = folder / "salt.psf", folder / "salt.pdb"
+    with pytest.raises(InputError, match=r"salt.psf: a psf has no parameters; name CHARMM's parameter files"):
+        read_charmm(psf, [], pdb, FLEXIBLE)
+    lacking = tmp_path / "lacking.prm"
+    lacking.write_text(PARAMETERS.replace("HT OT 450.0 0.9572\n", ""))
+    with pytest.raises(InputError, match=r"salt.psf: OpenMM makes no System of it: Missing bond type for"):
+        read_charmm(psf, [lacking], pdb, FLEXIBLE)
+    without = tmp_path / "without.pdb"
+    without.write_text("".join(line for line in pdb.open() if not line.startswith("CRYST1")))
+    with pytest.raises(InputError, match=r"without.pdb: has no periodic cell; give its lengths by --cell"):
+        read_charmm(psf, [folder / "salt.prm"], without, FLEXIBLE)
+    with pytest.raises(InputError, match=r"--cell 1 2: give A B C, or A B C ALPHA BETA GAMMA"):
+        read_charmm(psf, [folder / "salt.prm"], without, FLEXIBLE, (1.0, 2.0))
+
+
+def test_the_command_takes_all_of_them(tmp_path, peptide, salt, capsys):
+    folder, _ = salt
+    charmm = [str(folder / f"salt.{suffix}") for suffix in ("psf", "prm", "pdb")]
+    for number, files in enumerate((list(map(str, peptide)), charmm)):
+        case = tmp_path / f"case_{number}"
+        with pytest.raises(SystemExit) as end:
+            main(["import", str(case), *files, "--electrode", "resname GRA", "--cutoff", "7"])
+        assert end.value.code == 0, capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        main(["import", str(tmp_path / "c"), "a.lammps", "b.data", "--electrode", "all"])
+    assert end.value.code == 2 and "no way to import a.lammps and b.data" in capsys.readouterr().err

@@ -1,0 +1,245 @@
+"""OpenMM's own files: a serialised System, and force fields with a PDB; and what no case can honour."""
+
+import copy
+import dataclasses
+
+import numpy as np
+import openmm
+import openmm.app as app
+import pytest
+from imported_systems import (
+    AMBER,
+    CHARMM,
+    aqueous_parts,
+    assert_openmms_own_forces,
+    engine_terms,
+    some_charges,
+    source_of,
+)
+from openmm.unit import Quantity, nanometer
+
+from polcouple.case.model import read_case
+from polcouple.cli import main
+from polcouple.engines.openmm import ClassicalEngine
+from polcouple.errors import InputError
+from polcouple.importing.openmm_files import is_system, read_force_field, read_system
+from polcouple.importing.source import PairOptions
+from polcouple.importing.writing import ImportOptions, import_case
+
+GRAPHENE = ImportOptions(electrodes=("resname GRA",))
+PAIRS = PairOptions(7.0, 6.0, "none")
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """TIP4P-Ew and NaCl on graphene: System and topology of OpenMM, positions and cell in nm."""
+    return aqueous_parts("amber14/tip4pew.xml", model="tip4pew", carbon=AMBER)
+
+
+@pytest.fixture
+def files(tmp_path, parts):
+    """system.xml, system.pdb and carbon.xml."""
+    system, topology, places, cell = parts
+    system = copy.deepcopy(system)
+    system.setDefaultPeriodicBoxVectors(*cell)
+    (tmp_path / "system.xml").write_text(openmm.XmlSerializer.serialize(system))
+    with (tmp_path / "system.pdb").open("w") as stream:
+        app.PDBFile.writeFile(topology, Quantity(places, nanometer), stream)
+    (tmp_path / "carbon.xml").write_text(AMBER)
+    return tmp_path
+
+
+def test_a_system_and_the_force_field_that_made_it(files):
+    system = import_case(files / "a", read_system(files / "system.xml", files / "system.pdb"), GRAPHENE)
+    fields = read_force_field(["amber14/tip4pew.xml", files / "carbon.xml"], files / "system.pdb", PAIRS)
+    field = import_case(files / "b", fields, GRAPHENE)
+    charges = some_charges(system)
+    answers = []
+    for case in (system, field):
+        engine = ClassicalEngine(case, "all", "Reference")
+        engine.set_charges(charges)
+        moved = system.positions.copy()
+        moved[system.water_oxygens] += 0.05
+        answers.append((*engine.evaluate(system.positions), engine.evaluate(moved)[0]))
+    (first, forces, first_moved), (second, others, second_moved) = answers
+    # the System has a correction beyond the cut-off, a constant
+    assert first - second == pytest.approx(first_moved - second_moved, abs=1e-5) and first < second - 1e-3
+    assert np.abs(forces - others).max() < 1e-7
+    assert system.topology.labels == field.topology.labels
+    # molecules are the same, whatever the PDB's residues were called
+    assert np.array_equal(system.topology.molecules, field.topology.molecules)
+
+
+def test_a_pdb_without_virtual_sites(files):
+    """Sites are added by the force field, and need no place in a System's structure."""
+    lines = [
+        line
+        for line in (files / "system.pdb").open()
+        if not (line[:4] in ("ATOM", "HETA") and line[12:16].strip() == "M")
+    ]
+    (files / "atoms.pdb").write_text("".join(line for line in lines if not line.startswith("CONECT")))
+    whole = import_case(files / "a", read_system(files / "system.xml", files / "system.pdb"), GRAPHENE)
+    system = import_case(files / "b", read_system(files / "system.xml", files / "atoms.pdb"), GRAPHENE)
+    fields = ["amber14/tip4pew.xml", files / "carbon.xml"]
+    field = import_case(files / "c", read_force_field(fields, files / "atoms.pdb", PAIRS), GRAPHENE)
+    for case in (system, field):
+        assert len(case.topology.sites) == len(whole.topology.sites) > 90
+        places = case.electrolyte_positions(case.positions)
+        assert np.abs(places - whole.electrolyte_positions(whole.positions)).max() < 1e-6
+
+
+def with_force(parts, force):
+    """The System with another force."""
+    system = copy.deepcopy(parts[0])
+    system.addForce(force)
+    return source_of(system, *parts[1:])
+
+
+def external():
+    force = openmm.CustomExternalForce("z^2")
+    force.addParticle(100, [])
+    return force
+
+
+@pytest.mark.parametrize(
+    ("force", "says"),
+    [
+        (openmm.DrudeForce, "given.xml: DrudeForce: electrodes see fixed charges"),
+        (openmm.AmoebaMultipoleForce, "AmoebaMultipoleForce: electrodes see fixed charges"),
+        (openmm.GBSAOBCForce, "GBSAOBCForce: .* leave implicit solvent out"),
+        (lambda: openmm.MonteCarloBarostat(1.0, 300.0), "MonteCarloBarostat: the cell is constant"),
+        (lambda: openmm.AndersenThermostat(300.0, 1.0), "AndersenThermostat: i-PI has the thermostat"),
+        (external, "CustomExternalForce: it depends on where the cell begins; leave it out .harmonic walls"),
+        (openmm.ConstantPotentialForce, "ConstantPotentialForce: the electrodes' charges come from"),
+        (lambda: openmm.RMSDForce([openmm.Vec3(0, 0, 0)] * 496), "RMSDForce: polcouple has no way to honour"),
+        (openmm.NonbondedForce, "2 NonbondedForces, one is needed"),
+        (lambda: openmm.CustomNonbondedForce("138.9*q1*q2/r"), "is not cut off periodically"),
+    ],
+)
+def test_what_cannot_be_honoured(tmp_path, parts, force, says):
+    with pytest.raises(InputError, match=says):
+        import_case(tmp_path / "case", with_force(parts, force()), GRAPHENE)
+    assert not (tmp_path / "case").exists()
+
+
+def test_charges_of_another_force(tmp_path, parts):
+    force = openmm.CustomNonbondedForce("138.9*q1*q2/r")
+    force.addPerParticleParameter("q")
+    force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
+    with pytest.raises(InputError, match=r"has charges of its own \('q'\)"):
+        import_case(tmp_path / "case", with_force(parts, force), GRAPHENE)
+
+
+@pytest.mark.parametrize("method", ["NoCutoff", "CutoffPeriodic", "LJPME"])
+def test_other_methods(tmp_path, parts, method):
+    source = source_of(copy.deepcopy(parts[0]), *parts[1:])
+    force = next(f for f in source.system.getForces() if isinstance(f, openmm.NonbondedForce))
+    force.setNonbondedMethod(getattr(openmm.NonbondedForce, method))
+    with pytest.raises(InputError, match=f"has the method {method}; electrodes need periodic Coulomb sums"):
+        import_case(tmp_path / "case", source, GRAPHENE)
+
+
+def bonded_sheet(parts, linked=False):
+    """Bonds and angles in the sheet, with exclusions; ``linked``: one to a water, too."""
+    system = copy.deepcopy(parts[0])
+    bonds, angles = openmm.HarmonicBondForce(), openmm.HarmonicAngleForce()
+    nonbonded = next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
+    for i in range(94):
+        bonds.addBond(i, i + 1, 0.142, 2e5)
+        angles.addAngle(i, i + 1, i + 2, 2.0, 500.0)
+        nonbonded.addException(i, i + 1, 0.0, 1.0, 0.0)
+        nonbonded.addException(i, i + 2, 0.1, 0.3, 0.2)
+    if linked:
+        nonbonded.addException(0, 96, 0.0, 1.0, 0.0)
+    bonds.addBond(94, 95, 0.142, 2e5)
+    system.addForce(bonds)
+    system.addForce(angles)
+    return source_of(system, *parts[1:])
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_bonded_electrodes(tmp_path, parts, capsys, keep):
+    """Terms between electrode atoms go or stay, as a constant; no exclusion of theirs changes a force."""
+    source = bonded_sheet(parts)
+    plain = import_case(tmp_path / "plain", source_of(*parts), GRAPHENE)
+    options = dataclasses.replace(GRAPHENE, keep_bonded=keep)
+    case = import_case(tmp_path / "case", source, options)
+    assert "95 bonds inside the electrode, which is frozen" in capsys.readouterr().out
+    charges = some_charges(case)
+    answers = []
+    for one in (plain, case):
+        engine = ClassicalEngine(one, "all", "Reference")
+        engine.set_charges(charges)
+        answers.append(engine.evaluate(case.positions))
+    assert np.abs(answers[0][1] - answers[1][1]).max() < 1e-9
+    terms = [engine_terms(one, charges, case.positions, "Reference") for one in (plain, case)]
+    added = sum(terms[1].values()) - sum(terms[0].values())
+    assert answers[1][0] - answers[0][0] == pytest.approx(added, abs=1e-9)
+    assert (added > 1e-3) if keep else abs(added) < 1e-9
+
+
+def test_an_electrode_bonded_to_the_liquid(tmp_path, parts):
+    with pytest.raises(
+        InputError, match=r"'resname GRA' matches part of a molecule: atom 96 .* is bonded to the"
+    ):
+        import_case(tmp_path / "case", bonded_sheet(parts, linked=True), GRAPHENE)
+
+
+def test_a_system_of_another_structure(files):
+    lines = (files / "system.pdb").read_text().splitlines(keepends=True)
+    short = [line for line in lines if not line.startswith("CONECT")]
+    (files / "short.pdb").write_text("".join(short[:-10]) + "END\n")
+    with pytest.raises(InputError, match=r"system.xml: describes 496 particles, .*short.pdb holds 4"):
+        read_system(files / "system.xml", files / "short.pdb")
+    other = [line.replace("34.000", "35.000") if line.startswith("CRYST1") else line for line in short]
+    (files / "other.pdb").write_text("".join(other))
+    with pytest.raises(InputError, match=r"its periodic cell is another one than .*other.pdb's, by 1"):
+        read_system(files / "system.xml", files / "other.pdb")
+
+
+def test_faults_of_force_fields(files):
+    fields = ["amber14/tip4pew.xml"]
+    with pytest.raises(
+        InputError, match=r"amber14/tip4pew.xml: OpenMM makes no System of it .* No template found"
+    ):
+        read_force_field(fields, files / "system.pdb", PAIRS)
+    with pytest.raises(InputError, match=r"no_such.xml: OpenMM makes no System of it"):
+        read_force_field([files / "no_such.xml"], files / "system.pdb", PAIRS)
+    (files / "bad.xml").write_text("<Thing/>")
+    with pytest.raises(InputError, match="<Thing> is neither a System nor a ForceField"):
+        is_system(files / "bad.xml")
+    assert is_system(files / "system.xml") and not is_system(files / "carbon.xml")
+
+
+def test_the_command_tells_them_apart(files, capsys):
+    structure = str(files / "system.pdb")
+    for name, given in (("a", ["system.xml"]), ("b", ["amber14/tip4pew.xml", "carbon.xml"])):
+        words = [str(files / word) if (files / word).is_file() else word for word in given]
+        with pytest.raises(SystemExit) as end:
+            main(
+                [
+                    "import",
+                    str(files / name),
+                    *words,
+                    structure,
+                    "--electrode",
+                    "resname GRA",
+                    "--cutoff",
+                    "7",
+                ]
+            )
+        assert end.value.code == 0, capsys.readouterr().err
+    rigid = read_case(files / "b")
+    assert len(rigid.constraints[0]) == 3 * len(rigid.water_oxygens)
+    assert not len(read_case(files / "a").constraints[0])
+
+
+@pytest.mark.slow
+def test_a_peptide_of_charmm36(tmp_path):
+    """CMAP, Urey-Bradley, impropers, 1-4 pairs of their own and NBFIX."""
+    parts = aqueous_parts("charmm36.xml", "charmm36/water.xml", model="tip3p", carbon=CHARMM, solute=True)
+    source = source_of(*parts)
+    kinds = {type(force).__name__ for force in source.system.getForces()}
+    assert {"CMAPTorsionForce", "CustomNonbondedForce", "CustomTorsionForce"} <= kinds
+    case = import_case(tmp_path / "case", source, GRAPHENE)
+    assert_openmms_own_forces(case, source)
