@@ -38,10 +38,11 @@ def random_case(
     return _case(images, cell, [n_electrode], n_waters, (n_pairs, n_pairs), cutoff, tolerance, switch)
 
 
-def graphene_case(**sections: Any) -> Case:
-    """60 carbons of graphene with -1 e, and 20 waters, 3 Na and 2 Cl above them.
+def graphene_case(walls: dict[str, float] | None = None, **sections: Any) -> Case:
+    """60 carbons of graphene with -1 e at z = 0, and 20 waters, 3 Na and 2 Cl above them, below 18 Angstrom.
 
     Args:
+        walls: of the force field; the keys are those of system.yaml.
         sections: of system.yaml: ``potential``, ``slab``.
     """
     rng = np.random.default_rng(1)
@@ -52,7 +53,8 @@ def graphene_case(**sections: Any) -> Case:
     centres[:, 2] += 4.0
     positions = np.concatenate([sheet, _liquid(rng, centres, n_waters)])
     cell = np.diag([*sides, height])
-    return _case(positions, cell, [len(sheet)], n_waters, ions, 6.0, 5e-5, True, [-1.0], **sections)
+    charges = [-1.0]
+    return _case(positions, cell, [len(sheet)], n_waters, ions, 6.0, 5e-5, True, charges, walls, **sections)
 
 
 def _apart(rng: np.random.Generator, cell: np.ndarray, count: int) -> np.ndarray:
@@ -86,6 +88,7 @@ def _case(
     tolerance: float,
     switch: bool,
     charges: Sequence[float] | None = None,
+    walls: dict[str, float] | None = None,
     **sections: Any,
 ) -> Case:
     """Electrodes of so many carbons, then waters, Na and Cl; lengths in Angstrom."""
@@ -110,6 +113,7 @@ def _case(
                     s: {"sigma_angstrom": LENNARD_JONES[s][0], "epsilon_kcal_per_mol": LENNARD_JONES[s][1]}
                     for s in ("C", "O", "H", "Na", "Cl")
                 },
+                "walls": walls,
             },
             "electrodes": [
                 {

@@ -13,6 +13,7 @@ from polcouple.electrostatics.ewald import ewald_potential
 from polcouple.engines.base import Engine, create_engine
 from polcouple.ipi.parts import Part
 from polcouple.testing.cases import (
+    KCAL_TO_HARTREE,
     derivative,
     graphene_case,
     random_case,
@@ -20,6 +21,7 @@ from polcouple.testing.cases import (
     reference_nonbonded,
     with_tolerance,
 )
+from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 
 #: cells (rows, Angstrom) and cut-offs; of the tight ones it is nearly half the smallest height
 CELLS = {
@@ -100,6 +102,45 @@ class EngineContract:
         slope = derivative(lambda x: engine.evaluate(case.positions + x * direction)[0], step)
         allowed = 2e-5 * float(np.linalg.norm(forces)) + 2.0 * self.rounding[0] / step
         assert slope == pytest.approx(-float((forces * direction).sum()), abs=allowed)
+
+    def test_walls(self, case: Case) -> None:
+        """Springs k/2 dz^2 on ions and all atoms but bound hydrogens, beyond two heights."""
+        low, high, spring = 6.0, 14.0, 3.0
+        walls = {"lower_angstrom": low, "upper_angstrom": high, "spring_kcal_per_mol_angstrom2": spring}
+        z = case.positions[:, 2]
+        beyond = np.minimum(z - low * ANGSTROM_TO_BOHR, 0.0) + np.maximum(z - high * ANGSTROM_TO_BOHR, 0.0)
+        held = np.isin(np.arange(len(case)), case.electrolyte_indices) & (np.array(case.symbols) != "H")
+        beyond = np.where(held, beyond, 0.0)
+        k = spring * KCAL_TO_HARTREE / ANGSTROM_TO_BOHR**2
+        pulls = np.zeros_like(case.positions)
+        pulls[:, 2] = -k * beyond
+        assert np.count_nonzero(beyond > 0) > 1 and np.count_nonzero(beyond < 0) > 1
+        self.assert_adds(case, graphene_case(walls), 0.5 * k * float((beyond**2).sum()), pulls)
+
+    def test_slab(self, case: Case) -> None:
+        """A displacement field D adds 2 pi M^2 / V - D M, without what the electrode does to itself."""
+        field = 0.03
+        other = graphene_case(slab={"displacement_volt_per_angstrom": field})
+        assert other.slab_field is not None
+        electrode, charges = case.electrode_indices, case.charges.copy()
+        charges[electrode] = charges_of(case)
+        moments = charges * other.slab_field.heights(case.positions)
+        dipole, own = float(moments.sum()), float(moments[electrode].sum())
+        curvature = 4.0 * np.pi / abs(float(np.linalg.det(case.cell)))
+        displacement = field * EV_TO_HARTREE / ANGSTROM_TO_BOHR
+        pulls = np.zeros_like(case.positions)
+        pulls[:, 2] = -charges * (curvature * dipole - displacement)
+        pulls[electrode] = 0.0
+        self.assert_adds(case, other, 0.5 * curvature * (dipole**2 - own**2) - displacement * dipole, pulls)
+
+    def assert_adds(self, case: Case, other: Case, energy: float, forces: np.ndarray) -> None:
+        """``other`` differs from ``case`` by this energy and these forces."""
+        other = with_tolerance(other, case.parameters.ewald_tolerance)
+        before, after = (self.engine(one).evaluate(case.positions) for one in (case, other))
+        assert after[0] - before[0] == pytest.approx(energy, abs=2.0 * self.rounding[0])
+        difference = np.abs(after[1] - before[1] - forces).max()
+        assert difference < self.rounding[1] * np.abs(before[1]).max()
+        assert np.abs(forces).max() > 1e3 * difference
 
     def test_the_electrode_feels_nothing(self, case: Case) -> None:
         forces = self.engine(case).evaluate(case.positions)[1]

@@ -1,6 +1,7 @@
 """The classical engine against an independent Ewald sum, plain NumPy terms and finite differences."""
 
 import numpy as np
+import openmm
 import pytest
 
 from polcouple.electrostatics.ewald import ewald_energy_forces, ewald_matrix, ewald_potential
@@ -21,6 +22,21 @@ class TestCpu(EngineContract):
 
 class TestReference(TestCpu):
     platform = "Reference"
+
+
+#: of this installation: a GPU's are tested where there is one
+PLATFORMS = [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]
+
+if "CUDA" in PLATFORMS:
+
+    class TestCuda(TestCpu):
+        platform = "CUDA"
+
+
+if "OpenCL" in PLATFORMS:
+
+    class TestOpenCl(TestCpu):
+        platform = "OpenCL"
 
 
 @pytest.fixture(scope="module")
