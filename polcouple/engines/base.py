@@ -86,11 +86,6 @@ def create_engine(
 
         if name != NATIVE:
             raise InputError(f"--platform {platform} does not compute part: electrode; leave it out")
-        if case.given is not None:
-            raise InputError(
-                f"{case.given.path}: part: electrode takes Lennard-Jones parameters from system.yaml, not"
-                " from a file of OpenMM; use part: all"
-            )
         return ElectrodeEngine(case, threads), None
     engine = _engines.load(name)
     fallen_back = None

@@ -6,7 +6,7 @@ This engine gives
 - the Coulomb interaction of the electrode's charges and the liquid's
   (:mod:`polcouple.electrostatics.site_forces`),
 - the Lennard-Jones interaction of the electrode's atoms and the liquid's, cut off and switched as the case
-  says,
+  says, or whatever else a force field in a file has between them,
 - the case's walls, which hold the liquid's atoms,
 - the field D or E of a slab in whole, that of the liquid's own dipole moment included;
 
@@ -16,15 +16,33 @@ it is what the other engines give for ``all``.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from polcouple.case.case import Case
 from polcouple.electrostatics.site_forces import FINEST, SiteForces
 from polcouple.electrostatics.tasks import available_threads
-from polcouple.engines.external import add_external
+from polcouple.engines.external import add_slab, add_to_atoms, add_walls
 from polcouple.engines.native.tuning import FIELD
 from polcouple.engines.site_lennard_jones import SiteLennardJones
 from polcouple.errors import InputError
+
+
+class _Pairs(Protocol):
+    """What acts between pairs of an electrode's atom and a liquid's."""
+
+    def add(self, positions: np.ndarray, forces: np.ndarray) -> float:
+        """Add the forces (N, 3) on the atoms at ``positions`` (N, 3); returns the energy; atomic units."""
+        ...
+
+
+def _pairs(case: Case, threads: int) -> _Pairs:
+    if case.given is None:
+        return SiteLennardJones(case, threads)
+    from polcouple.engines.given_pairs import GivenPairs  # needs OpenMM
+
+    return GivenPairs(case, threads)
 
 
 class ElectrodeEngine:
@@ -49,8 +67,7 @@ class ElectrodeEngine:
         self._case = case
         sites = case.electrode.positions
         self._coulomb = SiteForces(sites, case.lattice, tolerance * FIELD, threads)
-        self._lennard_jones = SiteLennardJones(case, threads)
-        self._liquid = case.electrolyte_indices
+        self._pairs = _pairs(case, threads)
         self._charges = np.zeros(len(sites))
 
     def set_charges(self, charges: np.ndarray) -> None:
@@ -61,12 +78,12 @@ class ElectrodeEngine:
         """See :class:`polcouple.engines.base.Engine`; nothing is kept of a replica."""
         positions = np.ascontiguousarray(positions, dtype=float)
         forces = np.zeros((len(positions), 3))
-        energy, forces[self._liquid] = self._coulomb(
-            self._charges, positions[self._liquid], self._case.charges[self._liquid]
+        energy, pulls = self._coulomb(
+            self._charges, self._case.electrolyte_positions(positions), self._case.electrolyte.charges
         )
-        energy += self._lennard_jones.add(positions, forces)
-        charges = self._case.charges.copy()
-        charges[self._case.electrode_indices] = self._charges
-        energy += add_external(self._case, charges, positions, forces)
+        add_to_atoms(self._case, pulls, positions, forces)
+        energy += self._pairs.add(positions, forces)
+        energy += add_walls(self._case, positions, forces)
+        energy += add_slab(self._case, self._charges, positions, forces)
         forces[self._case.electrode_indices] = 0.0
         return energy, forces

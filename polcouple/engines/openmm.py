@@ -25,9 +25,8 @@ import openmm
 import openmm.app
 
 from polcouple.case.model import Case
-from polcouple.case.virtual_sites import whole_parents
 from polcouple.electrostatics.ewald import ewald_matrix
-from polcouple.electrostatics.slab import SlabField
+from polcouple.engines.external import add_slab
 from polcouple.engines.openmm_given import system_of_file
 from polcouple.engines.openmm_parts import (
     InsideCell,
@@ -85,7 +84,6 @@ class ClassicalEngine:
         self._context = create_context(self._system, openmm.VerletIntegrator(0.001), platform, threads)
         self._charges = np.zeros(len(self._electrode))
         self._self_energy = 0.0
-        self._slab = case.slab_field if self._nonbonded is not None else None
         if self._nonbonded is not None:
             self._self_matrix = _openmm_self_interaction(case)
 
@@ -105,26 +103,10 @@ class ClassicalEngine:
         energy = state.getPotentialEnergy()._value * KJ_PER_MOL_TO_HARTREE - self._self_energy
         forces = self._particles.of_atoms(state.getForces(asNumpy=True)._value)
         forces *= KJ_PER_MOL_NM_TO_HARTREE_PER_BOHR
-        if self._slab is not None:
-            energy += self._add_slab(self._slab, positions, forces)
+        if self._nonbonded is not None:
+            energy += add_slab(self._case, self._charges, positions, forces)
         forces[self._electrode] = 0.0
         return energy, forces
-
-    def _add_slab(self, slab: SlabField, positions: np.ndarray, forces: np.ndarray) -> float:
-        """Add the slab's field to ``forces``; its energy less that of the electrode's own dipole moment."""
-        case = self._case
-        charges = case.charges.copy()
-        charges[self._electrode] = self._charges
-        own = float(self._charges @ slab.heights(positions[self._electrode]))
-        moments = case.electrolyte.charges * slab.heights(case.electrolyte_positions(positions))
-        dipole = float(moments.sum()) + own
-        forces[:, 2] -= slab.gradient(dipole) * charges
-        sites = case.topology.sites
-        if len(sites):
-            pulls = np.zeros((len(sites), 3))
-            pulls[:, 2] = -slab.gradient(dipole) * sites.charges
-            sites.spread(whole_parents(sites, positions, case.lattice), pulls, forces)
-        return slab.energy(dipole) - 0.5 * slab.curvature * own**2
 
 
 def create(case: Case, part: Part, platform: str, threads: int | None) -> ClassicalEngine:

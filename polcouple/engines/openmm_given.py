@@ -40,12 +40,7 @@ def system_of_file(case: Case, part: Part) -> tuple[openmm.System, openmm.Nonbon
     assert given is not None and isinstance(force_field, GivenForceField)
     electrode = given.atoms[case.electrode_indices]
     images = InsideCell(case)
-    system = copy.deepcopy(given.system)
-    system.setDefaultPeriodicBoxVectors(*(images.cell * BOHR_TO_NM))
-    for index in reversed(range(system.getNumForces())):
-        system.removeForce(index)
-    for index in reversed(range(system.getNumConstraints())):
-        system.removeConstraint(index)
+    system = _without_forces(given, images)
     frozen = set(electrode.tolist())
     for index in frozen:
         system.setParticleMass(index, 0.0)
@@ -66,6 +61,78 @@ def system_of_file(case: Case, part: Part) -> tuple[openmm.System, openmm.Nonbon
     if pairs is not None and force_field.walls is not None:
         system.addForce(wall_force(case, images))
     return system, nonbonded
+
+
+def electrode_pairs(case: Case) -> openmm.System:
+    """The System of a file with what acts between electrodes and liquid alone, but for Coulomb forces.
+
+    Long-range dispersion corrections, a constant energy, are left out.
+    """
+    given = case.given
+    assert given is not None
+    system = _without_forces(given, InsideCell(case))
+    electrode = set(given.atoms[case.electrode_indices].tolist())
+    liquid = set(range(system.getNumParticles())) - electrode
+    for force in given.system.getForces():
+        if isinstance(force, openmm.NonbondedForce):
+            active = {i for i in electrode | liquid if force.getParticleParameters(i)[2]._value > 0.0}
+            if active & electrode and active & liquid:
+                between = _lennard_jones(force)
+                between.addInteractionGroup(active & electrode, active & liquid)
+                system.addForce(between)
+        elif isinstance(force, openmm.CustomNonbondedForce):
+            between = _without_exclusions(force)
+            _restrict(between, electrode, liquid)
+            system.addForce(between)
+    return system
+
+
+def _restrict(force: openmm.CustomNonbondedForce, first: set[int], second: set[int]) -> None:
+    """Leave the pairs of ``force`` that have one particle in each set."""
+    groups = [force.getInteractionGroupParameters(i) for i in range(force.getNumInteractionGroups())]
+    for number, (one, other) in enumerate(groups):
+        force.setInteractionGroupParameters(number, set(one) & first, set(other) & second)
+        force.addInteractionGroup(set(one) & second, set(other) & first)
+    if not groups:
+        force.addInteractionGroup(first, second)
+
+
+def _without_exclusions(force: openmm.CustomNonbondedForce) -> openmm.CustomNonbondedForce:
+    """A copy; exclusions are within molecules, and OpenMM wants the same ones in all forces."""
+    root = ElementTree.fromstring(openmm.XmlSerializer.serialize(force))
+    for exclusions in root.iter("Exclusions"):
+        exclusions.clear()
+    own = openmm.XmlSerializer.deserialize(ElementTree.tostring(root, encoding="unicode"))
+    own.setUseLongRangeCorrection(False)
+    return own
+
+
+def _lennard_jones(source: openmm.NonbondedForce) -> openmm.CustomNonbondedForce:
+    """The Lennard-Jones interactions of all pairs."""
+    force = openmm.CustomNonbondedForce(
+        "4*epsilon*((sigma/r)^12-(sigma/r)^6); sigma=0.5*(sigma1+sigma2); epsilon=sqrt(epsilon1*epsilon2)"
+    )
+    force.addPerParticleParameter("sigma")
+    force.addPerParticleParameter("epsilon")
+    force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
+    force.setCutoffDistance(source.getCutoffDistance())
+    force.setUseSwitchingFunction(source.getUseSwitchingFunction())
+    force.setSwitchingDistance(source.getSwitchingDistance())
+    for index in range(source.getNumParticles()):
+        _, sigma, epsilon = source.getParticleParameters(index)
+        force.addParticle([sigma, epsilon])
+    return force
+
+
+def _without_forces(given: GivenSystem, images: InsideCell) -> openmm.System:
+    """The particles and virtual sites of a file in the case's cell."""
+    system = copy.deepcopy(given.system)
+    system.setDefaultPeriodicBoxVectors(*(images.cell * BOHR_TO_NM))
+    for index in reversed(range(system.getNumForces())):
+        system.removeForce(index)
+    for index in reversed(range(system.getNumConstraints())):
+        system.removeConstraint(index)
+    return system
 
 
 def _bonded(force: openmm.Force, dropped: set[int]) -> openmm.Force:

@@ -23,7 +23,7 @@ from polcouple.case.model import Case
 from polcouple.electrostatics import splitting as split
 from polcouple.electrostatics.ewald import ewald_matrix
 from polcouple.electrostatics.tasks import available_threads
-from polcouple.engines.external import add_external
+from polcouple.engines.external import add_slab, add_walls
 from polcouple.engines.native import bonded
 from polcouple.engines.native.clusters import (
     ENTRY,
@@ -214,7 +214,8 @@ class NativeEngine:
         energy: float = bonded.excluded(
             *self._excluded, self._products, positions, self._cell, self._inverse, forces
         )
-        energy += add_external(case, self._charges, positions, forces)
+        energy += add_walls(case, positions, forces)
+        energy += add_slab(case, self._charges[case.electrode_indices], positions, forces)
         if self._part == "all":
             energy += self._inside_molecules(positions, forces)
         return energy
