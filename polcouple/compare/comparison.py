@@ -12,11 +12,12 @@ import numpy as np
 from polcouple.analysis.gather import LEAST_FRAMES
 from polcouple.analysis.runs import Run, read_run, require_frames, require_same_system
 from polcouple.case.model import read_case
-from polcouple.compare import liquid, stale_charges
+from polcouple.compare import liquid
 from polcouple.compare.making import make_runs, wanted_run
 from polcouple.compare.models import Backends, Model, parse_models
 from polcouple.compare.replay import FEWEST_FRAMES, replay
 from polcouple.compare.replay_section import replay_section
+from polcouple.compare.stale_section import stale_section
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
 from polcouple.files import require_writable
@@ -222,7 +223,7 @@ def _replay_section(
 def _stale_section(asked: Comparison, backends: Backends, runs: Sequence[Run]) -> Section:
     """What held charges cost along runs; by linear response, which is nearly exact and cheap."""
     (model,) = parse_models([_PRIOR], backends.case)
-    return stale_charges.section(runs, backends.of(model), model.label, asked.platform, asked.threads)
+    return stale_section(runs, backends.of(model), model.label, asked.platform, asked.threads)
 
 
 def _with_recorded(section: Section, run: Run, steps: np.ndarray, own: str, charges: np.ndarray) -> Section:

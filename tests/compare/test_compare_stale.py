@@ -7,7 +7,8 @@ from compare_cases import jiggled, write_run
 from polcouple.analysis.runs import read_run
 from polcouple.backends.base import ChargeResult, create_backend
 from polcouple.backends.capabilities import Capabilities
-from polcouple.compare.stale_charges import _GROUPS, _ages, _joined, ageing, section
+from polcouple.compare.stale_charges import GROUPS, _ages, ageing
+from polcouple.compare.stale_section import _joined, stale_section
 from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.forces import ForceProvider
 from polcouple.errors import InputError
@@ -87,7 +88,7 @@ def test_errors_are_those_of_the_force_provider(case, run, measured):
         - ForceProvider(case, Linear(case), threads=1).evaluate(at_a, case.cell).forces
     )
     both = np.array([np.mean(error**2), np.mean(back[case.electrolyte_indices] ** 2)])
-    everything = _GROUPS.index("all that moves")
+    everything = GROUPS.index("all that moves")
     assert both.min() <= measured.force_error[0, everything] ** 2 <= both.max()
     assert measured.largest_error[0, everything] == pytest.approx(
         max(np.abs(error).max(), np.abs(back).max()), rel=1e-6
@@ -119,7 +120,7 @@ def test_uniform_baseline_is_the_fixed_backend(case, run, measured):
         uniform = ForceProvider(case, fixed, threads=1).evaluate(positions, case.cell).forces
         fresh = ForceProvider(case, Linear(case), threads=1).evaluate(positions, case.cell).forces
         squares.append(np.mean((uniform - fresh)[case.electrolyte_indices] ** 2))
-    everything = _GROUPS.index("all that moves")
+    everything = GROUPS.index("all that moves")
     assert min(squares) <= measured.uniform_force_error[everything] ** 2 <= max(squares)
     assert measured.uniform_charge_error == pytest.approx(
         np.sqrt(0.5 * (np.var(a.charges) + np.var(b.charges))), rel=1e-9
@@ -141,7 +142,7 @@ def test_runs_are_joined_by_age(measured):
 
 
 def test_section_says_which_interval_to_choose(case, run):
-    found = section([run], Linear(case), "linear", threads=1)
+    found = stale_section([run], Linear(case), "linear", threads=1)
     table = found.tables[0]
     assert [row[0] for row in table.rows[:-1]] == pytest.approx([0.1, 0.2, 0.5])
     assert [row[1] for row in table.rows[:-1]] == [200, 400, 1000]
