@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from polcouple.case.model import Case
 from polcouple.check.finding import Finding
 from polcouple.check.rigid import check_rigid_step
 from polcouple.check.simulation import children, dynamics_of, load_input
@@ -19,19 +20,17 @@ from polcouple.units import ATOMIC_TIME_TO_FS
 _LONGEST_INNER_STEP, _LONGEST_OUTER_STEP = 1.0, 2.5
 
 
-def check_forces(simulation: Any, system: Any) -> Iterator[Finding]:
+def check_forces(simulation: Any, system: Any, case: Case) -> Iterator[Finding]:
     """Force components, their weights on the levels of multiple time stepping, and the steps."""
     own = {field.name.fetch(): field for field in own_fields(simulation)}
-    others = {field.name.fetch() for tag, field in simulation.extra if tag.startswith("ff")} - own.keys()
-    if not shares_liquid(simulation):
-        others = set()
+    others = _other_fields(simulation) if shares_liquid(simulation) else {}
     n_levels = max(len(dynamics_of(system.motion).nmts.fetch()), 1)
     parts: dict[str, int] = {}
     weights: dict[str, np.ndarray] = {}
     of_liquid: set[str] = set()
     for component in children(system.forces, "force"):
         name = component.forcefield.fetch()
-        if name not in own.keys() | others:
+        if name not in own.keys() | others.keys():
             yield Finding("error", f"i-PI: <force forcefield='{name}'> names no <ffsocket> or <ffdirect>")
             continue
         own_weights = component.mts_weights.fetch()
@@ -57,6 +56,7 @@ def check_forces(simulation: Any, system: Any) -> Iterator[Finding]:
                 f"i-PI: the weights of force '{name}' sum to {total:g} over all levels; they must sum to 1",
             )
     yield from _check_sum(parts, sorted(of_liquid))
+    yield from _check_reach([others[name] for name in sorted(of_liquid)], case)
     yield from _check_ensemble(system.ensemble, own)
     yield from _check_steps(system.motion, weights)
 
@@ -94,6 +94,13 @@ def own_fields(simulation: Any) -> list[Any]:
     return [field for field in fields if _named(field) is not None or field in own_files]
 
 
+def _other_fields(simulation: Any) -> dict[str, Any]:
+    """The force fields of other programs by name."""
+    own = own_fields(simulation)
+    fields = [field for tag, field in simulation.extra if tag.startswith("ff")]
+    return {field.name.fetch(): field for field in fields if field not in own}
+
+
 def is_own_file(direct: Any) -> bool:
     """Whether an <ffdirect> finds its potential by a case's polcouple_pes.py."""
     return bool(direct.pes_path.fetch().rpartition("/")[2] == "polcouple_pes.py")
@@ -105,8 +112,9 @@ def _named(field: Any) -> str | None:
 
 def _check_sum(parts: dict[str, int], of_liquid: list[str]) -> Iterator[Finding]:
     """Whether the parts, with other programs' force fields ``of_liquid``, are all forces once."""
-    found = ", ".join(f"{count} x {part}" for part, count in parts.items()) or "none"
-    if parts in ({"all": 1}, {"bonded": 1, "nonbonded": 1}):
+    names = [f"'{name}'" for name in of_liquid]
+    found = ", ".join([f"{count} x {part}" for part, count in parts.items()] + names) or "none"
+    if parts in ({"all": 1}, {"bonded": 1, "nonbonded": 1}) and not names:
         return
     if "electrode" not in parts:
         yield Finding(
@@ -127,16 +135,37 @@ def _check_sum(parts: dict[str, int], of_liquid: list[str]) -> Iterator[Finding]
             " add a <force> of one, or write {part: all}",
         )
     else:
-        names = " and ".join(f"'{name}'" for name in of_liquid)
         yield Finding(
             "note",
-            f"i-PI: {names} must give the liquid's bonds and all interactions among its own atoms in the"
-            " periodic cell, and nothing else, which is not checked: what electrode, walls and slab do to it"
-            " comes from {part: electrode}, with the liquid's charges of system.yaml",
+            f"i-PI: {' and '.join(names)} must give the liquid's bonds and all interactions among its own"
+            " atoms in the periodic cell, and nothing else, which is not checked: what electrode, walls and"
+            " slab do to it comes from {part: electrode}, with the liquid's charges of system.yaml",
         )
 
 
-def require_whole_forces(path: Path) -> None:
+def _check_reach(fields: list[Any], case: Case) -> Iterator[Finding]:
+    """Whether the force fields of other programs get all of the liquid's atoms."""
+    reached: set[int] = set()
+    for field in fields:
+        active = set(np.atleast_1d(field.activelist.fetch()).tolist())
+        everything = -1 in active
+        if not everything and hasattr(field, "pes_path"):
+            yield Finding(
+                "error",
+                f"i-PI: <activelist> of '{field.name.fetch()}' has no effect in an <ffdirect>; serve it at an"
+                " <ffsocket>",
+            )
+        reached |= set(range(len(case))) if everything else active
+    missing = [atom for atom in case.electrolyte_indices.tolist() if atom not in reached]
+    if fields and missing:
+        yield Finding(
+            "error",
+            f"i-PI: {len(missing)} atoms of the liquid are in no other program's <activelist>, the first is"
+            f" {missing[0]}; list all of them",
+        )
+
+
+def require_whole_forces(path: Path, case: Case) -> None:
     """Refuse an input whose force components do not add up to all forces, once.
 
     Raises:
@@ -144,7 +173,7 @@ def require_whole_forces(path: Path) -> None:
     """
     simulation = load_input(path)
     for system in children(simulation, "system"):
-        for finding in check_forces(simulation, system):
+        for finding in check_forces(simulation, system, case):
             if finding.severity == "error":
                 raise InputError(f"{path}: {finding.text}")
 

@@ -43,7 +43,7 @@ def check_input(
         yield from check_initial_structure(system, path.parent)
         yield from check_rigid(system.motion, system.initialize.nbeads.fetch(), case)
         yield from check_motion(system.motion, case)
-        yield from check_forces(simulation, system)
+        yield from check_forces(simulation, system, case)
     if not children(simulation, "system"):
         yield Finding("error", "i-PI: no <system>; templates are not checked, write the system out")
     yield from check_disk(simulation, case, path.parent, steps)

@@ -62,7 +62,7 @@ def propagate(directory: Path, last_step: int, driver_words: list[str], forced: 
             require_usable(address, own_name=False)
         remove_stale_sockets(addresses)
         for name in other_sockets(root):
-            log(f"the liquid's own forces: i-PI waits for the program that serves {name}; start it now")
+            log(f"the liquid's own forces: start the program that serves {name} once i-PI listens there")
         log(f"running in {directory}; what i-PI and the driver say is in i-pi.log and driver.log there")
         warnings = DriverWarnings(directory / "driver.log")
         begun = read_xml(directory / "input.xml")

@@ -96,8 +96,9 @@ def _serve(service: Service, reporter: Reporter) -> None:
         root = read_xml(path)
         addresses = socket_addresses(root, path)
         require_sound_beads(root, path)
-        require_whole_forces(path)
     case = read_case(service.case, None if root is None else start_beside(path))
+    if root is not None:
+        require_whole_forces(path, case)
     # OpenMM and ASE are imported only now, when the input is known to be good
     from polcouple.propagation.driver import connect, serve, stop_ipi
     from polcouple.propagation.providers import create_providers

@@ -16,7 +16,7 @@ from polcouple.ipi.input import other_sockets, read_xml, rename_sockets, socket_
 LAMMPS = """
   <ffsocket name="lammps" mode="unix" pbc="False">
     <address> liquid </address>
-    <activelist> [ 96, 97, 98 ] </activelist>
+    <activelist> [ ACTIVE ] </activelist>
     <parameters> {partial_charges: own} </parameters>
   </ffsocket>"""
 COMPONENT = '<force forcefield="lammps"/>'
@@ -27,7 +27,9 @@ def shared(small_directory):
     """A case whose input.xml shares the forces with another program."""
     path = small_directory / "input.xml"
     text = path.read_text().replace("{part: all}", "{part: electrode}")
-    text = text.replace("</ffsocket>", f"</ffsocket>{LAMMPS}", 1)
+    text = text.replace("</ffsocket>", f"</ffsocket>{LAMMPS}", 1).replace(
+        "[ ACTIVE ]", str([*range(96, 579)])
+    )
     path.write_text(text.replace("<forces>", f"<forces>\n      {COMPONENT}"))
     return path
 
@@ -39,7 +41,7 @@ def change(path, old, new):
 
 
 def test_another_programs_liquid_is_one_sum(shared):
-    require_whole_forces(shared)
+    require_whole_forces(shared, read_case(shared.parent))
     root = read_xml(shared)
     assert [(a.address, a.part) for a in socket_addresses(root, shared)] == [("polcouple", "electrode")]
     assert other_sockets(root) == ["'lammps' at unix socket /tmp/ipi_liquid"]
@@ -67,16 +69,29 @@ def test_check_evaluates_the_electrode_part(shared, capsys):
 def test_parts_of_ours_beside_it_count_twice(shared, part):
     change(shared, "{partial_charges: own}", f"{{part: {part}}}")
     with pytest.raises(InputError, match=r"beside one with \{part: electrode\} the liquid's own forces come"):
-        require_whole_forces(shared)
+        require_whole_forces(shared, read_case(shared.parent))
+
+
+def test_a_program_with_all_atoms_reaches_the_liquid(shared):
+    change(shared, "<activelist>.*</activelist>", "")
+    require_whole_forces(shared, read_case(shared.parent))
+
+
+def test_inside_ipi_no_atoms_can_be_chosen(shared):
+    direct = """<ffdirect name="lammps"><pes> harmonic </pes><activelist> [ 96, 97 ] </activelist>
+      <parameters> {k1: 1.0} </parameters></ffdirect>"""
+    change(shared, '<ffsocket name="lammps".*?</ffsocket>', direct)
+    with pytest.raises(InputError, match="'lammps' has no effect in an <ffdirect>"):
+        require_whole_forces(shared, read_case(shared.parent))
 
 
 def test_our_own_potential_inside_ipi_is_no_other_program(shared):
     """Its part is ``all`` where none is named."""
     direct = """<ffdirect name="lammps"><pes> custom </pes><pes_path> polcouple_pes.py </pes_path>
       <parameters> {case: .} </parameters></ffdirect>"""
-    change(shared, re.escape(LAMMPS.strip()), direct)
+    change(shared, '<ffsocket name="lammps".*?</ffsocket>', direct)
     with pytest.raises(InputError, match="1 x electrode"):
-        require_whole_forces(shared)
+        require_whole_forces(shared, read_case(shared.parent))
 
 
 @pytest.mark.parametrize(
@@ -84,6 +99,12 @@ def test_our_own_potential_inside_ipi_is_no_other_program(shared):
     [
         (COMPONENT, "", "no other force field gives them"),
         (COMPONENT, '<force forcefield="lammps" weight="0.0"/>', "no other force field gives them"),
+        (
+            "97, 98, 99",
+            "97, 99",
+            "1 atoms of the liquid are in no other program's <activelist>, the first is 98",
+        ),
+        ('<force forcefield="polcouple"/>', "", "the forces add up to 'lammps'; use one"),
         (COMPONENT, '<force forcefield="lamps"/>', "'lamps'> names no"),
         (
             COMPONENT,
@@ -101,5 +122,5 @@ def test_our_own_potential_inside_ipi_is_no_other_program(shared):
 def test_what_is_not_one_sum(shared, old, new, message):
     change(shared, re.escape(old), new)
     with pytest.raises(InputError, match=message):
-        require_whole_forces(shared)
+        require_whole_forces(shared, read_case(shared.parent))
         socket_addresses(read_xml(shared), shared)
