@@ -33,6 +33,11 @@ class Origin:
     package: str
     version: str
 
+    @property
+    def own(self) -> bool:
+        """Whether it is this package."""
+        return self.package == OWN
+
     def __str__(self) -> str:
         return f"{self.package} {self.version}"
 

@@ -1,17 +1,25 @@
 """Backends and engines of other packages: found by name, refused in one line where they cannot be used."""
 
+import importlib
 import os
+import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from conftest import ROOT, SMALL
 from plugin_cases import install
 
 from polcouple.backends.base import backend_names, backend_options, backend_origin, create_backend
+from polcouple.compare.models import parse_models
+from polcouple.coupling.electrodes import backend_identity
+from polcouple.data.dataset import Dataset, Frames
 from polcouple.engines.base import create_engine, engine_names, engine_origin
 from polcouple.errors import InputError
+from polcouple.learning.label import label_dataset
 from polcouple.propagation.plan import RunPlan
+from polcouple.propagation.record import decisive
 from polcouple.simulation.changes import changes, made_of
 
 BACKENDS, ENGINES = "polcouple.backends", "polcouple.engines"
@@ -150,6 +158,33 @@ def test_a_run_remembers_the_package(packages):
     assert found == ["backend came from first-atom 2.0, now from first-atom 2.1"]
     older = before.model_copy(update={"origins": {**before.origins, "engine": "polcouple 0.0.1"}})
     assert changes(older, SMALL, plan)[0] == []
+    assert decisive(older) == decisive(before) != decisive(earlier)
+
+
+def test_what_is_kept_of_answers_is_of_one_version(packages, small_case):
+    """Charges found with another version are not taken for those of this one."""
+    (packages / "first_atom_module.py").write_text(FIRST_ATOM)
+    found = []
+    for version in ("2.1", "2.2"):
+        install(packages, "first-atom", version, BACKENDS, {"first_atom": "first_atom_module"})
+        (model,) = parse_models(["first_atom"], small_case)
+        found.append((model.identity(small_case), backend_identity(small_case, "first_atom", {})))
+        shutil.rmtree(next(packages.glob("*.dist-info")))
+        importlib.invalidate_caches()
+    assert found[0][0] != found[1][0] and found[0][1] != found[1][1]
+    assert "first-atom 2.2" in found[1][1]
+
+
+def test_labels_are_made_in_processes_of_their_own(packages, small_case):
+    (packages / "first_atom_module.py").write_text(FIRST_ATOM)
+    install(packages, "first-atom", "2.1", BACKENDS, {"first_atom": "first_atom_module"})
+    case = small_case
+    dataset = Dataset.create(packages / "frames.h5", case.electrode, case.electrolyte, origin="made")
+    ions = case.positions[case.ion_indices]
+    dataset.append(Frames(np.zeros(1), np.zeros((1, len(case.electrode))), ions[None], None))
+    assert label_dataset(dataset.path, "first_atom", [-2.0], {"share": 0.5}).labelled == 1
+    assert dataset.complete_labels("first_atom", -2.0).charges[0, 0] == -1.0
+    assert dataset.label_settings("first_atom", -2.0) == {"share": "0.5", "package": "first-atom 2.1"}
 
 
 def test_help_lists_what_is_installed(tmp_path):

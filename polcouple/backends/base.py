@@ -313,6 +313,15 @@ def resolved_options(
     return backend_options(name, settings or {}).with_others(others or {}).in_directory(directory)
 
 
+def what_decides(name: str, options: BackendOptions, symbols: Iterable[str]) -> dict[str, str]:
+    """The identity of ``options``, with the package where the backend is another package's.
+
+    What is kept of a backend's answers is known by it.
+    """
+    origin = backend_origin(name)
+    return options.identity(symbols) | ({} if origin.own else {"package": str(origin)})
+
+
 def backends_with(capability: str) -> str:
     """Names of the backends that have a capability with their default settings, for messages."""
     found = []
@@ -320,8 +329,8 @@ def backends_with(capability: str) -> str:
         try:
             if getattr(backend_options(name, {}).capabilities(), capability):
                 found.append(name)
-        except InputError:
-            continue  # has no default settings, or cannot be used
+        except Exception:  # has no default settings, or is of a package that is at fault
+            continue
     return " or ".join(filter(None, (", ".join(found[:-1]), *found[-1:])))
 
 

@@ -17,6 +17,7 @@ from polcouple.backends.base import (
     Environment,
     backend_options,
     create_backend,
+    what_decides,
 )
 from polcouple.backends.capabilities import Capabilities
 from polcouple.data.dataset import Dataset, Frames
@@ -147,8 +148,11 @@ class Options(BackendOptions):
 
     def identity(self, symbols: Iterable[str]) -> dict[str, str]:
         """See :meth:`BackendOptions.identity`; that of the fallback, too."""
-        other = {} if self.fallback is None else self.fallback_options().identity(symbols)
-        return super().identity(symbols) | {f"fallback {name}": value for name, value in other.items()}
+        own = super().identity(symbols)
+        if self.fallback is None:
+            return own
+        other = what_decides(self.fallback, self.fallback_options(), symbols)
+        return own | {f"fallback {name}": value for name, value in other.items()}
 
     def fallback_options(self) -> BackendOptions:
         """The validated settings of the fallback.
@@ -249,7 +253,7 @@ class _Fallback:
         self._backend = create_backend(name, electrode, electrolyte, options.fallback_settings)
         dataset = options.fallback_dataset
         self._ions = electrolyte.ion_indices
-        self._settings = options.fallback_options().identity(electrode.symbols)
+        self._settings = what_decides(name, options.fallback_options(), electrode.symbols)
         self._dataset: Dataset | None = None
         if dataset is not None:
             origin = f"frames on which a response net's committee disagreed, labels by {name}"

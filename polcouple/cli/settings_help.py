@@ -6,7 +6,6 @@ import argparse
 
 from polcouple.backends.base import backend_names, backend_origin, options_class
 from polcouple.errors import InputError
-from polcouple.plugins import OWN
 
 #: stands for the settings until help is printed: the backends are imported for that alone
 _SETTINGS = "settings of the backends"
@@ -31,7 +30,7 @@ class _SettingsFormatter(argparse.HelpFormatter):
                 super().add_text(str(error).replace("%", "%%"))
                 self.end_section()
                 continue
-            package = "" if origin.package == OWN else f" of the package {origin}"
+            package = "" if origin.own else f" of the package {origin}"
             self.start_section(f"settings of backend {name}{package} (KEY=VALUE)")
             for key, field in options.model_fields.items():
                 default = field.get_default(call_default_factory=True)

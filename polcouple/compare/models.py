@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import BackendOptions, ChargeBackend, resolved_options
+from polcouple.backends.base import BackendOptions, ChargeBackend, resolved_options, what_decides
 from polcouple.backends.setting_words import parse_backend, setting_text
 from polcouple.case.model import Case
 from polcouple.coupling.electrodes import create_electrodes
@@ -51,7 +51,7 @@ class Model:
         decisive = {
             "backend": self.backend,
             "settings": {key: setting_text(value) for key, value in sorted(self.settings.items())},
-            "answers": self.options(case).identity(case.electrode.symbols),
+            "answers": what_decides(self.backend, self.options(case), case.electrode.symbols),
             "electrode": case.electrode.fingerprint(),
             "electrolyte": hashlib.sha256(case.electrolyte.charges.tobytes()).hexdigest(),
             "system": case.system.model_dump(mode="json", include={"electrodes", "potential", "slab"}),

@@ -36,6 +36,7 @@ from polcouple.backends.base import (
     backends_with,
     create_backend,
     resolved_options,
+    what_decides,
 )
 from polcouple.backends.capabilities import Capabilities
 from polcouple.case.model import Case
@@ -93,7 +94,7 @@ def backend_identity(case: Case, name: str, settings: Mapping[str, Any]) -> str:
     """
     own = case.backend_settings(name, settings)
     options = resolved_options(name, own, case.directory, case.system.backends)
-    return f"{name} {sorted(options.identity(case.electrode.symbols).items())}"
+    return f"{name} {sorted(what_decides(name, options, case.electrode.symbols).items())}"
 
 
 def _require_fit(case: Case, name: str, capabilities: Capabilities) -> None:

@@ -27,6 +27,7 @@ from polcouple.backends.base import (
     Environment,
     create_backend,
     resolved_options,
+    what_decides,
 )
 from polcouple.data.dataset import CONVERGED, PENDING, Dataset, label_name
 from polcouple.data.positions import electrolyte_positions, require_positions
@@ -75,7 +76,7 @@ class _System:
     @cached_property
     def identity(self) -> dict[str, str]:
         """What decides the labels of a frame."""
-        return self.options.identity(self.electrode.symbols)
+        return what_decides(self.backend, self.options, self.electrode.symbols)
 
     @cached_property
     def key(self) -> str:

@@ -21,6 +21,7 @@ from polcouple import __version__
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.files import write_whole
 from polcouple.log import command_line, log
+from polcouple.plugins import OWN
 
 #: name of the record in a run directory, and of the driver's part
 RECORD, DRIVER_RECORD = "run.json", "driver.json"
@@ -73,9 +74,15 @@ class MadeOf(_Part):
 
 def decisive(made_of: MadeOf) -> str:
     """What decides the trajectory, as text."""
-    return made_of.model_dump_json(
+    text = made_of.model_dump_json(
         include={"backend", "answers", "platform", "refresh", "system", "elements", "start"}
     )
+    return text + json.dumps(other_packages(made_of)) if other_packages(made_of) else text
+
+
+def other_packages(made_of: MadeOf) -> dict[str, str]:
+    """Package and version of ``backend`` or ``engine``, where they are not this package's."""
+    return {what: origin for what, origin in made_of.origins.items() if not origin.startswith(f"{OWN} ")}
 
 
 class Start(_Part):

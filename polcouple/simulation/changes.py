@@ -16,10 +16,9 @@ from polcouple.engines.base import engine_origin
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.ipi.initialize import start_file, text_of
 from polcouple.ipi.input import read_xml
-from polcouple.plugins import OWN
 from polcouple.propagation.inputs import file_elements
 from polcouple.propagation.plan import RunPlan
-from polcouple.propagation.record import MadeOf
+from polcouple.propagation.record import MadeOf, other_packages
 
 #: elements of i-PI's input that each run has of its own
 _OWN = ("total_steps", "address", "port")
@@ -131,11 +130,11 @@ def _settings(before: MadeOf, now: MadeOf) -> list[str]:
                 found.append(f"{name} of backend {now.backend} is another file" + _moved(before, now))
     if now.platform != before.platform:
         found.append(f"platform was {before.platform}, now {now.platform}")
-    for what, old in before.origins.items():
-        new = now.origins[what]
-        # another version of this package is no change of the run
-        if old != new and not (old.startswith(f"{OWN} ") and new.startswith(f"{OWN} ")):
-            found.append(f"{what} came from {old}, now from {new}")
+    others, others_now = other_packages(before), other_packages(now)
+    for what in sorted(others.keys() | others_now.keys()):
+        if others.get(what) != others_now.get(what):
+            old = before.origins.get(what, "elsewhere")
+            found.append(f"{what} came from {old}, now from {now.origins[what]}")
     if now.refresh != before.refresh:
         found.append(f"refresh was every {before.refresh} evaluation(s), now every {now.refresh}")
     return found
