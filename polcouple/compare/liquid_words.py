@@ -1,0 +1,74 @@
+"""What the sections on liquids share: numbers with errors in words and tables, curves with bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polcouple.analysis.block_errors import Estimate
+from polcouple.analysis.gather import Liquid
+from polcouple.units import BOHR_TO_ANGSTROM
+
+PER_BOHR2_TO_PER_NM2 = 100.0 / BOHR_TO_ANGSTROM**2
+#: profiles are shown up to this distance from the sheet (Angstrom)
+SHOWN = 20.0
+BAND = "Bands: one standard error, from blocks."
+
+
+def say_instead(axes: Any, text: str) -> None:
+    """What an empty panel means."""
+    axes.text(0.5, 0.6, text, transform=axes.transAxes, ha="center", va="center")
+
+
+def draw_curve(
+    axes: Any,
+    x: np.ndarray,
+    result: Estimate,
+    style: dict[str, Any],
+    label: str,
+    shown: np.ndarray | slice = slice(None),
+) -> None:
+    """A line with its band of one standard error."""
+    value, error = result.value[shown], np.nan_to_num(result.error[shown])
+    axes.plot(x[shown], value, label=label, **style)
+    axes.fill_between(x[shown], value - error, value + error, color=style["color"], alpha=0.25, linewidth=0)
+
+
+def number_and_error(result: Estimate) -> tuple[float, float | None]:
+    """Value and error for a table."""
+    return float(result.value), float(result.error) if np.isfinite(result.error) else None
+
+
+def as_numbers(result: Estimate) -> dict[str, float | bool | None]:
+    """Value and error for numbers.json."""
+    value, error = number_and_error(result)
+    return {"value": value, "error": error, "error_converged": result.converged}
+
+
+def remark(*results: Estimate) -> str:
+    """For a table, where the errors of a row are lower bounds."""
+    return "" if all(result.converged for result in results) else "run too short: errors are lower bounds"
+
+
+def unconverged(result: Estimate) -> Estimate:
+    """The same with an error that is a lower bound."""
+    return Estimate(result.value, result.error, result.blocks, False)
+
+
+def finite(values: np.ndarray) -> list[float | None]:
+    """Numbers for JSON, None for those that are not finite."""
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def listed(liquids: Sequence[Liquid], results: Sequence[Estimate], unit: str = "") -> str:
+    """``1.23 ± 0.04 V (response), 1.30 ± 0.05 V (fixed)``."""
+    parts = []
+    for liquid, result in zip(liquids, results, strict=True):
+        decimals = 2
+        if np.isfinite(result.error) and result.error > 0:
+            decimals = max(0, 1 - int(np.floor(np.log10(result.error))))
+        text = f"{float(result.value):.{decimals}f} ± {float(result.error):.{decimals}f}"
+        parts.append(f"{text} {unit} ({liquid.label})".replace("  ", " "))
+    return ", ".join(parts)
