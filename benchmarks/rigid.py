@@ -3,12 +3,16 @@
     python -m benchmarks.rigid [--rounds N] [--case DIR]
 
 prints the time that the constraints of a case's waters take a step on one core, and steps of i-PI with
-flexible and with rigid waters in the same places, in rounds that take turns.
+flexible and with rigid waters in the same places, in rounds that take turns: by the clock, and the processor
+time of both programs with one thread, which other programs disturb less.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,6 +30,8 @@ from polcouple.units import ANGSTROM_TO_BOHR, FS_TO_ATOMIC_TIME, KELVIN_TO_HARTR
 _ROOT = Path(__file__).parent.parent
 _FLEXIBLE_FS, _RIGID_FS = 0.5, 2.0
 _CALLS, _STEPS = 50, 120
+#: steps of the two runs whose difference leaves the start out
+_LENGTHS = 60, 360
 
 
 def main() -> None:
@@ -40,6 +46,7 @@ def main() -> None:
         _solver(rigid)
         for backend in args.backends:
             _compare(args.case, rigid.directory, backend, args.rounds)
+            _compare_processor_time(args.case, rigid.directory, backend, args.rounds)
 
 
 def rigid_twin(flexible: Path, directory: Path, model: str) -> Case:
@@ -124,6 +131,32 @@ def _compare(flexible: Path, rigid: Path, backend: str, rounds: int) -> None:
         f" ({ratios.min():.2f} to {ratios.max():.2f})",
         flush=True,
     )
+
+
+def _compare_processor_time(flexible: Path, rigid: Path, backend: str, rounds: int) -> None:
+    for _ in range(rounds):
+        spent = {
+            name: 1e3 * float(np.diff([_processor_time(case, backend, n) for n in _LENGTHS])[0])
+            / (_LENGTHS[1] - _LENGTHS[0])
+            for name, case in (("flexible", flexible), ("rigid", rigid))
+        }  # fmt: skip
+        ratio = _RIGID_FS / _FLEXIBLE_FS * spent["flexible"] / spent["rigid"]
+        print(
+            f"{backend}, processor time: flexible {spent['flexible']:.2f} ms a step, rigid"
+            f" {spent['rigid']:.2f} ms; simulated time by it, rigid over flexible {ratio:.2f}",
+            flush=True,
+        )
+
+
+def _processor_time(case: Path, backend: str, count: int) -> float:
+    """Seconds of `polcouple run` and its programs, all threads."""
+    with tempfile.TemporaryDirectory() as scratch:
+        words = ["run", str(case), "--backend", backend, "--steps", str(count), "--threads", "1"]
+        command = [sys.executable, "-m", "polcouple.cli", *words, "--output", f"{scratch}/run"]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 if __name__ == "__main__":

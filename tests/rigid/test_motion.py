@@ -77,8 +77,26 @@ def test_time_is_reversible(nve, tmp_path):
     assert np.abs(numbers(tmp_path / "RESTART", "q") - frames(nve / "out.q_0.xyz")[0]).max() < 1e-5
 
 
-@pytest.mark.parametrize("splitting", ["baoab", pytest.param("obabo", marks=pytest.mark.slow)])
-def test_equipartition(tmp_path, splitting):
+def test_inner_steps_are_steps(nve, tmp_path):
+    """Two steps of 2 fs within one of 4 fs, by <nmts>, are the trajectory of steps of 2 fs."""
+    inner = "<nmts> [ 2 ] </nmts>" + water_constraints(8)
+    write_drop(tmp_path, steps=50, stride=50, time_step=4.0, constraints=inner)
+    run_ipi(tmp_path)
+    assert np.abs(numbers(tmp_path / "RESTART", "q") - numbers(nve / "out.chk_1", "q")).max() < 1e-8
+
+
+SVR = LANGEVIN.replace("langevin", "svr")
+
+
+@pytest.mark.parametrize(
+    ("splitting", "thermostat"),
+    [
+        ("baoab", LANGEVIN),
+        pytest.param("obabo", LANGEVIN, marks=pytest.mark.slow),
+        pytest.param("baoab", SVR, marks=pytest.mark.slow),
+    ],
+)
+def test_equipartition(tmp_path, splitting, thermostat):
     """Free rotors in a bath: translation and rotation of the waters, and each of their atoms, at 300 K."""
     n = 48
     write_drop(
@@ -165,6 +183,21 @@ def test_angles_and_values_of_the_start(here):
     for constraints in (by_angle, of_start):
         assert len(constraints) == 24
         assert np.allclose(np.sort(constraints.lengths), np.sort(LENGTHS * 8), rtol=1e-10)
+
+
+def test_a_centre_of_mass_at_rest_has_no_freedom(here):
+    write_drop(here, fixed="")
+    path = here / "input.xml"
+    path.write_text(path.read_text().replace("<fixcom> False", "<fixcom> True"))
+    motion = load(here).syslist[0].motion
+    assert motion.get_fixdof() == 24 + 3
+    assert np.abs(np.asarray(motion.beads.p).reshape(-1, 3).sum(0)).max() < 1e-10
+    assert (
+        motion.constraints.stretching(
+            *(np.asarray(a).reshape(-1, 3) for a in (motion.beads.q, motion.beads.p))
+        )
+        < 1e-12
+    )
 
 
 @pytest.mark.parametrize(
