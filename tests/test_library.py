@@ -1,6 +1,7 @@
 """The public names, loaded when they are used, and the examples of docs/library.md."""
 
 import ast
+import importlib
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from conftest import ROOT, SMALL
 
 import polcouple
 from polcouple.backends.setting_words import absolute
+from polcouple.cli.commands import COMMANDS
 from polcouple.propagation.propagate import step_reached
 
 PAGE = ROOT / "docs" / "library.md"
@@ -43,6 +45,15 @@ def test_every_public_name_is_documented():
     missing = [name for name in polcouple.__all__ if not re.search(rf"\b{name}\b", page)]
     assert not missing
     assert errors < set(polcouple.__all__)
+
+
+def test_every_command_names_its_function():
+    rows = dict(re.findall(r"^\| `([\w-]+)` \| (.*) \|$", PAGE.read_text(), flags=re.MULTILINE))
+    assert [name for name in rows if name != "polcouple-driver"] == [n for n in COMMANDS if n != "i-pi"]
+    for places in rows.values():
+        for place in re.findall(r"`([\w.]+)`", places):
+            module, _, name = place.rpartition(".")
+            assert callable(getattr(importlib.import_module(module), name)), place
 
 
 def run_examples(text, directory, monkeypatch):
