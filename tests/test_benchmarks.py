@@ -21,6 +21,7 @@ items = importlib.import_module("benchmarks.items")
     [
         "agreement",
         "dftb",
+        "electrode_part",
         "ipi_steps",
         "lammps_electrode",
         "openmm_steps",
@@ -115,3 +116,12 @@ def test_results_are_kept_and_reported(tmp_path):
     assert "| `response` every step over `fixed` | 1.25 | 1.25 to 1.25 | 1 | at most 1.25 |" in text
     assert "| i-PI and socket in a step | 0.16 |" in text
     assert (tmp_path / "speed_steps.png").stat().st_size > 0
+
+
+def test_electrode_part_of_the_small_case():
+    module = importlib.import_module("benchmarks.electrode_part")
+    case = read_case(SMALL)
+    assert 0.0 < module.milliseconds(module.with_backend(case, "fixed"), 2)[0]
+    call, charges, sites = module.coulomb(case, 2)
+    assert (charges, sites) == (4 * 483, 4 * 96)
+    assert 0.0 < module.milliseconds(call, 2)[0]
