@@ -51,7 +51,7 @@ class Options(BackendOptions):
 
     fallback: str | None = Field(
         None,
-        description="backend to ask instead where a response net's committee disagrees: dftb or dftbplus",
+        description="backend to ask instead where a response net's committee disagrees, such as dftb",
     )
     fallback_settings: dict[str, Any] = Field(
         default_factory=dict, description="settings of that backend, over the case's settings for it"

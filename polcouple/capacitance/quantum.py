@@ -49,7 +49,7 @@ class QuantumStudy:
         case: its directory.
         electrode: which of its electrodes; the first where None.
         window: how far to fill its levels, in eV on either side of neutrality.
-        backend: `dftb` or `response`, of which the electronic problem is.
+        backend: with the capability ``levels``; the electronic problem is its.
         given: settings of the backend over those of system.yaml.
     """
 

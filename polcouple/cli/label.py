@@ -8,6 +8,7 @@ from pathlib import Path
 
 from polcouple.cli.options import add_backend_arguments, given_settings
 from polcouple.learning.label import label_dataset
+from polcouple.learning.train import PRIOR
 from polcouple.log import Warned, log
 
 
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (all cores)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler to use instead")
     parser.add_argument("--redo-unconverged", action="store_true", help="try again what did not converge")
-    add_backend_arguments(parser, default="dftb")
+    add_backend_arguments(parser, default=PRIOR)
 
 
 def run(args: argparse.Namespace) -> int:

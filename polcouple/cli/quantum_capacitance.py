@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--electrode", metavar="NAME", help="which of the case's electrodes (the first)")
     parser.add_argument("--window", type=float, default=1.0, metavar="EV", help="how far to fill (1 eV)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="for the report")
-    add_backend_arguments(parser, default="dftb")
+    add_backend_arguments(parser, default=QuantumStudy.backend)
 
 
 def run(args: argparse.Namespace) -> int:

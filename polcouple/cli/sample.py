@@ -8,6 +8,9 @@ from pathlib import Path
 from polcouple.cli.options import add_backend_arguments, add_engine_arguments, run_plan
 from polcouple.simulation.sample import Sampling, sample
 
+#: the default: charges that follow the liquid, for any electrode that there are parameters for
+_BACKEND = "response"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``polcouple sample``."""
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run-directory", type=Path, metavar="DIR", help="where i-PI runs (CASE/sample_DATASET)"
     )
-    add_backend_arguments(parser, default="response")
+    add_backend_arguments(parser, default=_BACKEND)
     add_engine_arguments(parser)
 
 
