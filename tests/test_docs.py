@@ -1,0 +1,28 @@
+"""The documentation's pages: all in the navigation, links that lead somewhere, names that exist."""
+
+import importlib
+import re
+
+import pytest
+import yaml
+from conftest import ROOT
+
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    listed = [page for entry in navigation for page in entry.values()]
+    assert sorted(listed) == [page.name for page in PAGES if page.parent.name == "docs"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_and_names(page):
+    text = page.read_text()
+    for link in re.findall(r"\]\(([^)#\s]+)", text):
+        assert link.startswith("http") or (page.parent / link).exists(), link
+    for name in set(re.findall(r"`(polcouple(?:\.\w+)+)`", text)):
+        found, where = importlib.import_module("polcouple"), "polcouple"
+        for part in name.split(".")[1:]:
+            where += f".{part}"
+            found = getattr(found, part, None) or importlib.import_module(where)
