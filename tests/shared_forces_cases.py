@@ -1,5 +1,6 @@
 """Runs in which i-PI adds polcouple's ``part: electrode`` to a liquid of another program."""
 
+import re
 import subprocess
 import sys
 import time
@@ -32,7 +33,7 @@ def accurate(directory: Path, switch: bool = True) -> None:
     """Accurate forces in the small case; Lennard-Jones switched off smoothly, or truncated as in LAMMPS."""
     path = directory / "system.yaml"
     text = path.read_text().replace("ewald_tolerance: 5.0e-05", "ewald_tolerance: 1.0e-07")
-    path.write_text(text if switch else text.replace("switch_angstrom: 6.3", "switch_angstrom: null"))
+    path.write_text(text if switch else re.sub("switch_angstrom: .*", "switch_angstrom: null", text))
 
 
 def run_shared(directory, liquid, backend=("--backend", "fixed"), name="input_electrode.xml", patience=60):

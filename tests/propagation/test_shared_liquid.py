@@ -1,17 +1,20 @@
 """i-PI adds ``part: electrode`` to a liquid of LAMMPS, of ASE or of tblite: the forces of one engine."""
 
 import shutil
+import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import CAPACITOR, ROOT
 from run_cases import BIN
 from shared_forces_cases import accurate, run_shared
 
 from polcouple.case.model import read_case
+from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.electrodes import create_electrodes
-from polcouple.coupling.forces import Surroundings
+from polcouple.coupling.forces import ForceProvider
 from polcouple.engines.base import create_engine
 from polcouple.testing.cases import liquid_alone
 
@@ -37,22 +40,43 @@ def from_electrode(case, positions, charges):
     return whole.evaluate(positions)[1] - create_engine(liquid_alone(case), "all")[0].evaluate(positions)[1]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
+needs_lammps = pytest.mark.skipif(
     not ((BIN / "lmp").exists() and (BIN / "mpiexec").exists()), reason="LAMMPS or MPI is not installed"
 )
+
+
+def lammps(directory, address):
+    """LAMMPS on two ranks with the liquid of a case."""
+    sys.path.insert(0, str(EXAMPLES))
+    from lammps_liquid import write_liquid
+
+    write_liquid(read_case(directory), directory, 1e-7, address)
+    return [str(BIN / "mpiexec"), "-n", "2", str(BIN / "lmp"), "-in", "liquid.lammps"]
+
+
+@pytest.mark.slow
+@needs_lammps
 def test_lammps_on_two_ranks(small_directory):
     accurate(small_directory, switch=False)
-
-    def liquid(address):
-        sys.path.insert(0, str(EXAMPLES))
-        from lammps_liquid import write_liquid
-
-        write_liquid(read_case(small_directory), small_directory, 1e-7, address)
-        return [str(BIN / "mpiexec"), "-n", "2", str(BIN / "lmp"), "-in", "liquid.lammps"]
-
-    frames = run_shared(small_directory, liquid)
+    frames = run_shared(small_directory, partial(lammps, small_directory))
     require_forces_of_one_engine(small_directory, frames)
+
+
+@pytest.mark.slow
+@needs_lammps
+def test_lammps_between_two_electrodes_at_a_voltage(tmp_path):
+    """A slab with D = 0: LAMMPS knows nothing of it, nor of the voltage."""
+    shutil.copytree(CAPACITOR, tmp_path, dirs_exist_ok=True)
+    accurate(tmp_path, switch=False)
+    script = [sys.executable, str(EXAMPLES / "share_input.py"), ".", "--input", "input_nve.xml"]
+    subprocess.run(script, cwd=tmp_path, check=True)
+    frames = run_shared(tmp_path, partial(lammps, tmp_path), ("--backend", "metal"))
+    case = read_case(tmp_path)
+    whole = ForceProvider(case, create_electrodes(case, "metal", {}), "all", threads=1)
+    for positions, forces in frames:
+        answer = whole.evaluate(positions, case.cell)
+        assert np.abs(answer.extras["electrode_charges"]).min() > 0.01
+        assert np.abs(forces - answer.forces)[case.electrolyte_indices].max() < 1e-6
 
 
 @pytest.mark.slow
