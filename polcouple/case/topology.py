@@ -41,6 +41,13 @@ class Topology:
     constraint_lengths: np.ndarray
     sites: VirtualSites
 
+    @property
+    def flexible(self) -> np.ndarray:
+        """(N,) whether springs alone hold an atom in its molecule: it has neighbours and no constraint."""
+        flexible: np.ndarray = np.bincount(self.molecules)[self.molecules] > 1
+        flexible[self.constraints.ravel()] = False
+        return flexible
+
 
 def blocks(system: SystemSection) -> list[tuple[str, int, int]]:
     """(species, first atom, one past the last atom) of each topology block."""

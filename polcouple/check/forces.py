@@ -10,7 +10,6 @@ import numpy as np
 
 from polcouple.case.model import Case
 from polcouple.check.finding import Finding
-from polcouple.check.rigid import check_rigid_step
 from polcouple.check.simulation import children, dynamics_of, load_input
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.ipi.input import named_part, part_of
@@ -189,8 +188,7 @@ def _check_steps(motion: Any, weights: dict[str, np.ndarray]) -> Iterator[Findin
     divisions = np.cumprod([1, *dynamics.nmts.fetch()])[-max(len(dynamics.nmts.fetch()), 1) :]
     steps = dynamics.timestep.fetch() * ATOMIC_TIME_TO_FS / divisions
     if dynamics is motion.constrained_dynamics:
-        yield from check_rigid_step(float(steps[0]))
-        return
+        return  # check_rigid looks at them
     if len(weights.get("nonbonded", [])) > 1 and weights["nonbonded"][1:].any():
         yield Finding(
             "warning",

@@ -10,12 +10,14 @@ import numpy as np
 from polcouple.case.model import Case
 from polcouple.check.finding import Finding
 from polcouple.errors import PolcoupleError
-from polcouple.units import BOHR_TO_ANGSTROM
+from polcouple.units import ATOMIC_TIME_TO_FS, BOHR_TO_ANGSTROM
 
 #: lengths that differ by more, relative, are others
 _SAME_LENGTH = 1e-6
 #: steps of rigid water in fs beyond which energy drifts, and beyond which its motion is not followed at all
 _LONG_STEP, _LONGEST_STEP = 2.5, 5.0
+#: of hydrogens on springs in fs
+_LONGEST_SPRING_STEP = 1.0
 _MODE = "<motion mode='constrained_dynamics'>"
 
 
@@ -37,6 +39,7 @@ def check_rigid(motion: Any, n_beads: int, case: Case) -> Iterator[Finding]:
             f"i-PI: {_MODE}, and the case has no rigid molecules; use dynamics, or `model: rigid`",
         )
         return
+    yield from _check_steps(motion.constrained_dynamics, case)
     try:
         kept, values = _kept(motion, n_beads, case)
     except PolcoupleError as error:
@@ -63,12 +66,21 @@ def check_rigid(motion: Any, n_beads: int, case: Case) -> Iterator[Finding]:
             break
 
 
-def check_rigid_step(step: float) -> Iterator[Finding]:
-    """A time step in fs against what rigid water takes."""
-    if step > _LONG_STEP + 1e-6:
+def _check_steps(dynamics: Any, case: Case) -> Iterator[Finding]:
+    """The time steps of what is rigid, and of what springs hold beside it."""
+    outer = dynamics.timestep.fetch() * ATOMIC_TIME_TO_FS
+    if outer > _LONG_STEP + 1e-6:
         yield Finding(
-            "error" if step > _LONGEST_STEP + 1e-6 else "warning",
-            f"i-PI: a <timestep> of {step:g} fs is too long for rigid molecules, 2 fs is usual; shorten it",
+            "error" if outer > _LONGEST_STEP + 1e-6 else "warning",
+            f"i-PI: a <timestep> of {outer:g} fs is too long for rigid molecules, 2 fs is usual; shorten it",
+        )
+    loose = [i for i in np.flatnonzero(case.topology.flexible).tolist() if case.symbols[i] == "H"]
+    inner = outer / np.prod(dynamics.nmts.fetch())
+    if loose and inner > _LONGEST_SPRING_STEP + 1e-6:
+        yield Finding(
+            "warning",
+            f"i-PI: {inner:g} fs is long for hydrogens whose bonds are springs, such as atom {loose[0]},"
+            f" {_LONGEST_SPRING_STEP:g} fs is the most; shorten <timestep> or raise <nmts>",
         )
 
 

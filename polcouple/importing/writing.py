@@ -202,12 +202,10 @@ def _own_masses(given: GivenSystem, atoms: Atoms) -> Sequence[float] | None:
 
 def _rigid_step(case: Case) -> float:
     """Time step in fs where distances are constrained: as short as what moves beside them needs."""
-    molecules = case.topology.molecules
-    loose = np.bincount(molecules)[molecules] > 1
-    loose[case.constraints[0].ravel()] = False
-    if any(case.symbols[atom] == "H" for atom in np.flatnonzero(loose)):
+    flexible = case.topology.flexible
+    if any(case.symbols[atom] == "H" for atom in np.flatnonzero(flexible)):
         return 0.5
-    return 1.0 if loose.any() else 2.0
+    return 1.0 if flexible.any() else 2.0
 
 
 def _tell_bonds(given: GivenSystem, electrode: np.ndarray, options: ImportOptions) -> None:

@@ -40,8 +40,9 @@ class Constraints:
         self._inverse_masses = 1.0 / np.asarray(masses, float)
         self._check()
         groups = self._groups()
-        triangles = [t for t in map(self._triangle, groups) if t is not None]
-        others = [pairs for pairs in groups if self._triangle(pairs) is None]
+        shapes = [self._triangle(group) for group in groups]
+        triangles = [shape for shape in shapes if shape is not None]
+        others = [group for group, shape in zip(groups, shapes, strict=True) if shape is None]
         self._triangle_atoms = np.array([t[0] for t in triangles], np.int64).reshape(-1, 3)
         self._triangle_shapes = np.array([t[1] for t in triangles]).reshape(-1, 2)
         self._triangle_masses = np.asarray(masses, float)[self._triangle_atoms[:, :2]]

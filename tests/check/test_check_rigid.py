@@ -1,5 +1,6 @@
 """`polcouple check` of rigid water: motion and constraints must be the case's."""
 
+import dataclasses
 import re
 import shutil
 
@@ -112,3 +113,20 @@ def test_sampling_takes_the_input_that_there_is(rigid_directory, monkeypatch):
         with pytest.raises(SystemExit):
             commands.main(["sample", str(case), "-o", "x.h5", "--frames", "1"])
     assert taken == ["input_mts.xml", "input.xml"]
+
+
+def test_hydrogens_on_springs_beside_rigid_water(rigid_directory):
+    """The first water loses its constraints, in case and input: 2 fs are long for it, inner steps are not."""
+    case = read_case(rigid_directory)
+    topology = case.topology
+    case.__dict__["topology"] = dataclasses.replace(
+        topology, constraints=topology.constraints[3:], constraint_lengths=topology.constraint_lengths[3:]
+    )
+    text = (rigid_directory / "input.xml").read_text()
+    text = text.replace("96, 97, 96, 98, 97, 98, 99", "99")
+    text = re.sub(r"<values>\s*\[ ([\d.]+, ){3}", "<values> [ ", text)
+    (found,) = problems(rigid_directory, text, case)
+    assert "2 fs is long for hydrogens whose bonds are springs, such as atom 97" in found
+    assert (
+        problems(rigid_directory, text.replace("<csolver/>", "<csolver/> <nmts> [ 2 ] </nmts>"), case) == []
+    )
