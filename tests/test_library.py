@@ -13,6 +13,7 @@ import polcouple
 from polcouple.backends.setting_words import absolute
 from polcouple.cli.commands import COMMANDS
 from polcouple.propagation.propagate import step_reached
+from polcouple.units import BOHR_TO_ANGSTROM
 
 PAGE = ROOT / "docs" / "library.md"
 
@@ -109,3 +110,29 @@ def test_paths_in_settings_are_from_here(tmp_path, monkeypatch):
         "accuracy": 1e-7,
         "k": "dftb",
     }
+
+
+def test_numbers_that_make_no_sense(small_case, small_directory):
+    """The command line refuses them when it reads them; a program meets them here."""
+    for numbers in ({"threads": 0}, {"refresh": -1}):
+        with pytest.raises(polcouple.InputError, match="give a positive number"):
+            polcouple.run_case(small_directory, "fixed", steps=1, **numbers)
+    assert not (small_directory / "run_fixed").exists()
+    backend = polcouple.create_electrodes(small_case, "fixed")
+    for numbers in ({"threads": 0}, {"interval": 0}, {"interval": -2}):
+        with pytest.raises(polcouple.InputError, match="give a positive number"):
+            polcouple.ForceProvider(small_case, backend, **numbers)
+
+
+def test_charges_of_other_positions_are_refused(small_case):
+    solver = polcouple.ChargeSolver(small_case, polcouple.create_electrodes(small_case, "fixed"))
+    with pytest.raises(polcouple.InputError, match="Angstrom from its place"):
+        solver(small_case.positions * BOHR_TO_ANGSTROM)
+    with pytest.raises(polcouple.InputError, match="483 atoms where the case has 579"):
+        solver(small_case.positions[small_case.electrolyte_indices])
+    exchanged = small_case.positions.copy()
+    oxygen = small_case.water_oxygens[0]
+    exchanged[[oxygen, oxygen + 5]] = exchanged[[oxygen + 5, oxygen]]
+    with pytest.raises(polcouple.InputError, match="should be bonded"):
+        solver(exchanged)
+    assert solver(small_case.positions).charges.sum() == pytest.approx(small_case.total_charge)

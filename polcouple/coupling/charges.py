@@ -12,6 +12,7 @@ from polcouple.backends.base import (
 )
 from polcouple.backends.capabilities import POTENTIAL_ACCURACY
 from polcouple.case.model import Case
+from polcouple.case.structure_guard import StructureGuard
 from polcouple.electrostatics.site_potential import SitePotential
 
 
@@ -58,14 +59,19 @@ class ChargeSolver:
         self._case = case
         self._backend = backend
         self._surroundings = surroundings or Surroundings(case, backend.capabilities.potential_accuracy)
+        self._guard = StructureGuard(case)
         self._last: ChargeResult | None = None
 
     def __call__(self, positions: np.ndarray, where: str = "this configuration") -> ChargeResult:
         """Charges when all atoms are at ``positions`` (N, 3) in bohr; the search begins from the last ones.
 
         Raises:
+            InputError: the positions are not the case's.
             ConvergenceError: naming ``where``; the backend did not reach its accuracy.
         """
+        self._guard.check(positions, self._case.cell)
+        if self._last is None:
+            self._guard.check_order(positions)
         self._last = self.solve(self.environment(positions), where, self._last)
         return self._last
 

@@ -105,6 +105,9 @@ class ForceProvider:
     Attributes:
         timings: where the time went.
         warnings: what the backend warned of, each line once.
+
+    Raises:
+        InputError: a number that is not positive, or an engine that cannot compute the case.
     """
 
     def __init__(
@@ -118,6 +121,9 @@ class ForceProvider:
         observer: Observer | None = None,
         held: HeldStates | None = None,
     ) -> None:
+        for name, number in (("threads", threads), ("interval", interval)):
+            if number is not None and number < 1:
+                raise InputError(f"{name} {number}: give a positive number")
         self._case = case
         self._backend = backend if part != "bonded" else None
         self._interval = interval

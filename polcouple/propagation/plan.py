@@ -24,6 +24,9 @@ class RunPlan:
         given: settings of the backend that go before those of system.yaml; paths are absolute.
         platform: that computes the forces, and ``threads`` at most (None: all processors).
         refresh: evaluations between refreshes of the charges; None for system.yaml's.
+
+    Raises:
+        InputError: a number that is not positive.
     """
 
     case: Path
@@ -33,6 +36,11 @@ class RunPlan:
     platform: str = NATIVE
     threads: int | None = None
     refresh: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, number in (("threads", self.threads), ("refresh", self.refresh)):
+            if number is not None and number < 1:
+                raise InputError(f"--{name} {number}: give a positive number")
 
     def settings(self, case: Case) -> dict[str, Any]:
         """The backend's settings in a case, not yet validated."""

@@ -37,7 +37,7 @@ def create_providers(
     Raises:
         PolcoupleError: unknown backend or setting, or the backend or the engine refuses the case.
     """
-    interval = interval or case.system.refresh.interval
+    interval = case.system.refresh.interval if interval is None else interval
     identity = backend_identity(case, backend, settings)
     wanted = set(parts)
     charges, held = None, None
