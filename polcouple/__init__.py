@@ -36,6 +36,15 @@ if TYPE_CHECKING:
     from polcouple.errors import ConvergenceError as ConvergenceError
     from polcouple.errors import InputError as InputError
     from polcouple.errors import PolcoupleError as PolcoupleError
+    from polcouple.importing.amber import read_amber as read_amber
+    from polcouple.importing.amber import read_charmm as read_charmm
+    from polcouple.importing.gromacs import read_gromacs as read_gromacs
+    from polcouple.importing.openmm_files import read_force_field as read_force_field
+    from polcouple.importing.openmm_files import read_system as read_system
+    from polcouple.importing.source import PairOptions as PairOptions
+    from polcouple.importing.source import Source as Source
+    from polcouple.importing.writing import ImportOptions as ImportOptions
+    from polcouple.importing.writing import import_case as import_case
     from polcouple.propagation.programs import RunFailedError as RunFailedError
     from polcouple.simulation.run import run_case as run_case
 
@@ -56,6 +65,11 @@ _HOMES = {
     "coupling.forces": ("Evaluation", "ForceProvider"),
     "electrode": ("Electrode", "Electrolyte"),
     "errors": ("ConvergenceError", "InputError", "PolcoupleError"),
+    "importing.amber": ("read_amber", "read_charmm"),
+    "importing.gromacs": ("read_gromacs",),
+    "importing.openmm_files": ("read_force_field", "read_system"),
+    "importing.source": ("PairOptions", "Source"),
+    "importing.writing": ("ImportOptions", "import_case"),
     "propagation.programs": ("RunFailedError",),
     "simulation.run": ("run_case",),
 }
@@ -73,10 +87,13 @@ __all__ = [
     "Evaluation",
     "Finding",
     "ForceProvider",
+    "ImportOptions",
     "InputError",
+    "PairOptions",
     "PolcoupleCalculator",
     "PolcoupleError",
     "RunFailedError",
+    "Source",
     "backend_names",
     "case_atoms",
     "check_case",
@@ -85,7 +102,13 @@ __all__ = [
     "create_case",
     "create_electrodes",
     "default_force_field",
+    "import_case",
+    "read_amber",
     "read_case",
+    "read_charmm",
+    "read_force_field",
+    "read_gromacs",
+    "read_system",
     "run_case",
 ]
 

@@ -26,6 +26,8 @@ _TOP = 2
 _FARTHEST_PEAK = 10.0 * ANGSTROM_TO_BOHR
 #: how far apart the same peak may be in two runs
 _SAME_PEAK = 1.0 * ANGSTROM_TO_BOHR
+#: a molecule of less charge is no ion (e)
+_NEUTRAL = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,16 +40,40 @@ class Species:
 
 
 def species_of(case: Case) -> list[Species]:
-    """Water's oxygen and hydrogen, and every kind of ion, in the case's order."""
+    """Water's oxygen and hydrogen, every kind of ion, and one atom of each other kind of molecule."""
     oxygens, ions = case.water_oxygens, case.ion_indices
-    found = [
-        Species("water O", oxygens, False),
-        Species("water H", np.sort(np.concatenate([oxygens + 1, oxygens + 2])), False),
-    ]
+    found = []
+    if len(oxygens):
+        found = [
+            Species("water O", oxygens, False),
+            Species("water H", np.sort(np.concatenate([oxygens + 1, oxygens + 2])), False),
+        ]
     for symbol in dict.fromkeys(case.symbols[i] for i in ions):
         atoms = np.array([i for i in ions if case.symbols[i] == symbol])
         sign = "+" if case.charges[atoms[0]] > 0 else "-"
         found.append(Species(symbol + sign, atoms, True))
+    known = [*oxygens, *ions, *case.electrode_indices]
+    return found + _of_molecules(case, np.setdiff1d(case.topology.molecules, case.topology.molecules[known]))
+
+
+def _of_molecules(case: Case, molecules: np.ndarray) -> list[Species]:
+    """Of molecules that are neither water nor single ions: the atom next to the middle of one."""
+    topology = case.topology
+    kinds: dict[str, list[int]] = {}
+    for molecule in molecules.tolist():
+        kinds.setdefault(topology.names[molecule], []).append(molecule)
+    inverse = np.linalg.inv(case.lattice)
+    found = []
+    for name, members in kinds.items():
+        starts = np.searchsorted(topology.molecules, members)
+        own = np.flatnonzero(topology.molecules == members[0])
+        places = case.positions[own] - case.positions[own[0]]
+        places -= np.round(places @ inverse) @ case.lattice
+        middle = int(np.linalg.norm(places - places.mean(axis=0), axis=1).argmin())
+        charge = float(case.charges[own].sum())
+        sign = "" if abs(charge) < _NEUTRAL else "+" if charge > 0 else "-"
+        label = topology.labels[own[middle]]
+        found.append(Species(f"{name}{sign} ({label})", starts + middle, bool(sign)))
     return found
 
 

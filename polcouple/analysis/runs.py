@@ -310,12 +310,11 @@ def _universe(case: Case, path: Path, unit: float) -> Any:
     from MDAnalysis.lib.mdamath import triclinic_box
     from MDAnalysis.transformations.boxdimensions import set_dimensions
 
-    waters = np.arange(len(case.water_oxygens))
+    liquid = case.electrolyte_indices
+    molecules, numbers = np.unique(case.topology.molecules[liquid], return_inverse=True)
     residues = np.zeros(len(case), dtype=int)
-    for atom in range(3):
-        residues[case.water_oxygens + atom] = 1 + waters
-    residues[case.ion_indices] = 1 + len(waters) + np.arange(len(case.ion_indices))
-    names = ["electrode"] + ["HOH"] * len(waters) + [case.symbols[i] for i in case.ion_indices]
+    residues[liquid] = 1 + numbers
+    names = ["electrode", *(case.topology.names[molecule] for molecule in molecules)]
     universe = Universe.empty(len(case), n_residues=len(names), atom_resindex=residues, trajectory=False)
     universe.add_TopologyAttr("names", list(case.symbols))
     universe.add_TopologyAttr("elements", list(case.symbols))

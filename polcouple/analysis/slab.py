@@ -77,17 +77,18 @@ def slab_of(case: Case) -> Slab:
         raise InputError(f"{case.directory}: the third cell vector must be along z and the others across it")
     length = float(cell[2, 2])
     start, gap = widest_gap(z, length)
-    if gap < LEAST_VACUUM or not len(case.water_oxygens):
+    liquid = case.water_oxygens if len(case.water_oxygens) else case.wall_atoms
+    if gap < LEAST_VACUUM or not len(liquid):
         raise InputError(
-            f"{case.directory}: profiles need water and, somewhere along z,"
+            f"{case.directory}: profiles need a liquid and, somewhere along z,"
             f" {LEAST_VACUUM * BOHR_TO_ANGSTROM:g} Angstrom without atoms"
         )
     cut = start + 0.5 * gap - length
     heights = (z - cut) % length
-    oxygens = heights[case.water_oxygens]
+    inside = heights[liquid]
     layers = heights[case.electrode_indices]
-    if not (layers < oxygens.min()).any():
+    if not (layers < inside.min()).any():
         raise InputError(f"{case.directory}: no electrode below the liquid, from which to count distances")
-    sheet = float(layers[layers < oxygens.min()].max())
-    low, high = np.quantile(oxygens - sheet, [0.25, 0.75])
+    sheet = float(layers[layers < inside.min()].max())
+    low, high = np.quantile(inside - sheet, [0.25, 0.75])
     return Slab(sheet + cut, -sheet, length, base_area(cell), (float(low), float(high)))

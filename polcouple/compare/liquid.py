@@ -29,7 +29,7 @@ def sections(runs: Sequence[Run]) -> list[Section]:
     densities, density_quantities, layer = density_section(liquids)
     parts = [
         (densities, density_quantities),
-        orientation_section(liquids, layer),
+        *([orientation_section(liquids, layer)] if len(runs[0].case.water_oxygens) else []),
         ion_section(liquids),
         charge_section(liquids),
         potential_section(liquids),
