@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from polcouple.backends.base import (
@@ -14,6 +16,7 @@ from polcouple.backends.capabilities import POTENTIAL_ACCURACY
 from polcouple.case.model import Case
 from polcouple.case.structure_guard import StructureGuard
 from polcouple.electrostatics.site_potential import SitePotential
+from polcouple.engines.base import Engine, SitePotentialEngine
 
 
 class Surroundings:
@@ -22,23 +25,39 @@ class Surroundings:
     Args:
         case: the system.
         accuracy: largest error of a potential, such as a backend's ``potential_accuracy``, Hartree/e.
+        engine: that computes the forces at the same positions, if it is to give the potentials where it can.
     """
 
-    def __init__(self, case: Case, accuracy: float = POTENTIAL_ACCURACY) -> None:
+    def __init__(
+        self, case: Case, accuracy: float = POTENTIAL_ACCURACY, engine: Engine | None = None
+    ) -> None:
         self._case = case
-        self._periodic = SitePotential(case.electrode.positions, case.lattice, case.electrode.pbc, accuracy)
+        self._accuracy = accuracy
+        self._engine: SitePotentialEngine | None = None
+        if (
+            isinstance(engine, SitePotentialEngine)
+            and all(case.electrode.pbc)
+            and accuracy >= engine.finest_potential
+        ):
+            self._engine = engine
+        else:
+            self._alone = SitePotential(case.electrode.positions, case.lattice, case.electrode.pbc, accuracy)
         self._slab = case.slab_field
         if self._slab is not None:
             self._heights = self._slab.heights(case.electrode.positions)
 
-    def environment(self, positions: np.ndarray) -> Environment:
-        """What they see when all atoms are at ``positions`` (N, 3) in bohr."""
+    def environment(self, positions: np.ndarray, replica: int = 0) -> Environment:
+        """What they see when all atoms are at ``positions`` (N, 3) in bohr; ``replica`` is the engine's."""
         case = self._case
-        return Environment(case.electrolyte, case.electrolyte_positions(positions), self._potentials)
+        potentials = partial(self._potentials, positions.copy(), replica)
+        return Environment(case.electrolyte, case.electrolyte_positions(positions), potentials)
 
-    def _potentials(self, positions: np.ndarray) -> np.ndarray:
+    def _potentials(self, everywhere: np.ndarray, replica: int, positions: np.ndarray) -> np.ndarray:
         charges = self._case.electrolyte.charges
-        potentials = self._periodic(positions, charges)
+        if self._engine is not None:
+            potentials = self._engine.site_potentials(everywhere, self._accuracy, replica)
+        else:
+            potentials = self._alone(positions, charges)
         if self._slab is not None:
             dipole = float(charges @ self._slab.heights(positions))
             potentials += self._slab.gradient(dipole) * self._heights
@@ -75,9 +94,9 @@ class ChargeSolver:
         self._last = self.solve(self.environment(positions), where, self._last)
         return self._last
 
-    def environment(self, positions: np.ndarray) -> Environment:
+    def environment(self, positions: np.ndarray, replica: int = 0) -> Environment:
         """What the electrodes see when all atoms are at ``positions`` (N, 3) in bohr."""
-        return self._surroundings.environment(positions)
+        return self._surroundings.environment(positions, replica)
 
     def solve(self, environment: Environment, where: str, guess: ChargeResult | None) -> ChargeResult:
         """Charges in ``environment``, sought from ``guess``.

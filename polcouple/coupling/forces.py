@@ -133,7 +133,13 @@ class ForceProvider:
         self._charges: ChargeSolver | None = None
         if self._backend is not None:
             accuracy = self._backend.capabilities.potential_accuracy
-            surroundings = Surroundings(case, min(accuracy, _SEEN_ACCURACY) if observer else accuracy)
+            # the engine's own potentials cost every step a finer mesh, whether they are looked at or not
+            every_step = interval == 1 and observer is None
+            surroundings = Surroundings(
+                case,
+                min(accuracy, _SEEN_ACCURACY) if observer else accuracy,
+                self._engine if every_step else None,
+            )
             self._charges = ChargeSolver(case, self._backend, surroundings)
         self._guard = StructureGuard(case)
         self._replicas: dict[int, ReplicaState] = {}
@@ -153,7 +159,7 @@ class ForceProvider:
         extras: dict[str, object] = {}
         if self._charges is not None and self._backend is not None:
             start = time.perf_counter()
-            environment = self._charges.environment(positions)
+            environment = self._charges.environment(positions, replica)
             if not repeated:
                 conservative = self._backend.capabilities.conservative
                 self._advance(self._charges, conservative, state, environment, replica)

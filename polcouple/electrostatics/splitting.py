@@ -36,7 +36,7 @@ from scipy.special import i0e
 SQUARED_CHARGE_DENSITY = 0.0051
 
 #: largest error among the sites over the root mean square of the estimate
-_LARGEST_OVER_RMS = 4.0
+LARGEST_OVER_RMS = 4.0
 
 #: cut-off in bohr at a shape of 16; balances the two sums for a liquid at a sheet of carbon
 _CUT_OFF = 16.0
@@ -78,7 +78,7 @@ def choose_splitting(cell: np.ndarray, accuracy: float) -> Splitting:
         cell: (3, 3) in bohr, one lattice vector per row.
         accuracy: largest error of a site potential in Hartree/e, from 1e-10 to 1e-3.
     """
-    rms = accuracy / _LARGEST_OVER_RMS
+    rms = accuracy / LARGEST_OVER_RMS
     beta = 4.0
     while _truncation_error(beta) > 0.5 * rms:
         beta += 0.25
@@ -95,7 +95,7 @@ def choose_splitting(cell: np.ndarray, accuracy: float) -> Splitting:
     _, width, oversampling, beta_window, error = min(choices)
     n0, n1, n2 = (max(int(n), 2) for n in np.ceil(oversampling * points))
     grid = (n0, next_fast_len(n1, real=True), next_fast_len(n2, real=True))
-    estimate = _LARGEST_OVER_RMS * float(np.hypot(error, _truncation_error(beta)))
+    estimate = LARGEST_OVER_RMS * float(np.hypot(error, _truncation_error(beta)))
     return Splitting(_cut_off(beta), beta, grid, width, beta_window, estimate)
 
 
@@ -184,37 +184,48 @@ def window_transform(width: int, beta: float, theta: np.ndarray) -> np.ndarray:
     return width * transform(beta, 0.5 * width * np.abs(theta))
 
 
-def _truncation_error(beta: float) -> float:
-    """Root mean square error in Hartree/e of ending the reciprocal sum at k_max, in water.
+def truncated_potential(beta: float) -> float:
+    """Root mean square error of a potential of ending the reciprocal sum at k_max, in water.
 
-    For independent charges, sum_j q_j^2 / V times 8 int_{k_max}^inf (phi^(k r_cut) / phi^(0))^2 / k^2 dk.
+    In units of root(SQUARED_CHARGE_DENSITY r_cut), which makes Hartree/e of it. For independent charges,
+    sum_j q_j^2 / V times 8 int_{k_max}^inf (phi^(k r_cut) / phi^(0))^2 / k^2 dk.
     """
-    k = beta * np.concatenate([np.linspace(1.0, 2.0, 2000), np.geomspace(2.0, 50.0, 2000)[1:]])
-    tail = (transform(beta, k) / transform(beta, np.zeros(1)) / k) ** 2
-    return float(np.sqrt(8.0 * SQUARED_CHARGE_DENSITY * _cut_off(beta) * np.trapezoid(tail, k)))
+    t = beta * np.concatenate([np.linspace(1.0, 2.0, 2000), np.geomspace(2.0, 50.0, 2000)[1:]])
+    tail = (transform(beta, t) / transform(beta, np.zeros(1)) / t) ** 2
+    return float(np.sqrt(8.0 * np.trapezoid(tail, t)))
+
+
+def aliased_potential(width: int, shape: float, oversampling: float, beta: float, lowest: float) -> float:
+    """Root mean square error of a potential of a window's aliases in water, in the same units.
+
+    For independent charges; a charge at a wave vector k also appears at the aliases k + 2 pi m / h, weakened
+    by the ratio of the window's transforms there and at k; once for the charges and once for the sites, along
+    each of three axes. ``lowest`` is the smallest wave vector of the cell times r_cut.
+    """
+    spacing = np.pi / (oversampling * beta)
+    t = np.geomspace(min(lowest, 0.5 * beta), beta, 32)
+    theta = spacing * t[:, None] * (np.arange(16) + 0.5) / 16
+    smooth = transform(beta, t) / transform(beta, np.zeros(1))
+    here = window_transform(width, shape, theta)
+    aliases = [window_transform(width, shape, theta + 2.0 * np.pi * m) for m in (-2, -1, 1, 2)]
+    leaked = sum((alias / here) ** 2 for alias in aliases).mean(axis=1)
+    return float(np.sqrt(48.0 * np.trapezoid((smooth / t) ** 2 * leaked, t)))
+
+
+def _truncation_error(beta: float) -> float:
+    """In Hartree/e."""
+    return truncated_potential(beta) * float(np.sqrt(SQUARED_CHARGE_DENSITY * _cut_off(beta)))
 
 
 @cache
 def _best_window(width: int, oversampling: float, beta: float, longest: float) -> tuple[float, float]:
     """The window's shape with the least aliasing, and its root mean square error in Hartree/e in water.
 
-    For independent charges; a charge at a wave vector k also appears at the aliases k + 2 pi m / h, weakened
-    by the ratio of the window's transforms there and at k; once for the charges and once for the sites, along
-    each of three axes. ``longest`` (bohr) is the longest edge of the cell.
+    ``longest`` (bohr) is the longest edge of the cell.
     """
-    k_max = beta / _cut_off(beta)
-    spacing = np.pi / (oversampling * k_max)
-    k = np.geomspace(min(2.0 * np.pi / longest, 0.5 * k_max), k_max, 32)
-    theta = spacing * k[:, None] * (np.arange(16) + 0.5) / 16
-    smooth = transform(beta, k * _cut_off(beta)) / transform(beta, np.zeros(1))
-
-    def error(shape: float) -> float:
-        here = window_transform(width, shape, theta)
-        aliases = [window_transform(width, shape, theta + 2.0 * np.pi * m) for m in (-2, -1, 1, 2)]
-        leaked = sum((alias / here) ** 2 for alias in aliases).mean(axis=1)
-        return float(np.sqrt(48.0 * SQUARED_CHARGE_DENSITY * np.trapezoid((smooth / k) ** 2 * leaked, k)))
-
-    return best_shape(error, width)
+    lowest = 2.0 * np.pi / longest * _cut_off(beta)
+    unit = float(np.sqrt(SQUARED_CHARGE_DENSITY * _cut_off(beta)))
+    return best_shape(lambda shape: unit * aliased_potential(width, shape, oversampling, beta, lowest), width)
 
 
 def best_shape(error: Callable[[float], float], width: int) -> tuple[float, float]:

@@ -7,7 +7,7 @@ why it cannot compute a case, or None. ``--platform`` names the engine; OpenMM i
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -48,6 +48,34 @@ class Engine(Protocol):
         Positions may be any periodic image of the atoms; molecules may be split. Forces on the frozen
         electrode are zero. Positions of the same ``replica`` are like those of its last evaluation, which
         saves work and changes nothing else.
+        """
+        ...
+
+
+@runtime_checkable
+class SitePotentialEngine(Engine, Protocol):
+    """An engine that has the liquid's potentials at the electrode's atoms on its way to the forces.
+
+    Attributes:
+        finest_potential: the best accuracy of a potential that may be asked for, Hartree/e.
+    """
+
+    finest_potential: float
+
+    def site_potentials(self, positions: np.ndarray, accuracy: float, replica: int = 0) -> np.ndarray:
+        """Potentials (n_electrode,) in Hartree/e when all atoms are at ``positions`` (N, 3) in bohr.
+
+        As :class:`polcouple.electrostatics.site_potential.SitePotential` gives them in a periodic cell. An
+        :meth:`evaluate` at these positions goes on from what was computed; so do the charges that it needs,
+        which may be set in between. The first call, and one for a better accuracy than before, chooses
+        parameters anew: energies and forces of later calls agree with those of earlier ones within their
+        accuracy.
+
+        Args:
+            accuracy: largest error of a potential in Hartree/e.
+
+        Raises:
+            InputError: a liquid's atom lies on one of the electrode.
         """
         ...
 

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polcouple.engines.base import create_engine
+from polcouple.coupling.electrodes import create_coupled
+from polcouple.coupling.forces import ForceProvider
+from polcouple.electrostatics.ewald import ewald_potential
+from polcouple.engines.base import SitePotentialEngine, create_engine
 from polcouple.engines.native.engine import NativeEngine
 from polcouple.engines.openmm import ClassicalEngine
 from polcouple.errors import InputError
@@ -125,3 +128,72 @@ def test_what_it_lacks_falls_to_openmm(small_case):
     assert isinstance(engine, ClassicalEngine) and "OpenMM's CPU platform" in reason
     engine, reason = create_engine(small_case)
     assert isinstance(engine, NativeEngine) and reason is None
+
+
+@pytest.mark.parametrize(("name", "accuracy"), [("hexagonal", 1e-6), ("triclinic", 1e-7), ("tight", 1e-5)])
+def test_site_potentials_on_the_way_to_the_forces(name, accuracy):
+    """As accurate as asked, of sites anywhere; the charges that come of them may be set in between."""
+    case = with_tolerance(random_case(np.random.default_rng(9), *CELLS[name]), 5e-5)
+    charges, liquid = charges_of(case), case.electrolyte_indices
+    engine = NativeEngine(case, "nonbonded", 1)
+    assert isinstance(engine, SitePotentialEngine)
+    engine.evaluate(case.positions)
+    potentials = engine.site_potentials(case.positions, accuracy)
+    expected = ewald_potential(
+        case.electrode.positions, case.positions[liquid], case.charges[liquid], case.cell
+    )
+    assert np.abs(potentials - expected).max() < accuracy
+    engine.set_charges(charges)
+    energy, forces = engine.evaluate(case.positions)
+    again = engine.evaluate(case.positions)
+    assert energy == again[0] and np.array_equal(forces, again[1])
+    expected_energy, expected_forces = reference_nonbonded(case, charges)
+    assert error(forces, expected_forces) < 5e-5
+    assert energy == pytest.approx(expected_energy, abs=5e-5)
+
+
+def test_a_pass_that_is_not_gone_on_with(small_case):
+    """Potentials elsewhere, or of another replica, do not slip into the forces; threads change no bit."""
+    case = with_tolerance(small_case, 5e-5)
+    other = case.positions + 0.01
+    charges = charges_of(case)
+    answers = []
+    for threads in (1, 2, 3):
+        engine = NativeEngine(case, "all", threads)
+        engine.set_charges(charges)
+        potentials = engine.site_potentials(case.positions, 1e-6)
+        answer = engine.evaluate(case.positions)
+        engine.site_potentials(other, 1e-6)
+        engine.site_potentials(case.positions, 1e-6, 1)
+        again = engine.evaluate(case.positions)
+        assert answer[0] == again[0] and np.array_equal(answer[1], again[1])
+        answers.append((potentials, *answer))
+    for potentials, energy, forces in answers[1:]:
+        assert np.array_equal(potentials, answers[0][0]) and energy == answers[0][1]
+        assert np.array_equal(forces, answers[0][2])
+
+
+def test_an_atom_on_the_electrode_is_refused_and_nothing_is_left_behind(small_case):
+    engine = NativeEngine(small_case, "all", 2)
+    expected = engine.evaluate(small_case.positions)
+    engine.site_potentials(small_case.positions, 1e-6)
+    bad = small_case.positions.copy()
+    bad[small_case.electrolyte_indices[5]] = bad[small_case.electrode_indices[3]] + 0.1
+    with pytest.raises(InputError, match="electrolyte atom 5 is"):
+        engine.site_potentials(bad, 1e-6)
+    energy, forces = engine.evaluate(small_case.positions)
+    assert energy == pytest.approx(expected[0], abs=1e-4)
+    assert error(forces, expected[1]) < 5e-5
+
+
+def test_forces_with_the_engines_potentials_and_with_others(small_case):
+    """Charges and forces of a backend that asks in every step, and of one that is asked with a fresh sum."""
+    found = []
+    for platform in ("native", "CPU"):
+        backend = create_coupled(small_case, "response")
+        provider = ForceProvider(small_case, backend, platform=platform, threads=1)
+        found.append(provider.evaluate(small_case.positions, small_case.cell))
+    charges = [np.array(one.extras["charges"]) for one in found]
+    assert np.abs(charges[0] - charges[1]).max() < 2.4e-6  # each within 1e-6 Hartree/e
+    assert error(found[0].forces, found[1].forces) < 1e-4
+    assert found[0].energy == pytest.approx(found[1].energy, abs=2e-4)

@@ -2,46 +2,42 @@
 
 Coulomb interactions are split (:mod:`polcouple.electrostatics.splitting`): pairs within the cut-off
 (:mod:`~polcouple.engines.native.pairs`) and the rest on a mesh (:mod:`~polcouple.engines.native.mesh`). Pairs
-are found by lists (:mod:`~polcouple.engines.native.clusters`) that reach _SKIN beyond the cut-off and serve
-until an atom has moved by half of it. Atoms are dealt into a fixed number of slices that write where no other
-does, so that the number of threads changes no bit.
+are found by lists (:mod:`~polcouple.engines.native.lists`). Atoms are dealt into a fixed number of slices
+that write where no other does, so that the number of threads changes no bit.
 
-Pairs of electrode atoms are left out of the pair loop. On the mesh they interact; what that adds is 1/2 q B q
-with the periodic Ewald kernel less its short-ranged part as B, and is taken off the energy.
+One pass goes through the liquid first: it is spread and convolved, its potentials are read at the electrode's
+atoms, and the pairs that know nothing of the electrode's charges are begun. Then come the electrode's
+charges, which are those of the backend for these potentials: their part of the mesh is added, and forces are
+read. The backend computes while the pairs are computed.
+
+Pairs of electrode atoms are left out everywhere: with phi the liquid's potential and psi the electrode's on
+the mesh, the energy there is sum_j q_j (phi/2 + psi)(r_j) over the liquid, half of which is
+sum_i Q_i phi(R_i) / 2 over the electrode.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from polcouple.case.model import Case
+from polcouple.compile import compiled
 from polcouple.electrostatics import splitting as split
-from polcouple.electrostatics.ewald import ewald_matrix
 from polcouple.electrostatics.tasks import available_threads
 from polcouple.engines.external import add_slab, add_walls
 from polcouple.engines.native import bonded
-from polcouple.engines.native.clusters import (
-    ENTRY,
-    TICKS,
-    Clusters,
-    PairList,
-    farthest_move,
-    list_neighbours,
-    make_clusters,
-    to_ticks,
-    widest_reach,
-)
+from polcouple.engines.native.lists import ENTRY, PairList
 from polcouple.engines.native.mesh import Mesh
+from polcouple.engines.native.neighbours import NeighbourLists, Neighbours
 from polcouple.engines.native.pairs import PairParameters, pair_buffer, pair_forces
+from polcouple.engines.native.sites import NearPotentials
 from polcouple.engines.native.tuning import choose_force_splitting, force_series
 from polcouple.errors import InputError
 from polcouple.ipi.parts import Part
-from polcouple.lattice.cell import heights
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
     BOHR_TO_ANGSTROM,
@@ -49,38 +45,40 @@ from polcouple.units import (
     KJ_PER_MOL_TO_HARTREE,
 )
 
-#: lists reach so far beyond the cut-off (bohr)
-_SKIN = 0.7 * ANGSTROM_TO_BOHR
 #: numbers of slices that atoms and clusters are dealt into; fixed, so that threads change no bit
 _SLICES = 4
 #: forces finer than this are computed in double precision
 _SINGLE = 1e-5
-#: positions are rounded to ticks, which shows in the forces beyond this
-_FINEST = 1e-7
+#: site potentials finer than this (Hartree/e) need a mesh in double precision
+_SINGLE_POTENTIAL = 9e-7
+#: positions are rounded to ticks, which shows in the forces beyond this, and in site potentials, Hartree/e
+_FINEST, _FINEST_POTENTIAL = 1e-7, 1e-8
 _KCAL = KCAL_TO_KJ * KJ_PER_MOL_TO_HARTREE
 
 
 @dataclass(eq=False)
-class _Neighbours:
-    """The lists of one replica.
+class _Pass:
+    """A pass that has gone through the liquid.
 
     Attributes:
-        ticks: (3, n) where the atoms were when the lists were made, in the order of the clusters.
-        several_images: see :func:`polcouple.engines.native.clusters.list_neighbours`.
-        centres: (clusters, 3) in ticks.
+        positions, replica: what it was begun for.
+        pairs: what the pairs of the liquid will give: the energy of each slice.
+        rest: the same of all that is computed in double precision, with its forces added to ``forces``.
+        forces: (N, 3).
+        far: (n_electrode,) the liquid's potentials on the mesh at the electrode's atoms, in Hartree/e.
     """
 
-    clusters: Clusters
-    lists: tuple[PairList, ...]
-    ticks: np.ndarray
-    several_images: bool
-    centres: np.ndarray
-    half_sigma: np.ndarray
-    root_epsilon: np.ndarray
+    positions: np.ndarray
+    replica: int
+    near: Neighbours
+    pairs: list[Future[Any]]
+    rest: list[Future[Any]]
+    forces: np.ndarray
+    far: np.ndarray
 
 
 class NativeEngine:
-    """Energies and forces of one case; see :class:`polcouple.engines.base.Engine`.
+    """Energies and forces of one case; see :class:`polcouple.engines.base.SitePotentialEngine`.
 
     Args:
         case: the system.
@@ -91,14 +89,17 @@ class NativeEngine:
         InputError: an accuracy that cannot be had.
     """
 
+    finest_potential = _FINEST_POTENTIAL
+
     def __init__(self, case: Case, part: Part = "all", threads: int | None = None) -> None:
         self._case = case
         self._part = part
         self._cell = np.ascontiguousarray(case.lattice)
         self._inverse = np.linalg.inv(self._cell)
-        self._heights = heights(self._cell)
-        threads = threads or available_threads()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="forces") if threads > 1 else None
+        self._threads = threads or available_threads()
+        self._pool = (
+            ThreadPoolExecutor(self._threads, thread_name_prefix="forces") if self._threads > 1 else None
+        )
         self._charges = case.charges.copy()
         self._water: tuple[float, float, float, float] | None = None
         water = case.parameters.water
@@ -115,9 +116,6 @@ class NativeEngine:
 
     def _prepare_nonbonded(self) -> None:
         case, force_field = self._case, self._case.parameters
-        n = len(case)
-        self._cutoff = force_field.cutoff_angstrom * ANGSTROM_TO_BOHR
-        switch = force_field.switch_angstrom or force_field.cutoff_angstrom
         accuracy = force_field.ewald_tolerance
         if accuracy < _FINEST:
             raise InputError(
@@ -125,13 +123,6 @@ class NativeEngine:
                 " raise it, or use --platform Reference"
             )
         self._real: Any = np.float32 if accuracy >= _SINGLE else np.float64
-        parameters = choose_force_splitting(self._cell, self._cutoff, accuracy)
-        self._pairs = PairParameters(
-            *force_series(parameters, accuracy), self._cutoff, switch * ANGSTROM_TO_BOHR
-        )
-        self._smooth_self = float(np.polynomial.polynomial.polyval(-1.0, self._pairs.energy_series))
-        self._mesh = Mesh(self._cell, parameters, self._real, _SLICES)
-        self._background = split.background(parameters, abs(float(np.linalg.det(self._cell))))
         lj = force_field.lennard_jones
         self._half_sigma = np.array(
             [0.5 * lj[s].sigma_angstrom * ANGSTROM_TO_BOHR for s in case.symbols], self._real
@@ -139,83 +130,163 @@ class NativeEngine:
         self._root_epsilon = np.array(
             [2.0 * np.sqrt(lj[s].epsilon_kcal_per_mol * _KCAL) for s in case.symbols], self._real
         )
-        self._has_lj = np.greater(self._root_epsilon, 0.0)
-        self._frozen = np.zeros(n, bool)
-        self._frozen[case.electrode_indices] = True
         oxygens = case.water_oxygens
         self._excluded = (
             np.concatenate([oxygens, oxygens, oxygens + 1]),
             np.concatenate([oxygens + 1, oxygens + 2, oxygens + 2]),
         )
         self._products = self._charges[self._excluded[0]] * self._charges[self._excluded[1]]
-        self._electrode_kernel = self._mesh_between_electrode_atoms()
+        self._liquid = case.electrolyte_indices
+        self._liquid_charges = self._charges[self._liquid]
+        self._pair_forces = np.zeros((_SLICES, len(case), 4), self._real)
         self._buffers = [pair_buffer(self._real) for _ in range(_SLICES)]
-        self._pair_forces = np.empty((_SLICES, n, 4), self._real)
-        self._mesh_forces = np.empty((n, 4), self._real)
-        self._potentials = np.empty(n, self._real)
-        self._ticks = np.empty((3, n), np.int32)
-        self._bounds = np.linspace(0, n, _SLICES + 1).astype(int)
-        self._neighbours: dict[int, _Neighbours] = {}
+        self._pass: _Pass | None = None
+        self._potential_accuracy = np.inf
+        self._near_potentials: NearPotentials | None = None
+        self._choose_parameters()
+
+    def _choose_parameters(self) -> None:
+        """Splitting, mesh and lists for forces, and for site potentials if they are asked for."""
+        case, force_field = self._case, self._case.parameters
+        n, accuracy = len(case), force_field.ewald_tolerance
+        cutoff = force_field.cutoff_angstrom * ANGSTROM_TO_BOHR
+        switch = (force_field.switch_angstrom or force_field.cutoff_angstrom) * ANGSTROM_TO_BOHR
+        of_sites = self._potential_accuracy if np.isfinite(self._potential_accuracy) else None
+        parameters = choose_force_splitting(self._cell, cutoff, accuracy, of_sites)
+        self._pairs = PairParameters(*force_series(parameters, accuracy), parameters.r_cut, cutoff, switch)
+        self._smooth_self = float(np.polynomial.polynomial.polyval(-1.0, self._pairs.energy_series))
+        self._background = split.background(parameters, abs(float(np.linalg.det(self._cell))))
+        real = np.float64 if self._potential_accuracy < _SINGLE_POTENTIAL else self._real
+        self._mesh = Mesh(self._cell, parameters, real, _SLICES, min(self._threads, 2))
+        self._mesh_forces = np.empty((n, 4), real)
+        self._potentials = np.empty(n, real)
+        frozen = np.zeros(n, bool)
+        frozen[case.electrode_indices] = True
+        self._lists = NeighbourLists(
+            self._cell, np.greater(self._root_epsilon, 0.0), frozen, parameters.r_cut, cutoff, _SLICES, ENTRY
+        )
+        self._settings = {
+            several: self._pairs.settings(self._real, self._cell, several) for several in (False, True)
+        }
+        if of_sites is not None:
+            self._near_potentials = NearPotentials(
+                case.electrode.positions, self._cell, parameters, of_sites, _SLICES
+            )
 
     def set_charges(self, charges: np.ndarray) -> None:
         """Replace the electrode's charges, (n_electrode,) in e."""
         self._charges[self._case.electrode_indices] = charges
 
+    def site_potentials(self, positions: np.ndarray, accuracy: float, replica: int = 0) -> np.ndarray:
+        """See :class:`polcouple.engines.base.SitePotentialEngine`."""
+        if accuracy < self._potential_accuracy:
+            self._finish_pass()
+            self._potential_accuracy = accuracy
+            self._choose_parameters()
+        assert self._near_potentials is not None
+        tasks = self._near_potentials.tasks(
+            np.ascontiguousarray(positions[self._liquid], dtype=float), self._liquid_charges
+        )
+        first, answers = self._begin(positions, replica, tasks)
+        potentials = self._near_potentials.potentials([answer.result() for answer in answers])
+        return potentials + first.far + self._background * float(self._liquid_charges.sum())
+
     def evaluate(self, positions: np.ndarray, replica: int = 0) -> tuple[float, np.ndarray]:
         """See :class:`polcouple.engines.base.Engine`."""
-        forces = np.zeros((len(positions), 3))
-        energy = 0.0
-        if self._part != "bonded":
-            energy = self._nonbonded(positions, replica, forces)
-        else:
-            energy = self._inside_molecules(positions, forces)
-        forces[self._case.electrode_indices] = 0.0
-        return energy, forces
+        if self._part == "bonded":
+            forces = np.zeros((len(positions), 3))
+            return self._inside_molecules(positions, forces), forces
+        first = self._pass
+        if first is None or first.replica != replica or not np.array_equal(first.positions, positions):
+            first, _ = self._begin(positions, replica, [])
+        self._pass = None
+        energy = self._finish(first)
+        first.forces[self._case.electrode_indices] = 0.0
+        return energy, first.forces
 
-    def _nonbonded(self, positions: np.ndarray, replica: int, forces: np.ndarray) -> float:
-        near = self._listed(positions, replica)
-        order = near.clusters.order
-        charges = self._charges[order].astype(self._real)
-        pairs = [(self._pair_slice, near, index, charges) for index in range(_SLICES)]
-        rest = (self._double_precision, positions, forces)
-        *pair_energies, rest_energy = self._mesh.evaluate(
-            self._ticks, charges, self._bounds, self._mesh_forces, self._potentials, self._run, [*pairs, rest]
+    def _begin(
+        self, positions: np.ndarray, replica: int, before: Sequence[tuple[Any, ...]]
+    ) -> tuple[_Pass, list[Future[Any]]]:
+        """Go through the liquid; tasks ``before`` run before its pairs, which may still be under way."""
+        self._finish_pass()
+        positions = np.array(positions, dtype=float, order="C")
+        near = self._lists.at(positions, replica, self._run)
+        order, ticks = near.clusters.order, self._lists.ticks
+        n, moving = len(order), len(self._liquid)
+        charges = self._charges[order]
+        bounds = np.linspace(0, moving, _SLICES + 1).astype(int).tolist()
+        mesh_charges = charges.astype(self._mesh.real)
+        self._run(self._mesh.spread_tasks(ticks, mesh_charges, bounds))
+        answers = self._start(before)
+        forces = np.zeros((n, 3))
+        pairs = self._start(self._pair_tasks(near, near.moving, charges))
+        rest = self._start([(self._double_precision, positions, forces)])
+        self._mesh.convolve_liquid()
+        for function, *arguments in self._mesh.read_tasks(
+            ticks, mesh_charges, [moving, n], self._mesh_forces, self._potentials
+        ):
+            function(*arguments)
+        far = np.empty(n)
+        far[order[moving:]] = self._potentials[moving:]
+        far = far[self._case.electrode_indices]
+        self._pass = _Pass(positions, replica, near, pairs, rest, forces, far)
+        return self._pass, answers
+
+    def _finish_pass(self) -> None:
+        """Wait until nothing of a pass that was begun is under way; it is given up."""
+        if self._pass is not None:
+            for future in (*self._pass.pairs, *self._pass.rest):
+                future.result()
+            self._pass = None
+
+    def _finish(self, first: _Pass) -> float:
+        """Add what needs the electrode's charges; returns the energy, forces are in ``first.forces``."""
+        near, order, ticks = first.near, first.near.clusters.order, self._lists.ticks
+        n, moving = len(order), len(self._liquid)
+        charges = self._charges[order]
+        mesh_charges = charges.astype(self._mesh.real)
+        bounds = np.linspace(0, moving, _SLICES + 1).astype(int).tolist()
+        self._mesh.add_electrode(ticks, mesh_charges, moving, n)
+        reading = self._start(
+            self._mesh.read_tasks(ticks, mesh_charges, bounds, self._mesh_forces, self._potentials)
         )
-        _add(forces, order, self._pair_forces, self._mesh_forces)
+        energies = [future.result() for future in first.pairs]
+        energies += [
+            future.result() for future in self._start(self._pair_tasks(near, near.frozen, charges, False))
+        ]
+        energies += [future.result() for future in first.rest]
+        for future in reading:
+            future.result()
+        _add(first.forces, order, self._pair_forces, self._mesh_forces, moving)
         own = self._charges[self._case.electrode_indices]
-        liquid = float((self._charges**2).sum() - (own**2).sum())
-        mesh = 0.5 * float(self._potentials.astype(float) @ self._charges[order])
-        mesh += 0.5 * self._background * float(self._charges.sum()) ** 2
-        mesh -= 0.5 * self._smooth_self * liquid + 0.5 * float(own @ self._electrode_kernel @ own)
-        return sum(pair_energies) + rest_energy + mesh
-
-    def _pair_slice(self, near: _Neighbours, index: int, charges: np.ndarray) -> float:
-        energy: float = pair_forces(
-            near.lists[index].entries,
-            near.lists[index].atoms,
-            self._ticks,
-            charges,
-            near.half_sigma,
-            near.root_epsilon,
-            near.clusters.start,
-            near.clusters.n_lj,
-            near.centres,
-            (np.eye(3) if near.several_images else self._cell) / TICKS,
-            self._pairs.settings(self._real, self._cell if near.several_images else None),
-            self._buffers[index],
-            self._pair_forces[index],
-        )
+        energy = float(sum(energies)) + add_slab(self._case, own, first.positions, first.forces)
+        liquid = float(self._liquid_charges.sum())
+        energy += 0.5 * float(self._potentials[:moving].astype(float) @ charges[:moving])
+        energy += 0.5 * float(first.far @ own)
+        energy += self._background * liquid * (0.5 * liquid + float(own.sum()))
+        energy -= 0.5 * self._smooth_self * float((self._liquid_charges**2).sum())
         return energy
 
+    def _pair_tasks(
+        self, near: Neighbours, lists: Sequence[PairList], charges: np.ndarray, anew: bool = True
+    ) -> list[tuple[Any, ...]]:
+        """Tasks that add the forces of the lists to ``_pair_forces``, set to zero before where ``anew``."""
+        order = near.clusters.order
+        charges = charges.astype(self._real)
+        half_sigma, root_epsilon = self._half_sigma[order], self._root_epsilon[order]
+        settings = self._settings[near.several_images]
+        return [
+            (pair_forces, one.entries, one.atoms, self._lists.ticks, charges, half_sigma, root_epsilon,
+             near.clusters.start, near.clusters.n_lj, near.centres, settings, buffer, forces, anew)
+            for one, buffer, forces in zip(lists, self._buffers, self._pair_forces, strict=True)
+        ]  # fmt: skip
+
     def _double_precision(self, positions: np.ndarray, forces: np.ndarray) -> float:
-        """Everything but pairs and mesh; adds to ``forces``."""
-        case = self._case
-        positions = np.ascontiguousarray(positions, dtype=float)
+        """Excluded pairs, walls and what is inside molecules; adds to ``forces``."""
         energy: float = bonded.excluded(
             *self._excluded, self._products, positions, self._cell, self._inverse, forces
         )
-        energy += add_walls(case, positions, forces)
-        energy += add_slab(case, self._charges[case.electrode_indices], positions, forces)
+        energy += add_walls(self._case, positions, forces)
         if self._part == "all":
             energy += self._inside_molecules(positions, forces)
         return energy
@@ -233,77 +304,20 @@ class NativeEngine:
         )
         return energy
 
-    def _listed(self, positions: np.ndarray, replica: int) -> _Neighbours:
-        """Lists that hold at ``positions``, whose ticks are left in ``_ticks``."""
-        positions = np.ascontiguousarray(positions, dtype=float)
-        near = self._neighbours.get(replica)
-        if near is not None:
-            to_ticks(positions, self._inverse, near.clusters.order, self._ticks)
-            if farthest_move(self._ticks, near.ticks, self._cell) < (0.5 * _SKIN) ** 2:
-                return near
-        near = self._neighbours[replica] = self._new_lists(positions)
-        return near
-
-    def _new_lists(self, positions: np.ndarray) -> _Neighbours:
-        n = len(positions)
-        to_ticks(positions, self._inverse, np.arange(n), self._ticks)
-        clusters = make_clusters(self._ticks, self._has_lj, self._frozen, self._heights)
-        order = clusters.order
-        self._ticks = np.ascontiguousarray(self._ticks[:, order])
-        reach = self._cutoff + _SKIN
-        several = widest_reach(clusters, self._heights) <= reach
-        bounds = np.linspace(0, clusters.n_moving, _SLICES + 1).astype(int)
-        lists = self._run(
-            [
-                (
-                    list_neighbours,
-                    clusters,
-                    self._ticks,
-                    self._cell,
-                    self._heights,
-                    reach,
-                    several,
-                    a,
-                    b,
-                    ENTRY,
-                )
-                for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
-            ]
-        )
-        middles = 0.5 * (clusters.low + clusters.high) * TICKS
-        return _Neighbours(
-            clusters,
-            tuple(lists),
-            self._ticks.copy(),
-            several,
-            np.floor(middles).astype(np.int64).astype(np.int32),
-            self._half_sigma[order],
-            self._root_epsilon[order],
-        )
-
-    def _mesh_between_electrode_atoms(self) -> np.ndarray:
-        """B (n_electrode, n_electrode) in Hartree/e^2: electrode pairs on the mesh, background included."""
-        positions = self._case.electrode.positions
-        matrix = ewald_matrix(positions, self._cell)
-        fractional = positions @ self._inverse
-        for i in range(len(positions)):
-            separation = fractional - fractional[i]
-            separation -= np.rint(separation)
-            distance = np.linalg.norm(separation @ self._cell, axis=1)
-            distance[i] = np.inf
-            near = np.flatnonzero(distance < self._cutoff)
-            u = 2.0 * (distance[near] / self._cutoff) ** 2 - 1.0
-            smooth = np.polynomial.polynomial.polyval(u, self._pairs.energy_series)
-            matrix[i, near] -= 1.0 / distance[near] - smooth
-            matrix[i, i] += self._smooth_self
-        return matrix
+    def _start(self, tasks: Sequence[tuple[Any, ...]]) -> list[Future[Any]]:
+        """The tasks (function, *arguments), under way, in their order."""
+        if self._pool is not None:
+            return [self._pool.submit(*task) for task in tasks]
+        done = []
+        for function, *arguments in tasks:
+            future: Future[Any] = Future()
+            future.set_result(function(*arguments))
+            done.append(future)
+        return done
 
     def _run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Results of the tasks (function, *arguments) in their order."""
-        if self._pool is None:
-            return [function(*arguments) for function, *arguments in tasks]
-        futures = [self._pool.submit(*task) for task in tasks]
-        return [future.result() for future in futures]
+        """Results of the tasks in their order."""
+        return [future.result() for future in self._start(tasks)]
 
 
 def create(case: Case, part: Part, platform: str, threads: int | None) -> NativeEngine:
@@ -322,9 +336,13 @@ def unsupported(case: Case) -> str | None:
     return None
 
 
-def _add(forces: np.ndarray, order: np.ndarray, pairs: np.ndarray, mesh: np.ndarray) -> None:
-    """Add the forces on places to those on atoms."""
-    summed = mesh[:, :3].astype(float)
-    for part in pairs:
-        summed += part[:, :3]
-    forces[order] += summed
+@compiled
+def _add(forces, order, pairs, mesh, moving):
+    """Add the forces on the first ``moving`` places to those on atoms."""
+    for k in range(moving):
+        j = order[k]
+        for axis in range(3):
+            total = np.float64(mesh[k, axis])
+            for part in range(pairs.shape[0]):
+                total += pairs[part, k, axis]
+            forces[j, axis] += total

@@ -1,13 +1,15 @@
-"""The long-ranged Coulomb forces of all charges, on a mesh.
+"""The long-ranged Coulomb potentials and forces, on a mesh.
 
 Charges are spread on a mesh with a window, the mesh is convolved with the long-ranged kernel, and potentials
 and their gradients are read with the same window (:mod:`polcouple.electrostatics.splitting`). The mesh's last
 axis is longer than its period by the window's width, so that a window never wraps round there.
+
+The potential is the sum of the liquid's and the electrode's. The liquid's is known first and read at the
+electrode; the electrode's, which is frozen, is kept while its charges stay the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -29,9 +31,6 @@ _ONE, _TWO, _THREE, _FOUR, _FIVE = (np.uint64(k) for k in range(1, 6))
 _WINDOW, _SLOPE = np.uint64(10 * STRIDE), np.uint64(30 * STRIDE)
 _ROWS = 50
 
-#: runs tasks (function, *arguments), maybe several at a time
-Runner = Callable[[Sequence[tuple[Any, ...]]], list[Any]]
-
 
 class Mesh:
     """Long-ranged potentials and forces.
@@ -41,10 +40,15 @@ class Mesh:
         parameters: of the splitting.
         real: precision of the mesh, ``np.float32`` or ``np.float64``.
         slices: numbers of atoms are dealt into as many; each has a mesh of its own.
+        threads: of the transforms, at most.
     """
 
-    def __init__(self, cell: np.ndarray, parameters: split.Splitting, real: Any, slices: int) -> None:
+    def __init__(
+        self, cell: np.ndarray, parameters: split.Splitting, real: Any, slices: int, threads: int
+    ) -> None:
         self.parameters = parameters
+        self.real = real
+        self._threads = threads
         n0, n1, n2 = parameters.grid
         width = parameters.width
         self._pad = -(-width // _LANES) * _LANES
@@ -54,82 +58,92 @@ class Mesh:
         workspace = np.zeros((_ROWS, STRIDE), real)
         workspace[10 : 10 + len(window), :width] = window
         workspace[30 : 30 + len(slope), :width] = slope
-        self._work = [workspace.ravel().copy() for _ in range(slices)]
+        self._work = [workspace.ravel().copy() for _ in range(slices + 1)]
         self._terms = (0,) * padded_length(len(window))
         self._influence = split.influence(cell, parameters).astype(real)
         self._grids = np.empty((slices, n0, n1, n2 + self._pad), real)
+        self._electrode_grid = np.empty((1, n0, n1, n2 + self._pad), real)
         self._density = np.empty(parameters.grid, real)
         self._potential = np.empty((n0, n1, n2 + self._pad), real)
+        self._of_electrode: np.ndarray | None = None
+        self._charges_of_electrode = np.empty(0, real)
         #: d(lattice coordinate)/d(position), times 2 n for the windows' variable
         self._gradient = (np.linalg.inv(cell) * (2.0 * np.array(parameters.grid))).astype(real)
 
-    def evaluate(
-        self,
-        ticks: np.ndarray,
-        charges: np.ndarray,
-        bounds: np.ndarray,
-        forces: np.ndarray,
-        potentials: np.ndarray,
-        run: Runner,
-        beside: Sequence[tuple[Any, ...]] = (),
-    ) -> list[Any]:
-        """Forces (n, 4) and potentials (n,) at all charges, overwritten; tasks ``beside`` run with the last.
+    def spread_tasks(
+        self, ticks: np.ndarray, charges: np.ndarray, bounds: list[int]
+    ) -> list[tuple[Any, ...]]:
+        """Tasks that spread the liquid, one a slice.
 
         Args:
             ticks: (3, n) positions.
             charges: (n,).
-            bounds: (slices + 1,) where the slices of atoms begin.
-
-        Returns:
-            What the tasks beside gave.
+            bounds: (slices + 1,) where the slices of its atoms begin.
         """
-        shape, width = self.parameters.grid, self.parameters.width
-        slices = list(pairwise(bounds.tolist()))
-        run(
-            [
-                (
-                    _spread,
-                    a,
-                    b,
-                    ticks,
-                    charges,
-                    shape,
-                    width,
-                    self._pad,
-                    self._terms,
-                    work,
-                    grid.reshape(-1),
-                )
-                for (a, b), work, grid in zip(slices, self._work, self._grids, strict=True)
-            ]
-        )
-        self._convolve(run)
-        tasks = [
-            (_gather, a, b, ticks, charges, shape, width, self._pad, self._terms, self._gradient, work,
-             self._potential.reshape(-1), forces, potentials)
-            for (a, b), work in zip(slices, self._work, strict=True)
-        ]  # fmt: skip
-        return run([*beside, *tasks])[: len(beside)]
+        return [
+            self._spread_task(ticks, charges, first, last, work, grid)
+            for (first, last), work, grid in zip(pairwise(bounds), self._work[:-1], self._grids, strict=True)
+        ]
 
-    def _convolve(self, run: Runner) -> None:
-        n0, _, n2 = self.parameters.grid
-        parts = np.linspace(0, n0, len(self._grids) + 1).astype(int)
-        run([(_fold, self._grids, self._density, a, b) for a, b in pairwise(parts.tolist())])
-        spectrum = fft.rfftn(self._density, workers=2, overwrite_x=True)
+    def _spread_task(
+        self,
+        ticks: np.ndarray,
+        charges: np.ndarray,
+        first: int,
+        last: int,
+        work: np.ndarray,
+        grid: np.ndarray,
+    ) -> tuple[Any, ...]:
+        shape, width = self.parameters.grid, self.parameters.width
+        return (
+            _spread, first, last, ticks, charges, shape, width, self._pad, self._terms, work, grid.reshape(-1)
+        )  # fmt: skip
+
+    def convolve_liquid(self) -> None:
+        """The liquid's potential, when it has been spread."""
+        _fill(self._convolved(self._grids), self._potential)
+
+    def add_electrode(self, ticks: np.ndarray, charges: np.ndarray, first: int, last: int) -> None:
+        """Add the potential of the electrode, the charges ``first`` to ``last``, to the liquid's."""
+        own = charges[first:last]
+        if self._of_electrode is None or not np.array_equal(own, self._charges_of_electrode):
+            task = self._spread_task(ticks, charges, first, last, self._work[-1], self._electrode_grid)
+            task[0](*task[1:])
+            self._of_electrode = self._convolved(self._electrode_grid)
+            self._charges_of_electrode = own.copy()
+        _add(self._of_electrode, self._potential)
+
+    def read_tasks(
+        self,
+        ticks: np.ndarray,
+        charges: np.ndarray,
+        bounds: list[int],
+        forces: np.ndarray,
+        potentials: np.ndarray,
+    ) -> list[tuple[Any, ...]]:
+        """Tasks that write the forces (n, 4) and potentials (n,) at charges, at most one a slice."""
+        return [
+            (_gather, first, last, ticks, charges, self.parameters.grid, self.parameters.width, self._pad,
+             self._terms, self._gradient, work, self._potential.reshape(-1), forces, potentials)
+            for (first, last), work in zip(pairwise(bounds), self._work, strict=False)
+        ]  # fmt: skip
+
+    def _convolved(self, grids: np.ndarray) -> np.ndarray:
+        _fold(grids, self._density)
+        spectrum = fft.rfftn(self._density, workers=self._threads, overwrite_x=True)
         spectrum *= self._influence
-        potential = fft.irfftn(spectrum, self.parameters.grid, norm="forward", workers=2, overwrite_x=True)
-        self._potential[:, :, :n2] = potential
-        for first in range(n2, n2 + self._pad, n2):
-            last = min(first + n2, n2 + self._pad)
-            self._potential[:, :, first:last] = potential[:, :, : last - first]
+        potential: np.ndarray = fft.irfftn(
+            spectrum, self.parameters.grid, norm="forward", workers=self._threads, overwrite_x=True
+        )
+        return potential
 
 
 @compiled
-def _fold(grids, density, first, last):
-    """Sum the private meshes into planes ``first`` to ``last`` of the periodic density."""
+def _fold(grids, density):
+    """Sum the private meshes into the periodic density."""
     slices, _, n1, padded = grids.shape
     n2 = density.shape[2]
-    for i0 in range(first, last):
+    for i0 in range(density.shape[0]):
         for i1 in range(n1):
             row = density[i0, i1]
             row[:] = grids[0, i0, i1, :n2]
@@ -141,6 +155,31 @@ def _fold(grids, density, first, last):
                 source = grids[s, i0, i1]
                 for i2 in range(n2, padded):
                     row[i2 % n2] += source[i2]
+
+
+@compiled
+def _fill(periodic, padded):
+    """Copy a periodic mesh and repeat the beginning of its last axis behind its end."""
+    n2 = periodic.shape[2]
+    for i0 in range(padded.shape[0]):
+        for i1 in range(padded.shape[1]):
+            row, source = padded[i0, i1], periodic[i0, i1]
+            row[:n2] = source
+            for i2 in range(n2, row.shape[0]):
+                row[i2] = source[i2 % n2]
+
+
+@compiled
+def _add(periodic, padded):
+    """Add a periodic mesh in the same way."""
+    n2 = periodic.shape[2]
+    for i0 in range(padded.shape[0]):
+        for i1 in range(padded.shape[1]):
+            row, source = padded[i0, i1], periodic[i0, i1]
+            for i2 in range(n2):
+                row[i2] += source[i2]
+            for i2 in range(n2, row.shape[0]):
+                row[i2] += source[i2 % n2]
 
 
 @compiled

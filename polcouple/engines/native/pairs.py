@@ -2,12 +2,16 @@
 
 The short-ranged part of the Coulomb energy is q_i q_j (1/r - P(u)), u = 2 r^2/r_cut^2 - 1, and its force
 q_i q_j (1/r^3 + D(u)) times the distance vector (:mod:`polcouple.electrostatics.splitting`). Lennard-Jones
-energies are multiplied by OpenMM's switching function.
+energies are multiplied by OpenMM's switching function. The two end at cut-offs of their own.
 
 The atoms of an entry of the list are copied, relative to the cluster's centre, into one contiguous buffer of
 rows x, y, z, charge, force along x, y, z, half sigma, root of 4 epsilon: an atom of the cluster then runs
 along it without another look-up, and the forces of its partners are collected there, too. Where another image
 of a partner may be the closest one, the buffer holds lattice coordinates and every pair looks for it.
+
+The buffer has three parts: atoms with both interactions, atoms without Lennard-Jones interactions, and atoms
+that only these reach. Each is followed by _LANES places without charge or interaction, so that vectors of as
+many numbers may run over its end.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from polcouple.compile import compiled
+from polcouple.engines.native.clusters import TICKS
 from polcouple.engines.native.polynomial import horner, padded_length
 
 #: length of a row of the buffer
@@ -25,6 +30,8 @@ ROW = 2048
 _ROWS = 9
 _M1, _M2, _M3, _M4, _M5, _M6, _M7, _M8 = (np.uint64(i * ROW) for i in range(1, _ROWS))
 _Unsigned = np.uint64
+#: numbers that are worked on together
+_LANES = 16
 
 
 def pair_buffer(real: Any) -> np.ndarray:
@@ -38,26 +45,33 @@ class PairParameters:
 
     Attributes:
         force_series, energy_series: D in 1/bohr^3 and P in 1/bohr, lowest order first.
-        cutoff: of both interactions.
+        coulomb_cutoff, cutoff: of Coulomb and of Lennard-Jones interactions.
         switch: where the Lennard-Jones energy begins to be switched off; the cut-off for truncation.
     """
 
     force_series: tuple[float, ...]
     energy_series: tuple[float, ...]
+    coulomb_cutoff: float
     cutoff: float
     switch: float
 
-    def settings(self, real: Any, cell: np.ndarray | None) -> tuple[Any, ...]:
-        """As the loop takes them; with ``cell`` every pair looks for its closest image."""
+    def settings(self, real: Any, cell: np.ndarray, several_images: bool) -> tuple[Any, ...]:
+        """As the loop takes them; with ``several_images`` every pair looks for its closest image."""
         width = self.cutoff - self.switch
+        # of one length, which is compiled less often
+        length = padded_length(max(len(self.force_series), len(self.energy_series)))
         force, energy = (
-            np.pad(series, (0, padded_length(len(series)) - len(series)))
-            for series in (self.force_series, self.energy_series)
+            np.pad(series, (0, length - len(series))) for series in (self.force_series, self.energy_series)
         )
+        lattice = np.eye(3) if several_images else cell
         return (
-            None if cell is None else tuple(real(length) for length in cell.ravel()),
+            tuple(real(length) for length in cell.ravel()) if several_images else None,
+            tuple(real(length) for length in (lattice / TICKS).ravel()),
+            # where places that no atom takes are: beyond the cut-offs, or on no atom
+            real(0.3371 if several_images else 3.0 * self.cutoff),
+            real(self.coulomb_cutoff**2),
             real(self.cutoff**2),
-            real(2.0 / self.cutoff**2),
+            real(2.0 / self.coulomb_cutoff**2),
             tuple(real(c) for c in force),
             tuple(real(c) for c in energy),
             real(self.switch),
@@ -83,11 +97,17 @@ def _vector(x, y, z, box):
 
 
 @compiled
+def _end(lo, hi):
+    """End of a run from ``lo`` over ``hi`` of whole vectors."""
+    return _Unsigned(lo + (hi - lo + _LANES - 1) // _LANES * _LANES)
+
+
+@compiled
 def _coulomb(b, lo, hi, x, y, z, q, settings):
-    box, squared_cut, scale, force_series, energy_series, _, _, numbers = settings
+    box, _, _, squared_cut, _, scale, force_series, energy_series, _, _, numbers = settings
     zero, one = numbers[0], numbers[1]
     ax = ay = az = e = zero
-    for k in range(_Unsigned(lo), _Unsigned(hi)):
+    for k in range(_Unsigned(lo), _end(lo, hi)):
         dx, dy, dz = _vector(x - b[k], y - b[k + _M1], z - b[k + _M2], box)
         square = dx * dx + dy * dy + dz * dz
         u = square * scale - one
@@ -109,32 +129,40 @@ def _coulomb(b, lo, hi, x, y, z, q, settings):
 
 
 @compiled
-def _both(b, lo, hi, x, y, z, q, sigma, epsilon, settings):
-    box, squared_cut, scale, force_series, energy_series, switch, per_width, numbers = settings
+def _lennard_jones(square, inverse, sigma, four_epsilon, settings):
+    """Energy, and force over distance; not yet cut off."""
+    _, _, _, _, _, _, _, _, switch, per_width, numbers = settings
     zero, one, c6, c10, c12, c15, c30 = numbers
+    inverse2 = inverse * inverse
+    w = sigma * sigma * inverse2
+    w6 = w * w * w
+    lj = four_epsilon * (w6 * w6 - w6)
+    lj_force = four_epsilon * (c12 * w6 * w6 - c6 * w6) * inverse2
+    t = (square * inverse - switch) * per_width
+    t = max(t, zero)
+    t = min(t, one)
+    factor = one - t * t * t * (c10 - t * (c15 - c6 * t))
+    slope = -c30 * t * t * (one - t) * (one - t) * per_width
+    return lj * factor, lj_force * factor - lj * slope * inverse
+
+
+@compiled
+def _both(b, lo, hi, x, y, z, q, sigma, epsilon, settings):
+    box, _, _, squared_coulomb, squared_cut, scale, force_series, energy_series, _, _, numbers = settings
+    zero, one = numbers[0], numbers[1]
     ax = ay = az = e = zero
-    for k in range(_Unsigned(lo), _Unsigned(hi)):
+    for k in range(_Unsigned(lo), _end(lo, hi)):
         dx, dy, dz = _vector(x - b[k], y - b[k + _M1], z - b[k + _M2], box)
         square = dx * dx + dy * dy + dz * dz
         u = square * scale - one
         inverse = one / np.sqrt(square)
-        inverse2 = inverse * inverse
-        s = sigma + b[k + _M7]
-        w = s * s * inverse2
-        w6 = w * w * w
-        four_epsilon = epsilon * b[k + _M8]
-        lj = four_epsilon * (w6 * w6 - w6)
-        lj_force = four_epsilon * (c12 * w6 * w6 - c6 * w6) * inverse2
-        t = (square * inverse - switch) * per_width
-        t = max(t, zero)
-        t = min(t, one)
-        factor = one - t * t * t * (c10 - t * (c15 - c6 * t))
-        slope = -c30 * t * t * (one - t) * (one - t) * per_width
+        lj, lj_force = _lennard_jones(square, inverse, sigma + b[k + _M7], epsilon * b[k + _M8], settings)
         qq = q * b[k + _M3]
-        f = qq * (inverse * inverse2 + horner(u, force_series)) + lj_force * factor - lj * slope * inverse
-        energy = qq * (inverse - horner(u, energy_series)) + lj * factor
-        f = f if square < squared_cut else zero
-        e += energy if square < squared_cut else zero
+        qq = qq if square < squared_coulomb else zero
+        f = qq * (inverse * inverse * inverse + horner(u, force_series))
+        e += qq * (inverse - horner(u, energy_series))
+        e += lj if square < squared_cut else zero
+        f += lj_force if square < squared_cut else zero
         gx = f * dx
         gy = f * dy
         gz = f * dz
@@ -148,18 +176,70 @@ def _both(b, lo, hi, x, y, z, q, sigma, epsilon, settings):
 
 
 @compiled
-def _copy_in(b, at, ticks, charges, atoms, first, last, centre, lattice):
+def _far(b, lo, hi, x, y, z, sigma, epsilon, settings):
+    """Lennard-Jones interactions alone."""
+    box, _, _, _, squared_cut, _, _, _, _, _, numbers = settings
+    zero, one = numbers[0], numbers[1]
+    ax = ay = az = e = zero
+    for k in range(_Unsigned(lo), _end(lo, hi)):
+        dx, dy, dz = _vector(x - b[k], y - b[k + _M1], z - b[k + _M2], box)
+        square = dx * dx + dy * dy + dz * dz
+        inverse = one / np.sqrt(square)
+        lj, f = _lennard_jones(square, inverse, sigma + b[k + _M7], epsilon * b[k + _M8], settings)
+        e += lj if square < squared_cut else zero
+        f = f if square < squared_cut else zero
+        gx = f * dx
+        gy = f * dy
+        gz = f * dz
+        ax += gx
+        ay += gy
+        az += gz
+        b[k + _M4] -= gx
+        b[k + _M5] -= gy
+        b[k + _M6] -= gz
+    return ax, ay, az, e
+
+
+@compiled
+def _copy_in(b, at, ticks, charges, atoms, first, last, centre):
     at = _Unsigned(at)
     for k in range(_Unsigned(last - first)):
         j = atoms[_Unsigned(first) + k]
         m = at + k
-        f0 = np.float64(np.int32(ticks[0, j] - centre[0]))
-        f1 = np.float64(np.int32(ticks[1, j] - centre[1]))
-        f2 = np.float64(np.int32(ticks[2, j] - centre[2]))
-        b[m] = f0 * lattice[0, 0] + f1 * lattice[1, 0] + f2 * lattice[2, 0]
-        b[m + _M1] = f0 * lattice[0, 1] + f1 * lattice[1, 1] + f2 * lattice[2, 1]
-        b[m + _M2] = f0 * lattice[0, 2] + f1 * lattice[1, 2] + f2 * lattice[2, 2]
+        b[m] = np.int32(ticks[0, j] - centre[0])
+        b[m + _M1] = np.int32(ticks[1, j] - centre[1])
+        b[m + _M2] = np.int32(ticks[2, j] - centre[2])
         b[m + _M3] = charges[j]
+
+
+@compiled
+def _copy_kinds(b, at, half_sigma, root_epsilon, atoms, first, last):
+    at = _Unsigned(at)
+    for k in range(_Unsigned(last - first)):
+        j = atoms[_Unsigned(first) + k]
+        b[at + k + _M7] = half_sigma[j]
+        b[at + k + _M8] = root_epsilon[j]
+
+
+@compiled
+def _to_bohr(b, first, last, lattice, zero):
+    """From ticks; forces are set to zero."""
+    for m in range(_Unsigned(first), _Unsigned(last)):
+        f0, f1, f2 = b[m], b[m + _M1], b[m + _M2]
+        b[m] = f0 * lattice[0] + f1 * lattice[3] + f2 * lattice[6]
+        b[m + _M1] = f0 * lattice[1] + f1 * lattice[4] + f2 * lattice[7]
+        b[m + _M2] = f0 * lattice[2] + f1 * lattice[5] + f2 * lattice[8]
+        b[m + _M4] = zero
+        b[m + _M5] = zero
+        b[m + _M6] = zero
+
+
+@compiled
+def _blank(b, at, away, zero):
+    """_LANES places that nothing interacts with."""
+    for m in range(_Unsigned(at), _Unsigned(at + _LANES)):
+        b[m] = b[m + _M1] = b[m + _M2] = away
+        b[m + _M3] = b[m + _M7] = b[m + _M8] = zero
 
 
 @compiled
@@ -174,61 +254,64 @@ def _copy_out(b, at, atoms, first, last, force):
 
 @compiled
 def pair_forces(
-    entries, atoms, ticks, charges, half_sigma, root_epsilon, start, n_lj, centres, lattice, settings, b,
-    force,
+    entries, atoms, ticks, charges, half_sigma, root_epsilon, start, n_lj, centres, settings, b, force, anew
 ):  # fmt: skip
-    """Forces (n, 4) of the pairs of ``entries``, overwritten; returns their energy."""
+    """Adds the forces of the pairs of ``entries`` to ``force`` (n, 4); returns their energy.
+
+    ``force`` is set to zero before where ``anew``.
+    """
     total = 0.0
-    zero = settings[7][0]
-    force[:] = zero
+    if anew:
+        force[:] = 0.0
+    lattice, away, zero = settings[1], settings[2], settings[10][0]
     places = np.empty(64, np.uint32)
     for number in range(entries.shape[0]):
         c, own = entries[number, 0], entries[number, 1] == 1
-        lj0, lj1, other0, other1 = (
-            entries[number, 2], entries[number, 3], entries[number, 4], entries[number, 5]
+        lj0, lj1, other0, other1, far0, far1 = (
+            entries[number, 2], entries[number, 3], entries[number, 4], entries[number, 5],
+            entries[number, 6], entries[number, 7],
         )  # fmt: skip
         first = start[c]
         size, own_lj = start[c + 1] - first, n_lj[c]
-        # the cluster's atoms with Lennard-Jones interactions, the listed ones, then those without
-        n_with = own_lj + lj1 - lj0
-        n_all = n_with + size - own_lj + other1 - other0
+        own_other = size - own_lj
+        # the cluster's atoms with Lennard-Jones interactions, the listed ones; those without; far ones
+        end_with = own_lj + lj1 - lj0
+        without = end_with + _LANES
+        listed = without + own_other
+        end_without = listed + other1 - other0
+        far = end_without + _LANES
+        end_far = far + far1 - far0
         for k in range(size):
             places[k] = first + k
         centre = centres[c]
-        _copy_in(b, 0, ticks, charges, places, 0, own_lj, centre, lattice)
-        _copy_in(b, own_lj, ticks, charges, atoms, lj0, lj1, centre, lattice)
-        _copy_in(b, n_with, ticks, charges, places, own_lj, size, centre, lattice)
-        _copy_in(b, n_with + size - own_lj, ticks, charges, atoms, other0, other1, centre, lattice)
-        for k in range(own_lj):
-            b[_Unsigned(k) + _M7] = half_sigma[first + k]
-            b[_Unsigned(k) + _M8] = root_epsilon[first + k]
-        for k in range(lj1 - lj0):
-            j = atoms[lj0 + k]
-            b[_Unsigned(own_lj + k) + _M7] = half_sigma[j]
-            b[_Unsigned(own_lj + k) + _M8] = root_epsilon[j]
-        for m in range(_Unsigned(n_all)):
-            b[m + _M4] = zero
-            b[m + _M5] = zero
-            b[m + _M6] = zero
+        _copy_in(b, 0, ticks, charges, places, 0, own_lj, centre)
+        _copy_in(b, own_lj, ticks, charges, atoms, lj0, lj1, centre)
+        _copy_in(b, without, ticks, charges, places, own_lj, size, centre)
+        _copy_in(b, listed, ticks, charges, atoms, other0, other1, centre)
+        _copy_in(b, far, ticks, charges, atoms, far0, far1, centre)
+        _copy_kinds(b, 0, half_sigma, root_epsilon, places, 0, own_lj)
+        _copy_kinds(b, own_lj, half_sigma, root_epsilon, atoms, lj0, lj1)
+        _copy_kinds(b, far, half_sigma, root_epsilon, atoms, far0, far1)
+        _to_bohr(b, 0, end_far, lattice, zero)
+        _blank(b, end_with, away, zero)
+        _blank(b, end_without, away, zero)
+        _blank(b, end_far, away, zero)
         for i in range(own_lj):
             m = _Unsigned(i)
+            x, y, z, q, sigma, epsilon = b[m], b[m + _M1], b[m + _M2], b[m + _M3], b[m + _M7], b[m + _M8]
+            ax, ay, az, e = _both(b, i + 1 if own else own_lj, end_with, x, y, z, q, sigma, epsilon, settings)
+            bx, by, bz, e_other = _coulomb(b, without if own else listed, end_without, x, y, z, q, settings)
+            cx, cy, cz, e_far = _far(b, far, end_far, x, y, z, sigma, epsilon, settings)
+            total += np.float64(e) + np.float64(e_other) + np.float64(e_far)
+            b[m + _M4] += ax + bx + cx
+            b[m + _M5] += ay + by + cy
+            b[m + _M6] += az + bz + cz
+        for k in range(own_other):
+            m = _Unsigned(without + k)
             x, y, z, q = b[m], b[m + _M1], b[m + _M2], b[m + _M3]
-            ax, ay, az, e = _both(
-                b, i + 1 if own else own_lj, n_with, x, y, z, q, b[m + _M7], b[m + _M8], settings,
-            )  # fmt: skip
+            ax, ay, az, e = _coulomb(b, own_lj, end_with, x, y, z, q, settings)
             bx, by, bz, e_other = _coulomb(
-                b, n_with if own else n_with + size - own_lj, n_all, x, y, z, q, settings
-            )
-            total += np.float64(e) + np.float64(e_other)
-            b[m + _M4] += ax + bx
-            b[m + _M5] += ay + by
-            b[m + _M6] += az + bz
-        for k in range(size - own_lj):
-            m = _Unsigned(n_with + k)
-            x, y, z, q = b[m], b[m + _M1], b[m + _M2], b[m + _M3]
-            ax, ay, az, e = _coulomb(b, own_lj, n_with, x, y, z, q, settings)
-            bx, by, bz, e_other = _coulomb(
-                b, n_with + k + 1 if own else n_with + size - own_lj, n_all, x, y, z, q, settings
+                b, without + k + 1 if own else listed, end_without, x, y, z, q, settings
             )
             total += np.float64(e) + np.float64(e_other)
             b[m + _M4] += ax + bx
@@ -236,6 +319,7 @@ def pair_forces(
             b[m + _M6] += az + bz
         _copy_out(b, 0, places, 0, own_lj, force)
         _copy_out(b, own_lj, atoms, lj0, lj1, force)
-        _copy_out(b, n_with, places, own_lj, size, force)
-        _copy_out(b, n_with + size - own_lj, atoms, other0, other1, force)
+        _copy_out(b, without, places, own_lj, size, force)
+        _copy_out(b, listed, atoms, other0, other1, force)
+        _copy_out(b, far, atoms, far0, far1, force)
     return total

@@ -1,16 +1,23 @@
-"""Parameters of the native engine's Coulomb sum that follow from the accuracy of the forces.
+"""Parameters of the native engine's Coulomb sum that follow from the accuracy of forces and potentials.
 
-The estimates are those of :mod:`polcouple.electrostatics.splitting` for the field in place of the potential:
-independent charges as dense as in water, each wave vector weighted with k^2, and an alias that is read with
-the gradient of the window with its own wave vector squared.
+The estimates are those of :mod:`polcouple.electrostatics.splitting`; for forces of the field in place of the
+potential: independent charges as dense as in water, each wave vector weighted with k^2, and an alias that is
+read with the gradient of the window with its own wave vector squared. They are worked out once for a cut-off
+of one: the error of a field falls with the root of the cut-off, that of a potential grows with it.
+
+Any cut-off up to that of the Lennard-Jones interactions will do. A shorter one leaves fewer pairs, and a
+finer mesh; the cheapest is taken.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from scipy.fft import next_fast_len
+from scipy.optimize import minimize_scalar
 
 from polcouple.electrostatics import splitting as split
 
@@ -20,74 +27,135 @@ FIELD = 0.045
 #: widths of the window, in mesh points
 _WIDTHS = range(6, 15)
 _OVERSAMPLING = (1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4, 1.5, 1.6, 1.75, 2.0)
+#: cut-offs of the Coulomb pairs that are looked at, over the longest that may be
+_CUT_OFFS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
+#: smallest wave vector times cut-off that estimates begin from: edges of 25 cut-offs
+_LOWEST = 2.0 * np.pi / 25.0
+#: atoms per bohr^3 in water
+_DENSITY = 0.0148
 
 
-def choose_force_splitting(cell: np.ndarray, r_cut: float, accuracy: float) -> split.Splitting:
+def choose_force_splitting(
+    cell: np.ndarray, longest: float, accuracy: float, potential_accuracy: float | None = None
+) -> split.Splitting:
     """The cheapest parameters for forces of a relative root mean square error below ``accuracy`` in water.
 
     Args:
         cell: (3, 3) in bohr, one lattice vector per row.
-        r_cut: cut-off of the real-space sum in bohr.
+        longest: the longest cut-off of the real-space sum in bohr.
         accuracy: from 1e-10 to 1e-2.
+        potential_accuracy: largest error in Hartree/e of potentials at sites, where they are read, too.
     """
-    target = accuracy * FIELD
-    beta = 4.0
-    while _truncation_error(beta, r_cut) > 0.6 * target:
-        beta += 0.125
-    lengths = np.linalg.norm(cell, axis=1)
-    points = lengths * beta / (np.pi * r_cut)
     volume = abs(float(np.linalg.det(cell)))
-    choices = []
-    for width in _WIDTHS:
-        for oversampling in _OVERSAMPLING:
-            shape, error = _best_window(width, oversampling, beta, r_cut, float(lengths.max()))
-            if error < 0.8 * target:
-                counts = np.ceil(oversampling * points).astype(int)
-                grid = tuple(next_fast_len(max(int(n), 2), real=axis == 2) for axis, n in enumerate(counts))
-                choices.append((_cost(width, float(np.prod(grid)), volume), width, shape, error, grid))
-                break
-    _, width, shape, error, grid = min(choices)
-    estimate = float(np.hypot(error, _truncation_error(beta, r_cut))) / FIELD
-    return split.Splitting(r_cut, beta, (grid[0], grid[1], grid[2]), width, shape, estimate)
+    edges = np.linalg.norm(cell, axis=1)
+    best_cost, best = np.inf, None
+    for r_cut in longest * np.array(_CUT_OFFS):
+        # largest errors in the units of the estimates, for which the cut-off is one
+        field = accuracy * FIELD * np.sqrt(r_cut / split.SQUARED_CHARGE_DENSITY)
+        potential = np.inf
+        if potential_accuracy is not None:
+            rms = potential_accuracy / split.LARGEST_OVER_RMS
+            potential = rms / np.sqrt(r_cut * split.SQUARED_CHARGE_DENSITY)
+        beta = 4.0
+        while _truncated_field(beta) > 0.6 * field or _truncated_potential(beta) > 0.5 * potential:
+            beta += 0.125
+        points = edges * beta / (np.pi * r_cut)
+        for width in _WIDTHS:
+            found = _coarsest(width, beta, 0.8 * field, 0.8 * potential)
+            if found is None:
+                continue
+            oversampling, window = found
+            counts = np.ceil(oversampling * points).astype(int)
+            n0, n1, n2 = (next_fast_len(max(int(n), 2), real=axis == 2) for axis, n in enumerate(counts))
+            cost = _cost(width, n0 * n1 * n2, float(r_cut), volume)
+            if cost < best_cost:
+                estimate = float(np.hypot(window.field, _truncated_field(beta)) / field) * accuracy
+                best_cost = cost
+                best = split.Splitting(float(r_cut), beta, (n0, n1, n2), width, window.shape, estimate)
+    assert best is not None
+    return best
 
 
-def _truncation_error(beta: float, r_cut: float) -> float:
-    """Root mean square error of the field in Hartree/(bohr e) of ending the reciprocal sum at k_max."""
-    t = beta * np.concatenate([np.linspace(1.0, 2.0, 2000), np.geomspace(2.0, 50.0, 2000)[1:]])
-    tail = (split.transform(beta, t) / split.transform(beta, np.zeros(1))) ** 2
-    # the tail oscillates and falls as 1/t^2: the integral converges
-    return float(np.sqrt(8.0 * split.SQUARED_CHARGE_DENSITY * np.trapezoid(tail, t) / r_cut))
+@dataclass(frozen=True)
+class _Window:
+    """A window's shape and its root mean square errors of field and potential, for a cut-off of one."""
+
+    shape: float
+    field: float
+    potential: float
+
+
+def _coarsest(width: int, beta: float, field: float, potential: float) -> tuple[float, _Window] | None:
+    """The least oversampling at which both errors stay below the largest allowed; errors fall with it."""
+    wanted = bool(np.isfinite(potential))
+
+    def fine(oversampling: float) -> bool:
+        window = _window(width, oversampling, beta, wanted)
+        return window.field < field and window.potential < potential
+
+    at = bisect_left(_OVERSAMPLING, True, key=fine)
+    if at == len(_OVERSAMPLING):
+        return None
+    return _OVERSAMPLING[at], _window(width, _OVERSAMPLING[at], beta, wanted)
 
 
 @cache
-def _best_window(
-    width: int, oversampling: float, beta: float, r_cut: float, longest: float
-) -> tuple[float, float]:
-    """The window's shape with the least aliasing, and its root mean square error of the field in water."""
-    k_max = beta / r_cut
-    spacing = np.pi / (oversampling * k_max)
-    k = np.geomspace(min(2.0 * np.pi / longest, 0.5 * k_max), k_max, 32)
-    theta = spacing * k[:, None] * (np.arange(16) + 0.5) / 16
-    smooth = split.transform(beta, k * r_cut) / split.transform(beta, np.zeros(1))
-
-    def error(shape: float) -> float:
-        here = split.window_transform(width, shape, theta)
-        leaked = np.zeros(len(k))
-        for m in (-2, -1, 1, 2):
-            ratio = (split.window_transform(width, shape, theta + 2.0 * np.pi * m) / here) ** 2
-            other = (2.0 * np.pi * m / spacing + k) ** 2
-            leaked += (ratio.mean(axis=1)) * (k**2 + other)
-        return float(
-            np.sqrt(24.0 * split.SQUARED_CHARGE_DENSITY * np.trapezoid((smooth / k) ** 2 * leaked, k))
-        )
-
-    return split.best_shape(error, width)
+def _truncated_field(beta: float) -> float:
+    """Root mean square error of the field of ending the reciprocal sum at k_max, in water."""
+    t = beta * np.concatenate([np.linspace(1.0, 2.0, 2000), np.geomspace(2.0, 50.0, 2000)[1:]])
+    tail = (split.transform(beta, t) / split.transform(beta, np.zeros(1))) ** 2
+    # the tail oscillates and falls as 1/t^2: the integral converges
+    return float(np.sqrt(8.0 * np.trapezoid(tail, t)))
 
 
-def _cost(width: int, points: float, volume: float) -> float:
-    """Time of one evaluation in ns, about: spreading and reading in a half-filled cell, and the mesh's."""
+_truncated_potential = cache(split.truncated_potential)
+
+
+def _aliased_field(width: int, shape: float, oversampling: float, beta: float) -> float:
+    """Root mean square error of the field of a window's aliases in water."""
+    spacing = np.pi / (oversampling * beta)
+    t = np.geomspace(_LOWEST, beta, 32)
+    theta = spacing * t[:, None] * (np.arange(16) + 0.5) / 16
+    smooth = split.transform(beta, t) / split.transform(beta, np.zeros(1))
+    here = split.window_transform(width, shape, theta)
+    leaked = np.zeros(len(t))
+    for m in (-2, -1, 1, 2):
+        ratio = (split.window_transform(width, shape, theta + 2.0 * np.pi * m) / here) ** 2
+        other = (2.0 * np.pi * m / spacing + t) ** 2
+        leaked += (ratio.mean(axis=1)) * (t**2 + other)
+    return float(np.sqrt(24.0 * np.trapezoid((smooth / t) ** 2 * leaked, t)))
+
+
+@cache
+def _window(width: int, oversampling: float, beta: float, of_potential: bool) -> _Window:
+    """The window with the least aliasing of the potential or of the field."""
+
+    def field(shape: float) -> float:
+        return _aliased_field(width, shape, oversampling, beta)
+
+    def potential(shape: float) -> float:
+        return split.aliased_potential(width, shape, oversampling, beta, _LOWEST)
+
+    error = potential if of_potential else field
+    found = minimize_scalar(
+        lambda shape: np.log(error(shape)),
+        bounds=(1.2 * width, 3.1 * width),
+        method="bounded",
+        options={"xatol": 0.01 * width},
+    )
+    shape = float(found.x)
+    return _Window(shape, field(shape), potential(shape))
+
+
+def _cost(width: int, points: float, r_cut: float, volume: float) -> float:
+    """Time of one evaluation in ns, about, in a half-filled cell.
+
+    Spreading and reading, the mesh's transforms, and the pairs: a cluster's lists reach further than r_cut.
+    """
     lanes = -(-width // 8) * 8
-    return 0.5 * 0.0148 * volume * 1.2 * width**2 * lanes + 15.0 * points
+    atoms = 0.5 * _DENSITY * volume
+    pairs = 0.5 * _DENSITY * 4.2 * (r_cut + 5.0) ** 3
+    return atoms * (1.2 * width**2 * lanes / 2 + 1.2 * pairs) + 20.0 * points
 
 
 def force_series(parameters: split.Splitting, accuracy: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -96,7 +164,7 @@ def force_series(parameters: split.Splitting, accuracy: float) -> tuple[tuple[fl
     Args:
         accuracy: relative, of the forces.
     """
-    energy = split.short_range_polynomial(parameters, 0.1 * accuracy * FIELD)
+    energy = split.short_range_polynomial(parameters, 0.03 * accuracy * FIELD)
     exact = split.short_range_polynomial(parameters, 1e-14)
     scale = 4.0 / parameters.r_cut**2
     slope = np.polynomial.polynomial.polyder(exact) * scale

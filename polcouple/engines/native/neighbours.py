@@ -1,0 +1,112 @@
+"""The lists of every replica, made anew when an atom has moved too far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from polcouple.engines.native.clusters import TICKS, Clusters, farthest_move, make_clusters, to_ticks
+from polcouple.engines.native.lists import PairList, Reach, list_neighbours, widest_reach
+from polcouple.lattice.cell import heights
+from polcouple.units import ANGSTROM_TO_BOHR
+
+#: lists reach so far beyond the cut-offs (bohr)
+_SKIN = 0.7 * ANGSTROM_TO_BOHR
+
+#: runs tasks (function, *arguments), maybe several at a time, and returns what they gave
+Runner = Callable[[Sequence[tuple[Any, ...]]], list[Any]]
+
+
+@dataclass(eq=False)
+class Neighbours:
+    """The lists of one replica.
+
+    Attributes:
+        clusters: atoms in their order; those that move stand before the frozen ones.
+        moving, frozen: the lists of moving and of frozen atoms, of every slice.
+        ticks: (3, n) where the atoms were when the lists were made, in the order of the clusters.
+        several_images: see :func:`polcouple.engines.native.lists.list_neighbours`.
+        centres: (clusters, 3) in ticks.
+    """
+
+    clusters: Clusters
+    moving: tuple[PairList, ...]
+    frozen: tuple[PairList, ...]
+    ticks: np.ndarray
+    several_images: bool
+    centres: np.ndarray
+
+
+class NeighbourLists:
+    """Lists that hold at the positions asked for.
+
+    Args:
+        cell: (3, 3) in bohr.
+        has_lj: (n,) whether an atom has Lennard-Jones interactions.
+        frozen: (n,) whether it belongs to the electrode.
+        coulomb_cutoff, cutoff: in bohr; the latter of Lennard-Jones interactions, not the shorter one.
+        slices: that the clusters are dealt into.
+        longest: most listed atoms of an entry.
+
+    Attributes:
+        ticks: (3, n) positions that were asked for last, in the order of their clusters.
+    """
+
+    def __init__(
+        self,
+        cell: np.ndarray,
+        has_lj: np.ndarray,
+        frozen: np.ndarray,
+        coulomb_cutoff: float,
+        cutoff: float,
+        slices: int,
+        longest: int,
+    ) -> None:
+        self._cell = np.ascontiguousarray(cell)
+        self._inverse = np.linalg.inv(self._cell)
+        self._heights = heights(self._cell)
+        self._has_lj, self._frozen = has_lj, frozen
+        self._reach = Reach(coulomb_cutoff + _SKIN, cutoff + _SKIN)
+        self._slices = slices
+        self._longest = longest
+        self._replicas: dict[int, Neighbours] = {}
+        self.ticks = np.empty((3, len(frozen)), np.int32)
+
+    def at(self, positions: np.ndarray, replica: int, run: Runner) -> Neighbours:
+        """Lists that hold at ``positions`` (n, 3) in bohr."""
+        positions = np.ascontiguousarray(positions, dtype=float)
+        near = self._replicas.get(replica)
+        if near is not None:
+            to_ticks(positions, self._inverse, near.clusters.order, self.ticks)
+            if farthest_move(self.ticks, near.ticks, self._cell) < (0.5 * _SKIN) ** 2:
+                return near
+        near = self._replicas[replica] = self._new(positions, run)
+        return near
+
+    def _new(self, positions: np.ndarray, run: Runner) -> Neighbours:
+        to_ticks(positions, self._inverse, np.arange(len(positions)), self.ticks)
+        clusters = make_clusters(self.ticks, self._has_lj, self._frozen, self._heights)
+        self.ticks = np.ascontiguousarray(self.ticks[:, clusters.order])
+        several = widest_reach(clusters, self._heights) <= self._reach.lennard_jones
+        bounds = np.linspace(0, clusters.n_moving, self._slices + 1).astype(int)
+        lists = run(
+            [
+                (list_neighbours, clusters, self.ticks, self._cell, self._heights, self._reach, several,
+                 frozen, first, last, self._longest)
+                for frozen in (False, True)
+                for first, last in pairwise(bounds.tolist())
+            ]
+        )  # fmt: skip
+        middles = 0.5 * (clusters.low + clusters.high) * TICKS
+        return Neighbours(
+            clusters,
+            tuple(lists[: self._slices]),
+            tuple(lists[self._slices :]),
+            self.ticks.copy(),
+            several,
+            np.floor(middles).astype(np.int64).astype(np.int32),
+        )
