@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -45,12 +46,13 @@ def with_backend(case: Case, backend: str) -> Callable[[], None]:
     """A call of all that the driver does for a step."""
     electrodes = create_electrodes(case, backend, case.system.backends.get(backend, {}))
     provider = ForceProvider(case, electrodes, "electrode", threads=1)
-    rng, positions = np.random.default_rng(1), case.positions.copy()
+    frames = np.repeat(case.positions[None], 8, axis=0)
+    shape = (len(frames), len(case.electrolyte_indices), 3)
+    frames[:, case.electrolyte_indices] += np.random.default_rng(1).normal(scale=_STEP, size=shape)
+    turns = cycle(frames)
 
     def call() -> None:
-        shape = (len(case.electrolyte_indices), 3)
-        positions[case.electrolyte_indices] += rng.normal(scale=_STEP, size=shape)
-        provider.evaluate(positions, case.cell)
+        provider.evaluate(next(turns), case.cell)
 
     return call
 
