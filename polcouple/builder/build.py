@@ -21,6 +21,7 @@ from polcouple.ipi.templates import write_inputs
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
     BOHR_TO_NM,
+    DALTON_TO_ELECTRON_MASS,
     KELVIN_TO_HARTREE,
     KJ_PER_MOL_TO_HARTREE,
     NM_TO_BOHR,
@@ -34,6 +35,10 @@ _SHORTEST_CUTOFF, _LONGEST_CUTOFF = 6.0, 10.0
 _LEAST_VACUUM = _UPPER_WALL_CLEARANCE + SHEET_CLEARANCE
 #: of the equilibration, of flexible and of rigid water (ps)
 _TIMESTEP_PS, _RIGID_TIMESTEP_PS = 0.5e-3, 2e-3
+#: of hydrogen in u that may be asked for, and from which on i-PI's steps are longer
+_HYDROGEN_MASSES, _HEAVY = (1.0, 4.0), 3.0
+#: steps of rigid water under i-PI, with heavy hydrogens, too (fs)
+_RIGID_STEP, _HEAVY_STEP = 2.0, 4.0
 _STEPS_PER_REPORT = 100
 #: relative, of rigid molecules while they are equilibrated; i-PI's are kept to the last digits
 _CONSTRAINT_TOLERANCE = 1e-8
@@ -52,6 +57,7 @@ class BuildOptions:
         sheet: orthorhombic graphene cells along x and y, four atoms each.
         n_water: number of water molecules.
         water_model: of :data:`polcouple.case.force_field.WATER_MODELS`.
+        hydrogen_mass: of rigid water's hydrogens in u, taken from its oxygen; None: their own.
         ions: number of each ion by its symbol (Li, Na, K, Cl).
         total_charge: of the electrode in e; two electrodes share it.
         gap: thickness of the electrolyte in Angstrom; with a voltage, the distance between two sheets.
@@ -66,6 +72,7 @@ class BuildOptions:
     sheet: tuple[int, int] = (12, 7)
     n_water: int = 2065
     water_model: str = "spc_fw"
+    hydrogen_mass: float | None = None
     ions: dict[str, int] = field(default_factory=lambda: {"Na": 90, "Cl": 86})
     total_charge: float = -4.0
     gap: float = 80.0
@@ -107,6 +114,7 @@ class BuildOptions:
                 f"no water '{self.water_model}'{nearest(self.water_model, WATER_MODELS)}; known:"
                 f" {', '.join(WATER_MODELS)}"
             )
+        self._check_hydrogen_mass()
         for name in ("gap", "vacuum", "voltage", "temperature", "equilibration", "total_charge"):
             if not math.isfinite(getattr(self, name) or 0.0):
                 raise InputError(f"{name} {getattr(self, name)} must be a finite number")
@@ -121,6 +129,18 @@ class BuildOptions:
             )
         self._check_lengths()
         self._check_neutrality()
+
+    def _check_hydrogen_mass(self) -> None:
+        mass, (least, most) = self.hydrogen_mass, _HYDROGEN_MASSES
+        if mass is None:
+            return
+        if not self.model.is_rigid:
+            raise InputError(
+                f"hydrogen_mass {mass:g} is for rigid water, whose steps it lengthens; {self.water_model} is"
+                " flexible: give a rigid --water-model, or leave it out"
+            )
+        if not least <= mass <= most:
+            raise InputError(f"hydrogen_mass {mass:g} u must be from {least:g} to {most:g}; 3 is usual")
 
     def _check_lengths(self) -> None:
         sides = [count * length for count, length in zip(self.sheet, GRAPHENE_CELL, strict=True)]
@@ -205,7 +225,9 @@ def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Ca
             options.temperature,
             options.seed,
             options.voltage is not None,
+            masses=_repartitioned(case, options.hydrogen_mass),
             constraints=case.constraints,
+            rigid_step=_HEAVY_STEP if (options.hydrogen_mass or 0.0) >= _HEAVY else _RIGID_STEP,
         )
         directory.mkdir(exist_ok=True)
         # system.yaml makes a directory a case, so it comes last
@@ -307,6 +329,17 @@ def _write_system(path: Path, options: BuildOptions, n_carbon: int, sides: np.nd
         content["potential"] = {"voltage_volt": options.voltage}
         content["slab"] = {"displacement_volt_per_angstrom": 0.0}
     path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _repartitioned(case: Case, hydrogen_mass: float | None) -> list[float] | None:
+    """Masses of all atoms in electron masses, the waters' hydrogens being of ``hydrogen_mass`` u."""
+    if hydrogen_mass is None:
+        return None
+    masses, oxygens = case.topology.masses.copy(), case.water_oxygens
+    for hydrogen in (1, 2):
+        masses[oxygens] += masses[oxygens + hydrogen] - hydrogen_mass * DALTON_TO_ELECTRON_MASS
+        masses[oxygens + hydrogen] = hydrogen_mass * DALTON_TO_ELECTRON_MASS
+    return [float(mass) for mass in masses]
 
 
 def _temperature(context: Any, freedoms: int) -> float:

@@ -41,7 +41,7 @@ def check_input(
     yield from check_plumed(simulation)
     for system in children(simulation, "system"):
         yield from check_initial_structure(system, path.parent)
-        yield from check_rigid(system.motion, system.initialize.nbeads.fetch(), case)
+        yield from check_rigid(system, case)
         yield from check_motion(system.motion, case)
         yield from check_forces(simulation, system, case)
     if not children(simulation, "system"):

@@ -10,20 +10,22 @@ import numpy as np
 from polcouple.case.model import Case
 from polcouple.check.finding import Finding
 from polcouple.errors import PolcoupleError
-from polcouple.units import ATOMIC_TIME_TO_FS, BOHR_TO_ANGSTROM
+from polcouple.units import ATOMIC_TIME_TO_FS, BOHR_TO_ANGSTROM, DALTON_TO_ELECTRON_MASS
 
 #: lengths that differ by more, relative, are others
 _SAME_LENGTH = 1e-6
 #: steps of rigid water in fs beyond which energy drifts, and beyond which its motion is not followed at all
 _LONG_STEP, _LONGEST_STEP = 2.5, 5.0
+#: what these are for, in u, and the step in fs that is usual for it
+_HYDROGEN, _USUAL_STEP = 1.00794, 2.0
 #: of hydrogens on springs in fs
 _LONGEST_SPRING_STEP = 1.0
 _MODE = "<motion mode='constrained_dynamics'>"
 
 
-def check_rigid(motion: Any, n_beads: int, case: Case) -> Iterator[Finding]:
+def check_rigid(system: Any, case: Case) -> Iterator[Finding]:
     """Whether i-PI's motion is of the case's kind, and keeps the case's distances and no others."""
-    pairs, lengths = case.constraints
+    motion, pairs, lengths = system.motion, *case.constraints
     mode = motion.mode.fetch()
     if len(pairs) and mode != "constrained_dynamics":
         yield Finding(
@@ -39,9 +41,9 @@ def check_rigid(motion: Any, n_beads: int, case: Case) -> Iterator[Finding]:
             f"i-PI: {_MODE}, and the case has no rigid molecules; use dynamics, or `model: rigid`",
         )
         return
-    yield from _check_steps(motion.constrained_dynamics, case)
+    yield from _check_steps(motion.constrained_dynamics, _lightest(system, case), case)
     try:
-        kept, values = _kept(motion, n_beads, case)
+        kept, values = _kept(motion, system.initialize.nbeads.fetch(), case)
     except PolcoupleError as error:
         yield Finding("error", f"i-PI: {error}")
         return
@@ -66,13 +68,16 @@ def check_rigid(motion: Any, n_beads: int, case: Case) -> Iterator[Finding]:
             break
 
 
-def _check_steps(dynamics: Any, case: Case) -> Iterator[Finding]:
-    """The time steps of what is rigid, and of what springs hold beside it."""
+def _check_steps(dynamics: Any, lightest: float, case: Case) -> Iterator[Finding]:
+    """The time steps of what is rigid, ``lightest`` of it in u, and of what springs hold beside it."""
     outer = dynamics.timestep.fetch() * ATOMIC_TIME_TO_FS
-    if outer > _LONG_STEP + 1e-6:
+    # librations slow down as the root of the mass
+    longer = np.sqrt(max(lightest / _HYDROGEN, 1.0))
+    if outer > _LONG_STEP * longer + 1e-6:
         yield Finding(
-            "error" if outer > _LONGEST_STEP + 1e-6 else "warning",
-            f"i-PI: a <timestep> of {outer:g} fs is too long for rigid molecules, 2 fs is usual; shorten it",
+            "error" if outer > _LONGEST_STEP * longer + 1e-6 else "warning",
+            f"i-PI: a <timestep> of {outer:g} fs is too long for rigid molecules whose lightest atom has"
+            f" {lightest:.3g} u, {_USUAL_STEP * longer:.2g} fs is usual; shorten it",
         )
     loose = [i for i in np.flatnonzero(case.topology.flexible).tolist() if case.symbols[i] == "H"]
     inner = outer / np.prod(dynamics.nmts.fetch())
@@ -82,6 +87,19 @@ def _check_steps(dynamics: Any, case: Case) -> Iterator[Finding]:
             f"i-PI: {inner:g} fs is long for hydrogens whose bonds are springs, such as atom {loose[0]},"
             f" {_LONGEST_SPRING_STEP:g} fs is the most; shorten <timestep> or raise <nmts>",
         )
+
+
+def _lightest(system: Any, case: Case) -> float:
+    """Mass in u of the lightest atom in a constraint, as i-PI's input or else the case has it."""
+    from ipi.utils.units import unit_to_internal
+
+    masses = case.topology.masses
+    for tag, element in system.initialize.extra:
+        if tag == "masses" and element.mode.fetch() == "manual":
+            given = element.fetch()
+            values = given.value * unit_to_internal("mass", given.units, 1.0)
+            masses = values if len(values) == len(masses) else masses
+    return float(masses[case.constraints[0]].min()) / DALTON_TO_ELECTRON_MASS
 
 
 def _kept(motion: Any, n_beads: int, case: Case) -> tuple[np.ndarray, np.ndarray]:

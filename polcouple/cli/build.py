@@ -24,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--water-model", default=default.water_model, metavar="NAME",
         help="spc_fw (flexible, 0.5 fs), or rigid at 2 fs: spc_e, tip3p (spc_fw)",
     )  # fmt: skip
+    parser.add_argument(
+        "--hydrogen-mass", type=float, metavar="U",
+        help="of rigid water's hydrogens, taken from its oxygen, in u; from 3 on, steps are of 4 fs (1.008)",
+    )  # fmt: skip
     for ion in ION_CHARGES:
         parser.add_argument(
             f"--{ion.lower()}", type=int, default=default.ions.get(ion, 0), metavar="N",
@@ -57,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         sheet=tuple(args.sheet),
         n_water=args.water,
         water_model=args.water_model,
+        hydrogen_mass=args.hydrogen_mass,
         ions={ion: getattr(args, ion.lower()) for ion in ION_CHARGES if getattr(args, ion.lower())},
         total_charge=args.total_charge,
         gap=args.gap,

@@ -18,7 +18,8 @@ from polcouple.check.simulation import load_input
 from polcouple.check.structure import check_structure
 from polcouple.cli.commands import main
 from polcouple.errors import InputError
-from polcouple.units import BOHR_TO_ANGSTROM
+from polcouple.ipi.input import read_xml, time_step_ps
+from polcouple.units import BOHR_TO_ANGSTROM, DALTON_TO_ELECTRON_MASS
 
 #: graphene's C-C distance with the lattice constant 2.46 Angstrom
 BOND = 2.46 / 3**0.5
@@ -273,7 +274,8 @@ def test_mistake_on_the_command_line_is_one_line(tmp_path, capsys):
 
 def test_rigid_water_is_built_for_i_pi(tmp_path):
     """Distances that i-PI's input keeps are the structure's, and the file's parameters the model's."""
-    options = BuildOptions(**{**vars(SMALL_OPTIONS), "water_model": "tip3p", "equilibration": 0.1})
+    model = {"water_model": "tip3p", "hydrogen_mass": 3.0, "equilibration": 0.1}
+    options = BuildOptions(**{**vars(SMALL_OPTIONS), **model})
     case = build_case(tmp_path / "case", options, lambda *_: None)
     pairs, lengths = case.constraints
     assert len(pairs) == 3 * 158
@@ -283,8 +285,20 @@ def test_rigid_water_is_built_for_i_pi(tmp_path):
     chloride = case.system.force_field.lennard_jones["Cl"]
     assert chloride.sigma_angstrom == pytest.approx(2 * 2.513 / 2 ** (1 / 6), abs=1e-6)
     assert problems_of(case, "input.xml") == []
+    root = read_xml(case.directory / "input.xml")
+    masses = np.array(root.findtext(".//masses").strip(" []").split(","), float)
+    water = slice(int(case.water_oxygens[0]), int(case.water_oxygens[0]) + 3)
+    assert masses[water] / DALTON_TO_ELECTRON_MASS == pytest.approx(
+        [15.9994 + 2 * 1.00794 - 6, 3, 3], abs=1e-4
+    )
+    assert masses.sum() == pytest.approx(case.topology.masses.sum(), rel=1e-9)
+    assert time_step_ps(root, case.directory / "input.xml") == pytest.approx(4e-3)
     with pytest.raises(InputError, match=r"no water 'spce' \(did you mean 'spc_e'\?\); known: spc_fw"):
         BuildOptions(water_model="spce").check()
+    with pytest.raises(InputError, match=r"hydrogen_mass 3 is for rigid water.*spc_fw is flexible"):
+        BuildOptions(hydrogen_mass=3.0).check()
+    with pytest.raises(InputError, match="hydrogen_mass 9 u must be from 1 to 4"):
+        BuildOptions(water_model="spc_e", hydrogen_mass=9.0).check()
 
 
 def problems_of(case, name):

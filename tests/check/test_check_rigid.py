@@ -63,6 +63,20 @@ def test_what_does_not_fit_the_case(rigid_directory, old, new, says):
     assert any(re.search(says, finding) for finding in found), found
 
 
+def test_heavy_hydrogens_take_longer_steps(rigid_directory):
+    """4 fs is too long, and no longer where i-PI's masses are repartitioned."""
+    case = read_case(rigid_directory)
+    masses = case.topology.masses.copy()
+    for hydrogen in (1, 2):
+        masses[case.water_oxygens + hydrogen] *= 3
+    text = re.sub("(<timestep[^>]*>) 2.0", r"\1 4.0", (rigid_directory / "input.xml").read_text())
+    assert any("4 fs is too long" in finding for finding in problems(rigid_directory, text))
+    heavy = f'<masses mode="manual"> [ {", ".join(map(str, masses.tolist()))} ] </masses>\n<velocities'
+    assert problems(rigid_directory, text.replace("<velocities", heavy)) == []
+    found = problems(rigid_directory, text.replace("<velocities", heavy).replace("4.0 </time", "9.0 </time"))
+    assert any("error" in f and "has 3.02 u, 3.5 fs is usual" in f for f in found), found
+
+
 def test_flexible_water_is_not_constrained(rigid_directory):
     text = (rigid_directory / "input.xml").read_text()
     found = problems(rigid_directory, text, read_case(SMALL))
