@@ -66,6 +66,21 @@ def test_restart_goes_on_with_the_same_bits(nve, tmp_path):
         assert np.array_equal(numbers(tmp_path / "RESTART", tag), numbers(nve / "RESTART", tag))
 
 
+@pytest.mark.slow
+def test_restart_with_a_bath_goes_on_with_the_same_bits(tmp_path):
+    """Random numbers, and what was given to the bath and to motion that there is not."""
+    whole, later = tmp_path / "whole", tmp_path / "later"
+    whole.mkdir(), later.mkdir()
+    write_drop(whole, steps=40, stride=10, checkpoint=20, mode="nvt", thermostat=LANGEVIN)
+    run_ipi(whole)
+    (later / "drop.py").write_bytes((whole / "drop.py").read_bytes())
+    (later / "restart.xml").write_bytes((whole / "out.chk_1").read_bytes())
+    run_ipi(later, "restart.xml")
+    for tag in "qp":
+        assert np.array_equal(numbers(later / "RESTART", tag), numbers(whole / "RESTART", tag))
+    assert np.array_equal(properties(later)[:, -1], properties(whole)[:, -1])
+
+
 def test_time_is_reversible(nve, tmp_path):
     (tmp_path / "drop.py").write_bytes((nve / "drop.py").read_bytes())
     tree = ElementTree.parse(nve / "RESTART")
