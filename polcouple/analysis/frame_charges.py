@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from polcouple.case.model import Case
 from polcouple.coupling.charges import ChargeSolver
 from polcouple.coupling.joint_search import fermi_levels
 from polcouple.errors import InputError
+from polcouple.files import write_npz
 from polcouple.log import Warned
 from polcouple.output_paths import require_suffix
 from polcouple.units import HARTREE_TO_EV
@@ -70,14 +69,11 @@ def require_new_npz(path: Path) -> None:
 
 def write_frame_charges(path: Path, found: FrameCharges) -> None:
     """An .npz file of the three arrays, whole or not at all; of one electrode also ``fermi_level`` (f,)."""
-    arrays: dict[str, Any] = {
+    arrays = {
         "charges": found.charges,
         "fermi_levels": found.fermi_levels,
         "seconds": found.seconds,
     }
     if found.fermi_levels.shape[1] == 1:
         arrays["fermi_level"] = found.fermi_levels[:, 0]
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as stream:
-        np.savez(stream, **arrays)
-    os.replace(temporary, path)
+    write_npz(path, arrays)

@@ -7,7 +7,6 @@ comparison costs its own frames only.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from polcouple.case.model import Case
 from polcouple.compare.models import Backends, Model, common_binning
 from polcouple.coupling.charges import ChargeSolver, Surroundings
 from polcouple.errors import InputError
+from polcouple.files import write_npz
 from polcouple.learning.evaluation import null_charges
 from polcouple.log import Warned
 from polcouple.nn.binning import Binning
@@ -179,16 +179,14 @@ class _Answers:
     def save(self) -> None:
         """Write what is known; the file is replaced when it is complete."""
         if len(self._rows) > self._saved:
-            temporary = self._path.with_name(self._path.name + ".new")
-            with temporary.open("wb") as stream:
-                np.savez(
-                    stream,
-                    keys=np.array(list(self._rows)),
-                    charges=np.array([row.charges for row in self._rows.values()]),
-                    unprojected_sums=np.array([row.unprojected_sum for row in self._rows.values()]),
-                    seconds=np.array([row.seconds for row in self._rows.values()]),
-                )
-            os.replace(temporary, self._path)
+            rows = self._rows.values()
+            arrays = {
+                "keys": np.array(list(self._rows)),
+                "charges": np.array([row.charges for row in rows]),
+                "unprojected_sums": np.array([row.unprojected_sum for row in rows]),
+                "seconds": np.array([row.seconds for row in rows]),
+            }
+            write_npz(self._path, arrays)
             self._saved = len(self._rows)
         self._next_save = time.monotonic() + _SAVE_PERIOD
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from polcouple.errors import InputError
+from polcouple.files import write_npz
 from polcouple.nn._tensorflow import tensorflow
 
 #: called after each epoch with the epoch's number, the training loss, the validation loss and the epochs
@@ -158,10 +158,8 @@ class _State:
         arrays |= {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._variables)}
         arrays |= {f"optimizer_{i}": variable.numpy() for i, variable in enumerate(self._optimizer.variables)}
         scalars = [self.epoch, self.best_epoch, self.waited, self.best_loss, self.seconds]
-        temporary = self.path.with_name(f".{self.path.name}")
-        with temporary.open("wb") as file:
-            np.savez(file, scalars=np.array(scalars), digest=np.array(self._digest), **arrays)
-        os.replace(temporary, self.path)
+        state = {"scalars": np.array(scalars), "digest": np.array(self._digest)}
+        write_npz(self.path, state | arrays)
 
     def restore(self) -> None:
         if not self.path.is_file():

@@ -21,6 +21,7 @@ import yaml
 import polcouple
 from polcouple.data.hdf5 import DAMAGE
 from polcouple.errors import InputError, nearest
+from polcouple.files import write_whole
 
 _FORMAT = 1
 DESCRIPTION, _WEIGHTS, _CARD = "model.yaml", "weights.h5", "README.md"
@@ -74,9 +75,9 @@ def save_model(
             file.create_dataset(name, data=values, **packed)
     weights = {"file": _WEIGHTS, "sha256": _sha256(temporary), "bytes": temporary.stat().st_size}
     os.replace(temporary, directory / _WEIGHTS)
-    _write_text(directory / _CARD, card)
+    write_whole(directory / _CARD, card)
     document = {"format": _FORMAT, **description, "weights": weights}
-    _write_text(directory / DESCRIPTION, yaml.safe_dump(document, sort_keys=False, width=110))
+    write_whole(directory / DESCRIPTION, yaml.safe_dump(document, sort_keys=False, width=110))
 
 
 def load_description(directory: Path) -> dict[str, Any]:
@@ -130,9 +131,3 @@ def load_model_files(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndar
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text)
-    os.replace(temporary, path)
