@@ -19,10 +19,14 @@ from polcouple.units import ATOMIC_TIME_TO_FS
 _LONGEST_INNER_STEP, _LONGEST_OUTER_STEP = 1.0, 2.5
 
 
+#: what to add where force fields of other potentials are among the forces
+_OTHERS = "; an <ffdirect> is polcouple's by <pes> custom </pes><pes_path> polcouple_pes.py </pes_path>"
+
+
 def check_forces(simulation: Any, system: Any, case: Case) -> Iterator[Finding]:
     """Force components, their weights on the levels of multiple time stepping, and the steps."""
     own = {field.name.fetch(): field for field in own_fields(simulation)}
-    others = _other_fields(simulation) if shares_liquid(simulation) else {}
+    others = _other_fields(simulation)
     n_levels = max(len(dynamics_of(system.motion).nmts.fetch()), 1)
     parts: dict[str, int] = {}
     weights: dict[str, np.ndarray] = {}
@@ -55,7 +59,8 @@ def check_forces(simulation: Any, system: Any, case: Case) -> Iterator[Finding]:
                 f"i-PI: the weights of force '{name}' sum to {total:g} over all levels; they must sum to 1",
             )
     yield from _check_sum(parts, sorted(of_liquid))
-    yield from _check_reach([others[name] for name in sorted(of_liquid)], case)
+    if shares_liquid(simulation):
+        yield from _check_reach([others[name] for name in sorted(of_liquid)], case)
     yield from _check_ensemble(system.ensemble, own)
     yield from _check_steps(system.motion, weights)
 
@@ -86,11 +91,10 @@ def shares_liquid(simulation: Any) -> bool:
 
 def own_fields(simulation: Any) -> list[Any]:
     """The <ffsocket> and <ffdirect> of this package; see :func:`polcouple.ipi.input.own_sockets`."""
-    fields = children(simulation, "ffsocket", "ffdirect")
-    if not shares_liquid(simulation):
-        return fields
-    own_files = [f for f in children(simulation, "ffdirect") if is_own_file(f)]
-    return [field for field in fields if _named(field) is not None or field in own_files]
+    sockets = children(simulation, "ffsocket")
+    if shares_liquid(simulation):
+        sockets = [field for field in sockets if _named(field) is not None]
+    return [*sockets, *(field for field in children(simulation, "ffdirect") if is_own_file(field))]
 
 
 def _other_fields(simulation: Any) -> dict[str, Any]:
@@ -119,7 +123,7 @@ def _check_sum(parts: dict[str, int], of_liquid: list[str]) -> Iterator[Finding]
         yield Finding(
             "error",
             f"i-PI: the forces add up to {found}; use one with {{part: all}}, or one with {{part: bonded}}"
-            " and one with {part: nonbonded}",
+            " and one with {part: nonbonded}" + _OTHERS * bool(names),
         )
     elif parts != {"electrode": 1}:
         yield Finding(

@@ -14,6 +14,28 @@ from polcouple.ipi.parts import Part
 from polcouple.ipi.units import to_atomic_units
 from polcouple.units import ATOMIC_TIME_TO_FS
 
+_FORCE_FIELDS = {
+    f"ff{kind}"
+    for kind in ("cavphsocket", "committee", "debye", "direct", "dmd", "lj", "mpi", "plumed", "rotations",
+                 "sgdml", "socket", "yaff")
+}  # fmt: skip
+#: what may stand in an element more than once, by the element's tag; all else i-PI takes the last of
+_REPEATABLE = {
+    "simulation": frozenset({*_FORCE_FIELDS, "system", "system_template"}),
+    "ffcommittee": frozenset(_FORCE_FIELDS),
+    "system_template": frozenset({"instance"}),
+    "output": frozenset({"checkpoint", "properties", "trajectory"}),
+    "forces": frozenset({"force"}),
+    "bias": frozenset({"force"}),
+    "initialize": frozenset(
+        {"cell", "file", "gle", "labels", "masses", "momenta", "positions", "velocities"}
+    ),
+    "thermostat": frozenset({"thermostat"}),
+    "motion": frozenset({"motion"}),
+    "smotion": frozenset({"smotion"}),
+    "constrained_dynamics": frozenset({"constraint"}),
+    "constraint": frozenset({"constraint"}),
+}
 #: i-PI puts its unix sockets here unless <simulation sockets_prefix=...> says where
 UNIX_SOCKET_PREFIX = "/tmp/ipi_"
 #: `polcouple run` appends so many characters to the name of a unix socket, to have one of its own
@@ -53,14 +75,28 @@ def read_xml(path: Path) -> ElementTree.Element:
     """Root of an i-PI input file, without comments, which i-PI leaves out of the text around them.
 
     Raises:
-        InputError: the file is missing or is not XML.
+        InputError: the file is missing, is not XML, or says something twice.
     """
     try:
-        return ElementTree.parse(path).getroot()
+        root = ElementTree.parse(path).getroot()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; name i-PI's input with --input") from None
     except (ElementTree.ParseError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid XML: {error}") from None
+    for parent in root.iter():
+        seen: set[str] = set()
+        for tag in (child.tag for child in parent):
+            if tag in seen and tag not in _repeatable(parent.tag):
+                raise InputError(
+                    f"{path}: <{tag}> stands twice in <{parent.tag}>, and i-PI takes the last; leave one"
+                )
+            seen.add(tag)
+    return root
+
+
+def _repeatable(parent: str) -> frozenset[str]:
+    """Tags that i-PI takes any number of in an element of this tag."""
+    return _REPEATABLE.get(parent, frozenset())
 
 
 def socket_addresses(root: ElementTree.Element, path: Path) -> list[SocketAddress]:

@@ -125,6 +125,11 @@ def test_input_defects(small_directory, old, new, severity, message):
         ("\\[ 1, 0 \\]", "[ 1, 1 ]", "'polcouple-nonbonded' sum to 2"),
         ("\\[ 1, 0 \\]", "[ nan, 0 ]", "'polcouple-nonbonded' sum to nan"),
         (
+            "<pes> custom </pes>\\s*<pes_path> polcouple_pes.py </pes_path>",
+            "<pes> dummy </pes>",
+            "add up to 1 x nonbonded, 'polcouple-bonded'; use one with",
+        ),
+        (
             "<ensemble>",
             '<ensemble><bias><force forcefield="polcouple-bonded"/></bias>',
             "<bias> adds the force field 'polcouple-bonded'",

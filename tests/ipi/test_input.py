@@ -5,9 +5,20 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from conftest import ROOT, SMALL
+from ipi.inputs.forcefields import InputFFCommittee
+from ipi.inputs.forces import InputForces
+from ipi.inputs.initializer import InputInitializer
+from ipi.inputs.motion.constrained_dynamics import InputConstrainedDynamics
+from ipi.inputs.motion.motion import InputMotion
+from ipi.inputs.outputs import InputOutputs
+from ipi.inputs.simulation import InputSimulation
+from ipi.inputs.smotion.smotion import InputSmotion
+from ipi.inputs.system import InputSysTemplate
+from ipi.inputs.thermostats import InputThermo
 from ipi.utils.io.inputs.io_xml import xml_parse_string
 
-from polcouple.ipi.input import read_xml, socket_addresses, time_step_ps
+from polcouple.errors import InputError
+from polcouple.ipi.input import _REPEATABLE, read_xml, socket_addresses, time_step_ps
 
 INPUTS = sorted((ROOT / "ipi_inputs").glob("*/input*.xml"))
 
@@ -40,3 +51,50 @@ def test_parts_addresses_and_steps_are_those_that_ipi_reads_around_comments(tmp_
         assert fields["address"].fields[0][1].strip() == address.address
         assert f"{{part: {address.part}}}" in fields["parameters"].fields[0][1]
     assert time_step_ps(root, path) == time_step_ps(read_xml(SMALL / "input_mts.xml"), path)
+
+
+def repeatable_in(element):
+    """i-PI's own declaration: the tags that it takes any number of."""
+    return set(element().dynamic)
+
+
+def test_what_may_stand_twice_is_what_ipi_takes_any_number_of():
+    for name, element in (
+        ("simulation", InputSimulation),
+        ("ffcommittee", InputFFCommittee),
+        ("system_template", InputSysTemplate),
+        ("output", InputOutputs),
+        ("forces", InputForces),
+        ("initialize", InputInitializer),
+        ("thermostat", InputThermo),
+        ("motion", InputMotion),
+        ("smotion", InputSmotion),
+        ("constrained_dynamics", InputConstrainedDynamics),
+    ):
+        assert repeatable_in(element) <= _REPEATABLE[name], name
+    assert _REPEATABLE["simulation"] == repeatable_in(InputSimulation)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "<parameters>",
+            "<parameters> {part: all} </parameters><parameters>",
+            "<parameters> stands twice in <ffsocket>",
+        ),
+        ("<timestep", "<timestep> 1 </timestep><timestep", "<timestep> stands twice in <dynamics>"),
+        ("<forces>", "<forces/><forces>", "<forces> stands twice in <system>"),
+        (
+            "<total_steps>",
+            "<total_steps> 1 </total_steps><total_steps>",
+            "<total_steps> stands twice in <simulation>",
+        ),
+    ],
+)
+def test_what_stands_twice_is_refused(tmp_path, old, new, said):
+    text = (SMALL / "input.xml").read_text()
+    assert old in text
+    (tmp_path / "input.xml").write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=said):
+        read_xml(tmp_path / "input.xml")
