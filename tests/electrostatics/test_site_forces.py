@@ -47,8 +47,24 @@ def sample(name):
     return *arguments, *plain(*arguments, CELLS[name])
 
 
-@pytest.mark.parametrize("accuracy", [1e-6, 1e-9])
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize(
+    ("name", "accuracy"),
+    [
+        ("slab", 1e-6),
+        ("triclinic", 1e-9),
+        ("smaller than the cut-off", 1e-9),
+        *[
+            pytest.param(*rest, marks=pytest.mark.slow)
+            for rest in (
+                ("slab", 1e-9),
+                ("slab along x", 1e-6),
+                ("slab along x", 1e-9),
+                ("triclinic", 1e-6),
+                ("smaller than the cut-off", 1e-6),
+            )
+        ],
+    ],
+)
 def test_any_cell_to_the_accuracy_asked_for(name, accuracy):
     sites, site_charges, positions, charges, expected_energy, expected = sample(name)
     energy, forces = SiteForces(sites, CELLS[name], accuracy)(site_charges, positions, charges)

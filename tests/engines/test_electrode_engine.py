@@ -21,8 +21,7 @@ def electrode_part(case, charges, positions):
     return engine.evaluate(positions)
 
 
-@pytest.mark.parametrize("switch", [True, False])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "switch"), [("orthorhombic", False), ("triclinic", True)])
 def test_any_cell_against_plain_sums(cell, switch):
     rng = np.random.default_rng(5)
     case = random_case(rng, *CELLS[cell], 1e-7, switch)

@@ -35,7 +35,7 @@ def liquid_alone(case):
 
 
 @pytest.mark.parametrize(
-    "name", ["TIP4P-Ew", pytest.param("TIP5P", marks=pytest.mark.slow), "TIP4P/2005"], ids=str
+    "name", ["TIP4P/2005", *[pytest.param(name, marks=pytest.mark.slow) for name in ("TIP4P-Ew", "TIP5P")]]
 )
 def test_parts_add_up(tmp_path, name):
     """Virtual sites, and mixing rules of the file's own (NBFIX)."""
