@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -89,7 +89,7 @@ class BackendContract:
         assert not undescribed
         with pytest.raises(InputError, match=f"settings of backend '{self.backend}': unknown key 'colour_'"):
             resolved_options(self.backend, {**self.settings, "colour_": "red"})
-        assert pickle.loads(pickle.dumps(options)) == options
+        assert copy.deepcopy(options) == options
         identity = options.identity(("C",))
         assert all(isinstance(word, str) for word in [*identity.keys(), *identity.values()])
 
