@@ -157,7 +157,9 @@ class NativeEngine:
         self._smooth_self = float(np.polynomial.polynomial.polyval(-1.0, self._pairs.energy_series))
         self._background = split.background(parameters, abs(float(np.linalg.det(self._cell))))
         real = np.float64 if self._potential_accuracy < _SINGLE_POTENTIAL else self._real
-        self._mesh = Mesh(self._cell, parameters, real, _SLICES, min(self._threads, 2))
+        self._mesh = Mesh(
+            self._cell, case.electrode.positions, parameters, real, _SLICES, min(self._threads, 2)
+        )
         self._mesh_forces = np.empty((n, 4), real)
         self._potentials = np.empty(n, real)
         frozen = np.zeros(n, bool)
@@ -221,14 +223,7 @@ class NativeEngine:
         forces = np.zeros((n, 3))
         pairs = self._start(self._pair_tasks(near, near.moving, charges))
         rest = self._start([(self._double_precision, positions, forces)])
-        self._mesh.convolve_liquid()
-        for function, *arguments in self._mesh.read_tasks(
-            ticks, mesh_charges, [moving, n], self._mesh_forces, self._potentials
-        ):
-            function(*arguments)
-        far = np.empty(n)
-        far[order[moving:]] = self._potentials[moving:]
-        far = far[self._case.electrode_indices]
+        far = self._mesh.convolve_liquid()
         self._pass = _Pass(positions, replica, near, pairs, rest, forces, far)
         return self._pass, answers
 
@@ -242,11 +237,11 @@ class NativeEngine:
     def _finish(self, first: _Pass) -> float:
         """Add what needs the electrode's charges; returns the energy, forces are in ``first.forces``."""
         near, order, ticks = first.near, first.near.clusters.order, self._lists.ticks
-        n, moving = len(order), len(self._liquid)
-        charges = self._charges[order]
+        moving, charges = len(self._liquid), self._charges[order]
         mesh_charges = charges.astype(self._mesh.real)
         bounds = np.linspace(0, moving, _SLICES + 1).astype(int).tolist()
-        self._mesh.add_electrode(ticks, mesh_charges, moving, n)
+        own = self._charges[self._case.electrode_indices]
+        self._mesh.add_electrode(own)
         reading = self._start(
             self._mesh.read_tasks(ticks, mesh_charges, bounds, self._mesh_forces, self._potentials)
         )
@@ -258,7 +253,6 @@ class NativeEngine:
         for future in reading:
             future.result()
         _add(first.forces, order, self._pair_forces, self._mesh_forces, moving)
-        own = self._charges[self._case.electrode_indices]
         energy = float(sum(energies)) + add_slab(self._case, own, first.positions, first.forces)
         liquid = float(self._liquid_charges.sum())
         energy += 0.5 * float(self._potentials[:moving].astype(float) @ charges[:moving])

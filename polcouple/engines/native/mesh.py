@@ -5,7 +5,8 @@ and their gradients are read with the same window (:mod:`polcouple.electrostatic
 axis is longer than its period by the window's width, so that a window never wraps round there.
 
 The potential is the sum of the liquid's and the electrode's. The liquid's is known first and read at the
-electrode; the electrode's, which is frozen, is kept while its charges stay the same.
+electrode (:mod:`polcouple.engines.native.planes`); the electrode's, which is frozen, is kept while its
+charges stay the same.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from scipy import fft
 from polcouple.compile import compiled
 from polcouple.electrostatics import splitting as split
 from polcouple.engines.native.clusters import TICKS
+from polcouple.engines.native.planes import ElectrodePlanes
 from polcouple.engines.native.polynomial import STRIDE, padded_length, series_in_rows
 
 #: numbers that are worked on together; windows are padded with zeros to a multiple of it
@@ -37,6 +39,7 @@ class Mesh:
 
     Args:
         cell: (3, 3) in bohr.
+        sites: (n_electrode, 3) positions of the electrode's atoms in bohr.
         parameters: of the splitting.
         real: precision of the mesh, ``np.float32`` or ``np.float64``.
         slices: numbers of atoms are dealt into as many; each has a mesh of its own.
@@ -44,7 +47,13 @@ class Mesh:
     """
 
     def __init__(
-        self, cell: np.ndarray, parameters: split.Splitting, real: Any, slices: int, threads: int
+        self,
+        cell: np.ndarray,
+        sites: np.ndarray,
+        parameters: split.Splitting,
+        real: Any,
+        slices: int,
+        threads: int,
     ) -> None:
         self.parameters = parameters
         self.real = real
@@ -58,15 +67,16 @@ class Mesh:
         workspace = np.zeros((_ROWS, STRIDE), real)
         workspace[10 : 10 + len(window), :width] = window
         workspace[30 : 30 + len(slope), :width] = slope
-        self._work = [workspace.ravel().copy() for _ in range(slices + 1)]
+        self._work = [workspace.ravel().copy() for _ in range(slices)]
         self._terms = (0,) * padded_length(len(window))
         self._influence = split.influence(cell, parameters).astype(real)
         self._grids = np.empty((slices, n0, n1, n2 + self._pad), real)
-        self._electrode_grid = np.empty((1, n0, n1, n2 + self._pad), real)
         self._density = np.empty(parameters.grid, real)
         self._potential = np.empty((n0, n1, n2 + self._pad), real)
+        self._spectrum: np.ndarray | None = None
+        self._electrode = ElectrodePlanes(sites @ np.linalg.inv(cell), parameters, window, real)
         self._of_electrode: np.ndarray | None = None
-        self._charges_of_electrode = np.empty(0, real)
+        self._electrode_charges = np.empty(0)
         #: d(lattice coordinate)/d(position), times 2 n for the windows' variable
         self._gradient = (np.linalg.inv(cell) * (2.0 * np.array(parameters.grid))).astype(real)
 
@@ -80,38 +90,33 @@ class Mesh:
             charges: (n,).
             bounds: (slices + 1,) where the slices of its atoms begin.
         """
-        return [
-            self._spread_task(ticks, charges, first, last, work, grid)
-            for (first, last), work, grid in zip(pairwise(bounds), self._work[:-1], self._grids, strict=True)
-        ]
-
-    def _spread_task(
-        self,
-        ticks: np.ndarray,
-        charges: np.ndarray,
-        first: int,
-        last: int,
-        work: np.ndarray,
-        grid: np.ndarray,
-    ) -> tuple[Any, ...]:
         shape, width = self.parameters.grid, self.parameters.width
-        return (
-            _spread, first, last, ticks, charges, shape, width, self._pad, self._terms, work, grid.reshape(-1)
-        )  # fmt: skip
+        return [
+            (_spread, first, last, ticks, charges, shape, width, self._pad, self._terms, work,
+             grid.reshape(-1))
+            for (first, last), work, grid in zip(pairwise(bounds), self._work, self._grids, strict=True)
+        ]  # fmt: skip
 
-    def convolve_liquid(self) -> None:
-        """The liquid's potential, when it has been spread."""
-        _fill(self._convolved(self._grids), self._potential)
+    def convolve_liquid(self) -> np.ndarray:
+        """The liquid's potentials (n_electrode,) at the electrode's atoms, when it has been spread."""
+        _fold(self._grids, self._density)
+        self._spectrum = fft.rfftn(self._density, workers=self._threads, overwrite_x=True)
+        self._spectrum *= self._influence
+        return self._electrode.potentials(self._spectrum).astype(float)
 
-    def add_electrode(self, ticks: np.ndarray, charges: np.ndarray, first: int, last: int) -> None:
-        """Add the potential of the electrode, the charges ``first`` to ``last``, to the liquid's."""
-        own = charges[first:last]
-        if self._of_electrode is None or not np.array_equal(own, self._charges_of_electrode):
-            task = self._spread_task(ticks, charges, first, last, self._work[-1], self._electrode_grid)
-            task[0](*task[1:])
-            self._of_electrode = self._convolved(self._electrode_grid)
-            self._charges_of_electrode = own.copy()
-        _add(self._of_electrode, self._potential)
+    def add_electrode(self, charges: np.ndarray) -> None:
+        """Add the electrode's charges (n_electrode,) to the liquid's; all potentials may then be read."""
+        assert self._spectrum is not None
+        if self._of_electrode is None or not np.array_equal(charges, self._electrode_charges):
+            self._of_electrode = self._electrode.spectrum(charges)
+            self._of_electrode *= self._influence
+            self._electrode_charges = charges.copy()
+        self._spectrum += self._of_electrode
+        potential = fft.irfftn(
+            self._spectrum, self.parameters.grid, norm="forward", workers=self._threads, overwrite_x=True
+        )
+        self._spectrum = None
+        _fill(potential, self._potential)
 
     def read_tasks(
         self,
@@ -121,21 +126,12 @@ class Mesh:
         forces: np.ndarray,
         potentials: np.ndarray,
     ) -> list[tuple[Any, ...]]:
-        """Tasks that write the forces (n, 4) and potentials (n,) at charges, at most one a slice."""
+        """Tasks that write the forces (n, 4) and potentials (n,) at the liquid's charges, one a slice."""
         return [
             (_gather, first, last, ticks, charges, self.parameters.grid, self.parameters.width, self._pad,
              self._terms, self._gradient, work, self._potential.reshape(-1), forces, potentials)
-            for (first, last), work in zip(pairwise(bounds), self._work, strict=False)
+            for (first, last), work in zip(pairwise(bounds), self._work, strict=True)
         ]  # fmt: skip
-
-    def _convolved(self, grids: np.ndarray) -> np.ndarray:
-        _fold(grids, self._density)
-        spectrum = fft.rfftn(self._density, workers=self._threads, overwrite_x=True)
-        spectrum *= self._influence
-        potential: np.ndarray = fft.irfftn(
-            spectrum, self.parameters.grid, norm="forward", workers=self._threads, overwrite_x=True
-        )
-        return potential
 
 
 @compiled
@@ -167,19 +163,6 @@ def _fill(periodic, padded):
             row[:n2] = source
             for i2 in range(n2, row.shape[0]):
                 row[i2] = source[i2 % n2]
-
-
-@compiled
-def _add(periodic, padded):
-    """Add a periodic mesh in the same way."""
-    n2 = periodic.shape[2]
-    for i0 in range(padded.shape[0]):
-        for i1 in range(padded.shape[1]):
-            row, source = padded[i0, i1], periodic[i0, i1]
-            for i2 in range(n2):
-                row[i2] += source[i2]
-            for i2 in range(n2, row.shape[0]):
-                row[i2] += source[i2 % n2]
 
 
 @compiled

@@ -1,0 +1,117 @@
+"""The electrode on the mesh, through the planes normal to its last axis that the windows of its atoms touch.
+
+Its atoms do not move: their windows are worked out once. A flat electrode parallel to the planes touches as
+many as a window is wide, any other one more. Along the last axis a Fourier sum over these planes alone takes
+the place of the mesh's transform.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import fft
+from scipy.sparse import csr_array
+
+from polcouple.compile import compiled
+from polcouple.electrostatics import splitting as split
+
+
+class ElectrodePlanes:
+    """Charges and potentials at fixed sites, and the transformed mesh.
+
+    Args:
+        fractional: (n, 3) lattice coordinates of the sites.
+        parameters: of the splitting.
+        window: (terms, width) as :func:`polcouple.electrostatics.splitting.window_polynomials` gives it.
+        real: precision.
+    """
+
+    def __init__(
+        self, fractional: np.ndarray, parameters: split.Splitting, window: np.ndarray, real: Any
+    ) -> None:
+        n, width, grid = len(fractional), parameters.width, np.array(parameters.grid)
+        self._shape = (parameters.grid[0], parameters.grid[1])
+        scaled = (fractional - np.floor(fractional)) * grid
+        below = np.floor(scaled)
+        powers = (2.0 * (scaled - below) - 1.0)[..., None] ** np.arange(len(window))
+        weights = powers @ window
+        index = (below[..., None].astype(int) + np.arange(width)) % grid[:, None]
+        planes, along = np.unique(index[:, 2], return_inverse=True)
+        #: (n, planes) the window along the last axis
+        self._along = np.zeros((n, len(planes)), real)
+        np.put_along_axis(self._along, along.reshape(n, width), weights[:, 2].astype(real), axis=1)
+        within = index[:, 0][:, :, None] * grid[1] + index[:, 1][:, None, :]
+        values = (weights[:, 0][:, :, None] * weights[:, 1][:, None, :]).astype(real)
+        size = self._shape[0] * self._shape[1]
+        starts = np.arange(n + 1) * width**2
+        #: (n, points of a plane) the windows along the other axes, and its transpose
+        self._within = csr_array((values.ravel(), within.ravel(), starts), shape=(n, size))
+        self._spread = self._within.T.tocsr()
+        waves = np.arange(grid[2] // 2 + 1)
+        phases = np.exp(2j * np.pi * np.outer(waves, planes) / grid[2])
+        #: waves that stand for themselves and their negatives, whose sum is twice a real part
+        both = np.where((waves == 0) | (2 * waves == grid[2]), 0.5, 1.0)
+        cosine, sine = phases.real.T, phases.imag.T
+        #: (planes, 2, 2 waves) real and imaginary part of what parts of waves give on a plane
+        self._read_phases = np.ascontiguousarray(
+            np.stack([_pairs(both * cosine, -both * sine), _pairs(both * sine, both * cosine)], axis=1), real
+        )
+        #: (planes, 2, 2 waves) parts of waves from the real and the imaginary part of what is on a plane
+        self._spread_phases = np.ascontiguousarray(
+            np.stack([_pairs(cosine, -sine), _pairs(sine, cosine)], axis=1), real
+        )
+
+    def potentials(self, spectrum: np.ndarray) -> np.ndarray:
+        """At the sites (n,), of a potential on the mesh transformed as ``rfftn`` does."""
+        waves = np.empty((*self._shape, self._along.shape[1]), spectrum.dtype)
+        _to_planes(_parts(spectrum), self._read_phases, _parts(waves))
+        planes = 2.0 * fft.ifft2(waves, axes=(0, 1), norm="forward").real
+        at_sites = self._within @ planes.reshape(-1, planes.shape[2])
+        potentials: np.ndarray = (at_sites * self._along).sum(axis=1)
+        return potentials
+
+    def spectrum(self, charges: np.ndarray) -> np.ndarray:
+        """The mesh of charges (n,) at the sites, transformed as ``rfftn`` does."""
+        planes = self._spread @ (charges.astype(self._along.dtype)[:, None] * self._along)
+        waves = fft.fft2(planes.reshape(*self._shape, -1), axes=(0, 1))
+        spectrum = np.empty((*self._shape, self._spread_phases.shape[2] // 2), waves.dtype)
+        _from_planes(_parts(np.ascontiguousarray(waves)), self._spread_phases, _parts(spectrum))
+        return spectrum
+
+
+def _pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Two arrays (m, n) as (m, 2 n), by turns."""
+    return np.stack([first, second], axis=2).reshape(len(first), -1)
+
+
+def _parts(waves: np.ndarray) -> np.ndarray:
+    """Real and imaginary parts (n0 n1, 2 m), by turns, of waves (n0, n1, m), in place."""
+    parts: np.ndarray = waves.view(waves.real.dtype).reshape(-1, 2 * waves.shape[2])
+    return parts
+
+
+@compiled
+def _to_planes(spectrum, phases, out):
+    """Sums of the waves times their phases, for every plane."""
+    n = np.uint64(spectrum.shape[1])
+    for row in range(spectrum.shape[0]):
+        for p in range(phases.shape[0]):
+            a = b = spectrum[row, 0] - spectrum[row, 0]
+            for k in range(n):
+                a += spectrum[row, k] * phases[p, 0, k]
+                b += spectrum[row, k] * phases[p, 1, k]
+            out[row, 2 * p], out[row, 2 * p + 1] = a, b
+
+
+@compiled
+def _from_planes(planes, phases, out):
+    """Sums over planes of what is on them times the phases, for every wave."""
+    n = np.uint64(out.shape[1])
+    for row in range(out.shape[0]):
+        for k in range(n):
+            out[row, k] = 0.0
+        for p in range(phases.shape[0]):
+            a, b = planes[row, 2 * p], planes[row, 2 * p + 1]
+            for k in range(n):
+                out[row, k] += a * phases[p, 0, k] + b * phases[p, 1, k]
