@@ -36,6 +36,8 @@ _REPEATABLE = {
     "constrained_dynamics": frozenset({"constraint"}),
     "constraint": frozenset({"constraint"}),
 }
+#: i-PI's own default
+_ADDRESS = "localhost"
 #: i-PI puts its unix sockets here unless <simulation sockets_prefix=...> says where
 UNIX_SOCKET_PREFIX = "/tmp/ipi_"
 #: `polcouple run` appends so many characters to the name of a unix socket, to have one of its own
@@ -118,7 +120,7 @@ def socket_addresses(root: ElementTree.Element, path: Path) -> list[SocketAddres
             raise InputError(f"{where}: port '{port[:40]}' is not a number from 1 to 65535")
         _refuse_unserved(element, where)
         part = part_of(element.findtext("parameters") or "", where)
-        host = (element.findtext("address") or "localhost").strip()
+        host = (element.findtext("address") or _ADDRESS).strip()
         address = SocketAddress(mode, host, int(port) if mode == "inet" else 0, part, prefix)
         if str(address) in map(str, addresses):
             raise InputError(f"{where}: another <ffsocket> has the address {address}, too; give each its own")
@@ -148,7 +150,7 @@ def other_sockets(root: ElementTree.Element) -> list[str]:
     for element in root.iter("ffsocket"):
         if element in own_sockets(root):
             continue
-        host = (element.findtext("address") or "localhost").strip()
+        host = (element.findtext("address") or _ADDRESS).strip()
         unix = element.get("mode", "inet").strip() == "unix"
         place = (
             f"unix socket {prefix}{host}"
@@ -279,9 +281,12 @@ def set_total_steps(root: ElementTree.Element, total_steps: int) -> None:
 def rename_sockets(root: ElementTree.Element, suffix: str) -> None:
     """Make the names of the driver's unix sockets unique by a suffix, in place."""
     for socket in own_sockets(root):
+        if socket.get("mode", "inet").strip() != "unix":
+            continue
         address = socket.find("address")
-        if socket.get("mode", "inet").strip() == "unix" and address is not None and address.text:
-            address.text = address.text.strip() + suffix
+        if address is None:
+            address = ElementTree.SubElement(socket, "address")
+        address.text = ((address.text or "").strip() or _ADDRESS) + suffix
 
 
 def write_xml(root: ElementTree.Element, path: Path) -> None:

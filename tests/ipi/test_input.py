@@ -18,7 +18,7 @@ from ipi.inputs.thermostats import InputThermo
 from ipi.utils.io.inputs.io_xml import xml_parse_string
 
 from polcouple.errors import InputError
-from polcouple.ipi.input import _REPEATABLE, read_xml, socket_addresses, time_step_ps
+from polcouple.ipi.input import _REPEATABLE, read_xml, rename_sockets, socket_addresses, time_step_ps
 
 INPUTS = sorted((ROOT / "ipi_inputs").glob("*/input*.xml"))
 
@@ -98,3 +98,12 @@ def test_what_stands_twice_is_refused(tmp_path, old, new, said):
     (tmp_path / "input.xml").write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=said):
         read_xml(tmp_path / "input.xml")
+
+
+@pytest.mark.parametrize("text", ["<address> mine </address>", "", "<address/>"])
+def test_every_unix_socket_gets_a_name_of_its_own(text):
+    root = ElementTree.fromstring(
+        f"<simulation><ffsocket name='polcouple' mode='unix'>{text}</ffsocket></simulation>"
+    )
+    rename_sockets(root, "-0123")
+    assert root.findtext(".//address") == ("mine" if "mine" in text else "localhost") + "-0123"
