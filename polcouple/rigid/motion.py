@@ -8,6 +8,7 @@ multiple time stepping is i-PI's.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -171,8 +172,17 @@ class ConstrainedDynamics(Dynamics):
         try:
             super().step(step)
         except ConvergenceError as error:
-            softexit.cleanup(status="bad", message=str(error))
+            _write_restart(str(error))
             raise
+
+
+def _write_restart(message: str) -> None:
+    """What i-PI does when it is asked to stop, without ending the process."""
+    if hasattr(softexit, "cleanup"):
+        softexit.cleanup(status="bad", message=message)
+    else:  # i-PI 3.1 and 3.2
+        with suppress(SystemExit):
+            softexit.trigger(status="bad", message=message)
 
 
 def require_one_bead(n_beads: int) -> None:
