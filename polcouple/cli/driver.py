@@ -45,18 +45,18 @@ def run(args: argparse.Namespace) -> int:
         recording = Recording(args.record, args.record_every, args.record_after)
     serve_case(
         Service(
-            args.case,
-            args.backend,
-            given_settings(args),
-            args.input,
-            _address(args),
-            args.platform,
-            args.threads,
-            args.refresh,
-            args.wait,
-            args.report,
-            args.server,
-            recording,
+            case=args.case,
+            backend=args.backend,
+            given=given_settings(args),
+            input=args.input,
+            address=_address(args),
+            platform=args.platform,
+            threads=args.threads,
+            refresh=args.refresh,
+            patience=args.wait,
+            report_period=args.report,
+            server=args.server,
+            recording=recording,
         )
     )
     return 0
