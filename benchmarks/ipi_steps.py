@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Literal, get_args
@@ -33,6 +35,8 @@ Way = Literal["unix", "inet", "shm", "ffdirect"]
 
 _BLOCK = 10
 _WARM_UP = 20
+#: steps of the two runs whose difference leaves the start out
+_LENGTHS = 60, 360
 
 #: potential inside another process: writes the time at which each of its answers was ready
 _CLOCKED_PES = '''\
@@ -111,6 +115,22 @@ def steps(
         if ipi.poll() is None:
             ipi.kill()
     return shares(marks[_WARM_UP:])
+
+
+def processor_time(case: Path, backend: str) -> float:
+    """Processor time in ms that a step of `polcouple run` takes, i-PI and driver with one thread each."""
+    first, second = (_seconds_of_run(case, backend, count) for count in _LENGTHS)
+    return 1e3 * (second - first) / (_LENGTHS[1] - _LENGTHS[0])
+
+
+def _seconds_of_run(case: Path, backend: str, count: int) -> float:
+    with tempfile.TemporaryDirectory() as scratch:
+        words = ["run", str(case), "--backend", backend, "--steps", str(count), "--threads", "1"]
+        command = [sys.executable, "-m", "polcouple.cli", *words, "--output", f"{scratch}/run"]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def shares(marks: list[dict[str, float]]) -> dict[str, float]:

@@ -10,9 +10,6 @@ time of both programs with one thread, which other programs disturb less.
 from __future__ import annotations
 
 import argparse
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from benchmarks.ipi_steps import steps
+from benchmarks.ipi_steps import processor_time, steps
 from polcouple.case.force_field import WATER_MODELS
 from polcouple.case.model import Case, read_case, write_init_xyz
 from polcouple.ipi.templates import write_inputs
@@ -30,8 +27,6 @@ from polcouple.units import ANGSTROM_TO_BOHR, FS_TO_ATOMIC_TIME, KELVIN_TO_HARTR
 _ROOT = Path(__file__).parent.parent
 _FLEXIBLE_FS, _RIGID_FS = 0.5, 2.0
 _CALLS, _STEPS = 50, 120
-#: steps of the two runs whose difference leaves the start out
-_LENGTHS = 60, 360
 
 
 def main() -> None:
@@ -136,27 +131,14 @@ def _compare(flexible: Path, rigid: Path, backend: str, rounds: int) -> None:
 def _compare_processor_time(flexible: Path, rigid: Path, backend: str, rounds: int) -> None:
     for _ in range(rounds):
         spent = {
-            name: 1e3 * float(np.diff([_processor_time(case, backend, n) for n in _LENGTHS])[0])
-            / (_LENGTHS[1] - _LENGTHS[0])
-            for name, case in (("flexible", flexible), ("rigid", rigid))
-        }  # fmt: skip
+            name: processor_time(case, backend) for name, case in (("flexible", flexible), ("rigid", rigid))
+        }
         ratio = _RIGID_FS / _FLEXIBLE_FS * spent["flexible"] / spent["rigid"]
         print(
             f"{backend}, processor time: flexible {spent['flexible']:.2f} ms a step, rigid"
             f" {spent['rigid']:.2f} ms; simulated time by it, rigid over flexible {ratio:.2f}",
             flush=True,
         )
-
-
-def _processor_time(case: Path, backend: str, count: int) -> float:
-    """Seconds of `polcouple run` and its programs, all threads."""
-    with tempfile.TemporaryDirectory() as scratch:
-        words = ["run", str(case), "--backend", backend, "--steps", str(count), "--threads", "1"]
-        command = [sys.executable, "-m", "polcouple.cli", *words, "--output", f"{scratch}/run"]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 if __name__ == "__main__":

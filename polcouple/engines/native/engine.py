@@ -49,10 +49,10 @@ from polcouple.units import (
 _SLICES = 4
 #: forces finer than this are computed in double precision
 _SINGLE = 1e-5
-#: site potentials finer than this (Hartree/e) need a mesh in double precision
-_SINGLE_POTENTIAL = 9e-7
-#: positions are rounded to ticks, which shows in the forces beyond this, and in site potentials, Hartree/e
-_FINEST, _FINEST_POTENTIAL = 1e-7, 1e-8
+#: positions are rounded to ticks, which shows in the forces beyond this
+_FINEST = 1e-7
+#: best accuracy of site potentials (Hartree/e) in single and double precision
+_FINEST_SINGLE_POTENTIAL, _FINEST_POTENTIAL = 9e-7, 1e-8
 _KCAL = KCAL_TO_KJ * KJ_PER_MOL_TO_HARTREE
 
 
@@ -78,7 +78,9 @@ class _Pass:
 
 
 class NativeEngine:
-    """Energies and forces of one case; see :class:`polcouple.engines.base.SitePotentialEngine`.
+    """Energies and forces of one case, and site potentials on the way.
+
+    See :class:`polcouple.engines.base.SitePotentialEngine`.
 
     Args:
         case: the system.
@@ -88,8 +90,6 @@ class NativeEngine:
     Raises:
         InputError: an accuracy that cannot be had.
     """
-
-    finest_potential = _FINEST_POTENTIAL
 
     def __init__(self, case: Case, part: Part = "all", threads: int | None = None) -> None:
         self._case = case
@@ -101,6 +101,7 @@ class NativeEngine:
             ThreadPoolExecutor(self._threads, thread_name_prefix="forces") if self._threads > 1 else None
         )
         self._charges = case.charges.copy()
+        self.finest_potential = np.inf
         self._water: tuple[float, float, float, float] | None = None
         water = case.parameters.water
         if part != "nonbonded" and water.springs is not None:
@@ -123,6 +124,8 @@ class NativeEngine:
                 " raise it, or use --platform Reference"
             )
         self._real: Any = np.float32 if accuracy >= _SINGLE else np.float64
+        # a mesh in double precision for the potentials alone would cost more than one of their own
+        self.finest_potential = _FINEST_SINGLE_POTENTIAL if accuracy >= _SINGLE else _FINEST_POTENTIAL
         lj = force_field.lennard_jones
         self._half_sigma = np.array(
             [0.5 * lj[s].sigma_angstrom * ANGSTROM_TO_BOHR for s in case.symbols], self._real
@@ -156,12 +159,11 @@ class NativeEngine:
         self._pairs = PairParameters(*force_series(parameters, accuracy), parameters.r_cut, cutoff, switch)
         self._smooth_self = float(np.polynomial.polynomial.polyval(-1.0, self._pairs.energy_series))
         self._background = split.background(parameters, abs(float(np.linalg.det(self._cell))))
-        real = np.float64 if self._potential_accuracy < _SINGLE_POTENTIAL else self._real
         self._mesh = Mesh(
-            self._cell, case.electrode.positions, parameters, real, _SLICES, min(self._threads, 2)
+            self._cell, case.electrode.positions, parameters, self._real, _SLICES, min(self._threads, 2)
         )
-        self._mesh_forces = np.empty((n, 4), real)
-        self._potentials = np.empty(n, real)
+        self._mesh_forces = np.empty((n, 4), self._real)
+        self._potentials = np.empty(n, self._real)
         frozen = np.zeros(n, bool)
         frozen[case.electrode_indices] = True
         self._lists = NeighbourLists(
@@ -215,10 +217,9 @@ class NativeEngine:
         near = self._lists.at(positions, replica, self._run)
         order, ticks = near.clusters.order, self._lists.ticks
         n, moving = len(order), len(self._liquid)
-        charges = self._charges[order]
+        charges = self._charges[order].astype(self._real)
         bounds = np.linspace(0, moving, _SLICES + 1).astype(int).tolist()
-        mesh_charges = charges.astype(self._mesh.real)
-        self._run(self._mesh.spread_tasks(ticks, mesh_charges, bounds))
+        self._run(self._mesh.spread_tasks(ticks, charges, bounds))
         answers = self._start(before)
         forces = np.zeros((n, 3))
         pairs = self._start(self._pair_tasks(near, near.moving, charges))
@@ -237,13 +238,12 @@ class NativeEngine:
     def _finish(self, first: _Pass) -> float:
         """Add what needs the electrode's charges; returns the energy, forces are in ``first.forces``."""
         near, order, ticks = first.near, first.near.clusters.order, self._lists.ticks
-        moving, charges = len(self._liquid), self._charges[order]
-        mesh_charges = charges.astype(self._mesh.real)
+        moving, charges = len(self._liquid), self._charges[order].astype(self._real)
         bounds = np.linspace(0, moving, _SLICES + 1).astype(int).tolist()
         own = self._charges[self._case.electrode_indices]
         self._mesh.add_electrode(own)
         reading = self._start(
-            self._mesh.read_tasks(ticks, mesh_charges, bounds, self._mesh_forces, self._potentials)
+            self._mesh.read_tasks(ticks, charges, bounds, self._mesh_forces, self._potentials)
         )
         energies = [future.result() for future in first.pairs]
         energies += [
@@ -255,7 +255,7 @@ class NativeEngine:
         _add(first.forces, order, self._pair_forces, self._mesh_forces, moving)
         energy = float(sum(energies)) + add_slab(self._case, own, first.positions, first.forces)
         liquid = float(self._liquid_charges.sum())
-        energy += 0.5 * float(self._potentials[:moving].astype(float) @ charges[:moving])
+        energy += 0.5 * float(self._potentials[:moving].astype(float) @ self._charges[order[:moving]])
         energy += 0.5 * float(first.far @ own)
         energy += self._background * liquid * (0.5 * liquid + float(own.sum()))
         energy -= 0.5 * self._smooth_self * float((self._liquid_charges**2).sum())
@@ -266,7 +266,6 @@ class NativeEngine:
     ) -> list[tuple[Any, ...]]:
         """Tasks that add the forces of the lists to ``_pair_forces``, set to zero before where ``anew``."""
         order = near.clusters.order
-        charges = charges.astype(self._real)
         half_sigma, root_epsilon = self._half_sigma[order], self._root_epsilon[order]
         settings = self._settings[near.several_images]
         return [

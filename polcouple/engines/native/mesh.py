@@ -56,7 +56,6 @@ class Mesh:
         threads: int,
     ) -> None:
         self.parameters = parameters
-        self.real = real
         self._threads = threads
         n0, n1, n2 = parameters.grid
         width = parameters.width
