@@ -108,6 +108,12 @@ class ChargeFlow:
         if 0.0 < hardness < HARD:
             self.hardness = hardness
 
+    def reopen(self, hardness: float) -> None:
+        """Forget where the charge was thought to lie, and go on with the hardness (Hartree/e) given."""
+        self._low, self._high = -np.inf, np.inf
+        self._last, self.stalled = None, False
+        self.offer(hardness)
+
     def met(self, slope: float, step: float) -> bool:
         """Whether the level is met at the end of ``step`` (e), from a charge with this slope (Hartree/e)."""
         if abs(slope) <= LEVEL_TOLERANCE:

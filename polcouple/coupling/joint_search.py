@@ -197,7 +197,10 @@ class JointSearch:
             further = self._response.induced(moved) + step * self._response.fukui
             error = float(np.abs(further).max())
             self._charges, self._totals = self._charges + change, totals
-            if self._met(slope, step) and self._unevenness(moved) <= coupling.potential_tolerance:
+            met = self._met(slope, step) and self._unevenness(moved) <= coupling.potential_tolerance
+            if met and not self._is_gap():
+                continue
+            if met:
                 self._charges += residual + further - change
                 return self._result(solved, cycle, energy, self._levels(solved, moved, step), error)
             self._newton.remember(change, residual + step * self._response.fukui)
@@ -221,6 +224,22 @@ class JointSearch:
         self._newton = Broyden(self._response.inverse)
         if self._flow is not None and self._flow.stalled:
             self._flow.offer(self._response.hardness)
+
+    def _is_gap(self) -> bool:
+        """Whether the interval of Q_1 that has no width any more, if it has none, lies in a gap.
+
+        A slope that was thought certain and had the other sign shuts the interval elsewhere, too. There
+        the levels are as soft as anywhere, and the search begins again with derivatives of that place.
+        """
+        if self._flow is None or not self._flow.in_gap:
+            return True
+        self._response = self._respond()
+        self._newton = Broyden(self._response.inverse)
+        hardness = self._response.hardness
+        if not hardness < HARD:
+            return True
+        self._flow.reopen(hardness)
+        return False
 
     def _derivatives(self, backend: ChargeBackend, own: slice, total: float) -> ChargeDerivatives | None:
         """Those of one electrode; None where charges are given by a backend that has none."""

@@ -26,7 +26,7 @@ from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
 #: atoms of different electrodes are no closer (bohr): their charges would not see one another as points
-_OVERLAP = 1.0 * ANGSTROM_TO_BOHR
+_OVERLAP = 1.8 * ANGSTROM_TO_BOHR
 #: derivatives serve total charges that differ by no more than this (e)
 _SAME = 0.25
 

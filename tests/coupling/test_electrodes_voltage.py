@@ -272,3 +272,22 @@ def test_search_for_the_charge_with_jumps_of_the_level(sought, start):
         charge = new
     assert abs(slope(new) - level) < 1e-6
     assert new == pytest.approx(sought, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("distance", "volts", "seed", "charge"),
+    [(2.0, 0.7067574073242642, 662926, 0.32699879), (2.5, -1.423361549121465, 60802, -0.43163298)],
+)
+def test_a_level_among_soft_levels_is_in_no_gap(distance, volts, seed, charge):
+    """Sheets so close that a slope of the wrong sign was taken for certain; the charge is that of 1e-10 e."""
+    case = capacitor(12.0, charges=(0.0, 0.0), potential={"voltage_volt": volts})
+    positions, n = case.positions.copy(), len(case.electrode) // 2
+    positions[n : 2 * n, 2] = distance * ANGSTROM_TO_BOHR
+    case = replace(case, positions=positions)
+    result = create_electrodes(case, "dftb", {"accuracy": 1e-6}).solve(
+        seen(case, noise(case, 0.05, seed)), 0.0
+    )
+    assert result.converged and not result.warnings
+    assert result.total_charges[0] == pytest.approx(charge, abs=1e-6)
+    found = (result.fermi_levels[1] - result.fermi_levels[0]) * HARTREE_TO_EV
+    assert found == pytest.approx(volts, abs=3e-5)
