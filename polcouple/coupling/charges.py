@@ -32,7 +32,6 @@ class Surroundings:
         self, case: Case, accuracy: float = POTENTIAL_ACCURACY, engine: Engine | None = None
     ) -> None:
         self._case = case
-        self._accuracy = accuracy
         self._engine: SitePotentialEngine | None = None
         if (
             isinstance(engine, SitePotentialEngine)
@@ -40,6 +39,7 @@ class Surroundings:
             and accuracy >= engine.finest_potential
         ):
             self._engine = engine
+            engine.prepare_site_potentials(accuracy)
         else:
             self._alone = SitePotential(case.electrode.positions, case.lattice, case.electrode.pbc, accuracy)
         self._slab = case.slab_field
@@ -55,7 +55,7 @@ class Surroundings:
     def _potentials(self, everywhere: np.ndarray, replica: int, positions: np.ndarray) -> np.ndarray:
         charges = self._case.electrolyte.charges
         if self._engine is not None:
-            potentials = self._engine.site_potentials(everywhere, self._accuracy, replica)
+            potentials = self._engine.site_potentials(everywhere, replica)
         else:
             potentials = self._alone(positions, charges)
         if self._slab is not None:

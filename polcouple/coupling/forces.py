@@ -134,7 +134,8 @@ class ForceProvider:
         if self._backend is not None:
             accuracy = self._backend.capabilities.potential_accuracy
             # the engine's own potentials cost every step a finer mesh, whether they are looked at or not
-            every_step = interval == 1 and observer is None
+            reads = self._backend.capabilities.site_potentials
+            every_step = reads and interval == 1 and observer is None
             surroundings = Surroundings(
                 case,
                 min(accuracy, _SEEN_ACCURACY) if observer else accuracy,

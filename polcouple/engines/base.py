@@ -62,20 +62,25 @@ class SitePotentialEngine(Engine, Protocol):
 
     finest_potential: float
 
-    def site_potentials(self, positions: np.ndarray, accuracy: float, replica: int = 0) -> np.ndarray:
+    def prepare_site_potentials(self, accuracy: float) -> None:
+        """Make ready for :meth:`site_potentials`, before the first evaluation.
+
+        All parameters are chosen for forces and potentials together.
+
+        Args:
+            accuracy: largest error of a potential in Hartree/e, not below ``finest_potential``.
+        """
+        ...
+
+    def site_potentials(self, positions: np.ndarray, replica: int = 0) -> np.ndarray:
         """Potentials (n_electrode,) in Hartree/e when all atoms are at ``positions`` (N, 3) in bohr.
 
         As :class:`polcouple.electrostatics.site_potential.SitePotential` gives them in a periodic cell. An
-        :meth:`evaluate` at these positions goes on from what was computed; so do the charges that it needs,
-        which may be set in between. The first call, and one for a better accuracy than before, chooses
-        parameters anew: energies and forces of later calls agree with those of earlier ones within their
-        accuracy.
-
-        Args:
-            accuracy: largest error of a potential in Hartree/e.
+        :meth:`evaluate` of the same replica at these positions goes on from what was computed; charges may be
+        set in between.
 
         Raises:
-            InputError: a liquid's atom lies on one of the electrode.
+            InputError: an atom of the liquid lies on one of the electrode.
         """
         ...
 

@@ -144,7 +144,7 @@ class NativeEngine:
         self._pair_forces = np.zeros((_SLICES, len(case), 4), self._real)
         self._buffers = [pair_buffer(self._real) for _ in range(_SLICES)]
         self._pass: _Pass | None = None
-        self._potential_accuracy = np.inf
+        self._potential_accuracy: float | None = None
         self._near_potentials: NearPotentials | None = None
         self._choose_parameters()
 
@@ -154,7 +154,7 @@ class NativeEngine:
         n, accuracy = len(case), force_field.ewald_tolerance
         cutoff = force_field.cutoff_angstrom * ANGSTROM_TO_BOHR
         switch = (force_field.switch_angstrom or force_field.cutoff_angstrom) * ANGSTROM_TO_BOHR
-        of_sites = self._potential_accuracy if np.isfinite(self._potential_accuracy) else None
+        of_sites = self._potential_accuracy
         parameters = choose_force_splitting(self._cell, cutoff, accuracy, of_sites)
         self._pairs = PairParameters(*force_series(parameters, accuracy), parameters.r_cut, cutoff, switch)
         self._smooth_self = float(np.polynomial.polynomial.polyval(-1.0, self._pairs.energy_series))
@@ -181,13 +181,15 @@ class NativeEngine:
         """Replace the electrode's charges, (n_electrode,) in e."""
         self._charges[self._case.electrode_indices] = charges
 
-    def site_potentials(self, positions: np.ndarray, accuracy: float, replica: int = 0) -> np.ndarray:
+    def prepare_site_potentials(self, accuracy: float) -> None:
         """See :class:`polcouple.engines.base.SitePotentialEngine`."""
-        if accuracy < self._potential_accuracy:
-            self._finish_pass()
-            self._potential_accuracy = accuracy
-            self._choose_parameters()
-        assert self._near_potentials is not None
+        self._finish_pass()
+        self._potential_accuracy = accuracy
+        self._choose_parameters()
+
+    def site_potentials(self, positions: np.ndarray, replica: int = 0) -> np.ndarray:
+        """See :class:`polcouple.engines.base.SitePotentialEngine`."""
+        assert self._near_potentials is not None, "prepare_site_potentials comes first"
         tasks = self._near_potentials.tasks(
             np.ascontiguousarray(positions[self._liquid], dtype=float), self._liquid_charges
         )
