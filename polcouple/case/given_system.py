@@ -6,6 +6,7 @@ evaluation of forces would leave out is refused by name.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +51,8 @@ _REFUSED = {
     "CustomExternalForce": "it depends on where the cell begins; leave it out (harmonic walls: `walls` in"
     " system.yaml)",
 }
+#: coordinates in the expression of a CustomCompoundBondForce
+_PLACE = re.compile(r"\b[xyz][1-9][0-9]*\b")
 #: parameters of a CustomNonbondedForce that would hold charges, which the electrodes change
 _CHARGE_NAMES = ("q", "charge", "charges", "chg")
 
@@ -170,6 +173,11 @@ def _honoured(path: Path, system: openmm.System) -> openmm.NonbondedForce:
             coulomb.append(force)
         elif isinstance(force, openmm.CustomNonbondedForce):
             _require_plain_pairs(path, force)
+        elif kind == "CustomCompoundBondForce" and _PLACE.search(force.getEnergyFunction()):
+            raise InputError(
+                f"{path}: {kind} '{force.getEnergyFunction()[:40]}' depends on where atoms are in the cell;"
+                " write it by distances and angles"
+            )
         elif kind not in BONDED and kind not in _WITHOUT_FORCES:
             reasons = [reason for start, reason in _REFUSED.items() if kind.startswith(start)]
             reason = reasons[0] if reasons else "polcouple has no way to honour it; leave it out"
@@ -187,6 +195,8 @@ def _honoured(path: Path, system: openmm.System) -> openmm.NonbondedForce:
             f"{path}: NonbondedForce has the method {names[method]}; electrodes need periodic Coulomb sums,"
             " make the System with nonbondedMethod=PME"
         )
+    if not force.getIncludeDirectSpace():
+        raise InputError(f"{path}: NonbondedForce leaves direct space out; make the System with all of it")
     if force.getNumParticleParameterOffsets() or force.getNumExceptionParameterOffsets():
         raise InputError(
             f"{path}: NonbondedForce has parameter offsets, whose global parameters nothing sets here; make"

@@ -21,6 +21,7 @@ from openmm.unit import Quantity, angstrom, nanometer
 
 from polcouple.errors import InputError
 from polcouple.frames.text import read_gro
+from polcouple.importing.gromacs_dihedrals import DihedralTypes, fill_dihedrals
 from polcouple.importing.source import PairOptions, Source, without_tails
 from polcouple.log import log
 from polcouple.units import BOHR_TO_NM
@@ -48,7 +49,9 @@ class _Topology(app.GromacsTopFile):
     def __init__(self, path: Path, include: list[Path], defines: Mapping[str, str], box: Any) -> None:
         self._include = tuple(str(folder) for folder in include)
         self._first = True
+        self._dihedrals = DihedralTypes()
         super().__init__(str(path), periodicBoxVectors=box, defines=dict(defines))
+        fill_dihedrals(self)
 
     def _processFile(self, file: str) -> None:
         if self._first:
@@ -74,6 +77,11 @@ class _Topology(app.GromacsTopFile):
                     "; keep one force field for it"
                 )
             return
+        if data and category == "dihedraltypes":
+            kept = self._dihedrals.line(text, self._dihedralTypes)
+            if kept is None:
+                return
+            line = kept
         super()._processLine(line, file)
 
 
@@ -109,8 +117,8 @@ def read_gromacs(
                 f"{path}: describes {n} atoms, {structure} holds {found}; give the one that fits"
             )
         system = without_tails(top.createSystem(**_arguments(options)))
-    except InputError:
-        raise
+    except InputError as error:
+        raise error if str(path.parent) in str(error) else InputError(f"{path}: {error}") from None
     except Exception as error:  # ValueErrors without the file, KeyErrors of names
         said = f"unknown name {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path}: {said or type(error).__name__}") from None

@@ -113,6 +113,7 @@ def external():
         (external, "CustomExternalForce: it depends on where the cell begins; leave it out .harmonic walls"),
         (openmm.ConstantPotentialForce, "ConstantPotentialForce: the electrodes' charges come from"),
         (lambda: openmm.RMSDForce([openmm.Vec3(0, 0, 0)] * 496), "RMSDForce: polcouple has no way to honour"),
+        (lambda: openmm.CustomCompoundBondForce(2, "(z1-z2)^2"), "depends on where atoms are in the cell"),
         (openmm.NonbondedForce, "2 NonbondedForces, one is needed"),
         (lambda: openmm.CustomNonbondedForce("138.9*q1*q2/r"), "is not cut off periodically"),
     ],
