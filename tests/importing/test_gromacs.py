@@ -8,6 +8,7 @@ from gromacs_run import GMX, PAIRS, RECORDED, answer, file_name
 from gromacs_systems import charges_of_sheet, liquids, placed, write_gro, write_top
 from imported_systems import engine_terms, unconstrained, with_tolerance
 
+from polcouple.analysis.density import species_of
 from polcouple.cli import main
 from polcouple.engines.openmm import ClassicalEngine
 from polcouple.errors import InputError
@@ -229,3 +230,15 @@ def test_positions_have_all_their_digits(tmp_path):
     recorded = np.load(RECORDED / "methanol.npz")
     source = read_gromacs(*files_of(tmp_path, "methanol", recorded["positions_0"]), PAIRS)
     assert np.abs(source.positions * BOHR_TO_ANGSTROM - recorded["positions_0"]).max() < 1e-9
+
+
+def test_species_of_an_ionic_liquid(tmp_path):
+    """One atom of each molecule, next to its middle, with the sign of the molecule's charge."""
+    recorded = np.load(RECORDED / "EMIM-BF4.npz")
+    source = read_gromacs(*files_of(tmp_path, "EMIM-BF4", recorded["positions_0"]), PAIRS)
+    case = import_case(tmp_path / "case", source, GRAPHENE)
+    cation, anion = species_of(case)
+    assert cation.name.startswith("EMI+ (") and anion.name == "BF4- (B)" and cation.is_ion and anion.is_ion
+    assert len(cation.indices) == len(anion.indices) == 8
+    assert {case.symbols[i] for i in anion.indices} == {"B"}
+    assert len({case.topology.labels[i] for i in cation.indices}) == 1
