@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
 from xml.etree import ElementTree
@@ -35,8 +35,6 @@ Way = Literal["unix", "inet", "shm", "ffdirect"]
 
 _BLOCK = 10
 _WARM_UP = 20
-#: steps of the two runs whose difference leaves the start out
-_LENGTHS = 60, 360
 
 #: potential inside another process: writes the time at which each of its answers was ready
 _CLOCKED_PES = '''\
@@ -117,20 +115,29 @@ def steps(
     return shares(marks[_WARM_UP:])
 
 
-def processor_time(case: Path, backend: str) -> float:
-    """Processor time in ms that a step of `polcouple run` takes, i-PI and driver with one thread each."""
-    first, second = (_seconds_of_run(case, backend, count) for count in _LENGTHS)
-    return 1e3 * (second - first) / (_LENGTHS[1] - _LENGTHS[0])
-
-
-def _seconds_of_run(case: Path, backend: str, count: int) -> float:
+def processor_time(directory: Path, backend: str, count: int = 160) -> float:
+    """Processor time in ms that a step takes i-PI and the driver together, the driver with one thread."""
     with tempfile.TemporaryDirectory() as scratch:
-        words = ["run", str(case), "--backend", backend, "--steps", str(count), "--threads", "1"]
-        command = [sys.executable, "-m", "polcouple.cli", *words, "--output", f"{scratch}/run"]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        run = Path(scratch) / "run"
+        prepare(directory, "input.xml", run)
+        root = read_xml(run / "input.xml")
+        set_total_steps(root, count + _WARM_UP)
+        write_xml(root, run / "input.xml")
+        ipi = _start("i-pi", ["input.xml"], run)
+        try:
+            marks = _serve(run, backend, 1, NATIVE, 1, lambda: time.process_time() + _seconds_of(ipi.pid))
+            ipi.wait(60)
+        finally:
+            if ipi.poll() is None:
+                ipi.kill()
+    spent = marks[-1]["wall"] - marks[_WARM_UP]["wall"]
+    return 1e3 * spent / (len(marks) - 1 - _WARM_UP)
+
+
+def _seconds_of(process: int) -> float:
+    """Processor time of another process (Linux)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def shares(marks: list[dict[str, float]]) -> dict[str, float]:
@@ -148,14 +155,21 @@ def shares(marks: list[dict[str, float]]) -> dict[str, float]:
     }
 
 
-def _serve(run: Path, backend_name: str, interval: int, platform: str) -> list[dict[str, float]]:
+def _serve(
+    run: Path,
+    backend_name: str,
+    interval: int,
+    platform: str,
+    threads: int | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[dict[str, float]]:
     """Be the driver, and keep the time of every answer."""
     case = read_case(run)
     addresses = socket_addresses(read_xml(run / "input.xml"), run / "input.xml")
     backend = create_backend(backend_name, case.electrode, case.electrolyte, {}, case.directory)
     held = held_states(case, backend, "benchmark", interval)
     providers = {
-        part: ForceProvider(case, backend, part, platform, interval=interval, held=held)
+        part: ForceProvider(case, backend, part, platform, threads, interval=interval, held=held)
         for part in {address.part for address in addresses}
     }
     streams = connect(addresses, 60.0, print)
@@ -166,7 +180,7 @@ def _serve(run: Path, backend_name: str, interval: int, platform: str) -> list[d
         for provider in providers.values():
             for name, seconds in provider.timings.seconds.items():
                 spent[name] = spent.get(name, 0.0) + seconds
-        marks.append({"wall": time.perf_counter(), "i-PI and socket": report.waited, **spent})
+        marks.append({"wall": clock(), "i-PI and socket": report.waited, **spent})
 
     serve(addresses, streams, [providers[a.part] for a in addresses], len(case), progress)
     return marks
