@@ -65,6 +65,10 @@ def import_case(directory: Path, source: Source, options: ImportOptions) -> Case
     directory = directory.resolve()
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(f"{directory} exists and is not empty; choose another directory")
+    if not 0.0 < options.temperature < np.inf:
+        raise InputError(f"--temperature {options.temperature:g} must be a positive number of kelvin")
+    if options.voltage is not None and not np.isfinite(options.voltage):
+        raise InputError(f"--voltage {options.voltage:g} must be a finite number of volts")
     given = given_system(source.path, source.system)
     atoms = atoms_of(source, given)
     electrodes = selected(atoms, list(options.electrodes), list(options.indices))
@@ -77,8 +81,11 @@ def import_case(directory: Path, source: Source, options: ImportOptions) -> Case
         _write_force_field(draft / SYSTEM_FILE, source)
         _write_yaml(draft / "system.yaml", content)
         write_init_xyz(draft / "init.xyz", atoms.elements, source.positions[given.atoms], source.cell)
-        case = read_case(draft)
-        StructureGuard(case).check_order(case.positions)
+        try:
+            case = read_case(draft)
+            StructureGuard(case).check_order(case.positions)
+        except InputError as error:
+            raise InputError(str(error).replace(str(draft), str(directory))) from None
         fixed = np.sort(np.concatenate(electrodes)).tolist()
         at_potential = options.voltage is not None
         write_inputs(

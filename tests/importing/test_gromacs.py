@@ -161,6 +161,8 @@ def test_faults_of_a_topology_are_named(tmp_path, old, new, says):
         ),
         ({"electrodes": ("name CZ",)}, r"part of a molecule: atom 97 \(ACN NZ\) is bonded to the electrode"),
         ({"electrodes": ("resnam GRA",)}, r"'resnam GRA': MDAnalysis cannot select that"),
+        ({"electrodes": ("resname GRA",), "temperature": -5.0}, r"--temperature -5 must be a positive"),
+        ({"electrodes": ("resname GRA",), "voltage": np.inf}, r"--voltage inf must be a finite number"),
         ({"electrodes": ("all",)}, r"matches every atom; no liquid is left"),
         ({}, r"no electrode: name its atoms by --electrode"),
         (
