@@ -30,6 +30,7 @@ from polcouple.electrostatics import splitting as split
 from polcouple.electrostatics.tasks import available_threads
 from polcouple.engines.external import add_slab, add_walls
 from polcouple.engines.native import bonded
+from polcouple.engines.native.clusters import TICKS
 from polcouple.engines.native.lists import ENTRY, PairList
 from polcouple.engines.native.mesh import Mesh
 from polcouple.engines.native.neighbours import NeighbourLists, Neighbours
@@ -225,7 +226,11 @@ class NativeEngine:
         answers = self._start(before)
         forces = np.zeros((n, 3))
         pairs = self._start(self._pair_tasks(near, near.moving, charges))
-        rest = self._start([(self._double_precision, positions, forces)])
+        rounded = positions
+        if self._real is np.float64:  # excluded pairs are taken away where the pair loop had them
+            rounded = np.empty_like(positions)
+            rounded[order] = (ticks.T / TICKS) @ self._cell
+        rest = self._start([(self._double_precision, positions, rounded, forces)])
         far = self._mesh.convolve_liquid()
         self._pass = _Pass(positions, replica, near, pairs, rest, forces, far)
         return self._pass, answers
@@ -276,10 +281,10 @@ class NativeEngine:
             for one, buffer, forces in zip(lists, self._buffers, self._pair_forces, strict=True)
         ]  # fmt: skip
 
-    def _double_precision(self, positions: np.ndarray, forces: np.ndarray) -> float:
+    def _double_precision(self, positions: np.ndarray, rounded: np.ndarray, forces: np.ndarray) -> float:
         """Excluded pairs, walls and what is inside molecules; adds to ``forces``."""
         energy: float = bonded.excluded(
-            *self._excluded, self._products, positions, self._cell, self._inverse, forces
+            *self._excluded, self._products, rounded, self._cell, self._inverse, forces
         )
         energy += add_walls(self._case, positions, forces)
         if self._part == "all":
