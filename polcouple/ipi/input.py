@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,12 +163,19 @@ def other_sockets(root: ElementTree.Element) -> list[str]:
 
 
 def named_part(parameters: str) -> str | None:
-    """The word for ``part`` in the parameters of any force field; None where there is none."""
-    for item in parameters.strip().removeprefix("{").removesuffix("}").split(","):
-        key, _, value = map(unquoted, item.partition(":"))
-        if key == "part":
-            return value
-    return None
+    """The word for ``part`` in the parameters of any force field; None where there is none.
+
+    Raises:
+        InputError: it stands twice, or not in a dictionary, so that i-PI may take another one.
+    """
+    text = parameters.strip()
+    items = [tuple(map(unquoted, item.partition(":"))) for item in re.split("[{},]", text)]
+    words = [value for key, _, value in items if key == "part"]
+    if words and not (text.startswith("{") and text.endswith("}")):
+        raise InputError(f"<parameters> '{text[:60]}' are no dictionary; write {{part: {words[0][:20]}}}")
+    if len(words) > 1:
+        raise InputError(f"<parameters> '{text[:60]}': part stands twice; leave one")
+    return words[0] if words else None
 
 
 def part_of(parameters: str, where: str) -> Part:

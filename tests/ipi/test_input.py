@@ -18,7 +18,14 @@ from ipi.inputs.thermostats import InputThermo
 from ipi.utils.io.inputs.io_xml import xml_parse_string
 
 from polcouple.errors import InputError
-from polcouple.ipi.input import _REPEATABLE, read_xml, rename_sockets, socket_addresses, time_step_ps
+from polcouple.ipi.input import (
+    _REPEATABLE,
+    named_part,
+    read_xml,
+    rename_sockets,
+    socket_addresses,
+    time_step_ps,
+)
 
 INPUTS = sorted((ROOT / "ipi_inputs").glob("*/input*.xml"))
 
@@ -107,3 +114,23 @@ def test_every_unix_socket_gets_a_name_of_its_own(text):
     )
     rename_sockets(root, "-0123")
     assert root.findtext(".//address") == ("mine" if "mine" in text else "localhost") + "-0123"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "{case: ., part: electrode} note",
+        "slow {part: electrode}",
+        "{case: ., part: nonbonded, backend: metal, part: electrode}",
+        '{"part": all, part: electrode}',
+    ],
+)
+def test_a_part_that_ipi_may_read_otherwise_is_refused(parameters):
+    """Of a key that stands twice i-PI takes the last; it drops what is outside the braces."""
+    with pytest.raises(InputError, match=r"^<parameters> .*(are no dictionary|part stands twice)"):
+        named_part(parameters)
+
+
+def test_parts_are_named_or_not():
+    assert named_part("") is None and named_part("{case: ., backend: metal}") is None
+    assert named_part("{case: ., 'part': \"electrode\"}") == "electrode"
