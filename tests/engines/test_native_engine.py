@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.electrodes import create_coupled
 from polcouple.coupling.forces import ForceProvider
 from polcouple.electrostatics.ewald import ewald_potential
@@ -203,3 +204,14 @@ def test_forces_with_the_engines_potentials_and_with_others(small_case):
     assert np.abs(charges[0] - charges[1]).max() < 2.4e-6  # each within 1e-6 Hartree/e
     assert error(found[0].forces, found[1].forces) < 1e-4
     assert found[0].energy == pytest.approx(found[1].energy, abs=2e-4)
+
+
+@pytest.mark.parametrize(("taller", "own"), [(1, True), (6, False)])
+def test_site_potentials_in_tall_cells_are_as_good_as_asked_for(small_case, taller, own):
+    """Potentials grow with the cell, and their rounding in single precision with them."""
+    case = dataclasses.replace(small_case, cell=small_case.cell * [[1.0], [1.0], [taller]])
+    engine = NativeEngine(case, "all", 1)
+    assert (engine.finest_potential <= 1e-6) == own
+    exact = Surroundings(case, 1e-10).environment(case.positions).site_potentials
+    found = Surroundings(case, 1e-6, engine).environment(case.positions).site_potentials
+    assert np.abs(found - exact).max() < 1e-6

@@ -54,6 +54,8 @@ _SINGLE = 1e-5
 _FINEST = 1e-7
 #: best accuracy of site potentials (Hartree/e) in single and double precision
 _FINEST_SINGLE_POTENTIAL, _FINEST_POTENTIAL = 9e-7, 1e-8
+#: rounding in single precision grows with the potentials, and they with the longest edge: Hartree/e by bohr
+_ROUNDING_POTENTIAL = 2e-9
 _KCAL = KCAL_TO_KJ * KJ_PER_MOL_TO_HARTREE
 
 
@@ -126,7 +128,10 @@ class NativeEngine:
             )
         self._real: Any = np.float32 if accuracy >= _SINGLE else np.float64
         # a mesh in double precision for the potentials alone would cost more than one of their own
-        self.finest_potential = _FINEST_SINGLE_POTENTIAL if accuracy >= _SINGLE else _FINEST_POTENTIAL
+        self.finest_potential = _FINEST_POTENTIAL
+        if accuracy >= _SINGLE:
+            longest = float(np.linalg.norm(self._cell, axis=1).max())
+            self.finest_potential = max(_FINEST_SINGLE_POTENTIAL, _ROUNDING_POTENTIAL * longest)
         lj = force_field.lennard_jones
         self._half_sigma = np.array(
             [0.5 * lj[s].sigma_angstrom * ANGSTROM_TO_BOHR for s in case.symbols], self._real
