@@ -49,6 +49,7 @@ class ChargeFlow:
         self._tolerance = tolerance
         self.stalled = False
         self._low, self._high = -np.inf, np.inf
+        self._low_slope, self._high_slope = 0.0, 0.0
         self._last: tuple[float, float] | None = None
         self._moved = 0.0
         self._clipped = False
@@ -61,6 +62,11 @@ class ChargeFlow:
             return False
         largest = max(abs(self._low), abs(self._high))
         return self._high - self._low <= max(2.0 * _SMALLEST, _ROUNDING * largest)
+
+    @property
+    def jump(self) -> float:
+        """By how much the slope (Hartree/e) rises within the interval."""
+        return self._high_slope - self._low_slope
 
     @property
     def _enclosed(self) -> bool:
@@ -136,10 +142,10 @@ class ChargeFlow:
         self._last = (charge, slope)
         # the level of a filled shell need not lie between those of its neighbours
         if charge != round(charge) or self.hardness <= HARD:
-            if slope > 0.0:
-                self._high = min(self._high, charge)
-            else:
-                self._low = max(self._low, charge)
+            if slope > 0.0 and charge <= self._high:
+                self._high, self._high_slope = charge, slope
+            elif slope <= 0.0 and charge >= self._low:
+                self._low, self._low_slope = charge, slope
         return stalled
 
 

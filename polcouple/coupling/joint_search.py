@@ -48,6 +48,8 @@ _STALE_CYCLES = 3
 #: a mean charge (e) that no atom has: such a result is nothing to start from
 _NONSENSE = 0.5
 _MAX_CYCLES = 100
+#: a slope (Hartree/e) that rises by more within an interval without width does so in a gap, 27 mV
+_JUMP = 1e-3
 #: charges that a backend cannot have, or not solve, are approached up to this (e)
 _LEAST_RETREAT = 1e-3
 #: longest change of Q_1 (e) by which a solution starts from the one before
@@ -236,7 +238,8 @@ class JointSearch:
         self._response = self._respond()
         self._newton = Broyden(self._response.inverse)
         hardness = self._response.hardness
-        if not hardness < HARD:
+        # derivatives may be of a place nearby: a large jump needs none
+        if not hardness < HARD or self._flow.jump > _JUMP:
             return True
         self._flow.reopen(hardness)
         return False

@@ -291,3 +291,14 @@ def test_a_level_among_soft_levels_is_in_no_gap(distance, volts, seed, charge):
     assert result.total_charges[0] == pytest.approx(charge, abs=1e-6)
     found = (result.fermi_levels[1] - result.fermi_levels[0]) * HARTREE_TO_EV
     assert found == pytest.approx(volts, abs=3e-5)
+
+
+@pytest.mark.parametrize("charge", [0.0, 0.37, -2.0])
+def test_near_absolute_zero_a_level_in_the_gap_is_found_from_any_charge(charge):
+    """The shells are filled exactly, whatever the search began with."""
+    case = capacitor(12.0, charges=(charge, -charge), cells=(5, 3), slab=SLAB, potential=at(0.5))
+    result = create_electrodes(case, "dftb", {"temperature_kelvin": 1.0, "accuracy": 1e-5}).solve(
+        seen(case, noise(case, 0.005)), 0.0
+    )
+    assert result.converged and any("in a gap" in warning for warning in result.warnings)
+    assert np.abs(result.total_charges).max() < 1e-12
