@@ -31,8 +31,11 @@ def check_forces(simulation: Any, system: Any, case: Case) -> Iterator[Finding]:
     parts: dict[str, int] = {}
     weights: dict[str, np.ndarray] = {}
     of_liquid: set[str] = set()
+    n_beads = max(system.initialize.nbeads.fetch(), system.beads.nbeads.fetch())
     for component in children(system.forces, "force"):
         name = component.forcefield.fetch()
+        if name in own:
+            yield from _check_extras(component, name, n_beads)
         if name not in own.keys() | others.keys():
             yield Finding("error", f"i-PI: <force forcefield='{name}'> names no <ffsocket> or <ffdirect>")
             continue
@@ -63,6 +66,23 @@ def check_forces(simulation: Any, system: Any, case: Case) -> Iterator[Finding]:
         yield from _check_reach([others[name] for name in sorted(of_liquid)], case)
     yield from _check_ensemble(system.ensemble, own)
     yield from _check_steps(system.motion, weights)
+
+
+def _check_extras(component: Any, name: str, n_beads: int) -> Iterator[Finding]:
+    """What i-PI would do to the charges that come with the forces: they belong to one bead's positions."""
+    contracted = component.nbeads.fetch()
+    if contracted not in (0, n_beads):
+        yield Finding(
+            "error",
+            f"i-PI: <force forcefield='{name}' nbeads='{contracted}'> contracts a ring polymer of {n_beads}"
+            " beads, for whose charges i-PI 3.3 has no place; leave nbeads out of <force>",
+        )
+    if len(component.interpolate_extras.fetch()):
+        yield Finding(
+            "error",
+            f"i-PI: <interpolate_extras> of force '{name}' sums and interpolates what are the charges of one"
+            " configuration; leave it out",
+        )
 
 
 def _check_ensemble(ensemble: Any, fields: Mapping[str, Any]) -> Iterator[Finding]:

@@ -34,10 +34,10 @@ _LARGE_SHARE = 0.5
 
 
 def check_input(
-    simulation: Any, case: Case, path: Path, steps: int | None, fresh_sockets: bool = False
+    simulation: Any, case: Case, path: Path, steps: int | None, for_a_run: bool = False
 ) -> Iterator[Finding]:
     """All findings about the input file ``path``; ``steps`` replaces its <total_steps>."""
-    yield from check_surroundings(path, fresh_sockets)
+    yield from check_surroundings(path, for_a_run)
     yield from check_plumed(simulation)
     for system in children(simulation, "system"):
         yield from check_initial_structure(system, path.parent)
@@ -49,9 +49,9 @@ def check_input(
     yield from check_disk(simulation, case, path.parent, steps)
 
 
-def check_surroundings(path: Path, fresh_sockets: bool = False) -> Iterator[Finding]:
+def check_surroundings(path: Path, for_a_run: bool = False) -> Iterator[Finding]:
     """Files that are missing, sockets that the driver cannot serve or that are taken, and EXIT."""
-    if (path.parent / "EXIT").exists() and not fresh_sockets:
+    if (path.parent / "EXIT").exists() and not for_a_run:
         yield Finding("error", f"{path.parent / 'EXIT'} makes i-PI stop at once; remove it")
     root = read_xml(path)
     try:
@@ -60,6 +60,12 @@ def check_surroundings(path: Path, fresh_sockets: bool = False) -> Iterator[Find
         yield Finding("error", str(error))
     try:
         all_inside = not own_sockets(root) and root.find("ffdirect") is not None
+        if all_inside and for_a_run:
+            yield Finding(
+                "error",
+                f"{path}: <ffdirect> computes all of polcouple's forces inside i-PI, and `polcouple run` starts"
+                f" a driver for an <ffsocket>; start it by `polcouple i-pi {path.name}` in {path.parent}",
+            )
         addresses = [] if all_inside else socket_addresses(root, path)
     except PolcoupleError as error:
         yield Finding("error", str(error))
@@ -75,7 +81,7 @@ def check_surroundings(path: Path, fresh_sockets: bool = False) -> Iterator[Find
             yield Finding("error", f"{path}: {error}")
             continue
         file = address.path
-        if address.mode != "unix" or not file.exists() or fresh_sockets:
+        if address.mode != "unix" or not file.exists() or for_a_run:
             continue
         cure = "end it, or change <address>" if _listening(file) else "it is left over, remove it"
         yield Finding(

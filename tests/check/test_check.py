@@ -122,6 +122,30 @@ def test_input_defects(small_directory, old, new, severity, message):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ("<total_steps>", "<total_steps>", ""),
+        (
+            r'<force forcefield="polcouple"',
+            '<force forcefield="polcouple" nbeads="2"',
+            "contracts a ring polymer of 4",
+        ),
+        (
+            r'<force forcefield="polcouple"[^/]*/>',
+            '<force forcefield="polcouple"><interpolate_extras> [charges] </interpolate_extras></force>',
+            "<interpolate_extras> of force 'polcouple' sums and interpolates",
+        ),
+    ],
+)
+def test_charges_belong_to_a_bead(small_directory, old, new, message):
+    change(small_directory, r'<initialize nbeads="1">', '<initialize nbeads="4">')
+    change(small_directory, old, new)
+    found = [text for text in problems(small_directory) if text.startswith("error")]
+    assert len(found) == bool(message), found
+    assert all(message in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
         ("\\[ 1, 0 \\]", "[ 1, 1 ]", "'polcouple-nonbonded' sum to 2"),
         ("\\[ 1, 0 \\]", "[ nan, 0 ]", "'polcouple-nonbonded' sum to nan"),
         (

@@ -6,9 +6,9 @@ from polcouple.check.findings import find
 from polcouple.propagation.plan import RunPlan
 
 
-def errors(directory, name="input_ffdirect.xml", **plan):
+def errors(directory, name="input_ffdirect.xml", for_a_run=False, **plan):
     plan = RunPlan(directory, name, **({"backend": "fixed", "given": {}} | plan))
-    return [finding.text for finding in find(plan, None, for_a_run=True) if finding.severity == "error"]
+    return [finding.text for finding in find(plan, None, for_a_run) if finding.severity == "error"]
 
 
 def change(directory, old, new, name="input_ffdirect.xml"):
@@ -19,6 +19,11 @@ def change(directory, old, new, name="input_ffdirect.xml"):
 
 def test_the_shipped_input_is_sound(small_directory):
     assert errors(small_directory) == []
+
+
+def test_a_run_wants_a_socket_for_its_driver(small_directory):
+    (error,) = errors(small_directory, for_a_run=True)
+    assert "start it by `polcouple i-pi input_ffdirect.xml`" in error
 
 
 @pytest.mark.parametrize(
