@@ -63,7 +63,7 @@ def check_surroundings(path: Path, for_a_run: bool = False) -> Iterator[Finding]
         if all_inside and for_a_run:
             yield Finding(
                 "error",
-                f"{path}: <ffdirect> computes all of polcouple's forces inside i-PI, and `polcouple run` serves"
+                f"{path}: <ffdirect> computes polcouple's forces inside i-PI, and `polcouple run` serves"
                 f" <ffsocket>s; start it by `polcouple i-pi {path.name}` in {path.parent}",
             )
         addresses = [] if all_inside else socket_addresses(root, path)
