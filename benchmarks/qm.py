@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polcouple.builder.packing import graphene_sheet
+from polcouple.builder.surfaces import graphene_sheet
 from polcouple.dftb.scf import FrozenElectrode
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.electrode import Electrode

@@ -14,7 +14,7 @@ import numpy as np
 
 from polcouple.analysis.block_errors import Blocks, estimate
 from polcouple.analysis.runs import read_run
-from polcouple.builder.packing import GRAPHENE_CELL
+from polcouple.builder.surfaces import GRAPHENE_CELL
 from polcouple.capacitance.frames import evaluate
 from polcouple.case.model import read_case
 from polcouple.compare.models import Model

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.backends.base import Environment
-from polcouple.builder.packing import graphene_sheet
+from polcouple.builder.surfaces import graphene_sheet
 from polcouple.case.force_field import default_force_field
 from polcouple.case.model import Case
 from polcouple.case.schema import ElectrodeSection, Potential, SystemSection

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from polcouple.builder.packing import graphene_sheet
+from polcouple.builder.surfaces import graphene_sheet
 
 DEFAULTS = "[ defaults ]\n1 {rule} {generate} {lj} {coulomb}\n"
 

@@ -11,7 +11,7 @@ import openmm.app as app
 import pytest
 from openmm.unit import Quantity, molar, nanometer
 
-from polcouple.builder.packing import graphene_sheet
+from polcouple.builder.surfaces import graphene_sheet
 from polcouple.engines.openmm import ClassicalEngine, build_system, create_context
 from polcouple.engines.openmm_parts import Particles, set_electrode_charges
 from polcouple.importing.source import source_of_openmm

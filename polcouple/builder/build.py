@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from polcouple.builder.packing import GRAPHENE_CELL, SHEET_CLEARANCE, graphene_sheet, pack_liquid
+from polcouple.builder.packing import SHEET_CLEARANCE, pack_liquid
+from polcouple.builder.surfaces import Surface, graphene
 from polcouple.case.force_field import ION_CHARGES, WATER_MODELS, WaterModel, default_force_field
 from polcouple.case.model import Case, read_case, write_init_xyz
 from polcouple.errors import InputError, nearest
@@ -100,8 +101,12 @@ class BuildOptions:
 
     @property
     def top(self) -> float:
-        """Height in Angstrom that the electrolyte's molecules stay below at the start."""
+        """Height in Angstrom above the first electrode's face that molecules stay below at the start."""
         return self.gap if self.voltage is None else self.gap - SHEET_CLEARANCE
+
+    def surfaces(self) -> tuple[Surface, ...]:
+        """The electrodes, the lower one first; their lattice vectors are the same."""
+        return (graphene().repeated(*self.sheet),) * self.n_sheets
 
     def check(self) -> None:
         """Refuse what cannot be built.
@@ -143,13 +148,13 @@ class BuildOptions:
             raise InputError(f"hydrogen_mass {mass:g} u must be from {least:g} to {most:g}; 3 is usual")
 
     def _check_lengths(self) -> None:
-        sides = [count * length for count, length in zip(self.sheet, GRAPHENE_CELL, strict=True)]
+        heights = self.surfaces()[0].heights
         least = 2 * _SHORTEST_CUTOFF
-        if min(sides) < least:
-            need = [math.ceil(least / length) for length in GRAPHENE_CELL]
+        if heights.min() < least:
+            need = [math.ceil(least * n / height) for n, height in zip(self.sheet, heights, strict=True)]
             raise InputError(
-                f"a sheet of {sides[0]:.2f} x {sides[1]:.2f} Angstrom leaves a cut-off of"
-                f" {min(sides) / 2:.2f} Angstrom, {_SHORTEST_CUTOFF:g} are needed; give at least"
+                f"a sheet of {heights[0]:.2f} x {heights[1]:.2f} Angstrom leaves a cut-off of"
+                f" {heights.min() / 2:.2f} Angstrom, {_SHORTEST_CUTOFF:g} are needed; give at least"
                 f" {need[0]} x {need[1]} cells"
             )
         if not self.top > SHEET_CLEARANCE:
@@ -199,29 +204,35 @@ def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Ca
         raise InputError(f"{directory} is a file; choose another directory")
     if directory.exists() and any(directory.iterdir()):
         raise InputError(f"{directory} is not empty; choose another directory")
-    sheet, sides = graphene_sheet(*options.sheet)
+    surfaces = options.surfaces()
     rng = np.random.default_rng(options.seed)
-    sheets = [sheet + np.array([0.0, 0.0, number * options.gap]) for number in range(options.n_sheets)]
-    n_carbon = len(sheet) * options.n_sheets
+    # packed above the first electrode's face at z = 0, which its thickness then lifts
     waters, ions = pack_liquid(
-        sides, options.top, options.n_water, sum(options.ions.values()), options.model.shape, rng
+        surfaces[0].sides, options.top, options.n_water, sum(options.ions.values()), options.model.shape, rng
     )
-    positions = np.concatenate([*sheets, waters.reshape(-1, 3), ions]) * ANGSTROM_TO_BOHR
-    symbols = ("C",) * n_carbon + ("O", "H", "H") * options.n_water
+    face = np.array([0.0, 0.0, surfaces[0].thickness])
+    electrodes = [surfaces[0].facing_up(0.0)]
+    electrodes += [surface.facing_down(face[2] + options.gap) for surface in surfaces[1:]]
+    positions = np.concatenate([*electrodes, waters.reshape(-1, 3) + face, ions + face]) * ANGSTROM_TO_BOHR
+    fixed = [symbol for surface in surfaces for symbol in surface.symbols]
+    symbols = (*fixed, *("O", "H", "H") * options.n_water)
     symbols += tuple(ion for ion, count in options.ions.items() for _ in range(count))
-    cell = np.diag([*sides, options.gap + options.vacuum]) * ANGSTROM_TO_BOHR
+    cell = np.zeros((3, 3))
+    cell[:2, :2] = surfaces[0].vectors
+    cell[2, 2] = sum(surface.thickness for surface in surfaces) + options.gap + options.vacuum
+    cell *= ANGSTROM_TO_BOHR
 
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as name:
         draft = Path(name)
-        _write_system(draft / "system.yaml", options, len(sheet), sides)
+        _write_system(draft / "system.yaml", options, surfaces, cell)
         write_init_xyz(draft / "init.xyz", symbols, positions, cell)
         case = read_case(draft)
         positions = equilibrate(case, options, progress)
         write_init_xyz(draft / "init.xyz", symbols, whole_molecules(case, positions), cell)
         write_inputs(
             draft,
-            range(n_carbon),
+            range(len(fixed)),
             options.temperature,
             options.seed,
             options.voltage is not None,
@@ -298,14 +309,16 @@ def whole_molecules(case: Case, positions: np.ndarray) -> np.ndarray:
     return wrapped
 
 
-def _write_system(path: Path, options: BuildOptions, n_carbon: int, sides: np.ndarray) -> None:
-    """system.yaml of the case; the cut-off is 10 Angstrom, or what fits the cell; ``n_carbon`` a sheet."""
-    shortest = min(*sides, options.gap + options.vacuum)
+def _write_system(path: Path, options: BuildOptions, surfaces: Sequence[Surface], cell: np.ndarray) -> None:
+    """system.yaml of the case; the cut-off is 10 Angstrom, or what fits the cell (3, 3) in bohr."""
+    shortest = min(*surfaces[0].heights, cell[2, 2] / ANGSTROM_TO_BOHR)
     cutoff = min(_LONGEST_CUTOFF, math.floor(shortest / 2 * 10) / 10)
+    face = surfaces[0].thickness
     above = _UPPER_WALL_CLEARANCE if options.voltage is None else -_LOWER_WALL
-    walls = (_LOWER_WALL, options.gap + above)
+    walls = (face + _LOWER_WALL, face + options.gap + above)
     names = ["sheet"] if options.voltage is None else ["lower", "upper"]
-    topology = [{"species": "electrode", "count": n_carbon} for _ in names]
+    ends = np.cumsum([0, *map(len, surfaces)]).tolist()
+    topology = [{"species": "electrode", "count": len(surface)} for surface in surfaces]
     if options.n_water:
         topology.append({"species": "water", "count": options.n_water})
     topology += [{"species": ion, "count": count} for ion, count in options.ions.items()]
@@ -316,11 +329,11 @@ def _write_system(path: Path, options: BuildOptions, n_carbon: int, sides: np.nd
         "electrodes": [
             {
                 "name": name,
-                "first_atom": number * n_carbon,
-                "last_atom": (number + 1) * n_carbon - 1,
+                "first_atom": first,
+                "last_atom": end - 1,
                 "total_charge_e": options.total_charge / len(names),
             }
-            for number, name in enumerate(names)
+            for name, first, end in zip(names, ends[:-1], ends[1:], strict=True)
         ],
         "refresh": {"interval": 1},
         "backends": {},

@@ -1,4 +1,4 @@
-"""Starting structures: a graphene sheet, and a liquid laid out on a jittered lattice above it."""
+"""Starting structures: a liquid laid out on a jittered lattice above an electrode."""
 
 from __future__ import annotations
 
@@ -6,23 +6,10 @@ import numpy as np
 
 from polcouple.errors import InputError
 
-#: side lengths in Angstrom of graphene's orthorhombic cell of four atoms; C-C distance 1.4203 Angstrom
-GRAPHENE_CELL = (2.46, 2.46 * 3**0.5)
 #: distance in Angstrom kept between the sheet and the first molecules
 SHEET_CLEARANCE = 2.8
 #: molecules and ions per cubic Angstrom: of liquid water, and the most that can be relaxed into a liquid
 WATER_DENSITY, HIGHEST_DENSITY = 0.0334, 0.0365
-
-
-def graphene_sheet(n_x: int, n_y: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (4 n_x n_y, 3) at z = 0 and side lengths (2,), both in Angstrom.
-
-    ``n_x`` cells along the zigzag, ``n_y`` along the armchair direction.
-    """
-    a, b = GRAPHENE_CELL
-    motif = np.array([[0, 0, 0], [a / 2, b / 6, 0], [a / 2, b / 2, 0], [0, 2 * b / 3, 0]])
-    origins = np.array([[i * a, j * b, 0.0] for i in range(n_x) for j in range(n_y)])
-    return (origins[:, None] + motif).reshape(-1, 3), np.array([n_x * a, n_y * b])
 
 
 def check_density(count: int, sides: np.ndarray, gap: float) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from polcouple.builder.build import BuildOptions, build_case
-from polcouple.builder.packing import GRAPHENE_CELL
+from polcouple.builder.surfaces import GRAPHENE_CELL
 from polcouple.case.force_field import ION_CHARGES
 from polcouple.log import log
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.builder.packing import graphene_sheet
+from polcouple.builder.surfaces import graphene_sheet
 from polcouple.case.force_field import ION_CHARGES, LENNARD_JONES, SPC_FW
 from polcouple.case.model import Case
 from polcouple.case.schema import SystemSection

@@ -10,7 +10,8 @@ from conftest import REFERENCE, ROOT, SMALL
 from scipy.spatial import cKDTree
 
 from polcouple.builder.build import BuildOptions, build_case, whole_molecules
-from polcouple.builder.packing import HIGHEST_DENSITY, SHEET_CLEARANCE, graphene_sheet, pack_liquid
+from polcouple.builder.packing import HIGHEST_DENSITY, SHEET_CLEARANCE, pack_liquid
+from polcouple.builder.surfaces import graphene_sheet
 from polcouple.case.force_field import SPC_FW
 from polcouple.case.model import read_case
 from polcouple.check.inputs import check_input

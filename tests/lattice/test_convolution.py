@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from polcouple.builder.packing import graphene_sheet
+from polcouple.builder.surfaces import graphene_sheet
 from polcouple.electrode import Electrode
 from polcouple.electrostatics.ewald import ewald_matrix
 from polcouple.lattice import convolution
