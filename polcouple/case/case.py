@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from polcouple.case.given_system import GivenSystem
-from polcouple.case.schema import ForceField, GivenSystemSection, SystemSection
+from polcouple.case.schema import ForceField, GivenSystemSection, LennardJones, SystemSection
 from polcouple.case.topology import Topology, topology_of_system, water_and_ions
 from polcouple.case.virtual_sites import whole_parents
 from polcouple.electrode import Electrode, Electrolyte
@@ -74,6 +74,17 @@ class Case:
         """The force field of waters and ions, of a case that has none in a file."""
         assert isinstance(self.system, SystemSection)
         return self.system.force_field
+
+    @cached_property
+    def lennard_jones(self) -> tuple[LennardJones, ...]:
+        """Parameters of each of the N atoms, of a case that has no force field in a file."""
+        force_field = self.parameters
+        electrode = {**force_field.lennard_jones, **force_field.electrode_lennard_jones}
+        fixed = set(self.electrode_indices.tolist())
+        return tuple(
+            electrode[symbol] if atom in fixed else force_field.lennard_jones[symbol]
+            for atom, symbol in enumerate(self.symbols)
+        )
 
     @cached_property
     def charges(self) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from polcouple.case.case import Case
 from polcouple.case.given_system import check_given_system
 from polcouple.case.likely_units import require_likely_bonds, require_likely_cell, require_likely_size
-from polcouple.case.schema import GivenSystemSection, SystemSection
+from polcouple.case.schema import ForceField, GivenSystemSection, SystemSection
 from polcouple.case.topology import blocks
 from polcouple.errors import InputError, nearest
 from polcouple.ipi.initialize import StartFile
@@ -86,7 +86,21 @@ def check_topology(case: Case, path: Path, name: str) -> None:
                 f" but the topology's electrode blocks are {spans}; describe each one, in that order"
             )
     _check_names(case, path)
+    _check_lennard_jones(case, force_field, path, name)
+
+
+def _check_lennard_jones(case: Case, force_field: ForceField, path: Path, name: str) -> None:
+    fixed = set(case.electrode_indices.tolist())
+    of_electrode = {case.symbols[atom] for atom in fixed}
+    for symbol in force_field.electrode_lennard_jones:
+        if symbol not in of_electrode:
+            raise InputError(
+                f"{path}: force_field.electrode_lennard_jones has an entry for {symbol}, which no electrode"
+                f" atom of {name} is; take it out"
+            )
     for atom, symbol in enumerate(case.symbols):
+        if atom in fixed and symbol in force_field.electrode_lennard_jones:
+            continue
         if symbol not in force_field.lennard_jones:
             raise InputError(
                 f"{path}: force_field.lennard_jones has no entry for {symbol}, which atom {atom} of {name} is"

@@ -39,7 +39,8 @@ def read_case(directory: Path | str, start: StartFile | None = None) -> Case:
     start = start or start_of_case(directory)
     init = directory / start.name
     if isinstance(system, SystemSection):
-        known = set(system.force_field.lennard_jones)
+        field = system.force_field
+        known = {*field.lennard_jones, *field.electrode_lennard_jones}
     else:
         known = {element for kind in system.topology for element in kind.elements}
     symbols, positions, cell = read_init_xyz(init, start.units, start.cell_units, start.cell, known)

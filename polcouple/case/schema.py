@@ -64,6 +64,12 @@ class LennardJones(_Section):
     epsilon_kcal_per_mol: _NotNegative
 
 
+class ElectrodeLennardJones(LennardJones):
+    """Parameters of one element in the electrodes, and where they are from."""
+
+    source: str = ""
+
+
 class Walls(_Section):
     """Harmonic walls k/2 dz^2 for oxygens and ions below ``lower`` and above ``upper`` (z of the cell)."""
 
@@ -83,6 +89,9 @@ class Walls(_Section):
 class ForceField(_Section):
     """Classical interactions; the electrode's own pairs carry no Lennard-Jones (they never move).
 
+    An electrode's atoms take their parameters from ``electrode_lennard_jones``, and from ``lennard_jones``
+    where it has no entry for their element.
+
     Lennard-Jones energies go smoothly to zero between ``switch_angstrom`` and ``cutoff_angstrom``; without a
     switch they are truncated, and each pair that crosses the cut-off makes the energy jump.
     """
@@ -93,6 +102,7 @@ class ForceField(_Section):
     water: Water
     ion_charges_e: dict[str, Annotated[float, BeforeValidator(_no_truth)]] = {}
     lennard_jones: dict[str, LennardJones]
+    electrode_lennard_jones: dict[str, ElectrodeLennardJones] = {}
     walls: Walls | None = None
 
     @model_validator(mode="after")

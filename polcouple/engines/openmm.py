@@ -169,14 +169,6 @@ def create_context(
     return openmm.Context(system, integrator, openmm.Platform.getPlatformByName(platform), properties)
 
 
-def _lennard_jones(case: Case) -> dict[str, tuple[float, float]]:
-    """(sigma in nm, epsilon in kJ/mol) of each element."""
-    return {
-        symbol: (lj.sigma_angstrom * _ANGSTROM_TO_NM, lj.epsilon_kcal_per_mol * KCAL_TO_KJ)
-        for symbol, lj in case.parameters.lennard_jones.items()
-    }
-
-
 def _nonbonded_force(case: Case) -> openmm.NonbondedForce:
     parameters = case.parameters
     force = openmm.NonbondedForce()
@@ -188,9 +180,8 @@ def _nonbonded_force(case: Case) -> openmm.NonbondedForce:
     force.setPMEParameters(*particle_mesh(case))
     force.setUseDispersionCorrection(False)
     force.setExceptionsUsePeriodicBoundaryConditions(True)
-    lj = _lennard_jones(case)
-    for symbol, charge in zip(case.symbols, case.charges.tolist(), strict=True):
-        force.addParticle(charge, *lj[symbol])
+    for lj, charge in zip(case.lennard_jones, case.charges.tolist(), strict=True):
+        force.addParticle(charge, lj.sigma_angstrom * _ANGSTROM_TO_NM, lj.epsilon_kcal_per_mol * KCAL_TO_KJ)
     add_electrode_charges(force, case.electrode_indices)
     for oxygen in case.water_oxygens.tolist():
         for i, j in ((0, 1), (0, 2), (1, 2)):

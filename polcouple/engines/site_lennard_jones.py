@@ -33,7 +33,7 @@ class SiteLennardJones:
         self._inverse = np.linalg.inv(self._cell)
         self._cutoff = force_field.cutoff_angstrom * ANGSTROM_TO_BOHR
         self._switch = (force_field.switch_angstrom or force_field.cutoff_angstrom) * ANGSTROM_TO_BOHR
-        lj = [force_field.lennard_jones[symbol] for symbol in case.symbols]
+        lj = case.lennard_jones
         half_sigma = np.array([0.5 * one.sigma_angstrom * ANGSTROM_TO_BOHR for one in lj])
         epsilon = np.array([one.epsilon_kcal_per_mol * KCAL_TO_KJ * KJ_PER_MOL_TO_HARTREE for one in lj])
         root = 2.0 * np.sqrt(epsilon)

@@ -12,7 +12,7 @@ import numpy as np
 from polcouple.builder.surfaces import graphene_sheet
 from polcouple.case.force_field import ION_CHARGES, LENNARD_JONES, SPC_FW
 from polcouple.case.model import Case
-from polcouple.case.schema import SystemSection
+from polcouple.case.schema import ElectrodeLennardJones, SystemSection
 from polcouple.electrostatics.ewald import ewald_energy_forces, ewald_matrix
 from polcouple.units import ANGSTROM_TO_BOHR, HARTREE_TO_KJ_PER_MOL, KCAL_TO_KJ
 
@@ -146,10 +146,9 @@ def with_tolerance(case: Case, tolerance: float) -> Case:
 def liquid_alone(case: Case) -> Case:
     """The case without what ``part: electrode`` gives: charges are left at zero."""
     force_field = case.parameters
-    lj = dict(force_field.lennard_jones)
-    for symbol in set(case.electrode.symbols):
-        lj[symbol] = lj[symbol].model_copy(update={"epsilon_kcal_per_mol": 0.0})
-    force_field = force_field.model_copy(update={"lennard_jones": lj, "walls": None})
+    none = ElectrodeLennardJones(sigma_angstrom=0.0, epsilon_kcal_per_mol=0.0)
+    lj = dict.fromkeys(case.electrode.symbols, none)
+    force_field = force_field.model_copy(update={"electrode_lennard_jones": lj, "walls": None})
     system = case.system.model_copy(update={"force_field": force_field, "slab": None})
     return dataclasses.replace(case, system=system)
 
@@ -170,7 +169,7 @@ def reference_nonbonded(case: Case, electrode_charges: np.ndarray) -> tuple[floa
     frozen = np.zeros(len(case), bool)
     frozen[case.electrode_indices] = True
     force_field = case.parameters
-    lj = [force_field.lennard_jones[s] for s in case.symbols]
+    lj = case.lennard_jones
     sigma = np.array([one.sigma_angstrom for one in lj]) * ANGSTROM_TO_BOHR
     epsilon = np.array([one.epsilon_kcal_per_mol for one in lj]) * KCAL_TO_HARTREE
     cutoff = force_field.cutoff_angstrom * ANGSTROM_TO_BOHR

@@ -132,12 +132,10 @@ class NativeEngine:
         if accuracy >= _SINGLE:
             longest = float(np.linalg.norm(self._cell, axis=1).max())
             self.finest_potential = max(_FINEST_SINGLE_POTENTIAL, _ROUNDING_POTENTIAL * longest)
-        lj = force_field.lennard_jones
-        self._half_sigma = np.array(
-            [0.5 * lj[s].sigma_angstrom * ANGSTROM_TO_BOHR for s in case.symbols], self._real
-        )
+        lj = case.lennard_jones
+        self._half_sigma = np.array([0.5 * one.sigma_angstrom * ANGSTROM_TO_BOHR for one in lj], self._real)
         self._root_epsilon = np.array(
-            [2.0 * np.sqrt(lj[s].epsilon_kcal_per_mol * _KCAL) for s in case.symbols], self._real
+            [2.0 * np.sqrt(one.epsilon_kcal_per_mol * _KCAL) for one in lj], self._real
         )
         oxygens = case.water_oxygens
         self._excluded = (
