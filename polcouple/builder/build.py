@@ -1,4 +1,4 @@
-"""An aqueous electrolyte on a graphene sheet or between two, ready for i-PI."""
+"""An aqueous electrolyte on an electrode or between two, ready for i-PI."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import yaml
 
+from polcouple.builder.electrodes import ElectrodeOptions
 from polcouple.builder.packing import SHEET_CLEARANCE, pack_liquid
-from polcouple.builder.surfaces import Surface, graphene
+from polcouple.builder.surfaces import Surface
 from polcouple.case.force_field import ION_CHARGES, WATER_MODELS, WaterModel, default_force_field
 from polcouple.case.model import Case, read_case, write_init_xyz
 from polcouple.errors import InputError, nearest
@@ -32,7 +33,7 @@ from polcouple.units import (
 _LOWER_WALL, _UPPER_WALL_CLEARANCE = 1.0, 5.0
 #: the cut-off is half the cell's shortest side within these bounds, in Angstrom
 _SHORTEST_CUTOFF, _LONGEST_CUTOFF = 6.0, 10.0
-#: below this, molecules at the upper wall would touch the next image of the sheet (Angstrom)
+#: below this, molecules at the upper wall would touch the next image of the electrode (Angstrom)
 _LEAST_VACUUM = _UPPER_WALL_CLEARANCE + SHEET_CLEARANCE
 #: of the equilibration, of flexible and of rigid water (ps)
 _TIMESTEP_PS, _RIGID_TIMESTEP_PS = 0.5e-3, 2e-3
@@ -55,22 +56,23 @@ class BuildOptions:
     """What to build; the defaults are the reference system of Di Pasquale et al., JCTC 17, 4477 (2021).
 
     Attributes:
-        sheet: orthorhombic graphene cells along x and y, four atoms each.
+        electrode: what the electrodes are.
         n_water: number of water molecules.
         water_model: of :data:`polcouple.case.force_field.WATER_MODELS`.
         hydrogen_mass: of rigid water's hydrogens in u, taken from its oxygen; None: their own.
         ions: number of each ion by its symbol (Li, Na, K, Cl).
         total_charge: of the electrode in e; two electrodes share it.
-        gap: thickness of the electrolyte in Angstrom; with a voltage, the distance between two sheets.
-        vacuum: empty space above it in Angstrom; the cell's height is the sum of both.
-        voltage: first minus second potential in volts of two sheets that face each other; None: one sheet.
+        gap: thickness of the electrolyte in Angstrom; with a voltage, the distance of two electrodes' faces.
+        vacuum: empty space above it in Angstrom; the cell's height is the sum of both and the electrodes'
+            thickness.
+        voltage: first minus second potential in volts of two electrodes that face each other; None: one.
         temperature: in kelvin.
         equilibration: in ps.
         seed: of all random numbers.
         platform: of OpenMM, for the equilibration.
     """
 
-    sheet: tuple[int, int] = (12, 7)
+    electrode: ElectrodeOptions = field(default_factory=ElectrodeOptions)
     n_water: int = 2065
     water_model: str = "spc_fw"
     hydrogen_mass: float | None = None
@@ -106,7 +108,7 @@ class BuildOptions:
 
     def surfaces(self) -> tuple[Surface, ...]:
         """The electrodes, the lower one first; their lattice vectors are the same."""
-        return (graphene().repeated(*self.sheet),) * self.n_sheets
+        return self.electrode.surfaces(self.n_sheets, self.seed)
 
     def check(self) -> None:
         """Refuse what cannot be built.
@@ -123,8 +125,8 @@ class BuildOptions:
         for name in ("gap", "vacuum", "voltage", "temperature", "equilibration", "total_charge"):
             if not math.isfinite(getattr(self, name) or 0.0):
                 raise InputError(f"{name} {getattr(self, name)} must be a finite number")
-        if min(self.sheet) < 1 or self.n_water < 0 or min(self.ions.values(), default=0) < 0:
-            raise InputError("the sheet needs at least one cell each way, and no number may be negative")
+        if self.n_water < 0 or min(self.ions.values(), default=0) < 0:
+            raise InputError("the numbers of waters and ions must not be negative")
         if self.n_water + sum(self.ions.values()) == 0:
             raise InputError("nothing to pack: give a number of waters or ions")
         if not self.temperature > 0 or not self.equilibration >= 0:
@@ -132,6 +134,7 @@ class BuildOptions:
                 f"temperature {self.temperature:g} must be positive and"
                 f" equilibration {self.equilibration:g} must not be negative"
             )
+        self.electrode.parameters(self.surfaces())
         self._check_lengths()
         self._check_neutrality()
 
@@ -151,21 +154,23 @@ class BuildOptions:
         heights = self.surfaces()[0].heights
         least = 2 * _SHORTEST_CUTOFF
         if heights.min() < least:
-            need = [math.ceil(least * n / height) for n, height in zip(self.sheet, heights, strict=True)]
+            repeat = self.electrode.repeat or (1, 1)
+            need = [math.ceil(least * n / height) for n, height in zip(repeat, heights, strict=True)]
             raise InputError(
-                f"a sheet of {heights[0]:.2f} x {heights[1]:.2f} Angstrom leaves a cut-off of"
+                f"an electrode of {heights[0]:.2f} x {heights[1]:.2f} Angstrom leaves a cut-off of"
                 f" {heights.min() / 2:.2f} Angstrom, {_SHORTEST_CUTOFF:g} are needed; give at least"
                 f" {need[0]} x {need[1]} cells"
             )
         if not self.top > SHEET_CLEARANCE:
             raise InputError(
                 f"gap {self.gap:g} must exceed {SHEET_CLEARANCE:g} Angstrom, kept from"
-                f" {'the sheet' if self.voltage is None else 'each of two sheets'}"
+                f" {'the electrode' if self.voltage is None else 'each of two electrodes'}"
             )
         if not self.vacuum >= _LEAST_VACUUM:
             raise InputError(
                 f"vacuum {self.vacuum:g} is too thin: the upper wall stands {_UPPER_WALL_CLEARANCE:g}"
-                f" Angstrom above the electrolyte, below the next image of the sheet;"
+                f" Angstrom above the electrolyte, below the next image of the"
+                " electrode;"
                 f" give {_LEAST_VACUUM:g} or more"
             )
 
@@ -316,7 +321,8 @@ def _write_system(path: Path, options: BuildOptions, surfaces: Sequence[Surface]
     face = surfaces[0].thickness
     above = _UPPER_WALL_CLEARANCE if options.voltage is None else -_LOWER_WALL
     walls = (face + _LOWER_WALL, face + options.gap + above)
-    names = ["sheet"] if options.voltage is None else ["lower", "upper"]
+    alone = "electrode" if face else "sheet"
+    names = [alone] if options.voltage is None else ["lower", "upper"]
     ends = np.cumsum([0, *map(len, surfaces)]).tolist()
     topology = [{"species": "electrode", "count": len(surface)} for surface in surfaces]
     if options.n_water:
@@ -325,7 +331,9 @@ def _write_system(path: Path, options: BuildOptions, surfaces: Sequence[Surface]
     content: dict[str, Any] = {
         "format": "polcouple-case-1",
         "topology": topology,
-        "force_field": default_force_field(tuple(options.ions), float(cutoff), walls, options.model),
+        "force_field": default_force_field(
+            tuple(options.ions), float(cutoff), walls, options.model, options.electrode.parameters(surfaces)
+        ),
         "electrodes": [
             {
                 "name": name,

@@ -8,6 +8,7 @@ has it; ions for SPC/E (taken for SPC/Fw, too) and for TIP3P, Joung and Cheatham
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,13 +91,18 @@ def default_force_field(
     cutoff_angstrom: float,
     z_walls: tuple[float, float],
     model: WaterModel = WATER_MODELS["spc_fw"],
+    electrode: Mapping[str, tuple[float, float, str]] | None = None,
 ) -> dict[str, Any]:
-    """The ``force_field`` section of system.yaml for a water, the named ions and a carbon electrode.
+    """The ``force_field`` section of system.yaml for a water, the named ions and an electrode.
 
-    ``z_walls`` are the heights in Angstrom below and above which oxygens and ions feel a harmonic wall.
+    ``electrode`` has sigma in Angstrom, epsilon in kcal/mol and the source of each of its elements; None is
+    carbon alone. ``z_walls`` are the heights in Angstrom below and above which oxygens and ions feel a
+    harmonic wall.
     """
-    species = ("C", "O", "H", *ions)
-    return {
+    carbon = LENNARD_JONES["C"]
+    only_carbon = electrode is None or [(s, p[:2]) for s, p in electrode.items()] == [("C", carbon)]
+    species = ("C", "O", "H", *ions) if only_carbon else ("O", "H", *ions)
+    section: dict[str, Any] = {
         "cutoff_angstrom": cutoff_angstrom,
         "switch_angstrom": cutoff_angstrom - 1.0,
         "ewald_tolerance": 5e-5,
@@ -109,9 +115,16 @@ def default_force_field(
             }
             for s in species
         },
+        "electrode_lennard_jones": {
+            s: {"sigma_angstrom": sigma, "epsilon_kcal_per_mol": epsilon, "source": source}
+            for s, (sigma, epsilon, source) in (electrode or {}).items()
+        },
         "walls": {
             "lower_angstrom": z_walls[0],
             "upper_angstrom": z_walls[1],
             "spring_kcal_per_mol_angstrom2": 10.0,
         },
     }
+    if only_carbon:  # as cases of graphene have it
+        del section["electrode_lennard_jones"]
+    return section

@@ -1,4 +1,4 @@
-"""``polcouple build``: an aqueous electrolyte on a graphene sheet or between two, ready for i-PI."""
+"""``polcouple build``: an aqueous electrolyte on an electrode or between two, ready for i-PI."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from polcouple.builder.build import BuildOptions, build_case
+from polcouple.builder.electrodes import ElectrodeOptions
+from polcouple.builder.named_surfaces import FORMS
 from polcouple.builder.surfaces import GRAPHENE_CELL
 from polcouple.case.force_field import ION_CHARGES
 from polcouple.log import log
@@ -15,10 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``polcouple build``."""
     default = BuildOptions()
     parser.add_argument("directory", type=Path, metavar="CASE", help="directory to write; must not exist yet")
-    parser.add_argument(
-        "--sheet", type=int, nargs=2, default=default.sheet, metavar=("NX", "NY"),
-        help="graphene cells of {:.2f} x {:.2f} Angstrom with four atoms each (12 7)".format(*GRAPHENE_CELL),
-    )  # fmt: skip
+    _add_electrode_arguments(parser)
     parser.add_argument("--water", type=int, default=default.n_water, help="number of waters (2065)")
     parser.add_argument(
         "--water-model", default=default.water_model, metavar="NAME",
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
     for name, text in (
         ("total_charge", "charge of the electrode in e"),
-        ("gap", "thickness of the electrolyte, or distance of two sheets, in Angstrom"),
+        ("gap", "thickness of the electrolyte, or distance of two electrodes, in Angstrom"),
         ("vacuum", "empty space above it in Angstrom"),
         ("temperature", "in kelvin"),
         ("equilibration", "in ps"),
@@ -46,10 +45,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument(
         "--voltage", type=float, metavar="V",
-        help="build a second sheet opposite the first, and hold the first at this potential against it",
+        help="build a second electrode opposite the first, and hold the first at this potential against it",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=default.seed, help="of all random numbers (1)")
     parser.add_argument("--platform", default=default.platform, help="OpenMM platform (CPU)")
+
+
+def _add_electrode_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--electrode", nargs="+", default=["graphene"], metavar="NAME",
+        help=f"{', '.join(FORMS)}, or a file with a cell that ASE reads (xyz, cif, POSCAR, ...); two of them"
+        " where they differ, the lower one first (graphene)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--repeat", "--sheet", type=int, nargs=2, metavar=("NX", "NY"),
+        help="cells of the electrode along its lattice vectors; graphene's are of {:.2f} x {:.2f} Angstrom"
+        " with four atoms each (12 7; others until they are 20 Angstrom wide)".format(*GRAPHENE_CELL),
+    )  # fmt: skip
+    parser.add_argument("--vacancies", type=int, default=0, metavar="N", help="carbons that are missing (0)")
+    parser.add_argument(
+        "--dopants", type=_number_of, nargs="+", default=[], metavar="ELEMENT=N",
+        help="atoms of other elements in place of carbons, such as N=4 B=2; --seed chooses where",
+    )  # fmt: skip
+    parser.add_argument(
+        "--lennard-jones", type=_parameters_of, nargs="+", default=[], metavar="ELEMENT=SIGMA,EPSILON",
+        help="of elements of the electrode, in Angstrom and kcal/mol, in place of the builder's tables",
+    )  # fmt: skip
+
+
+def _number_of(text: str) -> tuple[str, int]:
+    element, _, number = text.partition("=")
+    try:
+        return element, int(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}': write ELEMENT=N, such as N=4") from None
+
+
+def _parameters_of(text: str) -> tuple[str, tuple[float, float]]:
+    element, _, numbers = text.partition("=")
+    try:
+        sigma, epsilon = map(float, numbers.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}': write ELEMENT=SIGMA,EPSILON, such as Ti=2.83,0.017"
+        ) from None
+    return element, (sigma, epsilon)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +98,13 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import Progress as RichProgress
 
     options = BuildOptions(
-        sheet=tuple(args.sheet),
+        electrode=ElectrodeOptions(
+            names=tuple(args.electrode),
+            repeat=args.repeat and tuple(args.repeat),
+            vacancies=args.vacancies,
+            dopants=dict(args.dopants),
+            lennard_jones=dict(args.lennard_jones),
+        ),
         n_water=args.water,
         water_model=args.water_model,
         hydrogen_mass=args.hydrogen_mass,

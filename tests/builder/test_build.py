@@ -10,6 +10,7 @@ from conftest import REFERENCE, ROOT, SMALL
 from scipy.spatial import cKDTree
 
 from polcouple.builder.build import BuildOptions, build_case, whole_molecules
+from polcouple.builder.electrodes import ElectrodeOptions
 from polcouple.builder.packing import HIGHEST_DENSITY, SHEET_CLEARANCE, pack_liquid
 from polcouple.builder.surfaces import graphene_sheet
 from polcouple.case.force_field import SPC_FW
@@ -25,7 +26,12 @@ from polcouple.units import BOHR_TO_ANGSTROM, DALTON_TO_ELECTRON_MASS
 #: graphene's C-C distance with the lattice constant 2.46 Angstrom
 BOND = 2.46 / 3**0.5
 SMALL_OPTIONS = BuildOptions(
-    sheet=(6, 4), n_water=158, ions={"Na": 5, "Cl": 4}, total_charge=-1.0, gap=22.0, vacuum=38.0
+    electrode=ElectrodeOptions(repeat=(6, 4)),
+    n_water=158,
+    ions={"Na": 5, "Cl": 4},
+    total_charge=-1.0,
+    gap=22.0,
+    vacuum=38.0,
 )
 WATER_SHAPE = (SPC_FW["bond_length_angstrom"], SPC_FW["angle_degree"])
 
@@ -53,7 +59,7 @@ def test_defaults_are_the_reference_system():
     """Counts, box and sheet of Di Pasquale et al. (2021), without the time to equilibrate them."""
     options = BuildOptions()
     options.check()
-    sheet, sides = graphene_sheet(*options.sheet)
+    sheet, sides = options.surfaces()[0].positions, options.surfaces()[0].sides
     reference = read_case(REFERENCE)
     cell = np.diag(reference.cell) * BOHR_TO_ANGSTROM
     assert [*sides, options.gap + options.vacuum] == pytest.approx(cell.tolist(), abs=1e-7)
@@ -123,9 +129,9 @@ def test_same_seed_packs_the_same(tmp_path):
         ({"gap": 2.0}, "gap 2 must exceed"),
         ({"gap": float("inf")}, "gap inf must be a finite number"),
         ({"vacuum": 3.0}, "vacuum 3 is too thin"),
-        ({"sheet": (4, 7)}, "give at least 5 x 3 cells"),
-        ({"sheet": (0, 7)}, "at least one cell"),
-        ({"n_water": -1}, "no number may be negative"),
+        ({"electrode": ElectrodeOptions(repeat=(4, 7))}, "give at least 5 x 3 cells"),
+        ({"electrode": ElectrodeOptions(repeat=(0, 7))}, "at least one cell"),
+        ({"n_water": -1}, "must not be negative"),
         ({"n_water": 0, "ions": {}}, "nothing to pack"),
         ({"temperature": 0.0}, "temperature 0 must be positive"),
         ({"ions": {"Nal": 4}}, "no ion 'Nal' (did you mean 'Na'?)"),

@@ -12,6 +12,7 @@ from openmm import unit
 from run_cases import properties
 
 from polcouple.builder.build import BuildOptions, build_case
+from polcouple.builder.electrodes import ElectrodeOptions
 from polcouple.engines.openmm import InsideCell, build_system, create_context, set_electrode_charges
 from polcouple.rigid.constraints import Constraints
 from polcouple.units import (
@@ -24,7 +25,8 @@ from polcouple.units import (
 
 STEPS, STRIDE, STEP_FS = 5000, 10, 2.0
 OPTIONS = BuildOptions(
-    sheet=(6, 4), n_water=158, water_model="spc_e", ions={"Na": 5, "Cl": 4}, total_charge=-1.0, gap=22.0,
+    electrode=ElectrodeOptions(repeat=(6, 4)),
+    n_water=158, water_model="spc_e", ions={"Na": 5, "Cl": 4}, total_charge=-1.0, gap=22.0,
     vacuum=30.0, equilibration=20.0,
 )  # fmt: skip
 
