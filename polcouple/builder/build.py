@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import numpy as np
 import yaml
 
 from polcouple.builder.electrodes import ElectrodeOptions
-from polcouple.builder.packing import SHEET_CLEARANCE, pack_liquid
+from polcouple.builder.equilibration import Progress, equilibrate, inside_cell
+from polcouple.builder.packing import FACE_CLEARANCE, Kind, check_density, pack_liquid, water_places
 from polcouple.builder.surfaces import Surface
 from polcouple.case.force_field import ION_CHARGES, WATER_MODELS, WaterModel, default_force_field
 from polcouple.case.model import Case, read_case, write_init_xyz
@@ -22,11 +23,7 @@ from polcouple.errors import InputError, nearest
 from polcouple.ipi.templates import write_inputs
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
-    BOHR_TO_NM,
     DALTON_TO_ELECTRON_MASS,
-    KELVIN_TO_HARTREE,
-    KJ_PER_MOL_TO_HARTREE,
-    NM_TO_BOHR,
 )
 
 #: heights in Angstrom of the lower wall, and of the upper wall above the electrolyte's nominal top
@@ -34,21 +31,13 @@ _LOWER_WALL, _UPPER_WALL_CLEARANCE = 1.0, 5.0
 #: the cut-off is half the cell's shortest side within these bounds, in Angstrom
 _SHORTEST_CUTOFF, _LONGEST_CUTOFF = 6.0, 10.0
 #: below this, molecules at the upper wall would touch the next image of the electrode (Angstrom)
-_LEAST_VACUUM = _UPPER_WALL_CLEARANCE + SHEET_CLEARANCE
+_LEAST_VACUUM = _UPPER_WALL_CLEARANCE + FACE_CLEARANCE
 #: of the equilibration, of flexible and of rigid water (ps)
 _TIMESTEP_PS, _RIGID_TIMESTEP_PS = 0.5e-3, 2e-3
 #: of hydrogen in u that may be asked for, and from which on i-PI's steps are longer
 _HYDROGEN_MASSES, _HEAVY = (1.0, 4.0), 3.0
 #: steps of rigid water under i-PI, with heavy hydrogens, too (fs)
 _RIGID_STEP, _HEAVY_STEP = 2.0, 4.0
-_STEPS_PER_REPORT = 100
-#: relative, of rigid molecules while they are equilibrated; i-PI's are kept to the last digits
-_CONSTRAINT_TOLERANCE = 1e-8
-#: a temperature this many times the one asked for means that the structure flies apart
-_EXPLOSION = 5.0
-
-#: called with the picoseconds equilibrated so far and what is being done
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -104,7 +93,7 @@ class BuildOptions:
     @property
     def top(self) -> float:
         """Height in Angstrom above the first electrode's face that molecules stay below at the start."""
-        return self.gap if self.voltage is None else self.gap - SHEET_CLEARANCE
+        return self.gap if self.voltage is None else self.gap - FACE_CLEARANCE
 
     def surfaces(self) -> tuple[Surface, ...]:
         """The electrodes, the lower one first; their lattice vectors are the same."""
@@ -161,9 +150,9 @@ class BuildOptions:
                 f" {heights.min() / 2:.2f} Angstrom, {_SHORTEST_CUTOFF:g} are needed; give at least"
                 f" {need[0]} x {need[1]} cells"
             )
-        if not self.top > SHEET_CLEARANCE:
+        if not self.top > FACE_CLEARANCE:
             raise InputError(
-                f"gap {self.gap:g} must exceed {SHEET_CLEARANCE:g} Angstrom, kept from"
+                f"gap {self.gap:g} must exceed {FACE_CLEARANCE:g} Angstrom, kept from"
                 f" {'the electrode' if self.voltage is None else 'each of two electrodes'}"
             )
         if not self.vacuum >= _LEAST_VACUUM:
@@ -184,13 +173,12 @@ class BuildOptions:
         excess = ion_charge + self.total_charge
         if abs(excess) <= 1e-9:
             return
-        cure = f"give the electrode {-ion_charge:+g} e"
-        if excess == round(excess):
-            # ions are monovalent: as many of one sign more, or of the other sign fewer
-            sign = math.copysign(1.0, excess)
-            others = [i for i, charge in ION_CHARGES.items() if charge * sign < 0]
-            added = next((ion for ion in others if self.ions.get(ion)), others[0])
-            cure += f" or {added} {self.ions.get(added, 0) + round(abs(excess))} ions"
+        cure = f"give the electrode {0.0 - ion_charge:+g} e"
+        others = [i for i in (*self.ions, "Na", "Cl") if ION_CHARGES[i] * excess < 0]
+        even = [i for i in others if (excess / ION_CHARGES[i]).is_integer()]
+        if even:
+            added = round(-excess / ION_CHARGES[even[0]])
+            cure += f" or {even[0]} {self.ions.get(even[0], 0) + added} ions"
         raise InputError(
             f"the cell is not neutral: ions {ion_charge:+g} e, electrode {self.total_charge:+g} e, sum"
             f" {excess:+g} e; {cure}"
@@ -210,18 +198,18 @@ def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Ca
     if directory.exists() and any(directory.iterdir()):
         raise InputError(f"{directory} is not empty; choose another directory")
     surfaces = options.surfaces()
-    rng = np.random.default_rng(options.seed)
+    kinds = [Kind(("O", "H", "H"), water_places(*options.model.shape), options.n_water)]
+    kinds += [Kind((ion,), np.zeros((1, 3)), count) for ion, count in options.ions.items()]
+    check_density(kinds, surfaces[0].sides, options.gap, options.n_sheets)
     # packed above the first electrode's face at z = 0, which its thickness then lifts
-    waters, ions = pack_liquid(
-        surfaces[0].sides, options.top, options.n_water, sum(options.ions.values()), options.model.shape, rng
-    )
+    packed = pack_liquid(kinds, surfaces[0].vectors, options.top, options.seed)
     face = np.array([0.0, 0.0, surfaces[0].thickness])
     electrodes = [surfaces[0].facing_up(0.0)]
     electrodes += [surface.facing_down(face[2] + options.gap) for surface in surfaces[1:]]
-    positions = np.concatenate([*electrodes, waters.reshape(-1, 3) + face, ions + face]) * ANGSTROM_TO_BOHR
+    electrodes += [own.reshape(-1, 3) + face for own in packed]
+    positions = np.concatenate(electrodes) * ANGSTROM_TO_BOHR
     fixed = [symbol for surface in surfaces for symbol in surface.symbols]
-    symbols = (*fixed, *("O", "H", "H") * options.n_water)
-    symbols += tuple(ion for ion, count in options.ions.items() for _ in range(count))
+    symbols = (*fixed, *(symbol for kind in kinds for symbol in kind.symbols * kind.count))
     cell = np.zeros((3, 3))
     cell[:2, :2] = surfaces[0].vectors
     cell[2, 2] = sum(surface.thickness for surface in surfaces) + options.gap + options.vacuum
@@ -233,8 +221,16 @@ def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Ca
         _write_system(draft / "system.yaml", options, surfaces, cell)
         write_init_xyz(draft / "init.xyz", symbols, positions, cell)
         case = read_case(draft)
-        positions = equilibrate(case, options, progress)
-        write_init_xyz(draft / "init.xyz", symbols, whole_molecules(case, positions), cell)
+        positions = equilibrate(
+            case,
+            options.temperature,
+            options.equilibration,
+            options.time_step,
+            options.seed,
+            options.platform,
+            progress,
+        )
+        write_init_xyz(draft / "init.xyz", symbols, inside_cell(case, positions), cell)
         write_inputs(
             draft,
             range(len(fixed)),
@@ -250,68 +246,6 @@ def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Ca
         for path in sorted(draft.iterdir(), key=lambda path: path.name == "system.yaml"):
             os.replace(path, directory / path.name)
     return read_case(directory)
-
-
-def equilibrate(case: Case, options: BuildOptions, progress: Progress) -> np.ndarray:
-    """Minimise and run Langevin dynamics with uniform electrode charges; positions (N, 3) in bohr.
-
-    Raises:
-        InputError: the platform is not available, or the structure flies apart.
-    """
-    import openmm
-
-    from polcouple.engines.openmm import InsideCell, build_system, create_context, set_electrode_charges
-    from polcouple.rigid.constraints import Constraints
-
-    system, _ = build_system(case)
-    for (i, j), length in zip(*case.constraints, strict=True):
-        system.addConstraint(int(i), int(j), float(length) * BOHR_TO_NM)
-    integrator = openmm.LangevinMiddleIntegrator(options.temperature, 5.0, options.time_step)
-    integrator.setConstraintTolerance(_CONSTRAINT_TOLERANCE)
-    integrator.setRandomNumberSeed(options.seed)
-    context = create_context(system, integrator, options.platform, None)
-    n = len(case.electrode)
-    set_electrode_charges(context, np.full(n, case.total_charge / n))
-    images = InsideCell(case)
-    start = images(case.positions)
-    if len(case.constraints[0]):
-        # OpenMM's constraints know no images
-        start = Constraints(*case.constraints, case.topology.masses).whole(start, images.cell)
-    context.setPositions(start * BOHR_TO_NM)
-    progress(0.0, "minimising")
-    openmm.LocalEnergyMinimizer.minimize(context, tolerance=100.0, maxIterations=500)
-    context.setVelocitiesToTemperature(options.temperature, options.seed)
-    steps = round(options.equilibration / options.time_step)
-    for first in range(0, steps, _STEPS_PER_REPORT):
-        done = min(first + _STEPS_PER_REPORT, steps)
-        try:
-            integrator.step(done - first)
-            kelvin = _temperature(context, 3 * len(case.electrolyte) - len(case.constraints[0]))
-        except openmm.OpenMMException:  # a coordinate is not a number
-            kelvin = math.inf
-        if not kelvin < _EXPLOSION * options.temperature:
-            raise InputError(
-                f"the packed structure flies apart ({kelvin:.0f} K after {done * options.time_step:g} ps);"
-                " try another --seed or a larger --gap"
-            )
-        progress(done * options.time_step, f"equilibrating, {kelvin:.0f} K")
-    positions = np.array(context.getState(getPositions=True).getPositions(asNumpy=True)._value)
-    return positions * NM_TO_BOHR - images.shift
-
-
-def whole_molecules(case: Case, positions: np.ndarray) -> np.ndarray:
-    """Move each molecule as a whole into the cell, by its oxygen or ion; the electrode stays in place."""
-    inverse = np.linalg.inv(case.cell)
-    wrapped = positions.copy()
-    for heads, size in ((case.water_oxygens, 3), (case.ion_indices, 1)):
-        for member in range(size):
-            # the image of each member next to its head, then both moved alike
-            offset = (positions[heads + member] - positions[heads]) @ inverse
-            offset -= np.round(offset)
-            head = positions[heads] @ inverse
-            wrapped[heads + member] = (head - np.floor(head) + offset) @ case.cell
-    wrapped[case.electrode_indices] = case.positions[case.electrode_indices]
-    return wrapped
 
 
 def _write_system(path: Path, options: BuildOptions, surfaces: Sequence[Surface], cell: np.ndarray) -> None:
@@ -361,9 +295,3 @@ def _repartitioned(case: Case, hydrogen_mass: float | None) -> list[float] | Non
         masses[oxygens] += masses[oxygens + hydrogen] - hydrogen_mass * DALTON_TO_ELECTRON_MASS
         masses[oxygens + hydrogen] = hydrogen_mass * DALTON_TO_ELECTRON_MASS
     return [float(mass) for mass in masses]
-
-
-def _temperature(context: Any, freedoms: int) -> float:
-    """Kinetic temperature in kelvin of so many degrees of freedom."""
-    kinetic = context.getState(getEnergy=True).getKineticEnergy()._value * KJ_PER_MOL_TO_HARTREE
-    return float(2 * kinetic / (freedoms * KELVIN_TO_HARTREE))

@@ -1,73 +1,153 @@
-"""Starting structures: a liquid laid out on a jittered lattice above an electrode."""
+"""Starting structures: molecules put between two heights at random, without overlaps, by packmol.
+
+Packmol: L. Martinez, R. Andrade, E. G. Birgin and J. M. Martinez, J. Comput. Chem. 30, 2157 (2009).
+"""
 
 from __future__ import annotations
+
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from polcouple.errors import InputError
 
-#: distance in Angstrom kept between the sheet and the first molecules
-SHEET_CLEARANCE = 2.8
-#: molecules and ions per cubic Angstrom: of liquid water, and the most that can be relaxed into a liquid
-WATER_DENSITY, HIGHEST_DENSITY = 0.0334, 0.0365
+#: distance in Angstrom kept between an electrode's face and the first atoms
+FACE_CLEARANCE = 2.3
+#: distance in Angstrom from a face at which the volume of the liquid begins: half that of graphite's layers
+FACE_EXCLUSION = 1.7
+#: molecules per cubic Angstrom of liquid water
+WATER_DENSITY = 0.0334
+#: what can be relaxed into a liquid, as a multiple of its own density
+_HIGHEST_DENSITY = 1.09
+#: smallest distance in Angstrom between atoms of different molecules
+_TOLERANCE = 2.0
+#: of packmol's search; it needs one to ten where there is room
+_LOOPS = 40
 
 
-def check_density(count: int, sides: np.ndarray, gap: float) -> None:
-    """Refuse more molecules and ions than fit between the sheet and ``gap`` (Angstrom).
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """Molecules of one kind.
+
+    Attributes:
+        symbols: chemical symbols of the n atoms of one.
+        places: (n, 3) where they are in one, in Angstrom.
+        count: how many there are.
+        volume: of one in the liquid, in cubic Angstrom.
+    """
+
+    symbols: tuple[str, ...]
+    places: np.ndarray
+    count: int
+    volume: float = 1.0 / WATER_DENSITY
+
+
+def water_places(length: float, angle: float) -> np.ndarray:
+    """(3, 3) of O, H, H in Angstrom, of the bonds' length in Angstrom and the angle in degrees."""
+    bend = np.deg2rad(angle)
+    return length * np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [np.cos(bend), np.sin(bend), 0.0]])
+
+
+def liquid_height(gap: float, n_faces: int) -> float:
+    """Height in Angstrom that is the liquid's, of ``gap`` from the lower face to its top or the upper one."""
+    return gap - n_faces * FACE_EXCLUSION
+
+
+def gap_for(kinds: Sequence[Kind], area: float, n_faces: int) -> float:
+    """The gap in Angstrom at which the liquid has its own density."""
+    return sum(kind.count * kind.volume for kind in kinds) / area + n_faces * FACE_EXCLUSION
+
+
+def check_density(kinds: Sequence[Kind], sides: np.ndarray, gap: float, n_faces: int) -> None:
+    """Refuse more molecules and ions than fit into ``gap`` (Angstrom).
 
     Raises:
-        InputError: with the density and the gap that liquid water's density needs.
+        InputError: with the density and the gap that the liquid's own density needs.
     """
-    area = sides[0] * sides[1]
-    density = count / (area * max(gap - SHEET_CLEARANCE, 1e-9))
-    if density > HIGHEST_DENSITY:
-        needed = count / (area * WATER_DENSITY) + SHEET_CLEARANCE
+    area = float(sides[0] * sides[1])
+    space = area * max(liquid_height(gap, n_faces), 1e-9)
+    count, taken = sum(kind.count for kind in kinds), sum(kind.count * kind.volume for kind in kinds)
+    if taken > _HIGHEST_DENSITY * space:
         raise InputError(
             f"too dense to pack: {count} molecules and ions on {sides[0]:.2f} x {sides[1]:.2f} Angstrom in a"
-            f" gap of {gap:g} Angstrom are {density:.4f} per cubic Angstrom (water: {WATER_DENSITY}); a gap"
-            f" of {needed:.1f} Angstrom gives water's density"
+            f" gap of {gap:g} Angstrom are {count / space:.4f} per cubic Angstrom (liquid:"
+            f" {count / taken:.4f}); a gap of {gap_for(kinds, area, n_faces):.1f} Angstrom gives the liquid's"
+            " density"
         )
 
 
-def _lattice(sides: np.ndarray, z_range: tuple[float, float], count: int) -> tuple[np.ndarray, float]:
-    """At least ``count`` points (n, 3) of a nearly cubic lattice filling a slab; their smallest spacing."""
-    lengths = np.array([*sides, z_range[1] - z_range[0]])
-    numbers = np.maximum(1, np.floor(lengths / (lengths.prod() / count) ** (1 / 3))).astype(int)
-    while numbers.prod() < count:
-        numbers[np.argmax(lengths / numbers)] += 1
-    steps = lengths / numbers
-    indices = np.stack(np.meshgrid(*[np.arange(n) for n in numbers], indexing="ij"), axis=-1).reshape(-1, 3)
-    return (indices + 0.5) * steps + np.array([0.0, 0.0, z_range[0]]), float(steps.min())
+def pack_liquid(kinds: Sequence[Kind], vectors: np.ndarray, top: float, seed: int) -> list[np.ndarray]:
+    """Positions (count, n, 3) in Angstrom of each kind, between ``FACE_CLEARANCE`` and ``top``.
 
+    Molecules are whole and turned at random. Across the plane's boundaries atoms keep their distance, too.
 
-def pack_liquid(
-    sides: np.ndarray,
-    gap: float,
-    n_water: int,
-    n_ions: int,
-    water_shape: tuple[float, float],
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of waters (n_water, 3 atoms O H H, 3) and ions (n_ions, 3) in Angstrom.
-
-    Waters are turned at random; ``water_shape`` is their bond length in Angstrom and angle in degrees.
-
-    ``sides`` are the periodic lengths along x and y, ``gap`` the height of the liquid's top.
+    Args:
+        vectors: (2, 2) in-plane lattice vectors in Angstrom, the first along x.
+        top: height of the highest atom in Angstrom.
+        seed: the same structure for the same seed.
 
     Raises:
-        InputError: see :func:`check_density`.
+        InputError: packmol is missing, or finds no way to place the molecules.
     """
-    check_density(n_water + n_ions, sides, gap)
-    points, spacing = _lattice(sides, (SHEET_CLEARANCE, gap), n_water + n_ions)
-    chosen = points[rng.permutation(len(points))[: n_water + n_ions]]
-    chosen = chosen + rng.uniform(-0.05, 0.05, chosen.shape) * spacing
-    length, angle = water_shape[0], np.deg2rad(water_shape[1])
-    # two perpendicular unit vectors per molecule span its plane
-    first = rng.standard_normal((n_water, 3))
-    first /= np.linalg.norm(first, axis=1, keepdims=True)
-    second = np.cross(first, rng.standard_normal((n_water, 3)))
-    second /= np.linalg.norm(second, axis=1, keepdims=True)
-    waters = np.repeat(chosen[:n_water, None], 3, axis=1)
-    waters[:, 1] += length * first
-    waters[:, 2] += length * (np.cos(angle) * first + np.sin(angle) * second)
-    return waters, chosen[n_water:]
+    present = [kind for kind in kinds if kind.count]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for number, kind in enumerate(present):
+            lines = [str(len(kind.symbols)), ""]
+            lines += [
+                f"{symbol} {x:.6f} {y:.6f} {z:.6f}"
+                for symbol, (x, y, z) in zip(kind.symbols, kind.places, strict=True)
+            ]
+            (folder / f"{number}.xyz").write_text("\n".join(lines) + "\n")
+        text = folder / "packmol.inp"
+        text.write_text(_input(present, vectors, top, seed))
+        with text.open() as stream:  # packmol goes back to the start of its input, which a pipe cannot
+            done = subprocess.run(
+                [_program()], cwd=folder, stdin=stream, capture_output=True, text=True, check=False
+            )
+        count = sum(kind.count for kind in present)
+        if done.returncode != 0:
+            said = " ".join((done.stdout + done.stderr).split())[-200:]
+            raise InputError(
+                f"packmol finds no place for {count} molecules between {FACE_CLEARANCE:g} and {top:g}"
+                f" Angstrom (exit code {done.returncode}); give fewer or a larger --gap, or another --seed:"
+                f" ...{said}"
+            )
+        packed = np.loadtxt(folder / "packed.xyz", skiprows=2, usecols=(1, 2, 3), ndmin=2)
+    found, start = [], 0
+    for kind in kinds:
+        stop = start + kind.count * len(kind.symbols)
+        found.append(packed[start:stop].reshape(kind.count, len(kind.symbols), 3))
+        start = stop
+    return found
+
+
+def _input(kinds: Sequence[Kind], vectors: np.ndarray, top: float, seed: int) -> str:
+    """Packmol's. Its periodic cells are upright: where ours leans, a seam is left free along a side."""
+    (width, _), (lean, depth) = vectors
+    seam = _TOLERANCE if abs(lean) > 1e-6 else 0.0
+    cell = f"0. {-seam} {-_TOLERANCE} {width} {depth + seam} {top + _TOLERANCE}"
+    box = f"0. {0.5 * seam} {FACE_CLEARANCE} {width} {depth - 0.5 * seam} {top}"
+    lines = [
+        f"tolerance {_TOLERANCE}", f"seed {seed}", "filetype xyz", "output packed.xyz", f"pbc {cell}",
+        f"nloop {_LOOPS}",
+    ]  # fmt: skip
+    for number, kind in enumerate(kinds):
+        lines += [
+            f"structure {number}.xyz", f"  number {kind.count}", f"  inside box {box}", "end structure",
+        ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _program() -> str:
+    """Packmol, of this Python's own scripts or else of the search path."""
+    found = shutil.which("packmol", path=sysconfig.get_path("scripts")) or shutil.which("packmol")
+    if found is None:
+        raise InputError("packmol is not there, which packs the liquid: pip install packmol")
+    return found

@@ -2,8 +2,8 @@
 
 Sources: SPC/Fw water, Wu, Tepper and Voth, J. Chem. Phys. 124, 024503 (2006); SPC/E, Berendsen, Grigera and
 Straatsma, J. Phys. Chem. 91, 6269 (1987); TIP3P, Jorgensen et al., J. Chem. Phys. 79, 926 (1983), as Amber
-has it; ions for SPC/E (taken for SPC/Fw, too) and for TIP3P, Joung and Cheatham, J. Phys. Chem. B 112, 9020
-(2008); graphene carbon, Cornell et al., JACS 117, 5179 (1995). Cross terms by Lorentz-Berthelot.
+has it; ions, :mod:`polcouple.case.ions`, those for SPC/E with SPC/Fw, too; graphene carbon, Cornell et al.,
+JACS 117, 5179 (1995). Cross terms by Lorentz-Berthelot.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from polcouple.case.ions import ION_CHARGES, IONS
 
 #: flexible water; energy = k/2 (x - x0)^2
 SPC_FW = {
@@ -40,10 +42,7 @@ LENNARD_JONES = {
     "O": (3.165492, 0.1554253),
     "H": (0.0, 0.0),
     "C": (3.39967, 0.0860),
-    "Li": (1.409401, 0.3367344),
-    "Na": (2.1595, 0.3526418),
-    "K": (2.838403, 0.4297054),
-    "Cl": (4.8305, 0.0127850),
+    **IONS["spc_e"],
 }
 
 
@@ -69,21 +68,8 @@ class WaterModel:
 WATER_MODELS = {
     "spc_fw": WaterModel(SPC_FW, LENNARD_JONES),
     "spc_e": WaterModel(_SPC_E, LENNARD_JONES | {"O": (3.16557, 0.1554)}),
-    "tip3p": WaterModel(
-        _TIP3P,
-        LENNARD_JONES
-        | {
-            "O": (3.150752, 0.1520),
-            "Li": (1.826343, 0.0279896),
-            "Na": (2.439281, 0.0874393),
-            "K": (3.037965, 0.1936829),
-            "Cl": (4.477657, 0.0355910),
-        },
-    ),
+    "tip3p": WaterModel(_TIP3P, LENNARD_JONES | {"O": (3.150752, 0.1520)} | IONS["tip3p"]),
 }
-
-#: in e
-ION_CHARGES = {"Li": 1.0, "Na": 1.0, "K": 1.0, "Cl": -1.0}
 
 
 def default_force_field(

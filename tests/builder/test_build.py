@@ -9,11 +9,10 @@ import pytest
 from conftest import REFERENCE, ROOT, SMALL
 from scipy.spatial import cKDTree
 
-from polcouple.builder.build import BuildOptions, build_case, whole_molecules
+from polcouple.builder.build import BuildOptions, build_case
 from polcouple.builder.electrodes import ElectrodeOptions
-from polcouple.builder.packing import HIGHEST_DENSITY, SHEET_CLEARANCE, pack_liquid
+from polcouple.builder.equilibration import inside_cell
 from polcouple.builder.surfaces import graphene_sheet
-from polcouple.case.force_field import SPC_FW
 from polcouple.case.model import read_case
 from polcouple.check.inputs import check_input
 from polcouple.check.simulation import load_input
@@ -33,7 +32,6 @@ SMALL_OPTIONS = BuildOptions(
     gap=22.0,
     vacuum=38.0,
 )
-WATER_SHAPE = (SPC_FW["bond_length_angstrom"], SPC_FW["angle_degree"])
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +41,6 @@ def built(tmp_path_factory):
     options = BuildOptions(**{**vars(SMALL_OPTIONS), "equilibration": 0.5})
     reports = []
     return build_case(directory, options, lambda *report: reports.append(report)), reports
-
-
-def smallest_distances(positions, sides, molecules):
-    """Shortest distance in Angstrom between atoms of different molecules, periodic in three dimensions."""
-    tree = cKDTree(positions % sides, boxsize=sides)
-    pairs = tree.query_pairs(2.2, output_type="ndarray")
-    pairs = pairs[molecules[pairs[:, 0]] != molecules[pairs[:, 1]]]
-    offsets = positions[pairs[:, 0]] - positions[pairs[:, 1]]
-    offsets -= sides * np.round(offsets / sides)
-    return np.linalg.norm(offsets, axis=1).min(initial=2.2)
 
 
 def test_defaults_are_the_reference_system():
@@ -83,38 +71,6 @@ def test_sheet_is_graphene(cells):
 
 
 @pytest.mark.parametrize(
-    ("n_water", "n_ions", "gap"), [(2065, 176, 80.0), (2300, 180, 80.0), (1000, 0, 120.0)]
-)
-def test_packing_leaves_no_overlap(n_water, n_ions, gap):
-    sheet, sides = graphene_sheet(12, 7)
-    rng = np.random.default_rng(3)
-    waters, ions = pack_liquid(sides, gap, n_water, n_ions, WATER_SHAPE, rng)
-    assert waters.shape == (n_water, 3, 3)
-    assert ions.shape == (n_ions, 3)
-    bonds = waters[:, 1:] - waters[:, :1]
-    assert np.linalg.norm(bonds, axis=2) == pytest.approx(WATER_SHAPE[0])
-    cosines = np.einsum("ij,ij->i", bonds[:, 0], bonds[:, 1]) / WATER_SHAPE[0] ** 2
-    assert np.rad2deg(np.arccos(cosines)) == pytest.approx(WATER_SHAPE[1])
-    heads = np.concatenate([waters[:, 0], ions])
-    assert SHEET_CLEARANCE < heads[:, 2].min() and heads[:, 2].max() < gap
-    positions = np.concatenate([sheet, waters.reshape(-1, 3), ions])
-    molecules = np.concatenate(
-        [np.zeros(len(sheet)), np.repeat(1 + np.arange(n_water), 3), 1e6 + np.arange(n_ions)]
-    )
-    assert smallest_distances(positions, np.array([*sides, gap + 80.0]), molecules) > 0.7
-    assert smallest_distances(heads, np.array([*sides, gap + 80.0]), np.arange(len(heads))) >= 2.2
-
-
-def test_same_seed_packs_the_same(tmp_path):
-    sides = graphene_sheet(12, 7)[1]
-    one, two, other = (
-        pack_liquid(sides, 80.0, 200, 10, WATER_SHAPE, np.random.default_rng(seed)) for seed in (1, 1, 2)
-    )
-    assert np.array_equal(one[0], two[0]) and np.array_equal(one[1], two[1])
-    assert not np.array_equal(one[0], other[0])
-
-
-@pytest.mark.parametrize(
     ("options", "message"),
     [
         (
@@ -122,10 +78,12 @@ def test_same_seed_packs_the_same(tmp_path):
             "ions +5 e, electrode -4 e, sum +1 e; give the electrode -5 e or Cl 87",
         ),
         ({"ions": {"K": 10}}, "give the electrode -10 e or Cl 6 ions"),
-        ({"ions": {"Cl": 90}}, "give the electrode +90 e or Li 94 ions"),
+        ({"ions": {"Cl": 90}}, "give the electrode +90 e or Na 94 ions"),
+        ({"ions": {"Mg": 3}}, "ions +6 e, electrode -4 e, sum +2 e; give the electrode -6 e or Cl 2 ions"),
+        ({"ions": {"Mg": 1, "Cl": 2}}, "sum -4 e; give the electrode +0 e or Mg 3 ions"),
         ({"total_charge": 0.5}, "sum +4.5 e; give the electrode -4 e"),
         ({"total_charge": float("nan")}, "total_charge nan must be a finite number"),
-        ({"gap": 60.0}, "0.0445 per cubic Angstrom (water: 0.0334); a gap of 79.0 Angstrom"),
+        ({"gap": 60.0}, "0.0437 per cubic Angstrom (liquid: 0.0334); a gap of 77.9 Angstrom"),
         ({"gap": 2.0}, "gap 2 must exceed"),
         ({"gap": float("inf")}, "gap inf must be a finite number"),
         ({"vacuum": 3.0}, "vacuum 3 is too thin"),
@@ -143,18 +101,6 @@ def test_impossible_cases_are_refused_with_the_numbers(tmp_path, options, messag
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_gap_of_the_message_can_be_packed():
-    """The cure that a too dense case is given is one."""
-    sides = graphene_sheet(12, 7)[1]
-    with pytest.raises(InputError, match=r"a gap of 79\.0 Angstrom"):
-        pack_liquid(sides, 60.0, 2065, 176, WATER_SHAPE, np.random.default_rng(1))
-    pack_liquid(sides, 79.0, 2065, 176, WATER_SHAPE, np.random.default_rng(1))
-    densest = int(HIGHEST_DENSITY * sides.prod() * (79.0 - SHEET_CLEARANCE))
-    pack_liquid(sides, 79.0, densest, 0, WATER_SHAPE, np.random.default_rng(1))
-    with pytest.raises(InputError, match="too dense"):
-        pack_liquid(sides, 79.0, densest + 1, 0, WATER_SHAPE, np.random.default_rng(1))
 
 
 def test_nothing_is_overwritten(tmp_path):
@@ -245,14 +191,15 @@ def test_potential_inside_ipi_is_one_text():
 def test_ready_reference_is_a_frame_of_whole_molecules():
     case = read_case(REFERENCE)
     assert [f.severity for f in check_structure(case)] == ["note"]
-    assert np.abs(whole_molecules(case, case.positions) - case.positions).max() < 1e-9
+    assert np.abs(inside_cell(case, case.positions) - case.positions).max() < 1e-9
 
 
-def test_molecules_are_made_whole(small_case):
-    """Every atom moved by lattice vectors of its own, as i-PI may fold them, comes back to its molecule."""
+def test_molecules_move_into_the_cell_as_wholes(small_case):
     rng = np.random.default_rng(4)
-    scattered = small_case.positions + rng.integers(-2, 3, small_case.positions.shape) @ small_case.cell
-    assert np.abs(whole_molecules(small_case, scattered) - small_case.positions).max() < 1e-9
+    molecules = small_case.topology.molecules
+    images = rng.integers(-2, 3, (molecules[-1] + 1, 3))[molecules]
+    scattered = small_case.positions + images @ small_case.cell
+    assert np.abs(inside_cell(small_case, scattered) - small_case.positions).max() < 1e-9
 
 
 def test_command_builds_where_it_stands(tmp_path):
