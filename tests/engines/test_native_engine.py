@@ -13,7 +13,6 @@ from polcouple.coupling.forces import ForceProvider
 from polcouple.electrostatics.ewald import ewald_potential
 from polcouple.engines.base import SitePotentialEngine, create_engine
 from polcouple.engines.native.engine import NativeEngine
-from polcouple.engines.openmm import ClassicalEngine
 from polcouple.errors import InputError
 from polcouple.testing import EngineContract
 from polcouple.testing.cases import random_case, reference_nonbonded, with_tolerance
@@ -115,8 +114,8 @@ def test_an_accuracy_that_cannot_be_had(small_case):
         NativeEngine(with_tolerance(small_case, 1e-9))
 
 
-def test_what_it_lacks_falls_to_openmm(small_case):
-    """Hydrogens with Lennard-Jones interactions would feel their own oxygen."""
+def test_hydrogens_with_lennard_jones_interactions(small_case):
+    """They do not feel their own oxygen."""
     force_field = small_case.system.force_field
     hydrogen = force_field.lennard_jones["H"].model_copy(
         update={"sigma_angstrom": 0.4, "epsilon_kcal_per_mol": 0.046}
@@ -125,10 +124,14 @@ def test_what_it_lacks_falls_to_openmm(small_case):
     case = dataclasses.replace(
         small_case, system=small_case.system.model_copy(update={"force_field": changed})
     )
-    engine, reason = create_engine(case)
-    assert isinstance(engine, ClassicalEngine) and "OpenMM's CPU platform" in reason
-    engine, reason = create_engine(small_case)
-    assert isinstance(engine, NativeEngine) and reason is None
+    answers = []
+    for tolerance, platform in ((1e-6, "native"), (1e-7, "Reference")):
+        engine, other = create_engine(with_tolerance(case, tolerance), "all", platform, 1)
+        assert other is None
+        engine.set_charges(charges_of(case))
+        answers.append(engine.evaluate(case.positions))
+    assert error(answers[0][1], answers[1][1]) < 2e-6
+    assert answers[0][0] == pytest.approx(answers[1][0], abs=1e-5)
 
 
 @pytest.mark.parametrize(

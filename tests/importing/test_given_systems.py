@@ -143,7 +143,7 @@ def test_the_native_engine_hands_it_on(tip4p):
     case, _ = tip4p
     engine, reason = create_engine(case)
     assert isinstance(engine, ClassicalEngine)
-    assert reason == "the force field in system.xml: forces are computed by OpenMM's CPU platform"
+    assert reason == "virtual sites in system.xml: forces are computed by OpenMM's CPU platform"
 
 
 def test_the_case_is_read_as_it_was_written(tip4p):

@@ -32,7 +32,7 @@ class Clusters:
     Attributes:
         order: (n,) atom at each place.
         start: (clusters + 1,) first place of each cluster.
-        n_lj: (clusters,) atoms with Lennard-Jones interactions, which stand first.
+        n_lj: (clusters,) atoms with Lennard-Jones interactions, which stand first, those of a kind together.
         n_moving: clusters of moving atoms.
         low, high: (clusters, 3) bounds in lattice coordinates from 0 to 1.
         columns: number of columns along the first two lattice vectors.
@@ -49,12 +49,14 @@ class Clusters:
     first: np.ndarray
 
 
-def make_clusters(ticks: np.ndarray, has_lj: np.ndarray, frozen: np.ndarray, heights: np.ndarray) -> Clusters:
+def make_clusters(
+    ticks: np.ndarray, kinds: np.ndarray, n_kinds: int, frozen: np.ndarray, heights: np.ndarray
+) -> Clusters:
     """Clusters of atoms at ``ticks`` (3, n).
 
     Args:
         ticks: int32.
-        has_lj: (n,) bool.
+        kinds: (n,) of Lennard-Jones interactions; ``n_kinds`` of an atom that has none.
         frozen: (n,) bool.
         heights: (3,) of the cell in bohr.
     """
@@ -69,8 +71,8 @@ def make_clusters(ticks: np.ndarray, has_lj: np.ndarray, frozen: np.ndarray, hei
     place = 0
     for family, members in enumerate((np.flatnonzero(~frozen), np.flatnonzero(frozen))):
         count = _cluster_family(
-            ticks, has_lj, members, columns, longest, place, counts[-1], order, start, n_lj, low, high,
-            first[family],
+            ticks, kinds, n_kinds, members, columns, longest, place, counts[-1], order, start, n_lj, low,
+            high, first[family],
         )  # fmt: skip
         counts.append(count)
         place += len(members)
@@ -82,8 +84,8 @@ def make_clusters(ticks: np.ndarray, has_lj: np.ndarray, frozen: np.ndarray, hei
 
 @compiled
 def _cluster_family(
-    ticks, has_lj, members, columns, longest, place, count, order, start, n_lj, low, high, first
-):
+    ticks, kinds, n_kinds, members, columns, longest, place, count, order, start, n_lj, low, high, first
+):  # fmt: skip
     """Clusters of ``members``, from cluster ``count`` and place ``place`` on; returns the clusters so far."""
     n = members.shape[0]
     keys = np.empty(n, np.uint64)
@@ -115,18 +117,19 @@ def _cluster_family(
         start[count] = place
         for axis in range(3):
             low[count, axis], high[count, axis] = 2.0, -1.0
-        for kind in range(2):
-            for m in range(k, end):
-                j = members[sorted_members[m]]
-                if has_lj[j] == (kind == 0):
-                    order[place] = j
-                    place += 1
-                    for axis in range(3):
-                        f = np.float64(np.uint32(ticks[axis, j])) / TICKS
-                        low[count, axis] = min(low[count, axis], f)
-                        high[count, axis] = max(high[count, axis], f)
-            if kind == 0:
-                n_lj[count] = place - start[count]
+        for m in range(k, end):
+            j = members[sorted_members[m]]
+            at = place
+            while at > start[count] and kinds[order[at - 1]] > kinds[j]:
+                order[at] = order[at - 1]
+                at -= 1
+            order[at] = j
+            place += 1
+            n_lj[count] += kinds[j] < n_kinds
+            for axis in range(3):
+                f = np.float64(np.uint32(ticks[axis, j])) / TICKS
+                low[count, axis] = min(low[count, axis], f)
+                high[count, axis] = max(high[count, axis], f)
         count += 1
         start[count] = place
         k = end

@@ -29,22 +29,17 @@ from polcouple.compile import compiled
 from polcouple.electrostatics import splitting as split
 from polcouple.electrostatics.tasks import available_threads
 from polcouple.engines.external import add_slab, add_walls
-from polcouple.engines.native import bonded
+from polcouple.engines.native.case_terms import terms_of_case
 from polcouple.engines.native.clusters import TICKS
 from polcouple.engines.native.lists import ENTRY, PairList
 from polcouple.engines.native.mesh import Mesh
 from polcouple.engines.native.neighbours import NeighbourLists, Neighbours
 from polcouple.engines.native.pairs import PairParameters, pair_buffer, pair_forces
 from polcouple.engines.native.sites import NearPotentials
+from polcouple.engines.native.terms import Listed, Terms
 from polcouple.engines.native.tuning import choose_force_splitting, force_series
 from polcouple.errors import InputError
 from polcouple.ipi.parts import Part
-from polcouple.units import (
-    ANGSTROM_TO_BOHR,
-    BOHR_TO_ANGSTROM,
-    KCAL_TO_KJ,
-    KJ_PER_MOL_TO_HARTREE,
-)
 
 #: numbers of slices that atoms and clusters are dealt into; fixed, so that threads change no bit
 _SLICES = 4
@@ -56,7 +51,6 @@ _FINEST = 1e-7
 _FINEST_SINGLE_POTENTIAL, _FINEST_POTENTIAL = 9e-7, 1e-8
 #: rounding in single precision grows with the potentials, and they with the longest edge: Hartree/e by bohr
 _ROUNDING_POTENTIAL = 2e-9
-_KCAL = KCAL_TO_KJ * KJ_PER_MOL_TO_HARTREE
 
 
 @dataclass(eq=False)
@@ -103,24 +97,18 @@ class NativeEngine:
         self._pool = (
             ThreadPoolExecutor(self._threads, thread_name_prefix="forces") if self._threads > 1 else None
         )
-        self._charges = case.charges.copy()
+        terms = terms_of_case(case)
+        assert isinstance(terms, Terms), terms
+        self._terms = terms
+        self._inside = terms.inside if part != "nonbonded" else ()
+        self._charges = terms.charges.copy()
         self.finest_potential = np.inf
-        self._water: tuple[float, float, float, float] | None = None
-        water = case.parameters.water
-        if part != "nonbonded" and water.springs is not None:
-            bond, bend = water.springs
-            self._water = (
-                bond * _KCAL * BOHR_TO_ANGSTROM**2,
-                water.bond_length_angstrom * ANGSTROM_TO_BOHR,
-                bend * _KCAL,
-                float(np.deg2rad(water.angle_degree)),
-            )
         if part != "bonded":
             self._prepare_nonbonded()
 
     def _prepare_nonbonded(self) -> None:
-        case, force_field = self._case, self._case.parameters
-        accuracy = force_field.ewald_tolerance
+        case, terms = self._case, self._terms
+        accuracy = case.system.force_field.ewald_tolerance
         if accuracy < _FINEST:
             raise InputError(
                 f"force_field.ewald_tolerance {accuracy:g}: the native engine is good to {_FINEST:g};"
@@ -132,17 +120,10 @@ class NativeEngine:
         if accuracy >= _SINGLE:
             longest = float(np.linalg.norm(self._cell, axis=1).max())
             self.finest_potential = max(_FINEST_SINGLE_POTENTIAL, _ROUNDING_POTENTIAL * longest)
-        lj = case.lennard_jones
-        self._half_sigma = np.array([0.5 * one.sigma_angstrom * ANGSTROM_TO_BOHR for one in lj], self._real)
-        self._root_epsilon = np.array(
-            [2.0 * np.sqrt(one.epsilon_kcal_per_mol * _KCAL) for one in lj], self._real
-        )
-        oxygens = case.water_oxygens
-        self._excluded = (
-            np.concatenate([oxygens, oxygens, oxygens + 1]),
-            np.concatenate([oxygens + 1, oxygens + 2, oxygens + 2]),
-        )
-        self._products = self._charges[self._excluded[0]] * self._charges[self._excluded[1]]
+        lennard_jones = terms.lennard_jones
+        self._kinds = lennard_jones.kinds.astype(np.uint32)
+        tables = lennard_jones.repulsion.ravel(), lennard_jones.attraction.ravel()
+        self._table = np.array(tables, self._real)
         self._liquid = case.electrolyte_indices
         self._liquid_charges = self._charges[self._liquid]
         self._pair_forces = np.zeros((_SLICES, len(case), 4), self._real)
@@ -154,13 +135,11 @@ class NativeEngine:
 
     def _choose_parameters(self) -> None:
         """Splitting, mesh and lists for forces, and for site potentials if they are asked for."""
-        case, force_field = self._case, self._case.parameters
-        n, accuracy = len(case), force_field.ewald_tolerance
-        cutoff = force_field.cutoff_angstrom * ANGSTROM_TO_BOHR
-        switch = (force_field.switch_angstrom or force_field.cutoff_angstrom) * ANGSTROM_TO_BOHR
+        case, lennard_jones = self._case, self._terms.lennard_jones
+        n, accuracy = len(case), case.system.force_field.ewald_tolerance
         of_sites = self._potential_accuracy
-        parameters = choose_force_splitting(self._cell, cutoff, accuracy, of_sites)
-        self._pairs = PairParameters(*force_series(parameters, accuracy), parameters.r_cut, cutoff, switch)
+        parameters = choose_force_splitting(self._cell, lennard_jones.cutoff, accuracy, of_sites)
+        self._pairs = PairParameters(*force_series(parameters, accuracy), parameters.r_cut, lennard_jones)
         self._smooth_self = float(np.polynomial.polynomial.polyval(-1.0, self._pairs.energy_series))
         self._background = split.background(parameters, abs(float(np.linalg.det(self._cell))))
         self._mesh = Mesh(
@@ -170,9 +149,7 @@ class NativeEngine:
         self._potentials = np.empty(n, self._real)
         frozen = np.zeros(n, bool)
         frozen[case.electrode_indices] = True
-        self._lists = NeighbourLists(
-            self._cell, np.greater(self._root_epsilon, 0.0), frozen, parameters.r_cut, cutoff, _SLICES, ENTRY
-        )
+        self._lists = NeighbourLists(self._cell, lennard_jones, frozen, parameters.r_cut, _SLICES, ENTRY)
         self._settings = {
             several: self._pairs.settings(self._real, self._cell, several) for several in (False, True)
         }
@@ -205,7 +182,7 @@ class NativeEngine:
         """See :class:`polcouple.engines.base.Engine`."""
         if self._part == "bonded":
             forces = np.zeros((len(positions), 3))
-            return self._inside_molecules(positions, forces), forces
+            return self._inside_molecules(np.ascontiguousarray(positions, dtype=float), forces), forces
         first = self._pass
         if first is None or first.replica != replica or not np.array_equal(first.positions, positions):
             first, _ = self._begin(positions, replica, [])
@@ -275,35 +252,29 @@ class NativeEngine:
         self, near: Neighbours, lists: Sequence[PairList], charges: np.ndarray, anew: bool = True
     ) -> list[tuple[Any, ...]]:
         """Tasks that add the forces of the lists to ``_pair_forces``, set to zero before where ``anew``."""
-        order = near.clusters.order
-        half_sigma, root_epsilon = self._half_sigma[order], self._root_epsilon[order]
+        kinds, n_kinds = self._kinds[near.clusters.order], len(self._terms.lennard_jones.repulsion)
         settings = self._settings[near.several_images]
         return [
-            (pair_forces, one.entries, one.atoms, self._lists.ticks, charges, half_sigma, root_epsilon,
-             near.clusters.start, near.clusters.n_lj, near.centres, settings, buffer, forces, anew)
+            (pair_forces, one.entries, one.atoms, one.excluded, one.excluded_start, self._lists.ticks,
+             charges, kinds, self._table, n_kinds, near.clusters.start, near.clusters.n_lj, near.centres,
+             settings, buffer, forces, anew)
             for one, buffer, forces in zip(lists, self._buffers, self._pair_forces, strict=True)
         ]  # fmt: skip
 
     def _double_precision(self, positions: np.ndarray, rounded: np.ndarray, forces: np.ndarray) -> float:
-        """Excluded pairs, walls and what is inside molecules; adds to ``forces``."""
-        energy: float = bonded.excluded(
-            *self._excluded, self._products, rounded, self._cell, self._inverse, forces
-        )
+        """Listed pairs, walls and what is inside molecules; adds to ``forces``."""
+        energy = self._listed(self._terms.pairs, rounded, forces)
         energy += add_walls(self._case, positions, forces)
         if self._part == "all":
             energy += self._inside_molecules(positions, forces)
         return energy
 
     def _inside_molecules(self, positions: np.ndarray, forces: np.ndarray) -> float:
-        if self._water is None:  # rigid
-            return 0.0
-        energy: float = bonded.water(
-            self._case.water_oxygens,
-            np.ascontiguousarray(positions, dtype=float),
-            self._cell,
-            self._inverse,
-            *self._water,
-            forces,
+        return sum(self._listed(terms, positions, forces) for terms in self._inside)
+
+    def _listed(self, terms: Listed, positions: np.ndarray, forces: np.ndarray) -> float:
+        energy: float = terms.function(
+            terms.atoms, terms.parameters, positions, self._cell, self._inverse, forces
         )
         return energy
 
@@ -330,13 +301,8 @@ def create(case: Case, part: Part, platform: str, threads: int | None) -> Native
 
 def unsupported(case: Case) -> str | None:
     """Why this engine cannot compute a case; None where it can."""
-    if case.given is not None:
-        return f"the force field in {case.given.path.name}"
-    lj = case.parameters.lennard_jones
-    hydrogen = lj.get("H")
-    if hydrogen is not None and hydrogen.epsilon_kcal_per_mol > 0.0 and len(case.water_oxygens):
-        return "hydrogens of water with Lennard-Jones interactions, which are not excluded inside a molecule"
-    return None
+    terms = terms_of_case(case)
+    return terms if isinstance(terms, str) else None
 
 
 @compiled

@@ -17,6 +17,7 @@ import numpy as np
 
 from polcouple.compile import compiled
 from polcouple.engines.native.clusters import SIZE, TICKS, Clusters
+from polcouple.engines.native.exclusions import Partners, find_excluded
 
 #: listed atoms that one entry holds, at most; with a cluster they fit a row of the pair loop's buffer
 ENTRY = 1900
@@ -37,10 +38,14 @@ class PairList:
         entries: (entries, 8): cluster; 1 if the pairs inside the cluster are this entry's; where the atoms
             with Lennard-Jones interactions begin and end in ``atoms``, where those without do, and where
             those do that are out of reach of Coulomb interactions.
+        excluded, excluded_start: pairs that do not interact by Lennard-Jones forces; see
+            :func:`polcouple.engines.native.exclusions.find_excluded`.
     """
 
     atoms: np.ndarray
     entries: np.ndarray
+    excluded: np.ndarray
+    excluded_start: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ def list_neighbours(
     cell: np.ndarray,
     heights: np.ndarray,
     reach: Reach,
+    partners: Partners,
     several_images: bool,
     frozen: bool,
     first: int,
@@ -80,6 +86,7 @@ def list_neighbours(
 
     Args:
         ticks: (3, n) int32 in the order of the clusters.
+        partners: atoms that are excluded from Lennard-Jones interactions with one another.
         several_images: whether another image of a listed atom than the one that is closest now may come
             within the cut-off, as in a cell hardly wider than twice the cut-off.
         frozen: list the frozen atoms alone; else the moving ones.
@@ -101,7 +108,8 @@ def list_neighbours(
             SIZE, atoms, entries,
         )  # fmt: skip
         if number >= 0:
-            return PairList(atoms[:used].copy(), entries[:number].copy())
+            atoms, entries = atoms[:used].copy(), entries[:number].copy()
+            return PairList(atoms, entries, *find_excluded(entries, atoms, clusters, partners))
         capacity *= 2
 
 

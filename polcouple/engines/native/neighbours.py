@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from polcouple.engines.native.clusters import TICKS, Clusters, farthest_move, make_clusters, to_ticks
+from polcouple.engines.native.exclusions import partners
 from polcouple.engines.native.lists import PairList, Reach, list_neighbours, widest_reach
+from polcouple.engines.native.terms import LennardJones
 from polcouple.lattice.cell import heights
 from polcouple.units import ANGSTROM_TO_BOHR
 
@@ -46,9 +48,9 @@ class NeighbourLists:
 
     Args:
         cell: (3, 3) in bohr.
-        has_lj: (n,) whether an atom has Lennard-Jones interactions.
-        frozen: (n,) whether it belongs to the electrode.
-        coulomb_cutoff, cutoff: in bohr; the latter of Lennard-Jones interactions, not the shorter one.
+        lennard_jones: whose kinds and excluded pairs are needed.
+        frozen: (n,) whether an atom belongs to the electrode.
+        coulomb_cutoff: in bohr; not longer than that of Lennard-Jones interactions.
         slices: that the clusters are dealt into.
         longest: most listed atoms of an entry.
 
@@ -59,18 +61,19 @@ class NeighbourLists:
     def __init__(
         self,
         cell: np.ndarray,
-        has_lj: np.ndarray,
+        lennard_jones: LennardJones,
         frozen: np.ndarray,
         coulomb_cutoff: float,
-        cutoff: float,
         slices: int,
         longest: int,
     ) -> None:
         self._cell = np.ascontiguousarray(cell)
         self._inverse = np.linalg.inv(self._cell)
         self._heights = heights(self._cell)
-        self._has_lj, self._frozen = has_lj, frozen
-        self._reach = Reach(coulomb_cutoff + _SKIN, cutoff + _SKIN)
+        self._kinds, self._n_kinds = lennard_jones.kinds, len(lennard_jones.repulsion)
+        self._partners = partners(lennard_jones.excluded, len(frozen))
+        self._frozen = frozen
+        self._reach = Reach(coulomb_cutoff + _SKIN, lennard_jones.cutoff + _SKIN)
         self._slices = slices
         self._longest = longest
         self._replicas: dict[int, Neighbours] = {}
@@ -89,14 +92,14 @@ class NeighbourLists:
 
     def _new(self, positions: np.ndarray, run: Runner) -> Neighbours:
         to_ticks(positions, self._inverse, np.arange(len(positions)), self.ticks)
-        clusters = make_clusters(self.ticks, self._has_lj, self._frozen, self._heights)
+        clusters = make_clusters(self.ticks, self._kinds, self._n_kinds, self._frozen, self._heights)
         self.ticks = np.ascontiguousarray(self.ticks[:, clusters.order])
         several = widest_reach(clusters, self._heights) <= self._reach.lennard_jones
         bounds = np.linspace(0, clusters.n_moving, self._slices + 1).astype(int)
         lists = run(
             [
-                (list_neighbours, clusters, self.ticks, self._cell, self._heights, self._reach, several,
-                 frozen, first, last, self._longest)
+                (list_neighbours, clusters, self.ticks, self._cell, self._heights, self._reach,
+                 self._partners, several, frozen, first, last, self._longest)
                 for frozen in (False, True)
                 for first, last in pairwise(bounds.tolist())
             ]

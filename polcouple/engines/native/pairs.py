@@ -2,12 +2,14 @@
 
 The short-ranged part of the Coulomb energy is q_i q_j (1/r - P(u)), u = 2 r^2/r_cut^2 - 1, and its force
 q_i q_j (1/r^3 + D(u)) times the distance vector (:mod:`polcouple.electrostatics.splitting`). Lennard-Jones
-energies are multiplied by OpenMM's switching function. The two end at cut-offs of their own.
+energies A/r^12 - C/r^6 are multiplied by OpenMM's switching function. The two end at cut-offs of their own.
 
 The atoms of an entry of the list are copied, relative to the cluster's centre, into one contiguous buffer of
-rows x, y, z, charge, force along x, y, z, half sigma, root of 4 epsilon: an atom of the cluster then runs
-along it without another look-up, and the forces of its partners are collected there, too. Where another image
-of a partner may be the closest one, the buffer holds lattice coordinates and every pair looks for it.
+rows x, y, z, charge, force along x, y, z, A, C: an atom of the cluster then runs along it without another
+look-up, and the forces of its partners are collected there, too. A and C are those with the cluster's atom
+that is at work; they are looked up again where the next one is of another kind, and are zero for as long as
+one is at work that the pair is excluded from. Where another image of a partner may be the closest one, the
+buffer holds lattice coordinates and every pair looks for it.
 
 The buffer has three parts: atoms with both interactions, atoms without Lennard-Jones interactions, and atoms
 that only these reach. Each is followed by _LANES places without charge or interaction, so that vectors of as
@@ -24,6 +26,7 @@ import numpy as np
 from polcouple.compile import compiled
 from polcouple.engines.native.clusters import TICKS
 from polcouple.engines.native.polynomial import horner, padded_length
+from polcouple.engines.native.terms import LennardJones
 
 #: length of a row of the buffer
 ROW = 2048
@@ -34,9 +37,9 @@ _Unsigned = np.uint64
 _LANES = 16
 
 
-def pair_buffer(real: Any) -> np.ndarray:
-    """Room for the pair loop to work in; one a slice."""
-    return np.zeros(_ROWS * ROW, real)
+def pair_buffer(real: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Room for the pair loop to work in, one a slice: the buffer, and the kinds of the atoms in it."""
+    return np.zeros(_ROWS * ROW, real), np.zeros(ROW, np.uint32)
 
 
 @dataclass(frozen=True)
@@ -45,40 +48,65 @@ class PairParameters:
 
     Attributes:
         force_series, energy_series: D in 1/bohr^3 and P in 1/bohr, lowest order first.
-        coulomb_cutoff, cutoff: of Coulomb and of Lennard-Jones interactions.
-        switch: where the Lennard-Jones energy begins to be switched off; the cut-off for truncation.
+        coulomb_cutoff: of Coulomb interactions.
+        lennard_jones: A, C, cut-off and switch.
     """
 
     force_series: tuple[float, ...]
     energy_series: tuple[float, ...]
     coulomb_cutoff: float
-    cutoff: float
-    switch: float
+    lennard_jones: LennardJones
 
     def settings(self, real: Any, cell: np.ndarray, several_images: bool) -> tuple[Any, ...]:
-        """As the loop takes them; with ``several_images`` every pair looks for its closest image."""
-        width = self.cutoff - self.switch
+        """As the loop takes them; with ``several_images`` every pair looks for its closest image.
+
+        The cell or None, the factors from ticks, where places are that no atom takes, the interactions'
+        parameters, and numbers.
+        """
+        cutoff = self.lennard_jones.cutoff
+        width = cutoff - self.lennard_jones.switch
         # of one length, which is compiled less often
         length = padded_length(max(len(self.force_series), len(self.energy_series)))
         force, energy = (
             np.pad(series, (0, length - len(series))) for series in (self.force_series, self.energy_series)
         )
+        coulomb = (
+            real(self.coulomb_cutoff**2),
+            real(2.0 / self.coulomb_cutoff**2),
+            tuple(real(c) for c in force),
+            tuple(real(c) for c in energy),
+        )
+        lennard_jones = (
+            real(cutoff**2),
+            real(self.lennard_jones.switch),
+            real(1.0 / width if width > 0.0 else 0.0),
+        )
         lattice = np.eye(3) if several_images else cell
         return (
             tuple(real(length) for length in cell.ravel()) if several_images else None,
             tuple(real(length) for length in (lattice / TICKS).ravel()),
-            # where places that no atom takes are: beyond the cut-offs, or on no atom
-            real(0.3371 if several_images else 3.0 * self.cutoff),
-            real(self.coulomb_cutoff**2),
-            real(self.cutoff**2),
-            real(2.0 / self.coulomb_cutoff**2),
-            tuple(real(c) for c in force),
-            tuple(real(c) for c in energy),
-            real(self.switch),
-            real(1.0 / width if width > 0.0 else 0.0),
+            # beyond the cut-offs, or on no atom
+            real(0.3371 if several_images else 3.0 * cutoff),
+            coulomb,
+            lennard_jones,
             # numba makes a double of a float times an integer
             tuple(real(c) for c in (0.0, 1.0, 6.0, 10.0, 12.0, 15.0, 30.0)),
         )
+
+
+@compiled
+def layout(entry, size, own_lj):
+    """Ends and beginnings of the buffer's parts for an entry of a cluster of ``size`` atoms.
+
+    The first part holds the cluster's ``own_lj`` atoms with Lennard-Jones interactions and the listed ones;
+    the second, from ``without`` on, the cluster's others and, from ``listed`` on, the listed ones.
+    """
+    end_with = own_lj + entry[3] - entry[2]
+    without = end_with + _LANES
+    listed = without + size - own_lj
+    end_without = listed + entry[5] - entry[4]
+    far = end_without + _LANES
+    return end_with, without, listed, end_without, far, far + entry[7] - entry[6]
 
 
 @compiled
@@ -103,91 +131,39 @@ def _end(lo, hi):
 
 
 @compiled
-def _coulomb(b, lo, hi, x, y, z, q, settings):
-    box, _, _, squared_cut, _, scale, force_series, energy_series, _, _, numbers = settings
-    zero, one = numbers[0], numbers[1]
-    ax = ay = az = e = zero
-    for k in range(_Unsigned(lo), _end(lo, hi)):
-        dx, dy, dz = _vector(x - b[k], y - b[k + _M1], z - b[k + _M2], box)
-        square = dx * dx + dy * dy + dz * dz
-        u = square * scale - one
-        inverse = one / np.sqrt(square)
-        qq = q * b[k + _M3]
-        qq = qq if square < squared_cut else zero
-        f = qq * (inverse * inverse * inverse + horner(u, force_series))
-        e += qq * (inverse - horner(u, energy_series))
-        gx = f * dx
-        gy = f * dy
-        gz = f * dz
-        ax += gx
-        ay += gy
-        az += gz
-        b[k + _M4] -= gx
-        b[k + _M5] -= gy
-        b[k + _M6] -= gz
-    return ax, ay, az, e
+def _along(b, lo, hi, x, y, z, q, box, coulomb, lennard_jones, numbers):
+    """Run along the buffer from ``lo`` to ``hi``; either interaction may be None.
 
-
-@compiled
-def _lennard_jones(square, inverse, sigma, four_epsilon, settings):
-    """Energy, and force over distance; not yet cut off."""
-    _, _, _, _, _, _, _, _, switch, per_width, numbers = settings
+    Returns the force on the atom at x, y, z with the charge q, and the energy.
+    """
     zero, one, c6, c10, c12, c15, c30 = numbers
-    inverse2 = inverse * inverse
-    w = sigma * sigma * inverse2
-    w6 = w * w * w
-    lj = four_epsilon * (w6 * w6 - w6)
-    lj_force = four_epsilon * (c12 * w6 * w6 - c6 * w6) * inverse2
-    t = (square * inverse - switch) * per_width
-    t = max(t, zero)
-    t = min(t, one)
-    factor = one - t * t * t * (c10 - t * (c15 - c6 * t))
-    slope = -c30 * t * t * (one - t) * (one - t) * per_width
-    return lj * factor, lj_force * factor - lj * slope * inverse
-
-
-@compiled
-def _both(b, lo, hi, x, y, z, q, sigma, epsilon, settings):
-    box, _, _, squared_coulomb, squared_cut, scale, force_series, energy_series, _, _, numbers = settings
-    zero, one = numbers[0], numbers[1]
-    ax = ay = az = e = zero
-    for k in range(_Unsigned(lo), _end(lo, hi)):
-        dx, dy, dz = _vector(x - b[k], y - b[k + _M1], z - b[k + _M2], box)
-        square = dx * dx + dy * dy + dz * dz
-        u = square * scale - one
-        inverse = one / np.sqrt(square)
-        lj, lj_force = _lennard_jones(square, inverse, sigma + b[k + _M7], epsilon * b[k + _M8], settings)
-        qq = q * b[k + _M3]
-        qq = qq if square < squared_coulomb else zero
-        f = qq * (inverse * inverse * inverse + horner(u, force_series))
-        e += qq * (inverse - horner(u, energy_series))
-        e += lj if square < squared_cut else zero
-        f += lj_force if square < squared_cut else zero
-        gx = f * dx
-        gy = f * dy
-        gz = f * dz
-        ax += gx
-        ay += gy
-        az += gz
-        b[k + _M4] -= gx
-        b[k + _M5] -= gy
-        b[k + _M6] -= gz
-    return ax, ay, az, e
-
-
-@compiled
-def _far(b, lo, hi, x, y, z, sigma, epsilon, settings):
-    """Lennard-Jones interactions alone."""
-    box, _, _, _, squared_cut, _, _, _, _, _, numbers = settings
-    zero, one = numbers[0], numbers[1]
     ax = ay = az = e = zero
     for k in range(_Unsigned(lo), _end(lo, hi)):
         dx, dy, dz = _vector(x - b[k], y - b[k + _M1], z - b[k + _M2], box)
         square = dx * dx + dy * dy + dz * dz
         inverse = one / np.sqrt(square)
-        lj, f = _lennard_jones(square, inverse, sigma + b[k + _M7], epsilon * b[k + _M8], settings)
-        e += lj if square < squared_cut else zero
-        f = f if square < squared_cut else zero
+        f = zero
+        if coulomb is not None:
+            squared_coulomb, scale, force_series, energy_series = coulomb
+            u = square * scale - one
+            qq = q * b[k + _M3]
+            qq = qq if square < squared_coulomb else zero
+            f = qq * (inverse * inverse * inverse + horner(u, force_series))
+            e += qq * (inverse - horner(u, energy_series))
+        if lennard_jones is not None:
+            squared_cut, switch, per_width = lennard_jones
+            inverse2 = inverse * inverse
+            inverse6 = inverse2 * inverse2 * inverse2
+            repulsion, attraction = b[k + _M7] * inverse6 * inverse6, b[k + _M8] * inverse6
+            lj = repulsion - attraction
+            t = (square * inverse - switch) * per_width
+            t = max(t, zero)
+            t = min(t, one)
+            factor = one - t * t * t * (c10 - t * (c15 - c6 * t))
+            slope = -c30 * t * t * (one - t) * (one - t) * per_width
+            lj_force = (c12 * repulsion - c6 * attraction) * inverse2 * factor - lj * slope * inverse
+            e += lj * factor if square < squared_cut else zero
+            f += lj_force if square < squared_cut else zero
         gx = f * dx
         gy = f * dy
         gz = f * dz
@@ -213,12 +189,19 @@ def _copy_in(b, at, ticks, charges, atoms, first, last, centre):
 
 
 @compiled
-def _copy_kinds(b, at, half_sigma, root_epsilon, atoms, first, last):
+def _copy_kinds(of_buffer, at, kinds, atoms, first, last):
     at = _Unsigned(at)
     for k in range(_Unsigned(last - first)):
-        j = atoms[_Unsigned(first) + k]
-        b[at + k + _M7] = half_sigma[j]
-        b[at + k + _M8] = root_epsilon[j]
+        of_buffer[at + k] = kinds[atoms[_Unsigned(first) + k]]
+
+
+@compiled
+def _look_up(b, first, last, of_buffer, table, row):
+    """A and C with the kind whose row of the table begins at ``row``."""
+    for m in range(_Unsigned(first), _Unsigned(last)):
+        k = row + _Unsigned(of_buffer[m])
+        b[m + _M7] = table[0, k]
+        b[m + _M8] = table[1, k]
 
 
 @compiled
@@ -254,33 +237,28 @@ def _copy_out(b, at, atoms, first, last, force):
 
 @compiled
 def pair_forces(
-    entries, atoms, ticks, charges, half_sigma, root_epsilon, start, n_lj, centres, settings, b, force, anew
+    entries, atoms, excluded, excluded_start, ticks, charges, kinds, table, n_kinds, start, n_lj, centres,
+    settings, buffer, force, anew,
 ):  # fmt: skip
     """Adds the forces of the pairs of ``entries`` to ``force`` (n, 4); returns their energy.
 
-    ``force`` is set to zero before where ``anew``.
+    ``force`` is set to zero before where ``anew``; ``table`` (2, n_kinds^2) holds A and C.
     """
     total = 0.0
     if anew:
         force[:] = 0.0
-    lattice, away, zero = settings[1], settings[2], settings[10][0]
+    b, of_buffer = buffer
+    box, lattice, away, coulomb, lennard_jones, numbers = settings
+    zero = numbers[0]
     places = np.empty(64, np.uint32)
     for number in range(entries.shape[0]):
-        c, own = entries[number, 0], entries[number, 1] == 1
-        lj0, lj1, other0, other1, far0, far1 = (
-            entries[number, 2], entries[number, 3], entries[number, 4], entries[number, 5],
-            entries[number, 6], entries[number, 7],
-        )  # fmt: skip
+        entry = entries[number]
+        c, own, lj0, lj1 = entry[0], entry[1] == 1, entry[2], entry[3]
+        other0, other1, far0, far1 = entry[4], entry[5], entry[6], entry[7]
         first = start[c]
         size, own_lj = start[c + 1] - first, n_lj[c]
         own_other = size - own_lj
-        # the cluster's atoms with Lennard-Jones interactions, the listed ones; those without; far ones
-        end_with = own_lj + lj1 - lj0
-        without = end_with + _LANES
-        listed = without + own_other
-        end_without = listed + other1 - other0
-        far = end_without + _LANES
-        end_far = far + far1 - far0
+        end_with, without, listed, end_without, far, end_far = layout(entry, size, own_lj)
         for k in range(size):
             places[k] = first + k
         centre = centres[c]
@@ -289,29 +267,47 @@ def pair_forces(
         _copy_in(b, without, ticks, charges, places, own_lj, size, centre)
         _copy_in(b, listed, ticks, charges, atoms, other0, other1, centre)
         _copy_in(b, far, ticks, charges, atoms, far0, far1, centre)
-        _copy_kinds(b, 0, half_sigma, root_epsilon, places, 0, own_lj)
-        _copy_kinds(b, own_lj, half_sigma, root_epsilon, atoms, lj0, lj1)
-        _copy_kinds(b, far, half_sigma, root_epsilon, atoms, far0, far1)
+        _copy_kinds(of_buffer, 0, kinds, places, 0, own_lj)
+        _copy_kinds(of_buffer, own_lj, kinds, atoms, lj0, lj1)
+        _copy_kinds(of_buffer, far, kinds, atoms, far0, far1)
         _to_bohr(b, 0, end_far, lattice, zero)
         _blank(b, end_with, away, zero)
         _blank(b, end_without, away, zero)
         _blank(b, end_far, away, zero)
+        looked_up, at = -1, excluded_start[number]
         for i in range(own_lj):
             m = _Unsigned(i)
-            x, y, z, q, sigma, epsilon = b[m], b[m + _M1], b[m + _M2], b[m + _M3], b[m + _M7], b[m + _M8]
-            ax, ay, az, e = _both(b, i + 1 if own else own_lj, end_with, x, y, z, q, sigma, epsilon, settings)
-            bx, by, bz, e_other = _coulomb(b, without if own else listed, end_without, x, y, z, q, settings)
-            cx, cy, cz, e_far = _far(b, far, end_far, x, y, z, sigma, epsilon, settings)
+            row = _Unsigned(of_buffer[m]) * _Unsigned(n_kinds)
+            if looked_up != of_buffer[m]:
+                looked_up = np.int64(of_buffer[m])
+                _look_up(b, 0, end_with, of_buffer, table, row)
+                _look_up(b, far, end_far, of_buffer, table, row)
+            before = at
+            while at < excluded_start[number + 1] and excluded[at, 0] == i:
+                gone = _Unsigned(excluded[at, 1])
+                b[gone + _M7] = b[gone + _M8] = zero
+                at += 1
+            x, y, z, q = b[m], b[m + _M1], b[m + _M2], b[m + _M3]
+            ax, ay, az, e = _along(
+                b, i + 1 if own else own_lj, end_with, x, y, z, q, box, coulomb, lennard_jones, numbers
+            )
+            bx, by, bz, e_other = _along(
+                b, without if own else listed, end_without, x, y, z, q, box, coulomb, None, numbers
+            )
+            cx, cy, cz, e_far = _along(b, far, end_far, x, y, z, q, box, None, lennard_jones, numbers)
             total += np.float64(e) + np.float64(e_other) + np.float64(e_far)
             b[m + _M4] += ax + bx + cx
             b[m + _M5] += ay + by + cy
             b[m + _M6] += az + bz + cz
+            for k in range(before, at):
+                gone = _Unsigned(excluded[k, 1])
+                _look_up(b, gone, gone + _Unsigned(1), of_buffer, table, row)
         for k in range(own_other):
             m = _Unsigned(without + k)
             x, y, z, q = b[m], b[m + _M1], b[m + _M2], b[m + _M3]
-            ax, ay, az, e = _coulomb(b, own_lj, end_with, x, y, z, q, settings)
-            bx, by, bz, e_other = _coulomb(
-                b, without + k + 1 if own else listed, end_without, x, y, z, q, settings
+            ax, ay, az, e = _along(b, own_lj, end_with, x, y, z, q, box, coulomb, None, numbers)
+            bx, by, bz, e_other = _along(
+                b, without + k + 1 if own else listed, end_without, x, y, z, q, box, coulomb, None, numbers
             )
             total += np.float64(e) + np.float64(e_other)
             b[m + _M4] += ax + bx

@@ -1,0 +1,152 @@
+"""The native engine and force fields in files: the contract, OpenMM's own forces, any terms in any cell."""
+
+import numpy as np
+import openmm
+import pytest
+from given_cases import as_given, case_of, random_chains
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from imported_systems import with_tolerance
+
+from polcouple.engines.base import create_engine
+from polcouple.engines.native.engine import NativeEngine
+from polcouple.engines.openmm import ClassicalEngine
+from polcouple.testing import EngineContract
+from polcouple.testing.cases import derivative
+from polcouple.testing.engine_contract import WATER, charges_of
+
+
+class TestGiven(EngineContract):
+    """By combination rules."""
+
+    platform = "native"
+    tolerances = (5e-5, 1e-6)
+
+    def engine(self, case, part="all", charges=None):
+        return super().engine(as_given(case), part, charges_of(case) if charges is None else charges)
+
+
+@pytest.mark.slow
+class TestTables(TestGiven):
+    """By pairs of types."""
+
+    def engine(self, case, part="all", charges=None):
+        made, other = create_engine(as_given(case, tables=True), part, self.platform, 1)
+        assert other is None, other
+        made.set_charges(charges_of(case) if charges is None else charges)
+        return made
+
+
+def both(case, part, native, openmm_accuracy=1e-7):
+    """Energy and forces of the native engine, and of OpenMM's Reference platform."""
+    answers = []
+    for engine in (
+        NativeEngine(with_tolerance(case, native), part, 1),
+        ClassicalEngine(with_tolerance(case, openmm_accuracy), part, "Reference"),
+    ):
+        engine.set_charges(charges_of(case))
+        answers.append(engine.evaluate(case.positions))
+    return answers
+
+
+_CELLS = st.tuples(*[st.floats(15.0, 22.0)] * 3, *[st.floats(-0.45, 0.45)] * 3)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(_CELLS, st.integers(0, 2**31), st.booleans(), st.booleans())
+def test_any_terms_in_any_cell(numbers, seed, switch, tables):
+    a, b, c, ab, ac, bc = numbers
+    cell = np.array([[a, 0, 0], [ab * a, b, 0], [ac * a, bc * b, c]])
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    case = random_chains(np.random.default_rng(seed), cell, min(0.49 * heights.min(), 7.0), switch, tables)
+    for part, allowed in (("bonded", 1e-9), ("nonbonded", 2e-6)):
+        (energy, forces), (expected_energy, expected) = both(case, part, 1e-6)
+        scale = max(np.sqrt((expected**2).sum(axis=1).mean()), WATER)
+        assert np.sqrt(((forces - expected) ** 2).sum(axis=1).mean()) < allowed * scale
+        assert energy == pytest.approx(expected_energy, rel=1e-9, abs=100 * allowed * scale)
+
+
+def test_forces_are_the_derivative_of_the_energy():
+    cell = np.diag([16.0, 17.0, 21.0])
+    case = random_chains(np.random.default_rng(3), cell, 7.0, True, True)
+    engine = NativeEngine(with_tolerance(case, 1e-7), "all", 1)
+    engine.set_charges(charges_of(case))
+    direction = np.zeros_like(case.positions)
+    liquid = case.electrolyte_indices
+    direction[liquid] = np.random.default_rng(4).standard_normal((len(liquid), 3))
+    forces = engine.evaluate(case.positions)[1]
+    slope = derivative(lambda x: engine.evaluate(case.positions + x * direction)[0], 1e-3)
+    assert slope == pytest.approx(-float((forces * direction).sum()), rel=1e-6)
+
+
+def line(angle, forces):
+    """Three atoms with an angle in degrees between their bonds, and an electrode of one."""
+    system = openmm.System()
+    nonbonded = openmm.NonbondedForce()
+    nonbonded.setNonbondedMethod(openmm.NonbondedForce.PME)
+    nonbonded.setUseDispersionCorrection(False)
+    nonbonded.setCutoffDistance(0.7)
+    for charge in (0.0, 0.3, -0.5, 0.2):
+        system.addParticle(12.0)
+        nonbonded.addParticle(charge, 0.3, 0.0)
+    for force in (nonbonded, *forces):
+        system.addForce(force)
+    turn = np.deg2rad(angle)
+    places = [[1, 1, 1], [5, 5, 5], [5, 5, 6.16], [5 + 1.47 * np.sin(turn), 5, 6.16 - 1.47 * np.cos(turn)]]
+    return case_of(
+        system,
+        [("electrode", 1, "C"), ("ACN", 1, "NCC")],
+        "CNCC",
+        np.array(places) / 0.529177210903,
+        np.diag([30.0] * 3),
+        [("electrode", [0], 0.0)],
+    )
+
+
+@pytest.mark.parametrize("angle", [180.0, 179.9999, 179.0, 90.0])
+def test_straight_molecules(angle):
+    """Acetonitrile's angle of 180 degrees: no direction to bend, and no force."""
+    bends = openmm.HarmonicAngleForce()
+    bends.addAngle(1, 2, 3, np.pi, 500.0)
+    case = line(angle, [bends])
+    energy, forces = NativeEngine(case, "bonded", 1).evaluate(case.positions)
+    k, bent = 500.0 / 2625.4996394799, np.deg2rad(180.0 - angle)
+    assert energy == pytest.approx(0.5 * k * bent**2, abs=1e-15)
+    pull = np.linalg.norm(forces[1]) * 1.16 / 0.529177210903
+    assert pull == pytest.approx(k * bent, abs=1e-11)
+    assert np.abs(forces.sum(axis=0)).max() < 1e-12
+
+
+def lacking(case):
+    engine, reason = create_engine(case)
+    assert isinstance(engine, ClassicalEngine)
+    return reason
+
+
+def test_what_it_lacks_falls_to_openmm_with_the_reason():
+    compound = openmm.CustomCompoundBondForce(2, "distance(p1, p2)^2")
+    compound.addBond([1, 2], [])
+    bond = openmm.CustomBondForce("k*r^3")
+    bond.addPerBondParameter("k")
+    bond.addBond(1, 2, [1.0])
+    pairs = openmm.CustomNonbondedForce("exp(-r)")
+    pairs.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
+    pairs.setCutoffDistance(0.7)
+    for _ in range(4):
+        pairs.addParticle([])
+    by_openmm = " in system.xml: forces are computed by OpenMM's CPU platform"
+    assert lacking(line(90.0, [compound])) == "CustomCompoundBondForce" + by_openmm
+    assert lacking(line(90.0, [bond])) == "CustomBondForce 'k*r^3'" + by_openmm
+    assert lacking(line(90.0, [pairs])) == "CustomNonbondedForce 'exp(-r)'" + by_openmm
+
+
+def test_cut_offs_that_differ_fall_to_openmm():
+    case = random_chains(np.random.default_rng(3), np.diag([16.0, 17.0, 21.0]), 7.0, True, True)
+    for force in case.given.system.getForces():
+        if isinstance(force, openmm.NonbondedForce):
+            force.setParticleParameters(4, 0.1, 0.3, 0.1)
+            force.setCutoffDistance(0.65)
+    assert "Lennard-Jones interactions with several cut-offs" in lacking(case)
+    case = random_chains(np.random.default_rng(3), np.diag([16.0, 17.0, 21.0]), 7.0, True, False)
+    case.given.nonbonded.setUseDispersionCorrection(True)
+    assert "a long-range dispersion correction" in lacking(case)
