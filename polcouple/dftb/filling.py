@@ -68,6 +68,16 @@ def fermi_filling(
     return Filling(origin + temperature * x, occupations, temperature * float(degeneracies @ entropy))
 
 
+def held_filling(
+    energies: np.ndarray, degeneracies: np.ndarray, fermi_level: float, temperature: float
+) -> Filling:
+    """Fill levels up to a Fermi level in Hartree, whatever number of electrons that takes; else as above."""
+    x = (energies - fermi_level) / temperature
+    occupations = expit(-x)
+    entropy = entr(occupations) + entr(expit(x))
+    return Filling(fermi_level, occupations, temperature * float(degeneracies @ entropy))
+
+
 def added_electrons(
     energies: np.ndarray, degeneracies: np.ndarray, electrons: float, fermi_level: float, temperature: float
 ) -> float:

@@ -1,12 +1,7 @@
-"""Non-self-consistent Hamiltonian and overlap of a frozen geometry from Slater-Koster tables.
+"""Non-self-consistent Hamiltonian and overlap of a geometry from Slater-Koster tables.
 
-The integrals of a pair are diagonal in m when the bond is the z axis. Rotating real spherical harmonics by
-the bond's rotation matrix gives them in the laboratory frame,
-
-    <a l m| H |b l' m'> = sum_mu D^l_{m mu} h_{l l' |mu|} D^l'_{m' mu}
-
-(J. C. Slater and G. F. Koster, Phys. Rev. 94, 1498 (1954)). D^1 is the rotation matrix itself, and D^2
-follows from it because d functions are the symmetric traceless products of two vectors.
+The blocks between pairs of atoms come from :mod:`polcouple.dftb.slater_koster`; here they are put into
+matrices, with the phases of a k-point.
 """
 
 from __future__ import annotations
@@ -18,6 +13,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from polcouple.dftb.skf import Parameters
+from polcouple.dftb.slater_koster import PairBlocks, pair_blocks
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 
@@ -50,6 +46,11 @@ class Orbitals:
     def __len__(self) -> int:
         return len(self.atom)
 
+    @property
+    def first(self) -> np.ndarray:
+        """(n_atoms,) index of each atom's first orbital."""
+        return np.searchsorted(self.atom, np.arange(self.atom[-1] + 1))
+
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
@@ -65,6 +66,16 @@ class Pairs:
     second: np.ndarray
     shift: np.ndarray
     vector: np.ndarray
+
+    def half(self) -> Pairs:
+        """Each pair once, not again seen from its other end; an atom and its images count, too."""
+        ahead = np.sign(self.shift) @ [9, 3, 1]
+        keep = (self.first < self.second) | ((self.first == self.second) & (ahead > 0))
+        return self.chosen(keep)
+
+    def chosen(self, keep: np.ndarray) -> Pairs:
+        """The pairs that ``keep``, a mask or indices, chooses."""
+        return Pairs(self.first[keep], self.second[keep], self.shift[keep], self.vector[keep])
 
 
 def build_orbitals(symbols: Sequence[str], parameters: Parameters) -> Orbitals:
@@ -121,71 +132,38 @@ def hamiltonian_overlap(
 
     Real at Gamma, else complex Hermitian with phases exp(2 pi i k . shift).
     """
+    half = pairs.half()
+    blocks = pair_blocks(parameters, symbols, half.first, half.second, half.vector)
+    return assemble(orbitals, half, blocks, k_point)
+
+
+def assemble(
+    orbitals: Orbitals, half: Pairs, blocks: Sequence[PairBlocks], k_point: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of the ``blocks`` of every pair once, :meth:`Pairs.half`."""
     n = len(orbitals)
     gamma_point = not k_point.any()
-    phase = np.ones(len(pairs.first)) if gamma_point else np.exp(2j * np.pi * (pairs.shift @ k_point))
+    phase = np.ones(len(half.first)) if gamma_point else np.exp(2j * np.pi * (half.shift @ k_point))
     matrices = np.zeros((2, n * n), dtype=phase.dtype)
-    first_orbital = np.searchsorted(orbitals.atom, np.arange(len(symbols)))
-    kinds = np.array(symbols)
-    distance = np.linalg.norm(pairs.vector, axis=1)
-    for a, b in parameters.pairs:
-        chosen = np.flatnonzero(
-            (kinds[pairs.first] == a)
-            & (kinds[pairs.second] == b)
-            & (distance < max(parameters.pairs[a, b].cutoff, parameters.pairs[b, a].cutoff))
-        )
-        blocks = _pair_blocks(parameters, a, b, pairs.vector[chosen], distance[chosen])
-        rows = first_orbital[pairs.first[chosen], None] + np.arange(blocks.shape[2])
-        columns = first_orbital[pairs.second[chosen], None] + np.arange(blocks.shape[3])
+    for part in blocks:
+        rows, columns = block_orbitals(orbitals, half, part)
         flat = (rows[:, :, None] * n + columns[:, None, :]).ravel()
-        for matrix, block in zip(matrices, blocks, strict=True):
-            np.add.at(matrix, flat, (phase[chosen, None, None] * block).ravel())
+        for matrix, block in zip(matrices, part.values, strict=True):
+            np.add.at(matrix, flat, (phase[part.pairs, None, None] * block).ravel())
     h0, overlap = matrices.reshape(2, n, n)
+    h0, overlap = h0 + h0.conj().T, overlap + overlap.conj().T
     h0[np.diag_indices(n)] += orbitals.onsite
     overlap[np.diag_indices(n)] += 1.0
-    return 0.5 * (h0 + h0.conj().T), 0.5 * (overlap + overlap.conj().T)
+    return h0, overlap
 
 
-def _pair_blocks(
-    parameters: Parameters, a: str, b: str, vectors: np.ndarray, distances: np.ndarray
-) -> np.ndarray:
-    """(2, p, n_a, n_b): Hamiltonian and overlap blocks of p pairs of elements a, b."""
-    shells_a, shells_b = parameters.atoms[a].n_shells, parameters.atoms[b].n_shells
-    rotations = _bond_rotations(vectors / distances[:, None])
-    blocks = np.zeros((2, len(vectors), shells_a**2, shells_b**2))
-    for l1 in range(shells_a):
-        for l2 in range(shells_b):
-            if l1 <= l2:
-                values = parameters.pairs[a, b].integrals(l1, l2, distances)
-            else:
-                values = (-1) ** (l1 + l2) * parameters.pairs[b, a].integrals(l2, l1, distances)
-            low = min(l1, l2)
-            by_m = values[:, :, np.abs(np.arange(-low, low + 1))]
-            left = rotations[l1][:, :, l1 - low : l1 + low + 1]
-            right = rotations[l2][:, :, l2 - low : l2 + low + 1]
-            block = np.einsum("pim,phm,pjm->hpij", left, by_m, right, optimize=True)
-            blocks[:, :, l1**2 : (l1 + 1) ** 2, l2**2 : (l2 + 1) ** 2] = block
-    return blocks
-
-
-def _bond_rotations(direction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """D^0, D^1, D^2 (p, 2l+1, 2l+1) of real harmonics (m = -l .. l) for unit bond vectors (p, 3)."""
-    helper = np.where(np.abs(direction[:, 2:]) < 0.7, [[0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0]])
-    x = np.cross(helper, direction)
-    x /= np.linalg.norm(x, axis=1)[:, None]
-    y = np.cross(direction, x)
-    rotation = np.stack([x, y, direction], axis=2)
-    yzx = [1, 2, 0]
-    d1 = rotation[:, yzx][:, :, yzx]
-    r2, r6 = np.sqrt(0.5), np.sqrt(1.0 / 6.0)
-    tensors = np.zeros((5, 3, 3))
-    tensors[0, 0, 1] = tensors[0, 1, 0] = r2
-    tensors[1, 1, 2] = tensors[1, 2, 1] = r2
-    tensors[2] = np.diag([-r6, -r6, 2.0 * r6])
-    tensors[3, 0, 2] = tensors[3, 2, 0] = r2
-    tensors[4] = np.diag([r2, -r2, 0.0])
-    d2 = np.einsum("mab,pac,pbd,ncd->pmn", tensors, rotation, rotation, tensors, optimize=True)
-    return np.ones((len(direction), 1, 1)), d1, d2
+def block_orbitals(orbitals: Orbitals, pairs: Pairs, part: PairBlocks) -> tuple[np.ndarray, np.ndarray]:
+    """Orbitals (p, n_a) of the first and (p, n_b) of the second atoms of the pairs in ``part``."""
+    starts = (orbitals.first[atoms[part.pairs], None] for atoms in (pairs.first, pairs.second))
+    rows, columns = (
+        start + np.arange(size) for start, size in zip(starts, part.values.shape[2:], strict=True)
+    )
+    return rows, columns
 
 
 def _shifts(electrode: Electrode, cutoff: float) -> np.ndarray:

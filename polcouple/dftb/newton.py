@@ -27,13 +27,14 @@ _MAX_PRODUCTS = 40
 
 
 class StateResponse:
-    """chi of given states at a constant number of electrons, times a vector.
+    """chi of given states at a constant number of electrons or Fermi level, times a vector.
 
     Args:
         states: blocks in the eigenbasis of the present potential.
         filling: of all their levels.
         temperature: k_B T in Hartree.
         gapped: chi (n_sites, n_sites) of each block that was not diagonalised, 1/Hartree.
+        held_fermi_level: the Fermi level stays instead of the number of electrons.
 
     Attributes:
         fukui: (n_sites,) d(electrons)/dN at constant potential.
@@ -46,7 +47,9 @@ class StateResponse:
         temperature: float,
         gapped: Sequence[np.ndarray],
         n_sites: int,
+        held_fermi_level: bool = False,
     ) -> None:
+        self._held_fermi_level = held_fermi_level
         self._states = states
         self._gapped = gapped
         self._weights: list[Array] = []
@@ -80,7 +83,7 @@ class StateResponse:
             mixing = weights * (c.conj().T @ (half * b_empty) + b.conj().T @ (half * c_empty))
             by_orbital = ((c @ mixing) * b_empty.conj() + (b @ mixing) * c_empty.conj()).real.sum(axis=1)
             change += np.bincount(block.sites, to_host(by_orbital), minlength=len(shift))
-        return change - change.sum() * self.fukui
+        return change if self._held_fermi_level else change - change.sum() * self.fukui
 
 
 def newton_step(

@@ -36,8 +36,8 @@ _FILLED, _NEAR = 1.0, 1.0
 #: largest fourth difference in these terms
 _LARGEST_JUMP = 0.2
 
-#: columns of (l1, l2, |m|) in the ten columns of H and the ten of S; l1 <= l2
-_COLUMNS = {(0, 0): [9], (0, 1): [8], (0, 2): [7], (1, 1): [5, 6], (1, 2): [3, 4], (2, 2): [0, 1, 2]}
+#: columns of <l1 m|.|l2 m>, |m| = 0 .. l1, among the ten of H and the ten of S; l1 <= l2
+COLUMNS = {(0, 0): [9], (0, 1): [8], (0, 2): [7], (1, 1): [5, 6], (1, 2): [3, 4], (2, 2): [0, 1, 2]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,34 +87,55 @@ class PairTable:
         """Distance in bohr beyond which all integrals vanish."""
         return len(self.values) * self.step + _TAIL
 
+    @property
+    def start(self) -> float:
+        """Distance in bohr from which on no row that enters an integral is a filler."""
+        return (_first_real_row(self.values.reshape(len(self.values), -1)) + _POINTS // 2) * self.step
+
     def integrals(self, l1: int, l2: int, distances: np.ndarray) -> np.ndarray:
         """Integrals <l1 m| . |l2 m>, l1 <= l2, at ``distances`` (p,) in bohr.
 
         The second atom lies on the positive z axis of the first. Returns (p, 2, l1 + 1): Hamiltonian and
         overlap for |m| = 0 .. l1.
         """
-        columns = self.values[:, :, _COLUMNS[l1, l2]]
-        n_grid = len(columns)
-        last = np.clip(np.floor(distances / self.step).astype(int) + _POINTS // 2, _POINTS, n_grid)
-        window = last[:, None] + np.arange(-_POINTS, 0)
-        weights = _lagrange(distances / self.step - last + _POINTS - 1)
-        result = np.einsum("pw,pwhm->phm", weights, columns[window])
-        beyond = distances >= n_grid * self.step
-        result[beyond] = self._tail(columns, distances[beyond] - n_grid * self.step)
-        return result
+        return self.interpolate(distances)[0][:, :, COLUMNS[l1, l2]]
 
-    def _tail(self, columns: np.ndarray, excess: np.ndarray) -> np.ndarray:
-        """Fifth-order polynomial with the table's value, slope and curvature at its end, zero after _TAIL."""
+    def interpolate(self, distances: np.ndarray, slopes: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """All integrals at ``distances`` (p,) in bohr, and their derivatives with the distance.
+
+        Returns two arrays (p, 2, 10), the second one empty without ``slopes``; :data:`COLUMNS` tells which
+        column is which integral.
+        """
+        n_grid = len(self.values)
+        last = np.clip(np.floor(distances / self.step).astype(int) + _POINTS // 2, _POINTS, n_grid)
+        windows = self.values.reshape(n_grid, 20)[last[:, None] + np.arange(-_POINTS, 0)]
+        weights = _lagrange(distances / self.step - last + _POINTS - 1)
+        values = (weights[:, None] @ windows)[:, 0]
+        beyond = distances >= n_grid * self.step
+        excess = distances[beyond] - n_grid * self.step
+        values[beyond] = self._tail(excess)
+        found = np.empty((0, 20))
+        if slopes:
+            weights = _lagrange_slopes(distances / self.step - last + _POINTS - 1) / self.step
+            found = (weights[:, None] @ windows)[:, 0]
+            found[beyond] = self._tail(excess, slope=True)
+        return values.reshape(-1, 2, 10), found.reshape(-1, 2, 10)
+
+    def _tail(self, excess: np.ndarray, slope: bool = False) -> np.ndarray:
+        """Fifth-order polynomial with the table's value, slope and curvature at its end, zero after _TAIL.
+
+        (p, 20) at distances ``excess`` (p,) from the last row, or its derivative.
+        """
         fit = np.polynomial.polynomial.polyfit(np.arange(-_POINTS + 1, 1), np.eye(_POINTS), _POINTS - 1)
-        value, slope, curvature = (
-            np.einsum("w,whm->hm", fit[order] * factor, columns[-_POINTS:])
-            for order, factor in ((0, 1.0), (1, _TAIL / self.step), (2, 2.0 * (_TAIL / self.step) ** 2))
-        )
-        x = 1.0 - excess / _TAIL
-        x = np.where(x > 0.0, x, 0.0)[:, None, None]
-        cubic = 10.0 * value + 4.0 * slope + 0.5 * curvature
-        quartic = -15.0 * value - 7.0 * slope - curvature
-        quintic = 6.0 * value + 3.0 * slope + 0.5 * curvature
+        end = self.values[-_POINTS:].reshape(_POINTS, 20)
+        reach = _TAIL / self.step
+        value, rise, curvature = fit[0] @ end, reach * fit[1] @ end, 2.0 * reach**2 * fit[2] @ end
+        x = np.maximum(1.0 - excess / _TAIL, 0.0)[:, None]
+        cubic = 10.0 * value + 4.0 * rise + 0.5 * curvature
+        quartic = -15.0 * value - 7.0 * rise - curvature
+        quintic = 6.0 * value + 3.0 * rise + 0.5 * curvature
+        if slope:
+            return x**2 * (3.0 * cubic + 4.0 * quartic * x + 5.0 * quintic * x**2) / -_TAIL
         return x**3 * (cubic + quartic * x + quintic * x**2)
 
 
@@ -214,6 +235,11 @@ def _text(path: Path) -> str:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
 
 
+def read_lines(path: Path) -> list[str]:
+    """The lines of an .skf file."""
+    return _text(path).splitlines()
+
+
 def read_skf(path: Path, homonuclear: bool) -> tuple[AtomType | None, PairTable]:
     """Read one .skf file; the atom's parameters are in homonuclear files only.
 
@@ -222,21 +248,21 @@ def read_skf(path: Path, homonuclear: bool) -> tuple[AtomType | None, PairTable]
     Raises:
         InputError: truncated or malformed file, with the line number.
     """
-    lines = _text(path).splitlines()
+    lines = read_lines(path)
     if lines and lines[0].lstrip().startswith("@"):
         raise InputError(f"{path}: the extended format with f shells is not supported, only s, p and d")
     step, n_rows = _grid(path, lines)
     first_row = 3 if homonuclear else 2
     rows = np.empty((n_rows, 20))
     for i in range(n_rows):
-        rows[i] = _numbers(path, lines, first_row + i, 20)[:20]
+        rows[i] = read_numbers(path, lines, first_row + i, 20)[:20]
     _require_smooth(path, step, rows, first_row)
     table = PairTable(step, rows.reshape(n_rows, 2, 10))
     if not homonuclear:
         return None, table
     overlaps = table.values[_first_real_row(rows) :, 1]
-    n_shells = 1 + max((k for k in (1, 2) if overlaps[:, _COLUMNS[k, k]].any()), default=0)
-    header = _numbers(path, lines, 1, 10)
+    n_shells = 1 + max((k for k in (1, 2) if overlaps[:, COLUMNS[k, k]].any()), default=0)
+    header = read_numbers(path, lines, 1, 10)
     onsite, hubbard, occupation = (tuple(header[k : k + 3][::-1]) for k in (0, 4, 7))
     for shell, value in zip(_SHELL_NAMES[:n_shells], hubbard, strict=False):
         if value <= 0.0:
@@ -248,7 +274,7 @@ def read_skf(path: Path, homonuclear: bool) -> tuple[AtomType | None, PairTable]
 
 def _grid(path: Path, lines: list[str]) -> tuple[float, int]:
     """Grid spacing and number of rows; the count in the file is one more than the rows it has."""
-    fields = _numbers(path, lines, 0, 2)
+    fields = read_numbers(path, lines, 0, 2)
     step, n_rows = fields[0], int(fields[1]) - 1
     if step <= 0.0 or n_rows <= _POINTS:
         raise InputError(f"{path}: line 1: grid spacing {step:g} and {n_rows} rows make no table")
@@ -279,13 +305,13 @@ def _require_smooth(path: Path, step: float, rows: np.ndarray, first_row: int) -
 
 
 def _first_real_row(rows: np.ndarray) -> int:
-    """Index of the first row that is no filler: files have overlaps of 1.0 at short distance."""
-    real = np.flatnonzero((rows[:, 10:] != 1.0).any(axis=1))
+    """Index of the first row that is no filler: files have overlaps of 1.0, or zeros, at short distance."""
+    real = np.flatnonzero((rows[:, 10:] != 1.0).any(axis=1) & rows.any(axis=1))
     return int(real[0]) if len(real) else len(rows)
 
 
-def _numbers(path: Path, lines: list[str], index: int, at_least: int) -> list[float]:
-    """Numbers of one line, with Fortran's repeat counts (``20*1.0``), commas and d exponents."""
+def read_numbers(path: Path, lines: list[str], index: int, at_least: int) -> list[float]:
+    """Numbers of line ``index`` from 0, with Fortran's repeats (``20*1.0``), commas and d exponents."""
     if index >= len(lines):
         raise InputError(f"{path} is truncated: it ends after line {len(lines)}; get the file again")
     values: list[float] = []
@@ -312,3 +338,15 @@ def _lagrange(x: np.ndarray) -> np.ndarray:
         others = nodes[nodes != k]
         weights[:, k] = np.prod((x[:, None] - others) / (k - others), axis=1)
     return weights
+
+
+def _lagrange_slopes(x: np.ndarray) -> np.ndarray:
+    """Derivatives (p, 8) of :func:`_lagrange`."""
+    nodes = np.arange(_POINTS)
+    slopes = np.zeros((len(x), _POINTS))
+    for k in nodes:
+        others = nodes[nodes != k]
+        factors = (x[:, None] - others) / (k - others)
+        for j, node in enumerate(others):
+            slopes[:, k] += np.prod(np.delete(factors, j, axis=1), axis=1) / (k - node)
+    return slopes

@@ -62,6 +62,25 @@ def coulomb_energy_forces(positions: np.ndarray, charges: np.ndarray) -> tuple[f
     return energy, forces
 
 
+def coulomb_forces_between(
+    sites: np.ndarray, site_charges: np.ndarray, positions: np.ndarray, charges: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Forces between two sets of point charges, those within a set left out.
+
+    Arguments as in :func:`coulomb_potential`, ``site_charges`` (n,) in e. Returns the forces on the sites
+    (n, 3) and on the charges (m, 3) in Hartree/bohr.
+    """
+    on_sites, on_charges = np.zeros((len(sites), 3)), np.zeros((len(positions), 3))
+    step = max(1, _CHUNK // max(len(sites), 1))
+    for start in range(0, len(positions), step):
+        block = slice(start, start + step)
+        inverse = 1.0 / _apart(cdist(sites, positions[block]), start)
+        slopes = site_charges[:, None] * charges[block] * inverse**3
+        on_sites += slopes.sum(axis=1)[:, None] * sites - slopes @ positions[block]
+        on_charges[block] = slopes.sum(axis=0)[:, None] * positions[block] - slopes.T @ sites
+    return on_sites, on_charges
+
+
 def _apart(distances: np.ndarray, first_column: int = 0) -> np.ndarray:
     if distances.size and distances.min() < 1e-8:
         i, j = np.unravel_index(int(distances.argmin()), distances.shape)

@@ -166,6 +166,43 @@ def ewald_energy_forces(
     return float(energy), forces
 
 
+def ewald_forces_between(
+    sites: np.ndarray,
+    site_charges: np.ndarray,
+    positions: np.ndarray,
+    charges: np.ndarray,
+    cell: np.ndarray,
+    accuracy: float = 1e-12,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Forces between two sets of periodic point charges, those within a set left out.
+
+    They are the derivatives of sum_i Q_i phi_i with phi from :func:`ewald_potential`; arguments and errors as
+    there, ``site_charges`` (n,) in e.
+
+    Returns:
+        Forces on the sites (n, 3) and on the charges (m, 3) in Hartree/bohr.
+    """
+    sites, cell = _checked(sites, cell)
+    positions, cell = _checked(positions, cell)
+    n, m = len(sites), len(positions)
+    split = _split(cell, n * m, n + m, accuracy, None)
+    alpha = split.alpha
+    on_sites, on_charges = np.zeros((n, 3)), np.zeros((m, 3))
+    for i, j, displacements in _close_pairs(sites, positions, cell, split.r_cut, same=False):
+        r = np.sqrt(np.einsum("px,px->p", displacements, displacements))
+        screened = erfc(alpha * r) / r + 2.0 * alpha / np.sqrt(np.pi) * np.exp(-((alpha * r) ** 2))
+        slope = site_charges[i] * charges[j] * screened / r**2
+        for axis in range(3):
+            on_sites[:, axis] += np.bincount(i, slope * displacements[:, axis], minlength=n)
+            on_charges[:, axis] -= np.bincount(j, slope * displacements[:, axis], minlength=m)
+    for k_vectors, weights in _reciprocal(cell, split, n + m):
+        at_sites, at_charges = np.exp(1j * (sites @ k_vectors.T)), np.exp(1j * (positions @ k_vectors.T))
+        of_sites, of_charges = site_charges @ at_sites, charges @ at_charges
+        on_sites += site_charges[:, None] * ((at_sites * (weights * of_charges.conj())).imag @ k_vectors)
+        on_charges += charges[:, None] * ((at_charges * (weights * of_sites.conj())).imag @ k_vectors)
+    return on_sites, on_charges
+
+
 def _checked(positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     positions = np.asarray(positions, dtype=float)
     cell = np.asarray(cell, dtype=float)

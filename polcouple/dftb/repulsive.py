@@ -1,0 +1,140 @@
+"""The repulsive energy between nuclei, a pair potential that stands in the .skf files.
+
+After the line ``Spline``, for each pair of elements, in Hartree and bohr:
+
+    E(r) = exp(a2 - a1 r) + a3                       below the first knot
+         = c0 + c1 x + c2 x^2 + c3 x^3,  x = r - r_k  from one knot to the next, the last to order 5
+         = 0                                         from the cut-off on
+
+A file without a spline has, in its second or third line, the polynomial sum_k c_k (r_cut - r)^k, k = 2 .. 9
+(https://dftb.org/fileadmin/DFTB/public/misc/slakoformat.pdf).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.dftb.hamiltonian import Pairs
+from polcouple.dftb.skf import read_lines, read_numbers, skf_paths
+from polcouple.errors import InputError
+
+#: knots of neighbouring intervals may differ by the rounding of the file, bohr
+_ROUNDED = 2e-5
+#: coefficients of the last interval, the others end with zeros
+_ORDERS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class RepulsivePair:
+    """Repulsive energy of one pair of elements.
+
+    Attributes:
+        cutoff: in bohr; zero from here on.
+        head: a1, a2, a3 of the exponential below the first knot, or None: the first piece goes on.
+        knots: (m,) where each piece starts, in bohr.
+        pieces: (m, k) coefficients of the powers of r - knot, in Hartree and bohr.
+    """
+
+    cutoff: float
+    head: tuple[float, float, float] | None
+    knots: np.ndarray
+    pieces: np.ndarray
+
+    def energy_slope(self, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Energies (p,) in Hartree at ``distances`` (p,) in bohr and their derivatives."""
+        piece = np.maximum(np.searchsorted(self.knots, distances, side="right") - 1, 0)
+        x = distances - self.knots[piece]
+        coefficients = self.pieces[piece]
+        energies, slopes = coefficients[:, -1].copy(), np.zeros(len(x))
+        for order in range(coefficients.shape[1] - 2, -1, -1):
+            slopes = slopes * x + energies
+            energies = energies * x + coefficients[:, order]
+        if self.head is not None:
+            a1, a2, a3 = self.head
+            near = distances < self.knots[0]
+            exponential = np.exp(a2 - a1 * distances[near])
+            energies[near], slopes[near] = exponential + a3, -a1 * exponential
+        beyond = distances >= self.cutoff
+        energies[beyond], slopes[beyond] = 0.0, 0.0
+        return energies, slopes
+
+
+def load_repulsive(directory: Path, elements: Iterable[str]) -> dict[tuple[str, str], RepulsivePair]:
+    """Repulsive energies of all ordered pairs of ``elements`` from the set in ``directory``.
+
+    Raises:
+        InputError: a file without a repulsive part or with a malformed one, or one that cannot be read.
+    """
+    return {
+        pair: read_repulsive(path, pair[0] == pair[1])
+        for pair, path in skf_paths(directory, elements).items()
+    }
+
+
+def read_repulsive(path: Path, homonuclear: bool) -> RepulsivePair:
+    """Repulsive energy in one .skf file; see :func:`load_repulsive`."""
+    lines = read_lines(path)
+    for number, line in enumerate(lines):
+        if line.strip().lower() == "spline":
+            return _spline(path, lines, number + 1)
+    return _polynomial(path, lines, 2 if homonuclear else 1)
+
+
+def repulsive_energy_forces(
+    symbols: Sequence[str], half: Pairs, table: Mapping[tuple[str, str], RepulsivePair]
+) -> tuple[float, np.ndarray]:
+    """Energy in Hartree and forces (n_atoms, 3) in Hartree/bohr from every pair once (:meth:`Pairs.half`)."""
+    kinds = np.array(symbols)
+    energy, forces = 0.0, np.zeros((len(symbols), 3))
+    distance = np.linalg.norm(half.vector, axis=1)
+    for (a, b), pair in table.items():
+        near = distance < pair.cutoff
+        chosen = np.flatnonzero(near & (kinds[half.first] == a) & (kinds[half.second] == b))
+        energies, slopes = pair.energy_slope(distance[chosen])
+        energy += float(energies.sum())
+        pulls = (slopes / distance[chosen])[:, None] * half.vector[chosen]
+        np.add.at(forces, half.first[chosen], pulls)
+        np.subtract.at(forces, half.second[chosen], pulls)
+    return energy, forces
+
+
+def _spline(path: Path, lines: list[str], start: int) -> RepulsivePair:
+    fields = read_numbers(path, lines, start, 2)
+    count, cutoff = int(fields[0]), fields[1]
+    if count < 1 or cutoff <= 0.0 or count != fields[0]:
+        raise InputError(
+            f"{path}: line {start + 1}: {fields[0]:g} intervals and cut-off {cutoff:g} make no spline"
+        )
+    a1, a2, a3 = read_numbers(path, lines, start + 1, 3)[:3]
+    knots, pieces, end = np.empty(count), np.zeros((count, _ORDERS)), None
+    for k in range(count):
+        line = start + 2 + k
+        orders = _ORDERS if k == count - 1 else 4
+        numbers = read_numbers(path, lines, line, 2 + orders)
+        knots[k], stop = numbers[:2]
+        pieces[k, :orders] = numbers[2 : 2 + orders]
+        if not stop > knots[k] or (end is not None and abs(knots[k] - end) > _ROUNDED):
+            raise InputError(
+                f"{path}: line {line + 1}: the spline's interval from {knots[k]:g} to {stop:g} bohr does not"
+                " follow the one before; the file is damaged, get it again"
+            )
+        end = stop
+    return RepulsivePair(cutoff, (a1, a2, a3), knots, pieces)
+
+
+def _polynomial(path: Path, lines: list[str], index: int) -> RepulsivePair:
+    numbers = read_numbers(path, lines, index, 10)
+    coefficients, cutoff = numbers[1:9], numbers[9]
+    if cutoff <= 0.0 or not any(coefficients):
+        raise InputError(
+            f"{path}: neither a spline nor a polynomial for the repulsive energy, which forces need; set the"
+            " option 'slako' to a set that has it"
+        )
+    # in powers of x = r - r_cut, the only knot; smaller distances are extrapolated from it
+    pieces = np.zeros((1, 10))
+    pieces[0, 2:] = np.array(coefficients) * (-1.0) ** np.arange(2, 10)
+    return RepulsivePair(cutoff, None, np.array([cutoff]), pieces)

@@ -1,0 +1,159 @@
+"""Two-centre blocks of Hamiltonian and overlap between pairs of atoms, and what they change with the bond.
+
+The integrals of a pair are diagonal in m when the bond is the z axis. Rotating real spherical harmonics by
+the bond's rotation matrix gives them in the laboratory frame,
+
+    B_mm' = <a l m| H |b l' m'> = sum_mu D^l_{m mu} h_{l l' |mu|}(R) D^l'_{m' mu}
+
+(J. C. Slater and G. F. Koster, Phys. Rev. 94, 1498 (1954)). D^1 is the rotation matrix itself, and D^2
+follows from it because d functions are the symmetric traceless products of two vectors.
+
+A bond vector R that turns by the small angle w turns the block with it, dB = w . (L B - B L), where L are the
+generators of rotations of the harmonics, L = dD/dw. So the gradient of a sum G : B with fixed G needs no
+derivative of a rotation matrix,
+
+    d(G : B)/dR = R/|R| G : B'(|R|) + (t x R) / R^2,      t = G : (L B - B L),
+
+with B' the block of the slopes h'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from polcouple.dftb.skf import COLUMNS, Parameters
+
+#: p functions in the order m = -1, 0, 1 are y, z, x
+_YZX = [1, 2, 0]
+
+
+@dataclass(frozen=True, eq=False)
+class PairBlocks:
+    """Blocks of the pairs between two elements.
+
+    Attributes:
+        pairs: (p,) which of the pairs given.
+        vectors: (p, 3) from the first atom to the second in bohr.
+        values: (2, p, n_a, n_b), Hamiltonian (Hartree) and overlap.
+        slopes: their derivatives with the distance while the bond keeps its direction, or of size 0.
+    """
+
+    pairs: np.ndarray
+    vectors: np.ndarray
+    values: np.ndarray
+    slopes: np.ndarray
+
+    def gradient(self, weights: np.ndarray) -> np.ndarray:
+        """Derivatives (p, 3) with the vectors of the sum of ``weights`` (2, p, n_a, n_b) times values."""
+        distance = np.linalg.norm(self.vectors, axis=1)[:, None]
+        radial = (weights * self.slopes).sum(axis=(0, 2, 3))[:, None]
+        left = _generators(self.values.shape[2])
+        right = _generators(self.values.shape[3])
+        from_left = (self.values @ weights.swapaxes(2, 3)).sum(axis=0)
+        from_right = (self.values.swapaxes(2, 3) @ weights).sum(axis=0)
+        torque = np.einsum("xik,pki->px", left, from_left) - np.einsum("xkj,pkj->px", right, from_right)
+        return radial * self.vectors / distance + np.cross(torque, self.vectors) / distance**2
+
+
+def pair_blocks(
+    parameters: Parameters,
+    symbols: Sequence[str],
+    first: np.ndarray,
+    second: np.ndarray,
+    vectors: np.ndarray,
+    slopes: bool = False,
+) -> list[PairBlocks]:
+    """Blocks of the pairs of atoms ``first`` and ``second`` (p,) of ``symbols`` that lie ``vectors`` apart.
+
+    Pairs out of reach are left out; ``slopes`` are computed if asked for.
+    """
+    kinds = np.array(symbols)
+    distance = np.linalg.norm(vectors, axis=1)
+    found = []
+    for a, b in parameters.pairs:
+        reach = max(parameters.pairs[a, b].cutoff, parameters.pairs[b, a].cutoff)
+        chosen = np.flatnonzero((kinds[first] == a) & (kinds[second] == b) & (distance < reach))
+        if len(chosen):
+            found.append(_blocks(parameters, a, b, chosen, vectors[chosen], distance[chosen], slopes))
+    return found
+
+
+def _blocks(
+    parameters: Parameters,
+    a: str,
+    b: str,
+    pairs: np.ndarray,
+    vectors: np.ndarray,
+    distances: np.ndarray,
+    slopes: bool,
+) -> PairBlocks:
+    shells_a, shells_b = parameters.atoms[a].n_shells, parameters.atoms[b].n_shells
+    rotations = _bond_rotations(vectors / distances[:, None])
+    forward = parameters.pairs[a, b].interpolate(distances, slopes)
+    backward = forward if a == b else parameters.pairs[b, a].interpolate(distances, slopes)
+    results = []
+    for of_ab, of_ba in zip(forward, backward, strict=True):
+        block = np.zeros((2, len(of_ab), shells_a**2, shells_b**2))
+        for l1 in range(shells_a if len(of_ab) else 0):
+            for l2 in range(shells_b):
+                low = min(l1, l2)
+                if l1 <= l2:
+                    integrals = of_ab[:, :, COLUMNS[l1, l2]]
+                else:
+                    integrals = (-1) ** (l1 + l2) * of_ba[:, :, COLUMNS[l2, l1]]
+                by_m = integrals[:, :, np.abs(np.arange(-low, low + 1))].swapaxes(0, 1)
+                left = rotations[l1][:, :, l1 - low : l1 + low + 1]
+                right = rotations[l2][:, :, l2 - low : l2 + low + 1]
+                rotated = (left * by_m[:, :, None, :]) @ right.swapaxes(1, 2)
+                block[:, :, l1**2 : (l1 + 1) ** 2, l2**2 : (l2 + 1) ** 2] = rotated
+        results.append(block)
+    return PairBlocks(pairs, vectors, *results)
+
+
+def _bond_rotations(direction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """D^0, D^1, D^2 (p, 2l+1, 2l+1) of real harmonics (m = -l .. l) for unit bond vectors (p, 3)."""
+    helper = np.where(np.abs(direction[:, 2:]) < 0.7, [[0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0]])
+    x = np.cross(helper, direction)
+    x /= np.linalg.norm(x, axis=1)[:, None]
+    y = np.cross(direction, x)
+    rotation = np.stack([x, y, direction], axis=2)
+    d1 = rotation[:, _YZX][:, :, _YZX]
+    d2 = np.einsum("mab,pac,pbd,ncd->pmn", _D_TENSORS, rotation, rotation, _D_TENSORS, optimize=True)
+    return np.ones((len(direction), 1, 1)), d1, d2
+
+
+def _d_tensors() -> np.ndarray:
+    """(5, 3, 3): d functions m = -2 .. 2 as symmetric traceless tensors."""
+    r2, r6 = np.sqrt(0.5), np.sqrt(1.0 / 6.0)
+    tensors = np.zeros((5, 3, 3))
+    tensors[0, 0, 1] = tensors[0, 1, 0] = r2
+    tensors[1, 1, 2] = tensors[1, 2, 1] = r2
+    tensors[2] = np.diag([-r6, -r6, 2.0 * r6])
+    tensors[3, 0, 2] = tensors[3, 2, 0] = r2
+    tensors[4] = np.diag([r2, -r2, 0.0])
+    return tensors
+
+
+_D_TENSORS = _d_tensors()
+
+
+def _all_generators() -> np.ndarray:
+    """(3, 9, 9): derivative of the rotation of s, p and d functions with the angle about x, y and z."""
+    angles = np.zeros((3, 3, 3))
+    for axis, (i, j) in enumerate(((1, 2), (2, 0), (0, 1))):
+        angles[axis, j, i], angles[axis, i, j] = 1.0, -1.0
+    generators = np.zeros((3, 9, 9))
+    generators[:, 1:4, 1:4] = angles[:, _YZX][:, :, _YZX]
+    # both indices of a tensor turn alike
+    generators[:, 4:, 4:] = 2.0 * np.einsum("mab,xac,ncb->xmn", _D_TENSORS, angles, _D_TENSORS)
+    return generators
+
+
+_GENERATORS = _all_generators()
+
+
+def _generators(n_orbitals: int) -> np.ndarray:
+    return _GENERATORS[:, :n_orbitals, :n_orbitals]
