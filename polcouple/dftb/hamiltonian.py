@@ -108,7 +108,7 @@ def find_pairs(electrode: Electrode, cutoff: float) -> Pairs:
         InputError: two atoms within 0.1 Angstrom.
     """
     positions = electrode.positions
-    shifts = _shifts(electrode, cutoff)
+    shifts = lattice_shifts(electrode, cutoff)
     images = (positions[None] + (shifts @ electrode.cell)[:, None]).reshape(-1, 3)
     found = cKDTree(positions).sparse_distance_matrix(cKDTree(images), cutoff, output_type="coo_matrix")
     image, second = np.divmod(found.col, len(positions))
@@ -166,7 +166,7 @@ def block_orbitals(orbitals: Orbitals, pairs: Pairs, part: PairBlocks) -> tuple[
     return rows, columns
 
 
-def _shifts(electrode: Electrode, cutoff: float) -> np.ndarray:
+def lattice_shifts(electrode: Electrode, cutoff: float) -> np.ndarray:
     """Lattice translations (integers) that can bring an image within ``cutoff`` of the cell's atoms."""
     if not any(electrode.pbc):
         return np.zeros((1, 3), dtype=int)

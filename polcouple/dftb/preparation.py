@@ -10,7 +10,7 @@ import numpy as np
 
 from polcouple.dftb.blocks import Block, find_blocks, monkhorst_pack, planar_frame, reference_block
 from polcouple.dftb.cache import read_arrays, write_arrays
-from polcouple.dftb.gamma import gamma_matrix
+from polcouple.dftb.gamma import Gamma
 from polcouple.dftb.hamiltonian import Orbitals, build_orbitals, find_pairs, hamiltonian_overlap
 from polcouple.dftb.skf import Parameters
 from polcouple.electrode import Electrode
@@ -109,7 +109,7 @@ def prepare(
     if found is None:
         hubbard = orbitals.hubbard if by_shell else orbitals.hubbard[orbitals.shell_l == 0]
         blocks = _build_blocks(electrode, orbitals, orbital_site, parameters, k_points)
-        found = gamma_matrix(electrode, site_atom, hubbard), blocks
+        found = Gamma(electrode, site_atom, hubbard).matrix, blocks
         if stem is not None:
             _write(stem.with_suffix(".npz"), *found)
     repeats = _repeats(electrode, site_atom, orbitals.atom, found[0])

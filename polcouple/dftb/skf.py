@@ -1,19 +1,20 @@
 """Slater-Koster files (.skf): atomic parameters and two-centre integrals.
 
 The format is that of DFTB+ (https://dftb.org/fileadmin/DFTB/public/misc/slakoformat.pdf), shells s, p and d.
-Between grid points the integrals are those of the 8-point Lagrange polynomial, and beyond the last point a
-fifth-order polynomial takes value, slope and curvature to zero within 1 bohr, as in DFTB+.
+How values between their rows are found is in :mod:`polcouple.dftb.interpolation`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
+from polcouple.dftb.interpolation import POINTS, TAIL, interpolate, tail_coefficients
 from polcouple.dftb.parameter_sets import (
     Assumption,
     assumptions_of_directory,
@@ -25,9 +26,6 @@ from polcouple.errors import InputError
 #: directory of the parameters that come with the package
 DEFAULT_SLAKO = Path(__file__).parent / "slako" / "mio-1-1"
 
-#: distance over which an integral goes to zero beyond its last grid point, bohr
-_TAIL = 1.0
-_POINTS = 8
 _SHELL_NAMES = "spd"
 #: no line has more numbers
 _MOST_REPEATS = 100
@@ -85,12 +83,12 @@ class PairTable:
     @property
     def cutoff(self) -> float:
         """Distance in bohr beyond which all integrals vanish."""
-        return len(self.values) * self.step + _TAIL
+        return len(self.values) * self.step + TAIL
 
     @property
     def start(self) -> float:
         """Distance in bohr from which on no row that enters an integral is a filler."""
-        return (_first_real_row(self.values.reshape(len(self.values), -1)) + _POINTS // 2) * self.step
+        return (_first_real_row(self.values.reshape(len(self.values), -1)) + POINTS // 2) * self.step
 
     def integrals(self, l1: int, l2: int, distances: np.ndarray) -> np.ndarray:
         """Integrals <l1 m| . |l2 m>, l1 <= l2, at ``distances`` (p,) in bohr.
@@ -100,43 +98,19 @@ class PairTable:
         """
         return self.interpolate(distances)[0][:, :, COLUMNS[l1, l2]]
 
-    def interpolate(self, distances: np.ndarray, slopes: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def interpolate(self, distances: np.ndarray) -> np.ndarray:
         """All integrals at ``distances`` (p,) in bohr, and their derivatives with the distance.
 
-        Returns two arrays (p, 2, 10), the second one empty without ``slopes``; :data:`COLUMNS` tells which
-        column is which integral.
+        Returns (2, p, 2, 10): values and derivatives; :data:`COLUMNS` tells which column is which integral.
         """
-        n_grid = len(self.values)
-        last = np.clip(np.floor(distances / self.step).astype(int) + _POINTS // 2, _POINTS, n_grid)
-        windows = self.values.reshape(n_grid, 20)[last[:, None] + np.arange(-_POINTS, 0)]
-        weights = _lagrange(distances / self.step - last + _POINTS - 1)
-        values = (weights[:, None] @ windows)[:, 0]
-        beyond = distances >= n_grid * self.step
-        excess = distances[beyond] - n_grid * self.step
-        values[beyond] = self._tail(excess)
-        found = np.empty((0, 20))
-        if slopes:
-            weights = _lagrange_slopes(distances / self.step - last + _POINTS - 1) / self.step
-            found = (weights[:, None] @ windows)[:, 0]
-            found[beyond] = self._tail(excess, slope=True)
-        return values.reshape(-1, 2, 10), found.reshape(-1, 2, 10)
+        results = np.empty((2, len(distances), 20))
+        table = self.values.reshape(-1, 20)
+        interpolate(table, self.step, self._tail, np.asarray(distances, dtype=float), results)
+        return results.reshape(2, -1, 2, 10)
 
-    def _tail(self, excess: np.ndarray, slope: bool = False) -> np.ndarray:
-        """Fifth-order polynomial with the table's value, slope and curvature at its end, zero after _TAIL.
-
-        (p, 20) at distances ``excess`` (p,) from the last row, or its derivative.
-        """
-        fit = np.polynomial.polynomial.polyfit(np.arange(-_POINTS + 1, 1), np.eye(_POINTS), _POINTS - 1)
-        end = self.values[-_POINTS:].reshape(_POINTS, 20)
-        reach = _TAIL / self.step
-        value, rise, curvature = fit[0] @ end, reach * fit[1] @ end, 2.0 * reach**2 * fit[2] @ end
-        x = np.maximum(1.0 - excess / _TAIL, 0.0)[:, None]
-        cubic = 10.0 * value + 4.0 * rise + 0.5 * curvature
-        quartic = -15.0 * value - 7.0 * rise - curvature
-        quintic = 6.0 * value + 3.0 * rise + 0.5 * curvature
-        if slope:
-            return x**2 * (3.0 * cubic + 4.0 * quartic * x + 5.0 * quintic * x**2) / -_TAIL
-        return x**3 * (cubic + quartic * x + quintic * x**2)
+    @cached_property
+    def _tail(self) -> np.ndarray:
+        return tail_coefficients(self.values.reshape(-1, 20), self.step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,7 +250,7 @@ def _grid(path: Path, lines: list[str]) -> tuple[float, int]:
     """Grid spacing and number of rows; the count in the file is one more than the rows it has."""
     fields = read_numbers(path, lines, 0, 2)
     step, n_rows = fields[0], int(fields[1]) - 1
-    if step <= 0.0 or n_rows <= _POINTS:
+    if step <= 0.0 or n_rows <= POINTS:
         raise InputError(f"{path}: line 1: grid spacing {step:g} and {n_rows} rows make no table")
     if n_rows > len(lines):
         raise InputError(
@@ -328,25 +302,3 @@ def read_numbers(path: Path, lines: list[str], index: int, at_least: int) -> lis
     if len(values) < at_least or not np.isfinite(values).all():
         raise InputError(f"{path}: line {index + 1}: expected {at_least} numbers, found {len(values)}")
     return values
-
-
-def _lagrange(x: np.ndarray) -> np.ndarray:
-    """Weights (p, 8) of the Lagrange polynomial through the nodes 0 .. 7 at ``x`` (p,)."""
-    nodes = np.arange(_POINTS)
-    weights = np.ones((len(x), _POINTS))
-    for k in nodes:
-        others = nodes[nodes != k]
-        weights[:, k] = np.prod((x[:, None] - others) / (k - others), axis=1)
-    return weights
-
-
-def _lagrange_slopes(x: np.ndarray) -> np.ndarray:
-    """Derivatives (p, 8) of :func:`_lagrange`."""
-    nodes = np.arange(_POINTS)
-    slopes = np.zeros((len(x), _POINTS))
-    for k in nodes:
-        others = nodes[nodes != k]
-        factors = (x[:, None] - others) / (k - others)
-        for j, node in enumerate(others):
-            slopes[:, k] += np.prod(np.delete(factors, j, axis=1), axis=1) / (k - node)
-    return slopes

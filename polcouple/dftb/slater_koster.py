@@ -38,7 +38,7 @@ class PairBlocks:
         pairs: (p,) which of the pairs given.
         vectors: (p, 3) from the first atom to the second in bohr.
         values: (2, p, n_a, n_b), Hamiltonian (Hartree) and overlap.
-        slopes: their derivatives with the distance while the bond keeps its direction, or of size 0.
+        slopes: their derivatives with the distance while the bond keeps its direction.
     """
 
     pairs: np.ndarray
@@ -64,11 +64,10 @@ def pair_blocks(
     first: np.ndarray,
     second: np.ndarray,
     vectors: np.ndarray,
-    slopes: bool = False,
 ) -> list[PairBlocks]:
     """Blocks of the pairs of atoms ``first`` and ``second`` (p,) of ``symbols`` that lie ``vectors`` apart.
 
-    Pairs out of reach are left out; ``slopes`` are computed if asked for.
+    Pairs out of reach are left out.
     """
     kinds = np.array(symbols)
     distance = np.linalg.norm(vectors, axis=1)
@@ -77,7 +76,7 @@ def pair_blocks(
         reach = max(parameters.pairs[a, b].cutoff, parameters.pairs[b, a].cutoff)
         chosen = np.flatnonzero((kinds[first] == a) & (kinds[second] == b) & (distance < reach))
         if len(chosen):
-            found.append(_blocks(parameters, a, b, chosen, vectors[chosen], distance[chosen], slopes))
+            found.append(_blocks(parameters, a, b, chosen, vectors[chosen], distance[chosen]))
     return found
 
 
@@ -88,41 +87,46 @@ def _blocks(
     pairs: np.ndarray,
     vectors: np.ndarray,
     distances: np.ndarray,
-    slopes: bool,
 ) -> PairBlocks:
     shells_a, shells_b = parameters.atoms[a].n_shells, parameters.atoms[b].n_shells
-    rotations = _bond_rotations(vectors / distances[:, None])
-    forward = parameters.pairs[a, b].interpolate(distances, slopes)
-    backward = forward if a == b else parameters.pairs[b, a].interpolate(distances, slopes)
-    results = []
-    for of_ab, of_ba in zip(forward, backward, strict=True):
-        block = np.zeros((2, len(of_ab), shells_a**2, shells_b**2))
-        for l1 in range(shells_a if len(of_ab) else 0):
-            for l2 in range(shells_b):
-                low = min(l1, l2)
-                if l1 <= l2:
-                    integrals = of_ab[:, :, COLUMNS[l1, l2]]
-                else:
-                    integrals = (-1) ** (l1 + l2) * of_ba[:, :, COLUMNS[l2, l1]]
-                by_m = integrals[:, :, np.abs(np.arange(-low, low + 1))].swapaxes(0, 1)
-                left = rotations[l1][:, :, l1 - low : l1 + low + 1]
-                right = rotations[l2][:, :, l2 - low : l2 + low + 1]
-                rotated = (left * by_m[:, :, None, :]) @ right.swapaxes(1, 2)
-                block[:, :, l1**2 : (l1 + 1) ** 2, l2**2 : (l2 + 1) ** 2] = rotated
-        results.append(block)
-    return PairBlocks(pairs, vectors, *results)
+    rotations = _bond_rotations(vectors / distances[:, None], max(shells_a, shells_b))
+    of_ab = parameters.pairs[a, b].interpolate(distances)
+    of_ba = of_ab if a == b else parameters.pairs[b, a].interpolate(distances)
+    blocks = np.zeros((2, 2, len(pairs), shells_a**2, shells_b**2))
+    for l1 in range(shells_a):
+        for l2 in range(shells_b):
+            low = min(l1, l2)
+            if l1 <= l2:
+                integrals = of_ab[..., COLUMNS[l1, l2]]
+            else:
+                integrals = (-1) ** (l1 + l2) * of_ba[..., COLUMNS[l2, l1]]
+            by_m = integrals[..., np.abs(np.arange(-low, low + 1))].swapaxes(1, 2)
+            left = rotations[l1][:, :, l1 - low : l1 + low + 1]
+            right = rotations[l2][:, :, l2 - low : l2 + low + 1]
+            rotated = (left * by_m[..., None, :]) @ right.swapaxes(1, 2)
+            blocks[..., l1**2 : (l1 + 1) ** 2, l2**2 : (l2 + 1) ** 2] = rotated
+    return PairBlocks(pairs, vectors, *blocks)
 
 
-def _bond_rotations(direction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """D^0, D^1, D^2 (p, 2l+1, 2l+1) of real harmonics (m = -l .. l) for unit bond vectors (p, 3)."""
+def _bond_rotations(direction: np.ndarray, shells: int) -> list[np.ndarray]:
+    """D^0, D^1, D^2 (p, 2l+1, 2l+1) of real harmonics (m = -l .. l) for unit bond vectors (p, 3).
+
+    As many as there are ``shells``.
+    """
+    if shells == 1:
+        return [np.ones((len(direction), 1, 1))]
     helper = np.where(np.abs(direction[:, 2:]) < 0.7, [[0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0]])
     x = np.cross(helper, direction)
     x /= np.linalg.norm(x, axis=1)[:, None]
     y = np.cross(direction, x)
     rotation = np.stack([x, y, direction], axis=2)
     d1 = rotation[:, _YZX][:, :, _YZX]
-    d2 = np.einsum("mab,pac,pbd,ncd->pmn", _D_TENSORS, rotation, rotation, _D_TENSORS, optimize=True)
-    return np.ones((len(direction), 1, 1)), d1, d2
+    rotations = [np.ones((len(direction), 1, 1)), d1]
+    if shells > 2:
+        # a tensor turns with both its indices; (p, m, n) from the products of all tensors' elements
+        turned = np.einsum("pac,ncd,pbd->pnab", rotation, _D_TENSORS, rotation, optimize=True)
+        rotations.append(np.einsum("mab,pnab->pmn", _D_TENSORS, turned, optimize=True))
+    return rotations
 
 
 def _d_tensors() -> np.ndarray:

@@ -37,8 +37,8 @@ _PAIR_COST = 10.0
 
 
 @dataclass(frozen=True)
-class _Split:
-    """Splitting parameter (1/bohr), real-space (bohr) and reciprocal (1/bohr) cut-offs."""
+class Split:
+    """Splitting parameter ``alpha`` (1/bohr), real-space (bohr) and reciprocal (1/bohr) cut-offs."""
 
     alpha: float
     r_cut: float
@@ -67,17 +67,17 @@ def ewald_matrix(
     """
     positions, cell = _checked(positions, cell)
     n = len(positions)
-    split = _split(cell, n * n, n * n / 20.0, accuracy, alpha)
+    split = choose_split(cell, n * n, n * n / 20.0, accuracy, alpha)
     pairs = np.zeros(n * n)
     for i, j, displacements in _close_pairs(positions, positions, cell, split.r_cut, same=True):
         r = np.sqrt(np.einsum("px,px->p", displacements, displacements))
         pairs += np.bincount(i * n + j, erfc(split.alpha * r) / r, minlength=n * n)
     matrix = pairs.reshape(n, n)
-    for k_vectors, weights in _reciprocal(cell, split, n):
+    for k_vectors, weights in reciprocal(cell, split, n):
         phases = positions @ k_vectors.T
         for wave in (np.cos(phases), np.sin(phases)):
             matrix += (wave * weights) @ wave.T
-    matrix += _background(cell, split)
+    matrix += background(cell, split)
     matrix[np.diag_indices(n)] -= 2.0 * split.alpha / np.sqrt(np.pi)
     return 0.5 * (matrix + matrix.T)
 
@@ -109,12 +109,12 @@ def ewald_potential(
     sites, cell = _checked(sites, cell)
     positions, cell = _checked(positions, cell)
     n, m = len(sites), len(positions)
-    split = _split(cell, n * m, n + m, accuracy, alpha)
-    potentials = np.full(n, _background(cell, split) * charges.sum())
+    split = choose_split(cell, n * m, n + m, accuracy, alpha)
+    potentials = np.full(n, background(cell, split) * charges.sum())
     for i, j, displacements in _close_pairs(sites, positions, cell, split.r_cut, same=False):
         r = np.sqrt(np.einsum("px,px->p", displacements, displacements))
         potentials += np.bincount(i, charges[j] * erfc(split.alpha * r) / r, minlength=n)
-    for k_vectors, weights in _reciprocal(cell, split, n + m):
+    for k_vectors, weights in reciprocal(cell, split, n + m):
         structure = np.exp(1j * (k_vectors @ positions.T)) @ charges
         potentials += (np.exp(-1j * (sites @ k_vectors.T)) @ (weights * structure)).real
     return potentials
@@ -144,9 +144,9 @@ def ewald_energy_forces(
     """
     positions, cell = _checked(positions, cell)
     n = len(positions)
-    split = _split(cell, n * n, n, accuracy, alpha)
+    split = choose_split(cell, n * n, n, accuracy, alpha)
     alpha = split.alpha
-    energy = 0.5 * _background(cell, split) * charges.sum() ** 2
+    energy = 0.5 * background(cell, split) * charges.sum() ** 2
     energy -= alpha / np.sqrt(np.pi) * float(charges @ charges)
     forces = np.zeros((n, 3))
     for i, j, displacements in _close_pairs(positions, positions, cell, split.r_cut, same=True):
@@ -157,7 +157,7 @@ def ewald_energy_forces(
         slope = qq * (screened + 2.0 * alpha / np.sqrt(np.pi) * np.exp(-((alpha * r) ** 2))) / r**2
         for axis in range(3):
             forces[:, axis] += np.bincount(i, slope * displacements[:, axis], minlength=n)
-    for k_vectors, weights in _reciprocal(cell, split, n):
+    for k_vectors, weights in reciprocal(cell, split, n):
         waves = np.exp(1j * (positions @ k_vectors.T))
         structure = charges @ waves
         energy += 0.5 * float(weights @ (structure.real**2 + structure.imag**2))
@@ -185,7 +185,7 @@ def ewald_forces_between(
     sites, cell = _checked(sites, cell)
     positions, cell = _checked(positions, cell)
     n, m = len(sites), len(positions)
-    split = _split(cell, n * m, n + m, accuracy, None)
+    split = choose_split(cell, n * m, n + m, accuracy, None)
     alpha = split.alpha
     on_sites, on_charges = np.zeros((n, 3)), np.zeros((m, 3))
     for i, j, displacements in _close_pairs(sites, positions, cell, split.r_cut, same=False):
@@ -195,7 +195,7 @@ def ewald_forces_between(
         for axis in range(3):
             on_sites[:, axis] += np.bincount(i, slope * displacements[:, axis], minlength=n)
             on_charges[:, axis] -= np.bincount(j, slope * displacements[:, axis], minlength=m)
-    for k_vectors, weights in _reciprocal(cell, split, n + m):
+    for k_vectors, weights in reciprocal(cell, split, n + m):
         at_sites, at_charges = np.exp(1j * (sites @ k_vectors.T)), np.exp(1j * (positions @ k_vectors.T))
         of_sites, of_charges = site_charges @ at_sites, charges @ at_charges
         on_sites += site_charges[:, None] * ((at_sites * (weights * of_charges.conj())).imag @ k_vectors)
@@ -213,7 +213,9 @@ def _checked(positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.nd
     return positions, cell
 
 
-def _split(cell: np.ndarray, n_pairs: float, n_phases: float, accuracy: float, alpha: float | None) -> _Split:
+def choose_split(
+    cell: np.ndarray, n_pairs: float, n_phases: float, accuracy: float, alpha: float | None
+) -> Split:
     """Cut both sums where their Gaussians have fallen to ``accuracy``; balance the work of the two.
 
     Real space costs n_pairs 4 pi r_cut^3 / (3 V) pairs, reciprocal space n_phases V k_cut^3 / (12 pi^2)
@@ -224,21 +226,25 @@ def _split(cell: np.ndarray, n_pairs: float, n_phases: float, accuracy: float, a
     if alpha is None:
         ratio = _PAIR_COST * n_pairs / max(n_phases, 1.0)
         alpha = float((2.0 * np.pi**3 * ratio / volume**2) ** (1.0 / 6.0))
-    return _Split(alpha, reach / alpha, 2.0 * alpha * reach)
+    return Split(alpha, reach / alpha, 2.0 * alpha * reach)
 
 
-def _background(cell: np.ndarray, split: _Split) -> float:
+def background(cell: np.ndarray, split: Split) -> float:
+    """What the neutralising background adds to the kernel, in 1/bohr."""
     return -np.pi / (split.alpha**2 * abs(float(np.linalg.det(cell))))
 
 
-def _reciprocal(cell: np.ndarray, split: _Split, n: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Blocks of half the reciprocal vectors (k, 3) and weights 8 pi / V exp(-G^2 / 4 alpha^2) / G^2."""
-    reciprocal = 2.0 * np.pi * np.linalg.inv(cell).T
+def reciprocal(cell: np.ndarray, split: Split, n: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Half the reciprocal vectors (k, 3) and weights 8 pi / V exp(-G^2 / 4 alpha^2) / G^2, in blocks.
+
+    Phases of ``n`` charges with a block's vectors fit into memory.
+    """
+    lattice = 2.0 * np.pi * np.linalg.inv(cell).T
     limits = np.floor(split.k_cut * np.linalg.norm(cell, axis=1) / (2.0 * np.pi)).astype(int)
     axes = [np.arange(-limit, limit + 1) for limit in limits]
     index = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     index = index[len(index) // 2 + 1 :]
-    vectors = index @ reciprocal
+    vectors = index @ lattice
     squares = np.einsum("kx,kx->k", vectors, vectors)
     inside = squares <= split.k_cut**2
     vectors, squares = vectors[inside], squares[inside]

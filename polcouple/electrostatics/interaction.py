@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from polcouple.electrode import Electrode
-from polcouple.electrostatics.coulomb import coulomb_energy_forces, coulomb_matrix
-from polcouple.electrostatics.ewald import ewald_energy_forces, ewald_matrix
+from polcouple.electrostatics.coulomb import coulomb_matrix
+from polcouple.electrostatics.ewald import ewald_matrix
 
 
 def interaction_matrix(electrode: Electrode) -> np.ndarray:
@@ -22,13 +22,3 @@ def interaction_matrix(electrode: Electrode) -> np.ndarray:
     if all(electrode.pbc):
         return ewald_matrix(electrode.positions, electrode.cell)
     return coulomb_matrix(electrode.positions)
-
-
-def interaction_forces(electrode: Electrode, charges: np.ndarray) -> np.ndarray:
-    """Forces (n, 3) in Hartree/bohr between point charges (n,) in e at the electrode's atoms.
-
-    They are the derivatives of 1/2 q^T A q with A from :func:`interaction_matrix`.
-    """
-    if all(electrode.pbc):
-        return ewald_energy_forces(electrode.positions, charges, electrode.cell)[1]
-    return coulomb_energy_forces(electrode.positions, charges)[1]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from dftb_force_cases import four_point, slako_directory
 
-from polcouple.dftb.gamma import gamma_forces, gamma_matrix, short_range, short_range_slope
+from polcouple.dftb.gamma import Gamma, short_range
 from polcouple.dftb.hamiltonian import find_pairs
 from polcouple.dftb.repulsive import read_repulsive, repulsive_energy_forces
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
@@ -29,7 +29,7 @@ def test_slopes_of_a_table_and_its_tail():
     table = load_parameters(DEFAULT_SLAKO, ["C"]).pairs["C", "C"]
     end = len(table.values) * table.step
     distances = np.array([1.307, 2.513, 4.777, end - 0.01, end + 0.013, end + 0.5, end + 1.2])
-    values, slopes = table.interpolate(distances, slopes=True)
+    values, slopes = table.interpolate(distances)
     assert values.shape == slopes.shape == (7, 2, 10)
     h = 1e-4
     differences = four_point(lambda x: table.interpolate(distances + x)[0], 0.0, h)
@@ -46,7 +46,7 @@ def test_gradient_of_pair_blocks_with_d_shells():
     first, second = np.zeros(6, int), np.ones(6, int)
 
     def blocks(moved):
-        return pair_blocks(parameters, ("C", "C"), first, second, moved, slopes=True)[0]
+        return pair_blocks(parameters, ("C", "C"), first, second, moved)[0]
 
     assert blocks(vectors).values.shape == (2, 6, 9, 9)
     weights = rng.normal(size=(2, 6, 9, 9))
@@ -62,8 +62,8 @@ def test_gradient_of_pair_blocks_with_d_shells():
 @pytest.mark.parametrize(("a", "b"), [(1.2, 1.2), (1.1, 1.4)])
 def test_slope_of_the_short_range_of_gamma(a, b):
     r = np.array([0.7, 2.0, 6.0])
-    slope = four_point(lambda x: short_range(r + x, a, b), 0.0, 1e-3)
-    assert np.abs(slope - short_range_slope(r, a, b)).max() < 1e-10
+    slope = four_point(lambda x: short_range(r + x, a, b)[0], 0.0, 1e-3)
+    assert np.abs(slope - short_range(r, a, b)[1]).max() < 1e-10
 
 
 @pytest.mark.parametrize("periodic", [True, False])
@@ -78,9 +78,9 @@ def test_forces_of_gamma(periodic):
         return Electrode(("C",) * 4, moved, cell, (periodic,) * 3)
 
     def energy(moved):
-        return 0.5 * charges @ gamma_matrix(atoms(moved), site_atom, hubbard) @ charges
+        return 0.5 * charges @ Gamma(atoms(moved), site_atom, hubbard).matrix @ charges
 
-    forces = gamma_forces(atoms(positions), site_atom, hubbard, charges)
+    forces = Gamma(atoms(positions), site_atom, hubbard).forces(charges)
     assert np.abs(forces.sum(axis=0)).max() < 1e-12
     for atom, axis in ((0, 0), (2, 1), (3, 2)):
         step = np.zeros((4, 3))

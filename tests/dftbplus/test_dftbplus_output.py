@@ -45,7 +45,7 @@ def test_recorded_results():
 
 def test_energy_has_the_interaction_with_the_point_charges_once():
     """DFTB+'s "Energy SCC" is 1/2 q gamma q + q phi, so that its derivative by phi is q."""
-    from polcouple.dftb.gamma import gamma_matrix
+    from polcouple.dftb.gamma import Gamma
     from polcouple.electrode import Electrode
     from polcouple.electrostatics.ewald import ewald_potential
     from polcouple.units import ANGSTROM_TO_BOHR
@@ -56,7 +56,7 @@ def test_energy_has_the_interaction_with_the_point_charges_once():
     table = np.loadtxt(RAW / "sheet96_1" / "dftb_external_charges.dat")
     potentials = ewald_potential(positions, table[:, :3] * ANGSTROM_TO_BOHR, table[:, 3], cell)
     charges = read_tags(RAW / "sheet96_1" / "results.tag")["gross_atomic_charges"]
-    gamma = gamma_matrix(Electrode(("C",) * 96, positions, cell), np.arange(96), np.full(96, 0.3647))
+    gamma = Gamma(Electrode(("C",) * 96, positions, cell), np.arange(96), np.full(96, 0.3647)).matrix
     within, external = 0.5 * charges @ gamma @ charges, charges @ potentials
     detailed = (RAW / "sheet96_1" / "detailed.out").read_text()
     recorded = float(re.search(r"Energy SCC:\s+(\S+) H", detailed)[1])

@@ -157,10 +157,10 @@ class MovingDftb:
         reach = max(pair.cutoff for pair in self._repulsive.values())
         half = find_pairs(atoms, reach).half()
         repulsive, forces = repulsive_energy_forces(atoms.symbols, half, self._repulsive)
-        forces += electronic_forces(basis, matrices, atoms, state)
+        forces += electronic_forces(basis, matrices, state)
         on_atoms, on_charges = point_charges.forces(atoms, charges)
         forces += on_atoms
-        terms = self._terms(state, matrices.gamma, float(charges @ phi), repulsive)
+        terms = self._terms(state, matrices.gamma.matrix, float(charges @ phi), repulsive)
         energy = terms.band + terms.charges + terms.surroundings + terms.repulsive
         electrons = float((state.populations + basis.neutral).sum())
         known = 1.0 if state.converged else np.nan

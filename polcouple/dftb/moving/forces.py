@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from polcouple.dftb.gamma import gamma_forces
 from polcouple.dftb.hamiltonian import block_orbitals
 from polcouple.dftb.moving.matrices import Basis, Matrices
 from polcouple.dftb.moving.scc import State
-from polcouple.electrode import Electrode
 
 
-def electronic_forces(basis: Basis, matrices: Matrices, atoms: Electrode, state: State) -> np.ndarray:
+def electronic_forces(basis: Basis, matrices: Matrices, state: State) -> np.ndarray:
     """Forces (n_atoms, 3) in Hartree/bohr; see the module."""
-    forces = gamma_forces(atoms, basis.site_atom, basis.hubbard, -state.populations)
+    forces = matrices.gamma.forces(-state.populations)
     pairs = matrices.pairs
     places = [block_orbitals(basis.orbitals, pairs, part) for part in matrices.blocks]
     weights = [np.zeros(part.values.shape) for part in matrices.blocks]

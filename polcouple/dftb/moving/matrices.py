@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polcouple.dftb.blocks import monkhorst_pack
-from polcouple.dftb.gamma import gamma_matrix
+from polcouple.dftb.gamma import Gamma
 from polcouple.dftb.hamiltonian import Orbitals, Pairs, assemble, build_orbitals, find_pairs
 from polcouple.dftb.skf import Parameters
 from polcouple.dftb.slater_koster import PairBlocks, pair_blocks
@@ -63,13 +63,13 @@ class Matrices:
         pairs: every pair of atoms within reach of the tables once.
         blocks: Slater-Koster blocks of the pairs, with slopes.
         hamiltonians: (H0, S) of each k-point, (n_orbitals, n_orbitals), H0 in Hartree.
-        gamma: (n_sites, n_sites) in Hartree/e^2.
+        gamma: the charges' interaction.
     """
 
     pairs: Pairs
     blocks: list[PairBlocks]
     hamiltonians: list[tuple[np.ndarray, np.ndarray]]
-    gamma: np.ndarray
+    gamma: Gamma
 
 
 def build_matrices(basis: Basis, atoms: Electrode) -> Matrices:
@@ -80,11 +80,9 @@ def build_matrices(basis: Basis, atoms: Electrode) -> Matrices:
     """
     pairs = find_pairs(atoms, basis.parameters.cutoff).half()
     _require_apart(basis, pairs)
-    blocks = pair_blocks(
-        basis.parameters, atoms.symbols, pairs.first, pairs.second, pairs.vector, slopes=True
-    )
+    blocks = pair_blocks(basis.parameters, atoms.symbols, pairs.first, pairs.second, pairs.vector)
     hamiltonians = [assemble(basis.orbitals, pairs, blocks, k) for k in basis.mesh]
-    return Matrices(pairs, blocks, hamiltonians, gamma_matrix(atoms, basis.site_atom, basis.hubbard))
+    return Matrices(pairs, blocks, hamiltonians, Gamma(atoms, basis.site_atom, basis.hubbard))
 
 
 def _require_apart(basis: Basis, pairs: Pairs) -> None:

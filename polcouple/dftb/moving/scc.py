@@ -88,7 +88,7 @@ def solve(
         accuracy: of the populations in e.
         max_cycles: diagonalisations after which the state is returned with ``converged`` False.
     """
-    gamma, held = matrices.gamma, isinstance(ensemble, FermiLevel)
+    gamma, held = matrices.gamma.matrix, isinstance(ensemble, FermiLevel)
     inverse = np.linalg.inv(np.eye(len(gamma)) + _TYPICAL_RESPONSE * gamma)
     populations = start
     origin, step, search = populations, np.zeros_like(populations), LineSearch(0.0)

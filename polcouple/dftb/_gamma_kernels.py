@@ -1,0 +1,124 @@
+"""The compiled loops of :mod:`polcouple.dftb.gamma` over pairs of atoms and their images."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from polcouple.compile import compiled
+
+#: decay constants closer than this (1/bohr) use the formula of equal ones
+_SAME_TAU = 3.2e-6
+
+
+@compiled
+def short_range(r: float, a: float, b: float) -> tuple[float, float]:
+    """s(r) in Hartree and its slope for decay constants ``a``, ``b`` (1/bohr) at ``r`` (bohr)."""
+    if abs(a - b) < _SAME_TAU:
+        x = 0.5 * (a + b) * r
+        decay = math.exp(-x)
+        value = decay * (48.0 + x * (33.0 + x * (9.0 + x))) / (48.0 * r)
+        slope = -decay * (48.0 + x * (48.0 + x * (24.0 + x * (7.0 + x)))) / (48.0 * r * r)
+        return value, slope
+    if a > b:  # so that both orders give the same bits
+        a, b = b, a
+    difference = a * a - b * b
+    value, slope = 0.0, 0.0
+    for _ in range(2):
+        constant = b**4 * a / (2.0 * difference**2)
+        over_r = (b**6 - 3.0 * b**4 * a * a) / difference**3
+        decay = math.exp(-a * r)
+        value += decay * (constant - over_r / r)
+        slope += decay * (over_r / (r * r) - a * (constant - over_r / r))
+        a, b, difference = b, a, -difference
+    return value, slope
+
+
+@compiled
+def add_near(
+    positions: np.ndarray,
+    images: np.ndarray,
+    alpha: float,
+    r_cut: float,
+    start: np.ndarray,
+    tau: np.ndarray,
+    reach: float,
+    gamma: np.ndarray,
+) -> None:
+    """Add erfc(alpha r)/r, or 1/r where ``alpha`` is 0, minus s(r) of all pairs of sites to ``gamma``.
+
+    Args:
+        positions: (n, 3) of the atoms in bohr.
+        images: (m, 3) lattice vectors in bohr, the zero vector among them.
+        alpha: Ewald's splitting parameter in 1/bohr.
+        r_cut: of the first part in bohr.
+        start: (n + 1,) where the sites of each atom begin.
+        tau: (n_sites,) decay constants in 1/bohr.
+        reach: of s in bohr.
+        gamma: (n_sites, n_sites) in Hartree/e^2.
+    """
+    far = max(r_cut, reach) ** 2
+    for i in range(len(positions)):
+        for j in range(i, len(positions)):
+            for m in range(len(images)):
+                x = positions[j, 0] + images[m, 0] - positions[i, 0]
+                y = positions[j, 1] + images[m, 1] - positions[i, 1]
+                z = positions[j, 2] + images[m, 2] - positions[i, 2]
+                square = x * x + y * y + z * z
+                if square >= far or square == 0.0:
+                    continue
+                r = math.sqrt(square)
+                long = math.erfc(alpha * r) / r if r < r_cut else 0.0
+                for s in range(start[i], start[i + 1]):
+                    for t in range(start[j], start[j + 1]):
+                        value = long
+                        if r < reach:
+                            value -= short_range(r, tau[s], tau[t])[0]
+                        gamma[s, t] += value
+                        if i != j:
+                            gamma[t, s] += value
+
+
+@compiled
+def add_near_forces(
+    positions: np.ndarray,
+    images: np.ndarray,
+    alpha: float,
+    r_cut: float,
+    start: np.ndarray,
+    tau: np.ndarray,
+    reach: float,
+    charges: np.ndarray,
+    forces: np.ndarray,
+) -> None:
+    """Add the forces from the same parts of sites that carry ``charges`` (n_sites,) to ``forces`` (n, 3)."""
+    far = max(r_cut, reach) ** 2
+    gauss = 2.0 * alpha / math.sqrt(math.pi)
+    for i in range(len(positions)):
+        for j in range(i + 1, len(positions)):
+            for m in range(len(images)):
+                x = positions[j, 0] + images[m, 0] - positions[i, 0]
+                y = positions[j, 1] + images[m, 1] - positions[i, 1]
+                z = positions[j, 2] + images[m, 2] - positions[i, 2]
+                square = x * x + y * y + z * z
+                if square >= far:
+                    continue
+                r = math.sqrt(square)
+                long = 0.0
+                if r < r_cut:
+                    long = -(math.erfc(alpha * r) / r + gauss * math.exp(-alpha * alpha * square)) / r
+                slope = 0.0
+                for s in range(start[i], start[i + 1]):
+                    for t in range(start[j], start[j + 1]):
+                        change = long
+                        if r < reach:
+                            change -= short_range(r, tau[s], tau[t])[1]
+                        slope += charges[s] * charges[t] * change
+                slope /= r
+                forces[i, 0] += slope * x
+                forces[i, 1] += slope * y
+                forces[i, 2] += slope * z
+                forces[j, 0] -= slope * x
+                forces[j, 1] -= slope * y
+                forces[j, 2] -= slope * z
