@@ -253,8 +253,8 @@ def _write_system(path: Path, options: BuildOptions, surfaces: Sequence[Surface]
     shortest = min(*surfaces[0].heights, cell[2, 2] / ANGSTROM_TO_BOHR)
     cutoff = min(_LONGEST_CUTOFF, math.floor(shortest / 2 * 10) / 10)
     face = surfaces[0].thickness
-    above = _UPPER_WALL_CLEARANCE if options.voltage is None else -_LOWER_WALL
-    walls = (face + _LOWER_WALL, face + options.gap + above)
+    above = _UPPER_WALL_CLEARANCE if options.voltage is None else -_LOWER_WALL - surfaces[1].floor
+    walls = (face + surfaces[0].floor + _LOWER_WALL, face + options.gap + above)
     alone = "electrode" if face else "sheet"
     names = [alone] if options.voltage is None else ["lower", "upper"]
     ends = np.cumsum([0, *map(len, surfaces)]).tolist()

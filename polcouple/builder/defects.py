@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def with_defects(
     for atom, element in zip(chosen[vacancies:], elements, strict=True):
         symbols[atom] = element
     kept = np.setdiff1d(np.arange(len(surface)), chosen[:vacancies])
-    return Surface(tuple(symbols[i] for i in kept), surface.positions[kept], surface.vectors)
+    return replace(surface, symbols=tuple(symbols[i] for i in kept), positions=surface.positions[kept])
 
 
 def _distances(surface: Surface, atom: int, others: list[int]) -> np.ndarray:

@@ -8,6 +8,7 @@ between their walls.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,7 +96,9 @@ def _nanotube(n: int, m: int) -> Surface:
     tube = nanotube(n, m, bond=1.42)
     along = tube.positions[:, [2, 0, 1]]
     width = 2.0 * float(np.hypot(*along[:, 1:].T).max()) + _LAYERS_APART
-    return surface_of(tuple(tube.symbols), along, np.diag([tube.cell[2, 2], width]))
+    surface = surface_of(tuple(tube.symbols), along, np.diag([tube.cell[2, 2], width]))
+    # between two tubes the liquid comes down to their axes, where they are closest
+    return replace(surface, floor=-0.5 * surface.thickness)
 
 
 def _rectangular(atoms: Atoms) -> Surface:

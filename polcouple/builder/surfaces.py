@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,11 +19,14 @@ class Surface:
         positions: (n, 3) in Angstrom; the highest atom is at z = 0, the others are at or below it.
         vectors: (2, 2) in-plane lattice vectors in Angstrom, one per row: the first is along x, and the
             second has a positive y and any x.
+        floor: height in Angstrom to which the liquid may come down, where it closes; below the highest atom
+            between parallel tubes.
     """
 
     symbols: tuple[str, ...]
     positions: np.ndarray
     vectors: np.ndarray
+    floor: float = 0.0
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -52,10 +55,11 @@ class Surface:
         first, second = self.vectors
         origins = np.zeros((n_x * n_y, 3))
         origins[:, :2] = [i * first + j * second for i in range(n_x) for j in range(n_y)]
-        return Surface(
-            self.symbols * (n_x * n_y),
-            (origins[:, None] + self.positions).reshape(-1, 3),
-            self.vectors * np.array([[n_x], [n_y]]),
+        return replace(
+            self,
+            symbols=self.symbols * (n_x * n_y),
+            positions=(origins[:, None] + self.positions).reshape(-1, 3),
+            vectors=self.vectors * np.array([[n_x], [n_y]]),
         )
 
     def facing_up(self, z: float) -> np.ndarray:

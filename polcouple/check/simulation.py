@@ -23,11 +23,24 @@ def load_input(path: Path) -> Any:
         raise InputError(f"{path}: no such file; name i-PI's input with --input") from None
     simulation = InputSimulation()
     try:
-        simulation.parse(xml_parse_string(text).fields[0][1])
+        root = xml_parse_string(text).fields[0][1]
+        _find_files(root, path.parent)
+        simulation.parse(root)
     except Exception as error:  # i-PI raises exceptions of any kind
         message = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: i-PI does not accept it: {message}; correct the input") from None
     return simulation
+
+
+def _find_files(node: Any, directory: Path) -> None:
+    """Files of numbers that elements with mode="file" name are beside the input, wherever this runs."""
+    named = str(node.attribs.get("mode", "")).strip() == "file"
+    for number, (name, content) in enumerate(node.fields):
+        if name == "_text":
+            if named and content.strip():
+                node.fields[number] = (name, str((directory / content.strip()).resolve()))
+        else:
+            _find_files(content, directory)
 
 
 def children(parent: Any, *tags: str) -> list[Any]:

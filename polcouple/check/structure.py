@@ -15,8 +15,9 @@ from polcouple.units import BOHR_TO_ANGSTROM
 
 #: atoms of different molecules never come so close in a liquid: with a hydrogen, without one (Angstrom)
 _OVERLAP_HYDROGEN, _OVERLAP_HEAVY = 1.1, 1.6
-#: electrode atoms closer than this belong to a cell that does not fit the sheet (Angstrom)
-_OVERLAP_ELECTRODE = 1.0
+#: electrode atoms closer than this belong to a cell that does not fit the sheet: without a hydrogen, with
+#: one, whose bonds are shorter (Angstrom)
+_OVERLAP_ELECTRODE, _OVERLAP_ELECTRODE_HYDROGEN = 1.0, 0.6
 #: share of the electrode's charge that the periodic images' field may draw away
 _DISPLACED_SHARE = 0.1
 
@@ -49,7 +50,10 @@ def check_overlaps(case: Case) -> Iterator[Finding]:
     hydrogens = np.array(case.symbols) == "H"
     electrode = np.isin(np.arange(len(case)), case.electrode_indices)
     limit = np.where(hydrogens[first] | hydrogens[second], _OVERLAP_HYDROGEN, _OVERLAP_HEAVY)
-    limit[electrode[first] & electrode[second]] = _OVERLAP_ELECTRODE
+    own = electrode[first] & electrode[second]
+    limit[own] = np.where(
+        hydrogens[first[own]] | hydrogens[second[own]], _OVERLAP_ELECTRODE_HYDROGEN, _OVERLAP_ELECTRODE
+    )
     close = (first < second) & (molecule[first] != molecule[second]) & (distance < limit)
     if close.any():
         nearest = np.flatnonzero(close)[distance[close].argmin()]

@@ -19,6 +19,9 @@ __DRIVER_CLASS__ = "PolcouplePES"
 __all__ = ["PolcouplePES"]
 '''
 
+#: file of the numbers of the atoms that do not move
+FIXED_ATOMS = "electrode_atoms.txt"
+
 # all digits: a restarted run goes on with the same bits, and the charges written sum to the total charge.
 # One system needs no threads; the state that an interrupted step goes back to is kept as often as the most
 # frequent output is written, so that no step is written twice: together 1.5 ms a step for 6,707 atoms
@@ -51,9 +54,7 @@ $forces
     </ensemble>
     <motion mode="$motion">
       <fixcom> False </fixcom>
-      <fixatoms>
-        $fixed_atoms
-      </fixatoms>
+      <fixatoms mode="file"> $fixed_atoms </fixatoms>
       <$motion mode="$ensemble">
 $integrator
       </$motion>
@@ -126,12 +127,13 @@ def write_inputs(
     constraints: tuple[np.ndarray, np.ndarray] = (np.empty((0, 2), int), np.empty(0)),
     rigid_step: float = 2.0,
 ) -> None:
-    """Write input.xml (NVT), input_nve.xml, input_mts.xml, input_ffdirect.xml and polcouple_pes.py.
+    """Write input.xml (NVT), input_nve.xml, input_mts.xml, input_ffdirect.xml, and what they name.
 
-    The atoms ``fixed`` are frozen; ``at_potential`` adds outputs of their charge and potential; ``masses``
-    are of all atoms in electron masses, where they are not those of their elements. Where there are
-    ``constraints``, pairs (c, 2) and distances (c,) in bohr, steps are of ``rigid_step`` fs and there is no
-    input_mts.xml, which is for the bonds of flexible molecules.
+    The atoms ``fixed`` are frozen: i-PI knows no ranges of atoms, but a file of their numbers.
+    ``at_potential`` adds outputs of their charge and potential; ``masses`` are of all atoms in electron
+    masses, where they are not those of their elements. Where there are ``constraints``, pairs (c, 2) and
+    distances (c,) in bohr, steps are of ``rigid_step`` fs and there is no input_mts.xml, which is for the
+    bonds of flexible molecules.
     """
     socket = _SOCKET.substitute(name="polcouple", part="all")
     # charges that have no Fermi level hold no potential
@@ -167,7 +169,7 @@ def write_inputs(
             force_fields=force_fields,
             temperature=f"{temperature_kelvin:g}",
             forces=forces,
-            fixed_atoms=f"[ {', '.join(map(str, fixed))} ]",
+            fixed_atoms=FIXED_ATOMS,
             masses="" if masses is None else _MASSES.format(", ".join(f"{mass:.10g}" for mass in masses)),
             motion="constrained_dynamics" if rigid else "dynamics",
             ensemble=ensemble,
@@ -175,3 +177,5 @@ def write_inputs(
         )
         (directory / name).write_text(text)
     (directory / "polcouple_pes.py").write_text(PES_SHIM)
+    heading = "# atoms of the electrodes, counted from 0: those that i-PI's <fixatoms> holds"
+    (directory / FIXED_ATOMS).write_text("\n".join([heading, *map(str, fixed)]) + "\n")

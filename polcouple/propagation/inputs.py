@@ -30,6 +30,7 @@ def file_elements(root: ElementTree.Element) -> list[ElementTree.Element]:
         for element in parent
         if isinstance(element.tag, str) and mode_of(element) not in _NO_FILE
     ]
+    found += [one for one in root.iter() if one.get("mode", "").strip() == "file" and one not in found]
     for plumed in root.iter("ffplumed"):
         found += [element for element in plumed if element.tag in ("file", "init_file", "plumed_dat")]
     found += list(root.iter("pes_path"))

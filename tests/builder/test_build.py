@@ -130,7 +130,7 @@ def test_built_case_has_the_counts_and_box_asked_for(built):
     assert np.array_equal(case.cell, ready.cell)
     assert np.array_equal(case.electrode.positions, ready.electrode.positions)
     assert {path.name for path in case.directory.iterdir()} == {
-        "init.xyz", "system.yaml", "polcouple_pes.py",
+        "init.xyz", "system.yaml", "polcouple_pes.py", "electrode_atoms.txt",
         "input.xml", "input_nve.xml", "input_mts.xml", "input_ffdirect.xml",
     }  # fmt: skip
     umask = os.umask(0)

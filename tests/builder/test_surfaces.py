@@ -69,6 +69,7 @@ def test_tubes_lie_side_by_side():
     diameter = 3.0 * 1.42 * 10 / (np.pi * 3**0.5)
     assert tube.vectors == pytest.approx(np.diag([3.0 * 1.42, diameter + 3.35]), abs=1e-9)
     assert tube.thickness == pytest.approx(diameter, abs=0.01)
+    assert tube.repeated(2, 2).floor == pytest.approx(-0.5 * diameter, abs=0.01)
 
 
 def test_sides_and_heights_of_a_leaning_cell():

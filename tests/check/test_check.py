@@ -1,5 +1,6 @@
 """`polcouple check`: each defect of a case gives its own line, and the exit status says whether to start."""
 
+import dataclasses
 import os
 import re
 import socket
@@ -15,10 +16,12 @@ from polcouple.check import structure
 from polcouple.check.cost import Cost, check_patience
 from polcouple.check.inputs import check_input
 from polcouple.check.simulation import load_input
+from polcouple.check.structure import check_overlaps
 from polcouple.cli.commands import main
 from polcouple.errors import InputError
 from polcouple.ipi.initialize import start_file
 from polcouple.ipi.input import read_xml
+from polcouple.testing.cases import graphene_case
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
 
@@ -33,6 +36,10 @@ def check(directory, capsys, *words):
     with pytest.raises(SystemExit) as exit_status:
         main(["check", str(directory), *words])
     return exit_status.value.code, capsys.readouterr().out.splitlines()
+
+
+#: in input.xml, what names the atoms that do not move
+FIXED = "<fixatoms.*</fixatoms>"
 
 
 def change(directory, old, new, name="input.xml"):
@@ -76,9 +83,31 @@ def test_ready_case_may_start(capsys):
     assert "backend fixed" in lines[1]
 
 
+def test_numbers_of_fixed_atoms_are_in_a_file_beside_the_input(small_directory, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = small_directory / "electrode_atoms.txt"
+    assert problems(small_directory) == []
+    path.write_text(path.read_text().replace("\n40\n", "\n"))
+    assert "1 of 96 electrode atoms may move, the first is 40" in only(problems(small_directory))
+    path.unlink()
+    with pytest.raises(InputError, match=r"i-PI does not accept it: .*electrode_atoms\.txt not found"):
+        load_input(small_directory / "input.xml")
+
+
+def test_bonds_to_hydrogen_in_an_electrode_are_no_overlaps():
+    case = graphene_case()
+    positions = case.positions.copy()
+    positions[1] = positions[0] + np.array([0.0, 0.0, -0.97]) * ANGSTROM_TO_BOHR
+    symbols = ("O", "H", *case.symbols[2:])
+    hydroxyl = dataclasses.replace(case, positions=positions, symbols=symbols)
+    assert list(check_overlaps(hydroxyl)) == []
+    carbons = only([str(one) for one in check_overlaps(dataclasses.replace(hydroxyl, symbols=case.symbols))])
+    assert "closest C 0 and C 1 at 0.97 Angstrom" in carbons
+
+
 def test_run_directory_can_be_checked_too(small_directory):
     """RESTART names coordinates instead of atoms, and no file."""
-    change(small_directory, "<fixatoms>.*</fixatoms>", "<fixatoms_dof> [0, 1, 2] </fixatoms_dof>")
+    change(small_directory, FIXED, "<fixatoms_dof> [0, 1, 2] </fixatoms_dof>")
     assert "95 of 96 electrode atoms may move, the first is 1" in only(problems(small_directory))
 
 
@@ -86,8 +115,13 @@ def test_run_directory_can_be_checked_too(small_directory):
     ("old", "new", "severity", "message"),
     [
         ("<fixcom> False </fixcom>", "", "warning", "<fixcom> is True"),
-        ("\\[ 0, 1, ", "[ 1, ", "error", "1 of 96 electrode atoms may move, the first is 0"),
-        (", 95 \\]", ", 95, 96 ]", "warning", "1 atoms outside the electrode are fixed, the first is 96"),
+        (
+            FIXED,
+            f"<fixatoms> {[*range(1, 96)]} </fixatoms>",
+            "error",
+            "1 of 96 electrode atoms may move",
+        ),
+        (FIXED, f"<fixatoms> {[*range(97)]} </fixatoms>", "warning", "are fixed, the first is 96"),
         ('mode="nvt"', 'mode="npt"', "error", "write nvt or nve"),
         ("> 0.5 </timestep>", "> 2.0 </timestep>", "warning", "2 fs between all forces is long"),
         ("{part: all}", "{part: al}", "error", "part 'al' is unknown (did you mean 'all'?)"),

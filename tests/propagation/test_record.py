@@ -86,7 +86,7 @@ def test_the_record_says_what_the_run_is_made_of(small_directory, tmp_path, comm
     made_of = stored["made_of"]
     assert made_of["backend"] == "metal"
     assert made_of["settings"] == made_of["given"] == {"gaussian_exponent_per_angstrom": 1.5}
-    assert set(made_of["files"]) == {"system.yaml", "input.xml", "init.xyz"}
+    assert set(made_of["files"]) == {"system.yaml", "input.xml", "init.xyz", "electrode_atoms.txt"}
     assert all(len(digest) == 64 for digest in made_of["files"].values())
     assert made_of["seed"] == 1
     assert (made_of["refresh"], made_of["refresh_given"]) == (1, None)
