@@ -209,6 +209,7 @@ def inside_forces():
             "k*min(dtheta, 2*3.1415926535-dtheta)^2; dtheta = abs(theta-theta0)"
         ),
     }
+    forces["plain improper"] = openmm.CustomTorsionForce("k*(theta-theta0)^2")
     for name, parameters in {
         "quartic": ("Bond", "r0", "k"),
         "pair": ("Bond", "C", "A"),
@@ -216,6 +217,7 @@ def inside_forces():
         "cosine": ("Angle", "theta0", "k"),
         "improper": ("Torsion", "theta0", "k"),
         "amber improper": ("Torsion", "k", "theta0"),
+        "plain improper": ("Torsion", "k", "theta0"),
     }.items():
         for parameter in parameters[1:]:
             getattr(forces[name], f"addPer{parameters[0]}Parameter")(parameter)
@@ -239,4 +241,5 @@ def add_terms(rng, forces, chain):
         forces["torsion"].addTorsion(i, j, k, m, int(rng.integers(1, 7)), phase, rng.uniform(-8.0, 8.0))
         forces["rb"].addTorsion(i, j, k, m, *rng.uniform(-9.0, 9.0, 6))
         forces["improper"].addTorsion(k, i, j, m, [rng.uniform(-np.pi, np.pi), 150.0])
-        forces["amber improper"].addTorsion(i, k, j, m, [80.0, rng.uniform(-np.pi, np.pi)])
+        for name in ("amber improper", "plain improper"):
+            forces[name].addTorsion(i, k, j, m, [80.0, rng.uniform(-np.pi, np.pi)])

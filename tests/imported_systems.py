@@ -12,6 +12,7 @@ import pytest
 from openmm.unit import Quantity, molar, nanometer
 
 from polcouple.builder.surfaces import graphene_sheet
+from polcouple.engines.base import create_engine
 from polcouple.engines.openmm import ClassicalEngine, build_system, create_context
 from polcouple.engines.openmm_parts import Particles, set_electrode_charges
 from polcouple.importing.source import source_of_openmm
@@ -192,13 +193,22 @@ def particles_of(case, positions):
     return particles
 
 
-def assert_openmms_own_forces(case, source, tolerance=1e-6, relative=1e-5, platform="Reference", terms=True):
-    """Forces, and the change of each energy term when the liquid moves, are those of the source's System."""
+def assert_openmms_own_forces(
+    case, source, tolerance=1e-6, relative=1e-5, platform="Reference", terms=True, native=True
+):
+    """Forces, and the change of each energy term when the liquid moves, are those of the source's System.
+
+    So are those of the native engine, if it is said to compute the case.
+    """
     case = with_tolerance(case, tolerance)
     charges = some_charges(case)
     electrode = case.given.atoms[case.electrode_indices]
     engine = ClassicalEngine(case, "all", platform)
     engine.set_charges(charges)
+    other, lacking = create_engine(case, "all", "native", 1)
+    other.set_charges(charges)
+    assert (lacking is None) == native, lacking
+    others = []
     moved = case.positions.copy()
     liquid = case.electrolyte_indices
     moved[liquid] += 0.05 * np.random.default_rng(2).standard_normal((len(liquid), 3))
@@ -212,8 +222,11 @@ def assert_openmms_own_forces(case, source, tolerance=1e-6, relative=1e-5, platf
         forces = forces[case.given.atoms]
         scale = np.sqrt((forces[liquid] ** 2).mean())
         assert np.sqrt(((own - forces)[liquid] ** 2).mean()) < relative * scale
+        others.append(other.evaluate(positions))
+        assert np.sqrt(((others[-1][1] - forces)[liquid] ** 2).mean()) < relative * scale
         assert not own[case.electrode_indices].any()
     (first, own_first, start), (second, own_second, end) = answers
+    assert others[1][0] - others[0][0] == pytest.approx(end - start, abs=10 * tolerance)
     assert end - start == pytest.approx(sum(second.values()) - sum(first.values()), abs=5 * tolerance)
     if not terms:
         return

@@ -44,13 +44,15 @@ class VirtualSites:
 
     def positions(self, parents: np.ndarray) -> np.ndarray:
         """(v, 3) in bohr; ``parents`` (v, k, 3) are the atoms' positions, of images near one another."""
-        origin, x, y = np.einsum("vdk,vkc->dvc", self.weights, parents)
+        origin = (self.weights[:, 0, None, :] @ parents)[:, 0]
+        if not self.cross.any() and not self.local.any():
+            return np.asarray(origin)
         sites = origin + self.cross[:, None] * np.cross(
             parents[:, 1] - parents[:, 0], parents[:, 2] - parents[:, 0]
         )
         frames = self.local
         if frames.any():
-            x, y = x[frames], y[frames]
+            x, y = np.einsum("vdk,vkc->dvc", self.weights[frames, 1:], parents[frames])
             z = _unit(np.cross(x, y))
             x = _unit(x)
             axes = np.stack([x, np.cross(z, x), z], axis=1)
@@ -59,6 +61,9 @@ class VirtualSites:
 
     def spread(self, parents: np.ndarray, forces: np.ndarray, onto: np.ndarray) -> None:
         """Add the forces (v, 3) on the sites to those (N, 3) on the atoms that fix them."""
+        if not self.cross.any() and not self.local.any():
+            np.add.at(onto, self.parents, self.weights[:, 0, :, None] * forces[:, None])
+            return
         shifted = parents.astype(complex)
         for k in range(parents.shape[1]):
             for axis in range(3):

@@ -134,8 +134,12 @@ def test_what_it_lacks_falls_to_openmm_with_the_reason():
     pairs.setCutoffDistance(0.7)
     for _ in range(4):
         pairs.addParticle([])
+    cmap = openmm.CMAPTorsionForce()
+    cmap.addMap(2, [0.0, 1.0, 2.0, 3.0])
+    cmap.addTorsion(0, 0, 1, 2, 3, 0, 1, 2, 3)
     by_openmm = " in system.xml: forces are computed by OpenMM's CPU platform"
     assert lacking(line(90.0, [compound])) == "CustomCompoundBondForce" + by_openmm
+    assert lacking(line(90.0, [cmap])) == "CMAP terms" + by_openmm
     assert lacking(line(90.0, [bond])) == "CustomBondForce 'k*r^3'" + by_openmm
     assert lacking(line(90.0, [pairs])) == "CustomNonbondedForce 'exp(-r)'" + by_openmm
 
@@ -147,6 +151,20 @@ def test_cut_offs_that_differ_fall_to_openmm():
             force.setParticleParameters(4, 0.1, 0.3, 0.1)
             force.setCutoffDistance(0.65)
     assert "Lennard-Jones interactions with several cut-offs" in lacking(case)
-    case = random_chains(np.random.default_rng(3), np.diag([16.0, 17.0, 21.0]), 7.0, True, False)
-    case.given.nonbonded.setUseDispersionCorrection(True)
-    assert "a long-range dispersion correction" in lacking(case)
+
+
+@pytest.mark.parametrize(("switch", "tables"), [(False, False), (True, False), (True, True)])
+def test_the_energy_beyond_the_cut_off(switch, tables):
+    """A constant that OpenMM adds if a file asks for it."""
+    energies = []
+    for corrected in (False, True):
+        case = random_chains(np.random.default_rng(3), np.diag([16.0, 17.0, 21.0]), 7.0, switch, tables)
+        for force in case.given.system.getForces():
+            if isinstance(force, openmm.CustomNonbondedForce):
+                force.setUseLongRangeCorrection(corrected)
+            elif isinstance(force, openmm.NonbondedForce):
+                force.setUseDispersionCorrection(corrected)
+        energies.append([energy for energy, _ in both(case, "nonbonded", 1e-6)])
+    own, expected = np.subtract(*energies[::-1])
+    assert expected < -1e-5
+    assert own == pytest.approx(expected, rel=1e-6, abs=1e-10)

@@ -22,6 +22,7 @@ from polcouple.engines.base import create_engine
 from polcouple.engines.openmm import ClassicalEngine
 from polcouple.errors import InputError
 from polcouple.importing.writing import ImportOptions, import_case
+from polcouple.testing.cases import derivative
 from polcouple.units import BOHR_TO_NM, NM_TO_BOHR
 
 GRAPHENE = ImportOptions(electrodes=("resname GRA",))
@@ -139,11 +140,31 @@ def test_parts_add_up_and_images_do_not_matter(tip4p):
     assert again == pytest.approx(energy, abs=1e-6) and np.abs(same - forces).max() < 1e-7
 
 
-def test_the_native_engine_hands_it_on(tip4p):
+def test_images_of_sites_do_not_matter_to_the_native_engine(tip4p):
     case, _ = tip4p
-    engine, reason = create_engine(case)
-    assert isinstance(engine, ClassicalEngine)
-    assert reason == "virtual sites in system.xml: forces are computed by OpenMM's CPU platform"
+    rng = np.random.default_rng(3)
+    engine, reason = create_engine(with_tolerance(case, 1e-6), "all", "native", 1)
+    assert reason is None
+    engine.set_charges(some_charges(case))
+    engine.prepare_site_potentials(1e-7)
+    split = case.positions + rng.integers(-1, 2, case.positions.shape) @ case.cell
+    potentials = engine.site_potentials(split)
+    energy, forces = engine.evaluate(split)
+    assert np.abs(potentials[[0, 50, 95]] - plain_potentials(case)).max() < 1e-7
+    again, same = engine.evaluate(case.positions)
+    assert again == pytest.approx(energy, abs=1e-8) and np.abs(same - forces).max() < 1e-9
+
+
+def test_forces_with_sites_are_the_derivative_of_the_energy(tip4p):
+    case, _ = tip4p
+    engine, _ = create_engine(with_tolerance(case, 1e-6), "all", "native", 1)
+    engine.set_charges(some_charges(case))
+    direction = np.zeros_like(case.positions)
+    liquid = case.electrolyte_indices
+    direction[liquid] = np.random.default_rng(4).standard_normal((len(liquid), 3))
+    forces = engine.evaluate(case.positions)[1]
+    slope = derivative(lambda x: engine.evaluate(case.positions + x * direction)[0], 2e-3)
+    assert slope == pytest.approx(-float((forces * direction).sum()), rel=1e-6)
 
 
 def test_the_case_is_read_as_it_was_written(tip4p):

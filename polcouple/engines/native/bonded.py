@@ -124,12 +124,12 @@ def periodic_torsions(atoms, parameters, positions, cell, inverse, forces):
 
 @compiled
 def harmonic_torsions(atoms, parameters, positions, cell, inverse, forces):
-    """k/2 (phi - phi0)^2, the shorter way round; ``parameters`` k, phi0."""
+    """k/2 (phi - phi0)^2; ``parameters`` k, phi0, and the period of the difference: 2 pi, or endless."""
     energy = 0.0
     w = np.empty((7, 3))
     for m in range(atoms.shape[0]):
         turned = _torsion(atoms, m, positions, cell, inverse, w) - parameters[m, 1]
-        turned -= 2.0 * np.pi * np.rint(turned / (2.0 * np.pi))
+        turned -= parameters[m, 2] * np.rint(turned / parameters[m, 2])
         energy += 0.5 * parameters[m, 0] * turned**2
         _turn(atoms, m, w, parameters[m, 0] * turned, forces)
     return energy

@@ -35,6 +35,7 @@ from polcouple.engines.native.lists import ENTRY, PairList
 from polcouple.engines.native.mesh import Mesh
 from polcouple.engines.native.neighbours import NeighbourLists, Neighbours
 from polcouple.engines.native.pairs import PairParameters, pair_buffer, pair_forces
+from polcouple.engines.native.places import Places
 from polcouple.engines.native.sites import NearPotentials
 from polcouple.engines.native.terms import Listed, Terms
 from polcouple.engines.native.tuning import choose_force_splitting, force_series
@@ -45,6 +46,8 @@ from polcouple.ipi.parts import Part
 _SLICES = 4
 #: forces finer than this are computed in double precision
 _SINGLE = 1e-5
+#: forces on atoms of rigid molecules over those of flexible water, which accuracy is in terms of (0.3 to 0.4)
+_RIGID = 0.4
 #: positions are rounded to ticks, which shows in the forces beyond this
 _FINEST = 1e-7
 #: best accuracy of site potentials (Hartree/e) in single and double precision
@@ -58,10 +61,10 @@ class _Pass:
     """A pass that has gone through the liquid.
 
     Attributes:
-        positions, replica: what it was begun for.
+        positions, replica: what it was begun for; positions are those of atoms.
         pairs: what the pairs of the liquid will give: the energy of each slice.
         rest: the same of all that is computed in double precision, with its forces added to ``forces``.
-        forces: (N, 3).
+        forces: (n, 3) on all places.
         far: (n_electrode,) the liquid's potentials on the mesh at the electrode's atoms, in Hartree/e.
     """
 
@@ -100,6 +103,8 @@ class NativeEngine:
         terms = terms_of_case(case)
         assert isinstance(terms, Terms), terms
         self._terms = terms
+        self._places = Places(case)
+        self._liquid = self._places.liquid
         self._inside = terms.inside if part != "nonbonded" else ()
         self._charges = terms.charges.copy()
         self.finest_potential = np.inf
@@ -124,9 +129,8 @@ class NativeEngine:
         self._kinds = lennard_jones.kinds.astype(np.uint32)
         tables = lennard_jones.repulsion.ravel(), lennard_jones.attraction.ravel()
         self._table = np.array(tables, self._real)
-        self._liquid = case.electrolyte_indices
         self._liquid_charges = self._charges[self._liquid]
-        self._pair_forces = np.zeros((_SLICES, len(case), 4), self._real)
+        self._pair_forces = np.zeros((_SLICES, len(self._places), 4), self._real)
         self._buffers = [pair_buffer(self._real) for _ in range(_SLICES)]
         self._pass: _Pass | None = None
         self._potential_accuracy: float | None = None
@@ -136,7 +140,9 @@ class NativeEngine:
     def _choose_parameters(self) -> None:
         """Splitting, mesh and lists for forces, and for site potentials if they are asked for."""
         case, lennard_jones = self._case, self._terms.lennard_jones
-        n, accuracy = len(case), case.system.force_field.ewald_tolerance
+        n, accuracy = len(self._places), case.system.force_field.ewald_tolerance
+        if case.given is not None and len(case.topology.constraints):
+            accuracy *= _RIGID
         of_sites = self._potential_accuracy
         parameters = choose_force_splitting(self._cell, lennard_jones.cutoff, accuracy, of_sites)
         self._pairs = PairParameters(*force_series(parameters, accuracy), parameters.r_cut, lennard_jones)
@@ -171,33 +177,32 @@ class NativeEngine:
     def site_potentials(self, positions: np.ndarray, replica: int = 0) -> np.ndarray:
         """See :class:`polcouple.engines.base.SitePotentialEngine`."""
         assert self._near_potentials is not None, "prepare_site_potentials comes first"
-        tasks = self._near_potentials.tasks(
-            np.ascontiguousarray(positions[self._liquid], dtype=float), self._liquid_charges
-        )
-        first, answers = self._begin(positions, replica, tasks)
+        places = self._places.of_atoms(positions)
+        tasks = self._near_potentials.tasks(places[self._liquid], self._liquid_charges)
+        first, answers = self._begin(positions, places, replica, tasks)
         potentials = self._near_potentials.potentials([answer.result() for answer in answers])
         return potentials + first.far + self._background * float(self._liquid_charges.sum())
 
     def evaluate(self, positions: np.ndarray, replica: int = 0) -> tuple[float, np.ndarray]:
         """See :class:`polcouple.engines.base.Engine`."""
         if self._part == "bonded":
-            forces = np.zeros((len(positions), 3))
-            return self._inside_molecules(np.ascontiguousarray(positions, dtype=float), forces), forces
+            forces = np.zeros((len(self._places), 3))
+            energy = self._inside_molecules(self._places.of_atoms(positions), forces)
+            return energy, self._places.onto_atoms(positions, forces)
         first = self._pass
         if first is None or first.replica != replica or not np.array_equal(first.positions, positions):
-            first, _ = self._begin(positions, replica, [])
+            first, _ = self._begin(positions, self._places.of_atoms(positions), replica, [])
         self._pass = None
-        energy = self._finish(first)
-        first.forces[self._case.electrode_indices] = 0.0
-        return energy, first.forces
+        energy, forces = self._finish(first)
+        forces[self._case.electrode_indices] = 0.0
+        return energy, forces
 
     def _begin(
-        self, positions: np.ndarray, replica: int, before: Sequence[tuple[Any, ...]]
+        self, positions: np.ndarray, places: np.ndarray, replica: int, before: Sequence[tuple[Any, ...]]
     ) -> tuple[_Pass, list[Future[Any]]]:
         """Go through the liquid; tasks ``before`` run before its pairs, which may still be under way."""
         self._finish_pass()
-        positions = np.array(positions, dtype=float, order="C")
-        near = self._lists.at(positions, replica, self._run)
+        near = self._lists.at(places, replica, self._run)
         order, ticks = near.clusters.order, self._lists.ticks
         n, moving = len(order), len(self._liquid)
         charges = self._charges[order].astype(self._real)
@@ -206,13 +211,13 @@ class NativeEngine:
         answers = self._start(before)
         forces = np.zeros((n, 3))
         pairs = self._start(self._pair_tasks(near, near.moving, charges))
-        rounded = positions
+        rounded = places
         if self._real is np.float64:  # excluded pairs are taken away where the pair loop had them
-            rounded = np.empty_like(positions)
+            rounded = np.empty_like(places)
             rounded[order] = (ticks.T / TICKS) @ self._cell
-        rest = self._start([(self._double_precision, positions, rounded, forces)])
+        rest = self._start([(self._double_precision, places, rounded, forces)])
         far = self._mesh.convolve_liquid()
-        self._pass = _Pass(positions, replica, near, pairs, rest, forces, far)
+        self._pass = _Pass(np.array(positions, dtype=float), replica, near, pairs, rest, forces, far)
         return self._pass, answers
 
     def _finish_pass(self) -> None:
@@ -222,8 +227,8 @@ class NativeEngine:
                 future.result()
             self._pass = None
 
-    def _finish(self, first: _Pass) -> float:
-        """Add what needs the electrode's charges; returns the energy, forces are in ``first.forces``."""
+    def _finish(self, first: _Pass) -> tuple[float, np.ndarray]:
+        """Add what needs the electrode's charges; energy and forces (N, 3) on atoms."""
         near, order, ticks = first.near, first.near.clusters.order, self._lists.ticks
         moving, charges = len(self._liquid), self._charges[order].astype(self._real)
         bounds = np.linspace(0, moving, _SLICES + 1).astype(int).tolist()
@@ -240,13 +245,16 @@ class NativeEngine:
         for future in reading:
             future.result()
         _add(first.forces, order, self._pair_forces, self._mesh_forces, moving)
-        energy = float(sum(energies)) + add_slab(self._case, own, first.positions, first.forces)
+        forces = self._places.onto_atoms(first.positions, first.forces)
+        energy = (
+            self._terms.constant + float(sum(energies)) + add_slab(self._case, own, first.positions, forces)
+        )
         liquid = float(self._liquid_charges.sum())
         energy += 0.5 * float(self._potentials[:moving].astype(float) @ self._charges[order[:moving]])
         energy += 0.5 * float(first.far @ own)
         energy += self._background * liquid * (0.5 * liquid + float(own.sum()))
         energy -= 0.5 * self._smooth_self * float((self._liquid_charges**2).sum())
-        return energy
+        return energy, forces
 
     def _pair_tasks(
         self, near: Neighbours, lists: Sequence[PairList], charges: np.ndarray, anew: bool = True

@@ -21,6 +21,7 @@ from polcouple.engines.native.terms import (
     LennardJones,
     Listed,
     Terms,
+    beyond_cutoff,
     by_kind,
     interacting,
     lorentz_berthelot,
@@ -61,13 +62,16 @@ _EXPRESSIONS: dict[str, tuple[Callable[..., Any], _Convert, tuple[float, ...]]] 
         bonded.cosine_angles, lambda v: (v["k"], v["theta0"]), (_KJ, 1.0)
     ),
     "0.5*k*(thetap-theta0)^2;thetap=step(-(theta-theta0+pi))*2*pi+theta+step(theta-theta0-pi)*(-2*pi);pi=#": (
-        bonded.harmonic_torsions, lambda v: (v["k"], v["theta0"]), (_KJ, 1.0)
+        bonded.harmonic_torsions, lambda v: (v["k"], v["theta0"], _turn(v)), (_KJ, 1.0, 1.0)
     ),
     "k*min(dtheta,2*pi-dtheta)^2;dtheta=abs(theta-theta0);pi=#": (
-        bonded.harmonic_torsions, lambda v: (2.0 * v["k"], v["theta0"]), (_KJ, 1.0)
+        bonded.harmonic_torsions, lambda v: (2.0 * v["k"], v["theta0"], _turn(v)), (_KJ, 1.0, 1.0)
     ),
     "k*min(dtheta,2*#-dtheta)^2;dtheta=abs(theta-theta0)": (
-        bonded.harmonic_torsions, lambda v: (2.0 * v["k"], v["theta0"]), (_KJ, 1.0)
+        bonded.harmonic_torsions, lambda v: (2.0 * v["k"], v["theta0"], _turn(v)), (_KJ, 1.0, 1.0)
+    ),
+    "k*(theta-theta0)^2": (
+        bonded.harmonic_torsions, lambda v: (2.0 * v["k"], v["theta0"], 1e9 * _turn(v)), (_KJ, 1.0, 1.0)
     ),
 }  # fmt: skip
 #: pairs: A and C by their parameters (one row a kind), in OpenMM's units, from tables where there are some
@@ -85,6 +89,11 @@ _PAIRS: dict[str, Callable[[_Values, _Tables], tuple[np.ndarray, np.ndarray]]] =
 _NUMBER = re.compile(r"^[0-9.]+(?=\*epsilon)|(?<=pi=)[0-9.]+|(?<=2\*)3\.14[0-9]*")
 
 
+def _turn(values: _Values) -> np.ndarray:
+    """One turn for each term."""
+    return np.full_like(values["k"], 2.0 * np.pi)
+
+
 class _Lacking(Exception):
     """What cannot be had in arrays."""
 
@@ -100,8 +109,6 @@ def terms_of_file(case: Case, given: GivenSystem) -> Terms | str:
 def _terms(case: Case, given: GivenSystem) -> Terms:
     force_field = case.system.force_field
     assert isinstance(force_field, GivenForceField)
-    if len(given.sites):
-        raise _Lacking("virtual sites")
     place = np.empty(given.system.getNumParticles(), int)
     place[given.atoms] = np.arange(len(given.atoms))
     place[given.site_particles] = len(given.atoms) + np.arange(len(given.sites))
@@ -110,14 +117,15 @@ def _terms(case: Case, given: GivenSystem) -> Terms:
     charges = np.concatenate([case.charges, given.sites.charges])
     inside = []
     for force in given.system.getForces():
-        if type(force).__name__ in BONDED:
+        if type(force).__name__ in BONDED and _count(force):
             terms = _inside(force, place)
             if force_field.electrode_bonded == "drop":
                 terms = _of(terms, ~frozen[terms.atoms].all(axis=1))
             if len(terms.atoms):
                 inside.append(terms)
-    lennard_jones, pairs = _between(given, place, frozen, charges)
-    return Terms(charges, lennard_jones, pairs, tuple(inside))
+    lennard_jones, pairs, corrected = _between(given, place, frozen, charges)
+    constant = beyond_cutoff(lennard_jones, abs(float(np.linalg.det(case.cell)))) if corrected else 0.0
+    return Terms(charges, lennard_jones, pairs, tuple(inside), constant)
 
 
 def _of(terms: Listed, kept: np.ndarray) -> Listed:
@@ -129,6 +137,12 @@ def _expression(force: Any) -> tuple[str, float]:
     text = "".join(force.getEnergyFunction().split()).rstrip(";")
     numbers = _NUMBER.findall(text)
     return _NUMBER.sub("#", text), float(numbers[0]) if numbers else 0.0
+
+
+def _count(force: Any) -> int:
+    """Number of terms."""
+    words = ("Bonds", "Angles", "Torsions")
+    return sum(getattr(force, f"getNum{word}")() for word in words if hasattr(force, f"getNum{word}"))
 
 
 def _inside(force: Any, place: np.ndarray) -> Listed:
@@ -163,8 +177,8 @@ def _inside(force: Any, place: np.ndarray) -> Listed:
 
 def _between(
     given: GivenSystem, place: np.ndarray, frozen: np.ndarray, charges: np.ndarray
-) -> tuple[LennardJones, Listed]:
-    """Lennard-Jones interactions of all pairs, and what excluded pairs have instead."""
+) -> tuple[LennardJones, Listed, bool]:
+    """Lennard-Jones interactions of all pairs, what excluded pairs have instead, whether tails are added."""
     coulomb, n = given.nonbonded, len(place)
     custom = [f for f in given.system.getForces() if isinstance(f, openmm.CustomNonbondedForce)]
     of_particles = np.array([[v._value for v in coulomb.getParticleParameters(i)] for i in range(n)])
@@ -188,7 +202,7 @@ def _between(
     acting = [force for force in (coulomb, *custom) if not isinstance(force, openmm.NonbondedForce)]
     if own[:, 1].any() or not acting:
         acting.append(coulomb)
-    cutoff, switch = _ranges(acting)
+    cutoff, switch, corrected = _ranges(acting)
     exceptions = [coulomb.getExceptionParameters(i) for i in range(coulomb.getNumExceptions())]
     atoms = np.array([[i, j] for i, j, *_ in exceptions], int).reshape(-1, 2)
     for force in custom:
@@ -207,23 +221,23 @@ def _between(
     lennard_jones = LennardJones(*found, cutoff, switch, np.empty((0, 2), int))
     excluded = atoms[interacting(lennard_jones, atoms)]
     lennard_jones = LennardJones(*found, cutoff, switch, excluded)
-    return lennard_jones, _of(
-        Listed(bonded.listed_pairs, atoms, parameters), np.asarray(parameters.any(axis=1))
-    )
+    listed = _of(Listed(bonded.listed_pairs, atoms, parameters), np.asarray(parameters.any(axis=1)))
+    return lennard_jones, listed, corrected
 
 
-def _ranges(forces: list[Any]) -> tuple[float, float]:
-    """Cut-off of Lennard-Jones interactions, and where they begin to be switched off, in bohr."""
+def _ranges(forces: list[Any]) -> tuple[float, float, bool]:
+    """Of Lennard-Jones interactions: cut-off, where they begin to be switched off, in bohr, and whether the
+    energy beyond is added.
+    """
     ranges = set()
     for force in forces:
-        correction = (
-            "DispersionCorrection" if isinstance(force, openmm.NonbondedForce) else "LongRangeCorrection"
-        )
-        if getattr(force, f"getUse{correction}")():
-            raise _Lacking("a long-range dispersion correction")
+        corrections = "DispersionCorrection", "LongRangeCorrection"
+        corrected = [
+            getattr(force, f"getUse{one}")() for one in corrections if hasattr(force, f"getUse{one}")
+        ]
         cutoff = force.getCutoffDistance()._value
         switch = force.getSwitchingDistance()._value if force.getUseSwitchingFunction() else cutoff
-        ranges.add((cutoff * _NM, switch * _NM))
+        ranges.add((cutoff * _NM, switch * _NM, any(corrected)))
     if len(ranges) > 1:
         raise _Lacking("Lennard-Jones interactions with several cut-offs")
     return ranges.pop()

@@ -57,12 +57,14 @@ class Terms:
         pairs: what pairs that are excluded have instead; -q q' of the pair takes the sum's Coulomb energy
             away.
         inside: in molecules, as ``part: bonded`` has it.
+        constant: an energy in Hartree that all configurations have.
     """
 
     charges: np.ndarray
     lennard_jones: LennardJones
     pairs: Listed
     inside: tuple[Listed, ...]
+    constant: float = 0.0
 
 
 def by_kind(
@@ -102,3 +104,25 @@ def interacting(lennard_jones: LennardJones, pairs: np.ndarray) -> np.ndarray:
         lennard_jones.attraction[first, second] != 0.0
     )
     return found
+
+
+def beyond_cutoff(lennard_jones: LennardJones, volume: float) -> float:
+    """Lennard-Jones energy in Hartree that the switch and the cut-off leave out, if all pairs are everywhere.
+
+    As OpenMM's long-range dispersion correction has it: in the mean of all pairs, a place with itself too.
+
+    Args:
+        volume: of the cell in bohr^3.
+    """
+    n, cutoff, switch = len(lennard_jones.kinds), lennard_jones.cutoff, lennard_jones.switch
+    nodes, weights = np.polynomial.legendre.leggauss(32)
+    t = 0.5 * (nodes + 1.0)
+    r = switch + (cutoff - switch) * t
+    missing = t**3 * (10.0 - t * (15.0 - 6.0 * t)) * r**2 * 0.5 * (cutoff - switch) * weights
+    of_repulsion = cutoff**-9 / 9.0 + float((missing / r**12).sum())
+    of_attraction = cutoff**-3 / 3.0 + float((missing / r**6).sum())
+    count = len(lennard_jones.repulsion)
+    numbers = np.bincount(lennard_jones.kinds, minlength=count)[:count].astype(float)
+    pairs = 0.5 * (np.outer(numbers, numbers) + np.diag(numbers))
+    energy = lennard_jones.repulsion * of_repulsion - lennard_jones.attraction * of_attraction
+    return float(2.0 * np.pi * n**2 / volume * (pairs * energy).sum() / (0.5 * n * (n + 1)))
