@@ -22,6 +22,7 @@ items = importlib.import_module("benchmarks.items")
         "agreement",
         "dftb",
         "electrode_part",
+        "held_level",
         "ipi_steps",
         "lammps_electrode",
         "openmm_steps",
