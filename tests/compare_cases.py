@@ -81,7 +81,8 @@ def thinned_case(directory: Path, waters: int) -> Path:
     system = (SMALL / "system.yaml").read_text()
     count = int(system.partition("species: water")[2].split()[1])
     (directory / "system.yaml").write_text(system.replace(f"count: {count}\n", f"count: {waters}\n"))
-    shutil.copy(SMALL / "input.xml", directory)
+    for name in ("input.xml", "electrode_atoms.txt"):
+        shutil.copy(SMALL / name, directory)
     lines = (SMALL / "init.xyz").read_text().splitlines(keepends=True)
     first = 2 + sum(line.split()[0] == "C" for line in lines[2:])
     kept = lines[2 : first + 3 * waters] + lines[first + 3 * count :]

@@ -8,6 +8,7 @@ from pathlib import Path
 from polcouple.builder.build import BuildOptions, build_case
 from polcouple.builder.electrodes import ElectrodeOptions
 from polcouple.builder.named_surfaces import FORMS
+from polcouple.builder.serving import serving_backends
 from polcouple.builder.surfaces import GRAPHENE_CELL
 from polcouple.case.force_field import ION_CHARGES
 from polcouple.log import log
@@ -127,5 +128,6 @@ def run(args: argparse.Namespace) -> int:
             lambda picoseconds, doing: bar.update(task, completed=picoseconds, description=doing),
         )
         bar.update(task, completed=max(options.equilibration, options.time_step))
+    log(serving_backends(case.electrode.symbols))
     log(f"{len(case)} atoms; look it over with `polcouple check {args.directory}`")
     return 0
