@@ -18,6 +18,6 @@ try() {
         --backend nn --backend response --backend fixed
 }
 
-try nacl_0.5M --water 2150 --na 25 --cl 21
-try nacl_3M --water 2000 --na 131 --cl 127
-try kcl_2M --na 0 --k 90 --cl 86
+try nacl_0.5M --gap 80 --water 2150 --na 25 --cl 21
+try nacl_3M --gap 80 --water 2000 --na 131 --cl 127
+try kcl_2M --gap 80 --water 2065 --k 90 --cl 86

@@ -36,15 +36,21 @@ class Kind:
     """Molecules of one kind.
 
     Attributes:
+        name: for messages.
         symbols: chemical symbols of the n atoms of one.
         places: (n, 3) where they are in one, in Angstrom.
         count: how many there are.
+        charge: of one in e.
+        mass: of one in u.
         volume: of one in the liquid, in cubic Angstrom.
     """
 
+    name: str
     symbols: tuple[str, ...]
     places: np.ndarray
     count: int
+    charge: float
+    mass: float
     volume: float = 1.0 / WATER_DENSITY
 
 

@@ -105,12 +105,17 @@ def default_force_field(
             s: {"sigma_angstrom": sigma, "epsilon_kcal_per_mol": epsilon, "source": source}
             for s, (sigma, epsilon, source) in (electrode or {}).items()
         },
-        "walls": {
-            "lower_angstrom": z_walls[0],
-            "upper_angstrom": z_walls[1],
-            "spring_kcal_per_mol_angstrom2": 10.0,
-        },
+        "walls": walls_section(z_walls),
     }
     if only_carbon:  # as cases of graphene have it
         del section["electrode_lennard_jones"]
     return section
+
+
+def walls_section(heights: tuple[float, float]) -> dict[str, float]:
+    """The ``walls`` section of system.yaml for heights in Angstrom."""
+    return {
+        "lower_angstrom": heights[0],
+        "upper_angstrom": heights[1],
+        "spring_kcal_per_mol_angstrom2": 10.0,
+    }

@@ -1,16 +1,20 @@
-"""``polcouple build``: an aqueous electrolyte on an electrode or between two, ready for i-PI."""
+"""``polcouple build``: a liquid on an electrode or between two, ready for i-PI."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from polcouple.builder.build import BuildOptions, build_case
+from polcouple.builder.build import build_case
 from polcouple.builder.electrodes import ElectrodeOptions
+from polcouple.builder.molecule_files import molecule_of_words
+from polcouple.builder.named import WATERS
 from polcouple.builder.named_surfaces import FORMS
+from polcouple.builder.options import BuildOptions
 from polcouple.builder.serving import serving_backends
 from polcouple.builder.surfaces import GRAPHENE_CELL
-from polcouple.case.force_field import ION_CHARGES
+from polcouple.case.ions import ION_CHARGES
 from polcouple.log import log
 
 
@@ -19,23 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = BuildOptions()
     parser.add_argument("directory", type=Path, metavar="CASE", help="directory to write; must not exist yet")
     _add_electrode_arguments(parser)
-    parser.add_argument("--water", type=int, default=default.n_water, help="number of waters (2065)")
-    parser.add_argument(
-        "--water-model", default=default.water_model, metavar="NAME",
-        help="spc_fw (flexible, 0.5 fs), or rigid at 2 fs: spc_e, tip3p (spc_fw)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--hydrogen-mass", type=float, metavar="U",
-        help="of rigid water's hydrogens, taken from its oxygen, in u; from 3 on, steps are of 4 fs (1.008)",
-    )  # fmt: skip
-    for ion in ION_CHARGES:
-        parser.add_argument(
-            f"--{ion.lower()}", type=int, default=default.ions.get(ion, 0), metavar="N",
-            help=f"number of {ion} ions ({default.ions.get(ion, 0)})",
-        )  # fmt: skip
+    _add_liquid_arguments(parser)
     for name, text in (
-        ("total_charge", "charge of the electrode in e"),
-        ("gap", "thickness of the electrolyte, or distance of two electrodes, in Angstrom"),
         ("vacuum", "empty space above it in Angstrom"),
         ("temperature", "in kelvin"),
         ("equilibration", "in ps"),
@@ -50,6 +39,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=default.seed, help="of all random numbers (1)")
     parser.add_argument("--platform", default=default.platform, help="OpenMM platform (CPU)")
+
+
+def _add_liquid_arguments(parser: argparse.ArgumentParser) -> None:
+    default = BuildOptions()
+    parser.add_argument(
+        "--water", type=int, metavar="N", help="number of waters (as many as the gap has room for)"
+    )
+    parser.add_argument(
+        "--water-model", default=default.water_model, metavar="NAME",
+        help=f"{', '.join(WATERS)}; all but spc_fw are rigid, 2 fs ({default.water_model})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--hydrogen-mass", type=float, metavar="U",
+        help="of rigid water's hydrogens, taken from its oxygen, in u; from 3 on, steps are of 4 fs (1.008)",
+    )  # fmt: skip
+    for ion in ION_CHARGES:
+        parser.add_argument(f"--{ion.lower()}", type=int, metavar="N", help=f"number of {ion} ions")
+    parser.add_argument(
+        "--molecule", nargs="+", action="append", default=[], metavar="FILE",
+        help="FILE... COUNT, once for each kind of molecules: their force field (.top, .itp, OpenMM's .xml),"
+        " which serves all if named once, and the structure of one (.gro, .pdb); there is water with --water",
+    )  # fmt: skip
+    parser.add_argument(
+        "--total-charge", type=float, metavar="E",
+        help=f"charge of the electrode in e (0 at ions that are neutral, else {default.total_charge:g})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--gap", type=float, metavar="D",
+        help="thickness of the liquid, or distance of two electrodes, in Angstrom (what the number of waters"
+        f" or --density gives, else {default.gap:g})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--density", type=float, metavar="D",
+        help="of the liquid in g/cm3, for a gap that is not given (that of water where all is by name)",
+    )  # fmt: skip
+
+
+def _liquid(args: argparse.Namespace) -> dict[str, Any]:
+    """Options of what the liquid is of: the reference system's where no part of it is named."""
+    default = BuildOptions()
+    counts = {ion: getattr(args, ion.lower()) for ion in ION_CHARGES}
+    ions = {ion: count for ion, count in counts.items() if count}
+    named = args.water is not None or args.molecule or any(count is not None for count in counts.values())
+    water, gap = args.water, args.gap
+    if args.molecule and water is None:
+        water = 0
+    if gap is None and water is None:
+        gap = default.gap
+        electrode = args.electrode == ["graphene"] and not (args.repeat or args.vacancies or args.dopants)
+        water = default.n_water if electrode and not named else None
+    neutral = not sum(ION_CHARGES[ion] * count for ion, count in (ions if named else default.ions).items())
+    total_charge = 0.0 if neutral else default.total_charge
+    return {
+        "n_water": water,
+        "ions": ions if named else default.ions,
+        "molecules": tuple(map(molecule_of_words, args.molecule)),
+        "gap": gap,
+        "density": args.density,
+        "total_charge": total_charge if args.total_charge is None else args.total_charge,
+    }
 
 
 def _add_electrode_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,12 +155,9 @@ def run(args: argparse.Namespace) -> int:
             dopants=dict(args.dopants),
             lennard_jones=dict(args.lennard_jones),
         ),
-        n_water=args.water,
+        **_liquid(args),
         water_model=args.water_model,
         hydrogen_mass=args.hydrogen_mass,
-        ions={ion: getattr(args, ion.lower()) for ion in ION_CHARGES if getattr(args, ion.lower())},
-        total_charge=args.total_charge,
-        gap=args.gap,
         vacuum=args.vacuum,
         voltage=args.voltage,
         temperature=args.temperature,
@@ -121,13 +167,13 @@ def run(args: argparse.Namespace) -> int:
     )
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with RichProgress(*columns, transient=True) as bar:
-        task = bar.add_task("packing", total=max(options.equilibration, options.time_step))
+        task = bar.add_task("packing", total=max(options.equilibration, 1e-3))
         case = build_case(
             args.directory,
             options,
             lambda picoseconds, doing: bar.update(task, completed=picoseconds, description=doing),
         )
-        bar.update(task, completed=max(options.equilibration, options.time_step))
+        bar.update(task, completed=max(options.equilibration, 1e-3))
     log(serving_backends(case.electrode.symbols))
     log(f"{len(case)} atoms; look it over with `polcouple check {args.directory}`")
     return 0

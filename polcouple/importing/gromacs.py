@@ -9,7 +9,8 @@ interact as pairs (GROMACS Reference Manual, Topologies).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,14 +42,26 @@ _CURES = {
 }
 
 
-class _Topology(app.GromacsTopFile):
-    """OpenMM's reader, which also tells what it would skip."""
+class Topology(app.GromacsTopFile):
+    """OpenMM's reader, which also tells what it would skip.
+
+    Args:
+        path: of a .top file.
+        include: folders in which included files are looked for.
+        defines: macros, as -D of GROMACS' preprocessor.
+        box: vectors of the cell with OpenMM's units.
+        alone: whether the system is of the molecules that ``path`` lists, and of none that the files which it
+            includes list in sections [ molecules ] of their own.
+    """
 
     _includeDirs: tuple[str, ...]
 
-    def __init__(self, path: Path, include: list[Path], defines: Mapping[str, str], box: Any) -> None:
+    def __init__(
+        self, path: Path, include: Sequence[Path], defines: Mapping[str, str], box: Any, alone: bool = False
+    ) -> None:
         self._include = tuple(str(folder) for folder in include)
         self._first = True
+        self._alone = str(path) if alone else None
         self._dihedrals = DihedralTypes()
         super().__init__(str(path), periodicBoxVectors=box, defines=dict(defines))
         fill_dihedrals(self)
@@ -65,6 +78,19 @@ class _Topology(app.GromacsTopFile):
         text = line.partition(";")[0].strip()
         data = bool(text) and text[0] not in "[#*" and all(self._ifStack)
         category = self._currentCategory
+        if data and category == "molecules" and self._alone not in (None, file):
+            return
+        if data and category == "moleculetype" and text.split()[0] in self._moleculeTypes:
+            raise InputError(f"{file}: molecule type {text.split()[0]} is defined a second time; keep one")
+        if data and category == "defaults":
+            known = getattr(self, "_defaults", None)
+            super()._processLine(line, file)
+            if known is not None and known != self._defaults:
+                raise InputError(
+                    f"{file}: [ defaults ] are given a second time, with other values ('{text}'); these are"
+                    " two force fields"
+                )
+            return
         if data and category is not None and category not in _HONOURED:
             cure = _CURES.get(category, "leave it out if the system can do without")
             raise InputError(f"{file}: section [ {category} ], which would have no effect here: {cure}")
@@ -108,29 +134,59 @@ def read_gromacs(
     frame = next(read_gro(structure), None)
     if frame is None or frame.cell is None or frame.names is None:
         raise InputError(f"{structure}: no frame with a cell, which electrodes need")
-    names, positions, cell = frame.names, frame.positions, frame.cell
-    try:
-        top = _Topology(path, include or [], defines or {}, Quantity(cell * BOHR_TO_NM, nanometer))
-        n, found = top.topology.getNumAtoms(), len(positions)
-        if n != found:
-            raise InputError(
-                f"{path}: describes {n} atoms, {structure} holds {found}; give the one that fits"
-            )
+    top = read_topology(path, include or (), defines or {}, frame.cell)
+    n, found = top.topology.getNumAtoms(), len(frame.positions)
+    if n != found:
+        raise InputError(f"{path}: describes {n} atoms, {structure} holds {found}; give the one that fits")
+    source = source_of_topology(path, structure, top, options, frame.positions, frame.cell)
+    pairs = enumerate(zip(source.labels, frame.names, strict=True))
+    other = [i for i, (label, name) in pairs if label[:5] != name]
+    if other:
+        first = other[0]
+        log(
+            f"warning: {len(other)} atoms have other names in {structure} than in {path}, the first"
+            f" is {first} ({source.labels[first]}, {frame.names[first]} in the structure): is the order the"
+            " same?"
+        )
+    return source
+
+
+def read_topology(
+    path: Path, include: Sequence[Path], defines: Mapping[str, str], cell: np.ndarray, alone: bool = False
+) -> Topology:
+    """A .top file for a cell (3, 3) in bohr; see :class:`Topology`.
+
+    Raises:
+        InputError: what it has cannot be read.
+    """
+    with _named(path):
+        return Topology(path, include, defines, Quantity(cell * BOHR_TO_NM, nanometer), alone)
+
+
+def source_of_topology(
+    path: Path, structure: Path, top: Topology, options: PairOptions, positions: np.ndarray, cell: np.ndarray
+) -> Source:
+    """The system of a topology with positions (particles, 3) and the cell (3, 3) in bohr.
+
+    Raises:
+        InputError: parameters are missing.
+    """
+    with _named(path):
         system = without_tails(top.createSystem(**_arguments(options)))
+    _set_pairs(path, top, system)
+    return Source(path, structure, system, *_names(top), positions, cell)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors of OpenMM's reader as one line that names the file."""
+    try:
+        yield
     except InputError as error:
         raise error if str(path.parent) in str(error) else InputError(f"{path}: {error}") from None
     except Exception as error:  # ValueErrors without the file, KeyErrors of names
         said = f"unknown name {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path}: {said or type(error).__name__}") from None
-    _set_pairs(path, top, system)
-    elements, labels, residues, numbers = _names(top)
-    other = [i for i, (label, name) in enumerate(zip(labels, names, strict=True)) if label[:5] != name]
-    if other:
-        log(
-            f"warning: {len(other)} atoms have other names in {structure} than in {path}, the first"
-            f" is {other[0]} ({labels[other[0]]}, {names[other[0]]} in the structure): is the order the same?"
-        )
-    return Source(path, structure, system, elements, labels, residues, numbers, positions, cell)
 
 
 def _arguments(options: PairOptions) -> dict[str, Any]:
@@ -140,7 +196,7 @@ def _arguments(options: PairOptions) -> dict[str, Any]:
 
 
 def _names(
-    top: _Topology,
+    top: Topology,
 ) -> tuple[tuple[str | None, ...], tuple[str, ...], tuple[str, ...], tuple[int, ...]]:
     """Elements, labels, residues' names and numbers as the file has them: OpenMM's topology has others."""
     elements: list[str | None] = []
@@ -165,7 +221,7 @@ def _names(
 class _PairRules:
     """Interactions of pairs by their types: C6 and C12 in kJ/mol and nm."""
 
-    top: _Topology
+    top: Topology
 
     @property
     def rule(self) -> str:
@@ -205,7 +261,7 @@ class _PairRules:
         return 4.0 * second * first**6, 4.0 * second * first**12
 
 
-def _set_pairs(path: Path, top: _Topology, system: openmm.System) -> None:
+def _set_pairs(path: Path, top: Topology, system: openmm.System) -> None:
     """Make the exceptions of a System those of GROMACS."""
     forces = system.getForces()
     nonbonded = next(force for force in forces if isinstance(force, openmm.NonbondedForce))
@@ -257,7 +313,7 @@ def _excluded(kind: Any) -> Iterator[tuple[int, int]]:
 
 
 def _pairs(
-    path: Path, top: _Topology, kind: Any, excluded: Mapping[tuple[int, int], Any]
+    path: Path, top: Topology, kind: Any, excluded: Mapping[tuple[int, int], Any]
 ) -> Iterator[tuple[int, int, float, float]]:
     """i < j, C6 and C12 of a molecule's ``[ pairs ]``."""
     rules = _PairRules(top)

@@ -14,6 +14,7 @@ import numpy as np
 import yaml
 
 from polcouple.case.case import Case
+from polcouple.case.force_field import walls_section
 from polcouple.case.given_system import GivenSystem, given_system
 from polcouple.case.model import read_case, write_init_xyz
 from polcouple.case.structure_guard import StructureGuard
@@ -45,6 +46,7 @@ class ImportOptions:
         voltage: first minus second potential in volts of two electrodes.
         temperature: in kelvin, of the inputs.
         seed: of their random numbers.
+        walls: heights in Angstrom below and above which the liquid is pushed back; none in most files.
     """
 
     electrodes: tuple[str, ...] = ()
@@ -54,6 +56,7 @@ class ImportOptions:
     voltage: float | None = None
     temperature: float = 300.0
     seed: int = 1
+    walls: tuple[float, float] | None = None
 
 
 def import_case(directory: Path, source: Source, options: ImportOptions) -> Case:
@@ -69,40 +72,76 @@ def import_case(directory: Path, source: Source, options: ImportOptions) -> Case
         raise InputError(f"--temperature {options.temperature:g} must be a positive number of kelvin")
     if options.voltage is not None and not np.isfinite(options.voltage):
         raise InputError(f"--voltage {options.voltage:g} must be a finite number of volts")
-    given = given_system(source.path, source.system)
-    atoms = atoms_of(source, given)
-    electrodes = selected(atoms, list(options.electrodes), list(options.indices))
-    content = _content(source, given, atoms, electrodes, options)
-    masses = _own_masses(given, atoms)
-    _tell_bonds(given, np.concatenate(electrodes), options)
+    system = describe(source, options)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as name:
         draft = Path(name)
-        _write_force_field(draft / SYSTEM_FILE, source)
-        _write_yaml(draft / "system.yaml", content)
-        write_init_xyz(draft / "init.xyz", atoms.elements, source.positions[given.atoms], source.cell)
         try:
-            case = read_case(draft)
-            StructureGuard(case).check_order(case.positions)
+            case = write_system(draft, system)
         except InputError as error:
             raise InputError(str(error).replace(str(draft), str(directory))) from None
-        fixed = np.sort(np.concatenate(electrodes)).tolist()
-        at_potential = options.voltage is not None
         write_inputs(
             draft,
-            fixed,
+            np.sort(case.electrode_indices).tolist(),
             options.temperature,
             options.seed,
-            at_potential,
-            masses,
+            options.voltage is not None,
+            system.masses,
             case.constraints,
-            _rigid_step(case),
+            rigid_step(case),
         )
         directory.mkdir(exist_ok=True)
         # system.yaml makes a directory a case, so it comes last
         for path in sorted(draft.iterdir(), key=lambda path: path.name == "system.yaml"):
             os.replace(path, directory / path.name)
     return read_case(directory)
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """A source and what the files of its case say of it.
+
+    Attributes:
+        atoms: of the source.
+        content: of system.yaml.
+        positions: (N, 3) of the atoms in bohr.
+        masses: of all atoms in electron masses, where i-PI would take others by their elements.
+    """
+
+    source: Source
+    atoms: Atoms
+    content: dict[str, Any]
+    positions: np.ndarray
+    masses: Sequence[float] | None
+
+
+def describe(source: Source, options: ImportOptions) -> Described:
+    """What the files of a case will say.
+
+    Raises:
+        InputError: the source has what cannot be honoured, or the options do not fit it.
+    """
+    given = given_system(source.path, source.system)
+    atoms = atoms_of(source, given)
+    electrodes = selected(atoms, list(options.electrodes), list(options.indices))
+    content = _content(source, given, atoms, electrodes, options)
+    masses = _own_masses(given, atoms)
+    _tell_bonds(given, np.concatenate(electrodes), options)
+    return Described(source, atoms, content, source.positions[given.atoms], masses)
+
+
+def write_system(directory: Path, system: Described) -> Case:
+    """Write all of a case but i-PI's inputs.
+
+    Raises:
+        InputError: positions and force field do not fit.
+    """
+    (directory / SYSTEM_FILE).write_text(_serialized(system.source))
+    _write_yaml(directory / "system.yaml", system.content)
+    write_init_xyz(directory / "init.xyz", system.atoms.elements, system.positions, system.source.cell)
+    case = read_case(directory)
+    StructureGuard(case).check_order(case.positions)
+    return case
 
 
 def _content(
@@ -126,6 +165,8 @@ def _content(
         "refresh": {"interval": 1},
         "backends": {},
     }
+    if options.walls is not None:
+        content["force_field"]["walls"] = walls_section(options.walls)
     if options.voltage is not None:
         if len(electrodes) != 2:
             raise InputError(f"--voltage is between two electrodes, {len(electrodes)} are named")
@@ -207,7 +248,7 @@ def _own_masses(given: GivenSystem, atoms: Atoms) -> Sequence[float] | None:
     return [float(mass) for mass in masses]
 
 
-def _rigid_step(case: Case) -> float:
+def rigid_step(case: Case) -> float:
     """Time step in fs where distances are constrained: as short as what moves beside them needs."""
     flexible = case.topology.flexible
     if any(case.symbols[atom] == "H" for atom in np.flatnonzero(flexible)):
@@ -223,10 +264,10 @@ def _tell_bonds(given: GivenSystem, electrode: np.ndarray, options: ImportOption
         log(f"{bonds} bonds inside the electrode, which is frozen: the terms of its bonded atoms are {done}")
 
 
-def _write_force_field(path: Path, source: Source) -> None:
+def _serialized(source: Source) -> str:
     import openmm
 
-    path.write_text(openmm.XmlSerializer.serialize(source.system))
+    return str(openmm.XmlSerializer.serialize(source.system))
 
 
 def _write_yaml(path: Path, content: dict[str, Any]) -> None:

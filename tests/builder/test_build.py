@@ -9,9 +9,10 @@ import pytest
 from conftest import REFERENCE, ROOT, SMALL
 from scipy.spatial import cKDTree
 
-from polcouple.builder.build import BuildOptions, build_case
+from polcouple.builder.build import build_case
 from polcouple.builder.electrodes import ElectrodeOptions
 from polcouple.builder.equilibration import inside_cell
+from polcouple.builder.options import BuildOptions
 from polcouple.builder.surfaces import graphene_sheet
 from polcouple.case.model import read_case
 from polcouple.check.inputs import check_input
@@ -27,6 +28,7 @@ BOND = 2.46 / 3**0.5
 SMALL_OPTIONS = BuildOptions(
     electrode=ElectrodeOptions(repeat=(6, 4)),
     n_water=158,
+    water_model="spc_fw",
     ions={"Na": 5, "Cl": 4},
     total_charge=-1.0,
     gap=22.0,
@@ -75,7 +77,7 @@ def test_sheet_is_graphene(cells):
     [
         (
             {"ions": {"Na": 91, "Cl": 86}},
-            "ions +5 e, electrode -4 e, sum +1 e; give the electrode -5 e or Cl 87",
+            "ions +5 e, electrode -4 e, sum +1 e; give the electrode -5 e or Cl 87 ions",
         ),
         ({"ions": {"K": 10}}, "give the electrode -10 e or Cl 6 ions"),
         ({"ions": {"Cl": 90}}, "give the electrode +90 e or Na 94 ions"),
@@ -92,7 +94,7 @@ def test_sheet_is_graphene(cells):
         ({"n_water": -1}, "must not be negative"),
         ({"n_water": 0, "ions": {}}, "nothing to pack"),
         ({"temperature": 0.0}, "temperature 0 must be positive"),
-        ({"ions": {"Nal": 4}}, "no ion 'Nal' (did you mean 'Na'?)"),
+        ({"ions": {"Nal": 4}}, "no parameters of the ion 'Nal' for the water spc_e (did you mean 'Na'?)"),
     ],
 )
 def test_impossible_cases_are_refused_with_the_numbers(tmp_path, options, message):
@@ -247,10 +249,10 @@ def test_rigid_water_is_built_for_i_pi(tmp_path):
     )
     assert masses.sum() == pytest.approx(case.topology.masses.sum(), rel=1e-9)
     assert time_step_ps(root, case.directory / "input.xml") == pytest.approx(4e-3)
-    with pytest.raises(InputError, match=r"no water 'spce' \(did you mean 'spc_e'\?\); known: spc_fw"):
+    with pytest.raises(InputError, match=r"no water 'spce' \(did you mean 'spc_e'\?\); known: spc_fw, spc_e"):
         BuildOptions(water_model="spce").check()
     with pytest.raises(InputError, match=r"hydrogen_mass 3 is for rigid water.*spc_fw is flexible"):
-        BuildOptions(hydrogen_mass=3.0).check()
+        BuildOptions(water_model="spc_fw", hydrogen_mass=3.0).check()
     with pytest.raises(InputError, match="hydrogen_mass 9 u must be from 1 to 4"):
         BuildOptions(water_model="spc_e", hydrogen_mass=9.0).check()
 

@@ -24,7 +24,8 @@ WATER = water_places(1.012, 113.24)
 
 
 def kinds_of(n_water, n_ions):
-    return [Kind(("O", "H", "H"), WATER, n_water), Kind(("Na",), np.zeros((1, 3)), n_ions)]
+    water = Kind("water", ("O", "H", "H"), WATER, n_water, 0.0, 18.0)
+    return [water, Kind("Na", ("Na",), np.zeros((1, 3)), n_ions, 1.0, 23.0)]
 
 
 def distances_between_molecules(packed, vectors):

@@ -8,10 +8,11 @@ import yaml
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
-from polcouple.builder.build import BuildOptions, build_case
+from polcouple.builder.build import build_case
 from polcouple.builder.electrode_lennard_jones import electrode_parameters
 from polcouple.builder.electrodes import ElectrodeOptions
 from polcouple.builder.named_surfaces import named_surface
+from polcouple.builder.options import BuildOptions
 from polcouple.builder.surface_file import read_surface
 from polcouple.case.model import read_case
 from polcouple.check.structure import check_structure
@@ -220,7 +221,7 @@ def test_a_thick_electrode_holds_the_liquid_above_its_face(tmp_path, voltage):
     case = build_case(tmp_path / "case", options, lambda *_: None)
     unit = options.surfaces()[0]
     positions = case.positions * BOHR_TO_ANGSTROM
-    assert case.cell[2, 2] * BOHR_TO_ANGSTROM == pytest.approx(28.0 + 3.17 * options.n_sheets)
+    assert case.cell[2, 2] * BOHR_TO_ANGSTROM == pytest.approx(28.0 + 3.17 * options.n_electrodes)
     walls = case.system.force_field.walls
     upper = 3.17 + 16.0
     assert walls.lower_angstrom == pytest.approx(4.17)

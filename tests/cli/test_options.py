@@ -61,12 +61,12 @@ def test_a_comparison_hands_on_what_was_typed():
     ("words", "message"),
     [
         (
-            ["build", "case", "--mg", "3"],
-            "unknown argument '--mg'; known: -h, --help, --sheet, --water, ",
+            ["build", "case", "--xy", "3"],
+            "unknown argument '--xy'; known: -h, --help, --electrode, --repeat",
         ),
         (
-            ["build", "case", "--ca", "3"],
-            "unknown argument '--ca'; known: -h, --help, --sheet, --water, ",
+            ["build", "case", "--zz", "3"],
+            "unknown argument '--zz'; known: -h, --help, --electrode, --repeat",
         ),
         (["build", "case", "--Na", "3"], "unknown argument '--Na' (did you mean '--na'?)"),
         (["run", "case", "--steps", "3", "--backend", "nn", "--refrsh=2"], "did you mean '--refresh'?"),

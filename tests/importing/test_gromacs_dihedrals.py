@@ -58,7 +58,8 @@ def torsions(directory, types, function):
     top.write_text(CHAIN.format(types=types, function=function))
     gro.write_text(GRO)
     found = []
-    for force in read_gromacs(top, gro, PAIRS).system.getForces():
+    system = read_gromacs(top, gro, PAIRS).system  # forces are gone when their System is
+    for force in system.getForces():
         if isinstance(force, openmm.PeriodicTorsionForce):
             found += [force.getTorsionParameters(i)[6]._value for i in range(force.getNumTorsions())]
         elif isinstance(force, openmm.CustomTorsionForce):

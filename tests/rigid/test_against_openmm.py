@@ -11,8 +11,9 @@ import pytest
 from openmm import unit
 from run_cases import properties
 
-from polcouple.builder.build import BuildOptions, build_case
+from polcouple.builder.build import build_case
 from polcouple.builder.electrodes import ElectrodeOptions
+from polcouple.builder.options import BuildOptions
 from polcouple.engines.openmm import InsideCell, build_system, create_context, set_electrode_charges
 from polcouple.rigid.constraints import Constraints
 from polcouple.units import (
