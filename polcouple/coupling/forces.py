@@ -35,6 +35,7 @@ from polcouple.case.structure_guard import StructureGuard
 from polcouple.coupling.charges import ChargeSolver, Surroundings
 from polcouple.coupling.held_state import HeldStates, ReplicaState
 from polcouple.coupling.joint_search import CoupledResult, fermi_levels
+from polcouple.coupling.overlap import require_usable
 from polcouple.engines.base import NATIVE, create_engine
 from polcouple.errors import InputError
 from polcouple.ipi.parts import Part
@@ -151,7 +152,7 @@ class ForceProvider:
         """Energy, forces and extras at ``positions`` (N, 3) in ``cell`` (rows), both in bohr.
 
         Raises:
-            InputError: positions or cell do not belong to the case.
+            InputError: positions or cell do not belong to the case, or atoms overlap.
             ConvergenceError: the backend did not reach its accuracy or returned unusable charges.
         """
         self._guard.check(positions, cell)
@@ -176,11 +177,7 @@ class ForceProvider:
             self._engine.set_charges(state.result.charges)
         energy, forces = self._engine.evaluate(positions, replica)
         self.timings.add("forces", start)
-        if not (np.isfinite(energy) and np.isfinite(forces).all()):
-            raise InputError(
-                f"the classical energy of replica {replica} is {energy}: atoms overlap or the time step is"
-                " too long; minimise the structure or shorten the step"
-            )
+        require_usable(self._case, positions, energy, forces, replica)
         return Evaluation(energy + surface_energy, forces, extras)
 
     def _state(self, replica: int, positions: np.ndarray) -> tuple[ReplicaState, bool]:

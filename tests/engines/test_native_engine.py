@@ -12,7 +12,10 @@ from polcouple.coupling.electrodes import create_coupled
 from polcouple.coupling.forces import ForceProvider
 from polcouple.electrostatics.ewald import ewald_potential
 from polcouple.engines.base import SitePotentialEngine, create_engine
+from polcouple.engines.native.clusters import make_clusters
 from polcouple.engines.native.engine import NativeEngine
+from polcouple.engines.native.exclusions import partners
+from polcouple.engines.native.lists import Reach, list_neighbours
 from polcouple.errors import InputError
 from polcouple.testing import EngineContract
 from polcouple.testing.cases import random_case, reference_nonbonded, with_tolerance
@@ -218,3 +221,18 @@ def test_site_potentials_in_tall_cells_are_as_good_as_asked_for(small_case, tall
     exact = Surroundings(case, 1e-10).environment(case.positions).site_potentials
     found = Surroundings(case, 1e-6, engine).environment(case.positions).site_potentials
     assert np.abs(found - exact).max() < 1e-6
+
+
+def test_lists_that_would_grow_without_end():
+    """All atoms in one place list one another."""
+    rng = np.random.default_rng(1)
+    n, cell, heights = 9000, np.diag([40.0] * 3), np.full(3, 40.0)
+    ticks = rng.integers(0, 2**24, (3, n)).astype(np.int32)
+    clusters = make_clusters(ticks, np.ones(n, int), 1, np.zeros(n, bool), heights)
+    ticks, none = np.ascontiguousarray(ticks[:, clusters.order]), partners(np.empty((0, 2), int), n)
+    with pytest.raises(
+        InputError, match=r"within 10.6 Angstrom of one another are longer than in any liquid"
+    ):
+        list_neighbours(
+            clusters, ticks, cell, heights, Reach(18.0, 20.0), none, True, False, 0, clusters.n_moving
+        )

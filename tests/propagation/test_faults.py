@@ -22,6 +22,7 @@ from polcouple.backends.base import create_backend
 from polcouple.coupling.forces import ForceProvider
 from polcouple.coupling.held_state import FILE_NAME
 from polcouple.data.dataset import Dataset
+from polcouple.engines.base import create_engine
 from polcouple.ipi.input import read_xml
 from polcouple.ipi.output import last_properties
 from polcouple.units import ANGSTROM_TO_BOHR
@@ -490,6 +491,25 @@ def test_unusable_charges_move_no_atom(
     positions = np.array([float(word) for word in text.split(",")])
     # i-PI's bohr differs in the ninth digit
     assert np.abs(positions - small_case.positions.ravel()).max() < 1e-5
+
+
+@pytest.mark.slow
+def test_a_step_that_is_too_long_leaves_a_structure(small_case, small_directory, address, start, tmp_path):
+    """Atoms are flung into one another: one line, and i-PI's RESTART is of the step before."""
+    prepare(small_directory, address, 5)
+    path = small_directory / "input.xml"
+    text = re.sub(r"(<timestep[^>]*>)[^<]*<", r"\1 30.0 <", path.read_text())
+    path.write_text(text)
+    command = [sys.executable, "-m", "polcouple.cli", "run", small_directory, "--backend", "fixed"]
+    run = start(tmp_path, *command, "--steps", 200, "--output", tmp_path / "run", "--threads", 1)
+    assert run.wait(60) == 2
+    assert "the time step is too long; minimise the structure or shorten the step" in last_line(run)
+    done = steps_done(tmp_path / "run")
+    assert done < 200
+    restart = (tmp_path / "run" / "RESTART").read_text()
+    text = re.search(r"<q .*?\[(.*?)\]", restart, re.S).group(1)
+    positions = np.array([float(word) for word in text.split(",")]).reshape(-1, 3)
+    assert np.abs(create_engine(small_case)[0].evaluate(positions)[1]).max() < 1e3
 
 
 @pytest.mark.slow

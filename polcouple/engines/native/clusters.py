@@ -20,7 +20,7 @@ from polcouple.compile import compiled
 #: atoms of a cluster, at most
 SIZE = 16
 #: edge of a column in bohr where the atoms are as dense as in water
-_EDGE = 10.2
+EDGE = 10.2
 #: ticks of one lattice vector
 TICKS = 4294967296.0
 
@@ -61,8 +61,8 @@ def make_clusters(
         heights: (3,) of the cell in bohr.
     """
     n = ticks.shape[1]
-    columns = (max(round(heights[0] / _EDGE), 1), max(round(heights[1] / _EDGE), 1))
-    longest = min(_EDGE / heights[2], 1.0) * TICKS
+    columns = (max(round(heights[0] / EDGE), 1), max(round(heights[1] / EDGE), 1))
+    longest = min(EDGE / heights[2], 1.0) * TICKS
     order = np.empty(n, np.int64)
     start, n_lj = np.zeros(n + 1, np.int64), np.zeros(n, np.int64)
     low, high = np.empty((n, 3)), np.empty((n, 3))

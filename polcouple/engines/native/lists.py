@@ -16,8 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from polcouple.compile import compiled
-from polcouple.engines.native.clusters import SIZE, TICKS, Clusters
+from polcouple.engines.native.clusters import EDGE, SIZE, TICKS, Clusters
 from polcouple.engines.native.exclusions import Partners, find_excluded
+from polcouple.errors import InputError
+from polcouple.units import BOHR_TO_ANGSTROM
 
 #: listed atoms that one entry holds, at most; with a cluster they fit a row of the pair loop's buffer
 ENTRY = 1900
@@ -27,6 +29,8 @@ _WORKSPACE = 8 * SIZE
 _Unsigned = np.uint64
 _R1, _R2, _R3, _R6, _R7 = (_Unsigned(row * SIZE) for row in (1, 2, 3, 6, 7))
 _FAR = 1e12
+#: atoms per bohr^3 that no liquid and no solid has
+_DENSEST = 0.06
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +95,13 @@ def list_neighbours(
             within the cut-off, as in a cell hardly wider than twice the cut-off.
         frozen: list the frozen atoms alone; else the moving ones.
         longest: most listed atoms of an entry.
+
+    Raises:
+        InputError: atoms are denser than in any liquid or solid.
     """
     capacity = 16 * ticks.shape[1]
+    # a cluster of SIZE atoms lists half of those around it
+    most = capacity + int(ticks.shape[1] * _DENSEST * 2.1 / SIZE * (reach.lennard_jones + EDGE) ** 3)
     lattice = tuple(np.float32(length) for length in (cell / TICKS).ravel())
     reaches = (np.float32(reach.coulomb), np.float32(reach.lennard_jones))
     middles = np.floor(0.5 * (clusters.low + clusters.high).T * TICKS).astype(np.int64).astype(np.int32)
@@ -110,7 +119,14 @@ def list_neighbours(
         if number >= 0:
             atoms, entries = atoms[:used].copy(), entries[:number].copy()
             return PairList(atoms, entries, *find_excluded(entries, atoms, clusters, partners))
-        capacity *= 2
+        if capacity >= most:
+            around = reach.lennard_jones * BOHR_TO_ANGSTROM
+            raise InputError(
+                f"the lists of atoms within {around:.3g} Angstrom of one another are longer than in any"
+                f" liquid ({capacity} for {ticks.shape[1]} atoms): atoms overlap; minimise the structure, or"
+                " mend the cell"
+            )
+        capacity = min(2 * capacity, most)
 
 
 @compiled
