@@ -96,6 +96,7 @@ def _nanotube(n: int, m: int) -> Surface:
     tube = nanotube(n, m, bond=1.42)
     along = tube.positions[:, [2, 0, 1]]
     width = 2.0 * float(np.hypot(*along[:, 1:].T).max()) + _LAYERS_APART
+    along[:, 1] += 0.5 * width
     surface = surface_of(tuple(tube.symbols), along, np.diag([tube.cell[2, 2], width]))
     # between two tubes the liquid comes down to their axes, where they are closest
     return replace(surface, floor=-0.5 * surface.thickness)
