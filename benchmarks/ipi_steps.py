@@ -182,7 +182,7 @@ def _serve(
                 spent[name] = spent.get(name, 0.0) + seconds
         marks.append({"wall": clock(), "i-PI and socket": report.waited, **spent})
 
-    serve(addresses, streams, [providers[a.part] for a in addresses], len(case), progress)
+    serve(addresses, streams, [providers[a.part] for a in addresses], case, progress)
     return marks
 
 

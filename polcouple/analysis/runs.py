@@ -40,7 +40,8 @@ class Frame:
 
     Attributes:
         step: of i-PI.
-        positions: (N, 3) in bohr, as i-PI wrote them: molecules may be split over the cell's faces.
+        positions: (N, 3) in bohr of all the case's atoms, as i-PI wrote them: molecules may be split over the
+            cell's faces.
     """
 
     step: int
@@ -98,6 +99,8 @@ class Run:
     def universe(self) -> MDAnalysis.Universe:
         """The trajectory as MDAnalysis sees it: Angstrom, the case's cell, elements, charges, waters as HOH.
 
+        Its atoms are those that i-PI has.
+
         Its frames are those of the file, including such as :meth:`frames` leaves out.
         """
         return _universe(self.case, self.positions_path, self.length_unit)
@@ -113,9 +116,10 @@ class Run:
         for number, step in zip(*self._index, strict=True):
             where = f"{self.positions_path}: step {step}"
             try:
-                positions = trajectory[int(number)].positions.astype(float) * ANGSTROM_TO_BOHR
+                written = trajectory[int(number)].positions.astype(float) * ANGSTROM_TO_BOHR
             except (OSError, ValueError, EOFError):
                 raise InputError(f"{where}: the frame is damaged; repeat the run") from None
+            positions = self.case.whole(written)
             try:
                 guard.check(positions, self.case.cell, _rounding(positions[electrode], self.length_unit))
             except InputError as error:
@@ -277,9 +281,9 @@ def _check_header(case: Case, path: Path) -> float:
     """The first frame has the case's atoms and cell; the unit of its positions in bohr."""
     with path.open(errors="replace") as stream:
         count, comment = stream.readline().strip(), stream.readline()
-        atoms = zip(range(len(case)), stream, strict=False)
-        symbols = tuple((line.split() or [""])[0] for _, line in atoms)
-    if count != str(len(case)) or symbols != case.symbols:
+        atoms = zip(case.ipi_indices, stream, strict=False)
+        names = [(line.split() or [""])[0] for _, line in atoms]
+    if count != str(len(case.ipi_indices)) or names != [case.symbols[i] for i in case.ipi_indices]:
         raise InputError(f"{path}: its atoms are not those of the case beside it")
     unit, cell_unit = units_of(comment, f"{path}: line 2")
     lengths = np.array(comment.partition("CELL(abcABC):")[2].split()[:3], dtype=float) * cell_unit
@@ -310,15 +314,16 @@ def _universe(case: Case, path: Path, unit: float) -> Any:
     from MDAnalysis.lib.mdamath import triclinic_box
     from MDAnalysis.transformations.boxdimensions import set_dimensions
 
-    liquid = case.electrolyte_indices
+    liquid, own = case.electrolyte_indices, case.ipi_indices
     molecules, numbers = np.unique(case.topology.molecules[liquid], return_inverse=True)
     residues = np.zeros(len(case), dtype=int)
     residues[liquid] = 1 + numbers
     names = ["electrode", *(case.topology.names[molecule] for molecule in molecules)]
-    universe = Universe.empty(len(case), n_residues=len(names), atom_resindex=residues, trajectory=False)
-    universe.add_TopologyAttr("names", list(case.symbols))
-    universe.add_TopologyAttr("elements", list(case.symbols))
-    universe.add_TopologyAttr("charges", case.charges)
+    universe = Universe.empty(len(own), n_residues=len(names), atom_resindex=residues[own], trajectory=False)
+    symbols = [case.symbols[atom] for atom in own]
+    universe.add_TopologyAttr("names", symbols)
+    universe.add_TopologyAttr("elements", symbols)
+    universe.add_TopologyAttr("charges", case.charges[own])
     universe.add_TopologyAttr("resnames", names)
     box = triclinic_box(*(case.lattice * BOHR_TO_ANGSTROM))
     with warnings.catch_warnings():

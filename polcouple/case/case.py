@@ -30,7 +30,7 @@ class Case:
     Attributes:
         directory: where it was read from.
         system: the content of system.yaml.
-        symbols: chemical symbol of each of the N atoms, in i-PI's order.
+        symbols: chemical symbol of each of the N atoms, in the topology's order.
         positions: (N, 3) initial positions in bohr.
         cell: (3, 3) lattice vectors in bohr, one per row.
         given: the force field of a file, where the case has one.
@@ -60,6 +60,23 @@ class Case:
     def electrolyte_indices(self) -> np.ndarray:
         """Indices of all other atoms, ascending."""
         return np.setdiff1d(np.arange(len(self)), self.electrode_indices)
+
+    @cached_property
+    def ipi_indices(self) -> np.ndarray:
+        """Indices of the atoms that i-PI has, in its order: all, or those of the liquid."""
+        return self.electrolyte_indices if self.system.ipi_atoms == "liquid" else np.arange(len(self))
+
+    def of_ipi(self, values: np.ndarray) -> np.ndarray:
+        """Rows of ``values`` (N, ...) of the atoms that i-PI has, (n, ...)."""
+        return values if self.system.ipi_atoms == "all" else values[self.ipi_indices]
+
+    def whole(self, positions: np.ndarray) -> np.ndarray:
+        """(N, 3) from ``positions`` (n, 3) of i-PI's atoms, in bohr; electrodes it lacks are put back."""
+        if self.system.ipi_atoms == "all":
+            return positions
+        everything = self.positions.copy()
+        everything[self.ipi_indices] = positions
+        return everything
 
     @cached_property
     def topology(self) -> Topology:

@@ -10,7 +10,7 @@ import numpy as np
 from polcouple.case.case import Case
 from polcouple.case.given_system import check_given_system
 from polcouple.case.likely_units import require_likely_bonds, require_likely_cell, require_likely_size
-from polcouple.case.schema import ForceField, GivenSystemSection, SystemSection
+from polcouple.case.schema import ELECTRODE_FILE, ForceField, GivenSystemSection, SystemSection
 from polcouple.case.topology import blocks
 from polcouple.errors import InputError, nearest
 from polcouple.ipi.initialize import StartFile
@@ -35,7 +35,8 @@ def check_case(case: Case, path: Path, structure: Path, in_input: bool = False) 
     Raises:
         InputError: naming the first fault.
     """
-    require_likely_size(structure, case.positions, case.cell)
+    if case.system.ipi_atoms == "all":  # and else each of the two files has been looked at
+        require_likely_size(structure, case.positions, case.cell)
     check_start_cell(case.cell, structure)
     check_topology(case, path, structure.name)
     check_charges(case, path)
@@ -72,8 +73,8 @@ def check_topology(case: Case, path: Path, name: str) -> None:
             symbol = expected[(atom - start) % len(expected)]
             if case.symbols[atom] != symbol:
                 raise InputError(
-                    f"{path}: atom {atom} of {name} is {case.symbols[atom]}, the topology expects {symbol}"
-                    f" ({species}); bring {name} into the topology's order"
+                    f"{path}: {_place(case, atom, name)} is {case.symbols[atom]}, the topology expects"
+                    f" {symbol} ({species}); bring {name} into the topology's order"
                 )
     sections = case.system.electrodes
     spans = [(start, stop - 1) for species, start, stop in own if species == "electrode"]
@@ -103,8 +104,19 @@ def _check_lennard_jones(case: Case, force_field: ForceField, path: Path, name: 
             continue
         if symbol not in force_field.lennard_jones:
             raise InputError(
-                f"{path}: force_field.lennard_jones has no entry for {symbol}, which atom {atom} of {name} is"
+                f"{path}: force_field.lennard_jones has no entry for {symbol}, which"
+                f" {_place(case, atom, name)} is"
             )
+
+
+def _place(case: Case, atom: int, name: str) -> str:
+    """Where an atom stands in the case's files, counted from 0."""
+    if case.system.ipi_atoms == "all":
+        return f"atom {atom} of {name}"
+    in_liquid = np.flatnonzero(case.ipi_indices == atom)
+    if len(in_liquid):
+        return f"atom {in_liquid[0]} of {name}"
+    return f"atom {np.flatnonzero(case.electrode_indices == atom)[0]} of {ELECTRODE_FILE}"
 
 
 def _check_names(case: Case, path: Path) -> None:
@@ -126,8 +138,8 @@ def _check_given(case: Case, system: GivenSystemSection, path: Path, name: str) 
     for atom, (symbol, element) in enumerate(zip(case.symbols, elements, strict=True)):
         if symbol != element:
             raise InputError(
-                f"{path}: atom {atom} of {name} is {symbol}, the topology expects {element}; bring {name}"
-                " into the topology's order"
+                f"{path}: {_place(case, atom, name)} is {symbol}, the topology expects {element}; bring"
+                f" {name} into the topology's order"
             )
     for number, section in enumerate(system.electrodes):
         for first, last in section.atoms:

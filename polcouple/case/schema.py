@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+#: name in a case of the file of the electrodes' atoms, where i-PI does not have them
+ELECTRODE_FILE = "electrode.xyz"
+
 _Positive = Annotated[float, Field(gt=0)]
 _NotNegative = Annotated[float, Field(ge=0)]
 
@@ -237,8 +240,12 @@ class Refresh(_Section):
 
 
 class _CaseSection(_Section):
-    """What system.yaml has in every format."""
+    """What system.yaml has in every format.
 
+    ``ipi_atoms: liquid``: i-PI has the liquid alone, and the electrodes' atoms stand in electrode.xyz.
+    """
+
+    ipi_atoms: Literal["all", "liquid"] = "all"
     potential: Potential | None = None
     slab: Slab | None = None
     refresh: Refresh = Refresh()

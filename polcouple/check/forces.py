@@ -178,8 +178,9 @@ def _check_reach(fields: list[Any], case: Case) -> Iterator[Finding]:
                 f"i-PI: <activelist> of '{field.name.fetch()}' has no effect in an <ffdirect>; serve it at an"
                 " <ffsocket>",
             )
-        reached |= set(range(len(case))) if everything else active
-    missing = [atom for atom in case.electrolyte_indices.tolist() if atom not in reached]
+        reached |= set(range(len(case.ipi_indices))) if everything else active
+    liquid = np.flatnonzero(np.isin(case.ipi_indices, case.electrolyte_indices))
+    missing = [atom for atom in liquid.tolist() if atom not in reached]
     if fields and missing:
         yield Finding(
             "error",

@@ -158,7 +158,8 @@ def check_motion(motion: Any, case: Case) -> Iterator[Finding]:
     fixed = motion.fixatoms_dof.fetch()
     if len(atoms):
         fixed = (3 * atoms[:, None] + np.arange(3)).ravel()
-    wanted = (3 * case.electrode_indices[:, None] + np.arange(3)).ravel()
+    electrode = np.flatnonzero(np.isin(case.ipi_indices, case.electrode_indices))
+    wanted = (3 * electrode[:, None] + np.arange(3)).ravel()
     loose = np.unique(np.setdiff1d(wanted, fixed) // 3)
     if len(loose):
         yield Finding(
@@ -176,7 +177,7 @@ def check_motion(motion: Any, case: Case) -> Iterator[Finding]:
     if motion.fixcom.fetch():
         yield Finding(
             "error" if not len(fixed) else "warning",
-            "i-PI: <fixcom> is True, its default, and does not go with fixed atoms; write"
+            "i-PI: <fixcom> is True, its default, and does not go with a frozen electrode; write"
             " <fixcom> False </fixcom>",
         )
 
@@ -201,11 +202,11 @@ def _output_size(simulation: Any, element: Any, case: Case, steps: int) -> float
     frames = steps / max(element.stride.fetch(), 1)
     kind = type(output).__name__
     if kind == "CheckpointOutput":
-        return _CHECKPOINT_BYTES * len(case) * (1 if output.overwrite else frames)
+        return _CHECKPOINT_BYTES * len(case.ipi_indices) * (1 if output.overwrite else frames)
     if kind == "PropertyOutput":
         return frames * number * len(output.outlist)
     if output.what.startswith("extras"):
         # without a type the whole JSON is written, of which the charges are the most
         numbers = len(case.electrode) if output.extra_type in ("raw", "charges") else 1
         return frames * (number * numbers + _FRAME_HEADER_BYTES)
-    return frames * 3 * number * len(case)
+    return frames * 3 * number * len(case.ipi_indices)

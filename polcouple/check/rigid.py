@@ -25,7 +25,8 @@ _MODE = "<motion mode='constrained_dynamics'>"
 
 def check_rigid(system: Any, case: Case) -> Iterator[Finding]:
     """Whether i-PI's motion is of the case's kind, and keeps the case's distances and no others."""
-    motion, pairs, lengths = system.motion, *case.constraints
+    motion, (pairs, lengths) = system.motion, case.constraints
+    pairs = np.searchsorted(case.ipi_indices, pairs)  # as i-PI counts its atoms
     mode = motion.mode.fetch()
     if len(pairs) and mode != "constrained_dynamics":
         yield Finding(
@@ -93,13 +94,14 @@ def _lightest(system: Any, case: Case) -> float:
     """Mass in u of the lightest atom in a constraint, as i-PI's input or else the case has it."""
     from ipi.utils.units import unit_to_internal
 
-    masses = case.topology.masses
+    masses = case.of_ipi(case.topology.masses)
     for tag, element in system.initialize.extra:
         if tag == "masses" and element.mode.fetch() == "manual":
             given = element.fetch()
             values = given.value * unit_to_internal("mass", given.units, 1.0)
             masses = values if len(values) == len(masses) else masses
-    return float(masses[case.constraints[0]].min()) / DALTON_TO_ELECTRON_MASS
+    kept = np.searchsorted(case.ipi_indices, case.constraints[0])
+    return float(masses[kept].min()) / DALTON_TO_ELECTRON_MASS
 
 
 def _kept(motion: Any, n_beads: int, case: Case) -> tuple[np.ndarray, np.ndarray]:
@@ -117,7 +119,7 @@ def _kept(motion: Any, n_beads: int, case: Case) -> tuple[np.ndarray, np.ndarray
 
     require_one_bead(n_beads)
     dynamics = ConstrainedDynamics(**motion.constrained_dynamics.fetch())
-    pairs, lengths = constrained_distances(dynamics.constraint_list, case.positions, case.cell)
+    pairs, lengths = constrained_distances(dynamics.constraint_list, case.of_ipi(case.positions), case.cell)
     atoms = motion.fixatoms.fetch()
     require_unfrozen(pairs, 3 * atoms if len(atoms) else motion.fixatoms_dof.fetch())
     return pairs, lengths

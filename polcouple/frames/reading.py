@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,12 @@ _COARSEST = 0.02 * ANGSTROM_TO_BOHR
 def read_frames(path: Path, case: Case) -> Iterator[np.ndarray]:
     """Positions (N, 3) in bohr of one frame after the other; the electrode's are the case's.
 
-    i-PI's xyz and PDB are read in the units that they name, PDB and .gro as these formats have them, XTC and
-    DCD through MDAnalysis, everything else through ASE in Angstrom. A frame belongs to the case if it has its
-    atoms in its order, its lattice (a file without a cell is taken at its word) and the electrode where the
-    case has it, to the digits of the file. Where a format has no names, the electrode's place and the
-    geometry of the waters tell the order; ions of two kinds could be exchanged unnoticed.
+    A frame has all atoms, or, of a case whose electrode i-PI lacks, those of i-PI: then the electrode is put
+    back. i-PI's xyz and PDB are read in the units that they name, PDB and .gro as these formats have them,
+    XTC and DCD through MDAnalysis, everything else through ASE in Angstrom. A frame belongs to the case if it
+    has its atoms in its order, its lattice (a file without a cell is taken at its word) and the electrode
+    where the case has it, to the digits of the file. Where a format has no names, the electrode's place and
+    the geometry of the waters tell the order; ions of two kinds could be exchanged unnoticed.
 
     Raises:
         InputError: unreadable file; a frame with other atoms, in another order, or not finite.
@@ -43,6 +45,8 @@ def read_frames(path: Path, case: Case) -> Iterator[np.ndarray]:
     number = -1
     for number, frame in enumerate(_frames_of(path)):
         where = f"{path}: frame {number}"
+        if len(frame.positions) == len(case.ipi_indices):
+            frame = _with_electrode(frame, case)
         if len(frame.positions) != len(case):
             raise InputError(
                 f"{where} has {len(frame.positions)} atoms, the case has {len(case)}; give all atoms"
@@ -91,6 +95,20 @@ def _through_ase(path: Path) -> Iterator[RawFrame]:
             )
     except Exception as error:  # every format of ASE's raises its own
         raise InputError(f"{path}: ASE cannot read it ({type(error).__name__}: {error})") from None
+
+
+def _with_electrode(frame: RawFrame, case: Case) -> RawFrame:
+    """A frame of i-PI's atoms with all of the case's."""
+    if len(case.ipi_indices) == len(case):
+        return frame
+    names = None
+    if frame.names is not None:
+        found = np.array(case.symbols, dtype=object)
+        found[case.ipi_indices] = frame.names
+        names = tuple(found.tolist())
+    resolution = np.zeros((len(case), 3))
+    resolution[case.ipi_indices] = frame.resolution
+    return replace(frame, positions=case.whole(frame.positions), names=names, resolution=resolution)
 
 
 def _check_names(frame: RawFrame, case: Case, where: str) -> None:

@@ -54,8 +54,7 @@ $forces
     </ensemble>
     <motion mode="$motion">
       <fixcom> False </fixcom>
-      <fixatoms mode="file"> $fixed_atoms </fixatoms>
-      <$motion mode="$ensemble">
+$fixed_atoms      <$motion mode="$ensemble">
 $integrator
       </$motion>
     </motion>
@@ -68,6 +67,8 @@ _POTENTIAL_OUTPUTS = "".join(
     f'    <trajectory filename="{name}" stride="10" extra_type="{name}"> extras </trajectory>\n'
     for name in ("electrode_charges", "fermi_levels", "source_work")
 )
+
+_FIXED = f'      <fixatoms mode="file"> {FIXED_ATOMS} </fixatoms>\n'
 
 _MASSES = '      <masses mode="manual"> [ {} ] </masses>\n'
 
@@ -129,11 +130,11 @@ def write_inputs(
 ) -> None:
     """Write input.xml (NVT), input_nve.xml, input_mts.xml, input_ffdirect.xml, and what they name.
 
-    The atoms ``fixed`` are frozen: i-PI knows no ranges of atoms, but a file of their numbers.
-    ``at_potential`` adds outputs of their charge and potential; ``masses`` are of all atoms in electron
-    masses, where they are not those of their elements. Where there are ``constraints``, pairs (c, 2) and
-    distances (c,) in bohr, steps are of ``rigid_step`` fs and there is no input_mts.xml, which is for the
-    bonds of flexible molecules.
+    All atoms are counted as i-PI has them. Those in ``fixed`` are frozen: i-PI knows no ranges of atoms, but
+    a file of their numbers. ``at_potential`` adds outputs of the electrodes' charge and potential; ``masses``
+    are of all atoms in electron masses, where they are not those of their elements. Where there are
+    ``constraints``, pairs (c, 2) and distances (c,) in bohr, steps are of ``rigid_step`` fs and there is no
+    input_mts.xml, which is for the bonds of flexible molecules.
     """
     socket = _SOCKET.substitute(name="polcouple", part="all")
     # charges that have no Fermi level hold no potential
@@ -169,7 +170,7 @@ def write_inputs(
             force_fields=force_fields,
             temperature=f"{temperature_kelvin:g}",
             forces=forces,
-            fixed_atoms=FIXED_ATOMS,
+            fixed_atoms=_FIXED if len(fixed) else "",
             masses="" if masses is None else _MASSES.format(", ".join(f"{mass:.10g}" for mass in masses)),
             motion="constrained_dynamics" if rigid else "dynamics",
             ensemble=ensemble,
@@ -177,5 +178,7 @@ def write_inputs(
         )
         (directory / name).write_text(text)
     (directory / "polcouple_pes.py").write_text(PES_SHIM)
+    if not len(fixed):
+        return
     heading = "# atoms of the electrodes, counted from 0: those that i-PI's <fixatoms> holds"
     (directory / FIXED_ATOMS).write_text("\n".join([heading, *map(str, fixed)]) + "\n")

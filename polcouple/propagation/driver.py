@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from ase.calculators.socketio import IPIProtocol, SocketClosed
 
+from polcouple.case.model import Case
 from polcouple.coupling.forces import Evaluation, ForceProvider
 from polcouple.errors import InputError, ProtocolError
 from polcouple.ipi.input import SocketAddress
@@ -115,12 +116,13 @@ def serve(
     addresses: Sequence[SocketAddress],
     streams: Sequence[socket.socket],
     providers: Sequence[ForceProvider],
-    n_atoms: int,
+    case: Case,
     progress: Callable[[DriverReport], None],
 ) -> DriverReport:
     """Answer i-PI until it says EXIT on every socket.
 
-    ``streams`` and ``providers`` belong to ``addresses`` one by one; a provider may serve several.
+    ``streams`` and ``providers`` belong to ``addresses`` one by one; a provider may serve several. All are of
+    ``case``.
 
     Raises:
         ProtocolError: i-PI closed the connection without EXIT, or sent what the protocol does not allow.
@@ -148,7 +150,7 @@ def serve(
                     continue
                 if header == "POSDATA" and not report.started:
                     report.started = time.perf_counter()
-                _answer(connection, header, n_atoms)
+                _answer(connection, header, case)
                 if header == "GETFORCE" and connection.address.part in refreshing:
                     report.evaluations += 1
                     progress(report)
@@ -172,7 +174,7 @@ def stop_ipi(directory: Path, streams: Sequence[socket.socket]) -> None:
         signal_file.unlink(missing_ok=True)
 
 
-def _answer(connection: _Connection, header: str, n_atoms: int) -> None:
+def _answer(connection: _Connection, header: str, case: Case) -> None:
     """Act on one message."""
     address = connection.address
     if header == "STATUS":
@@ -189,14 +191,15 @@ def _answer(connection: _Connection, header: str, n_atoms: int) -> None:
             connection.replica = _receive_init(connection.protocol, address)
     elif header == "POSDATA":
         with _protocol_errors(address):
-            cell, positions = _receive_positions(connection.protocol, address, n_atoms)
-        connection.evaluation = connection.provider.evaluate(positions, cell, connection.replica or 0)
+            cell, positions = _receive_positions(connection.protocol, address, case)
+        replica = connection.replica or 0
+        connection.evaluation = connection.provider.evaluate(case.whole(positions), cell, replica)
     elif header == "GETFORCE":
         if connection.evaluation is None:
             raise ProtocolError(f"{address}: GETFORCE came before any positions")
         with _protocol_errors(address):
             connection.stream.settimeout(_ANSWER_TIMEOUT)
-            connection.stream.sendall(_force_message(connection.evaluation))
+            connection.stream.sendall(_force_message(connection.evaluation, case))
             connection.stream.settimeout(_MESSAGE_TIMEOUT[address.mode])
         connection.evaluation = None
         # ask for INIT again: the next positions may be another replica's
@@ -214,33 +217,35 @@ def _receive_init(protocol: IPIProtocol, address: SocketAddress) -> int:
 
 
 def _receive_positions(
-    protocol: IPIProtocol, address: SocketAddress, n_atoms: int
+    protocol: IPIProtocol, address: SocketAddress, case: Case
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cell (rows) and positions (N, 3) in bohr; the count is checked before anything is allocated."""
+    """Cell (rows) and positions (n, 3) in bohr; the count is checked before anything is allocated."""
     cell = protocol.recv((3, 3), np.float64).T.copy()
     protocol.recv((3, 3), np.float64)  # the inverse cell
     count = int(protocol.recv(1, np.int32)[0])
-    if count != n_atoms:
+    expected = len(case.ipi_indices)
+    if count != expected:
+        has = "its liquid has" if case.system.ipi_atoms == "liquid" else "the case has"
         raise InputError(
-            f"{address}: i-PI sends {count} atoms, the case has {n_atoms};"
-            " start i-PI from the case's init.xyz"
+            f"{address}: i-PI sends {count} atoms, {has} {expected}; start i-PI from the case's init.xyz"
         )
     return cell, protocol.recv((count, 3), np.float64)
 
 
-def _force_message(evaluation: Evaluation) -> bytes:
+def _force_message(evaluation: Evaluation, case: Case) -> bytes:
     """FORCEREADY with energy, forces, virial and extras in one piece, to save round trips.
 
     The virial is zero: the cell of a frozen electrode is constant and nothing may use it.
     """
     # at least one byte: i-PI's older versions cannot tell an empty message from a closed socket
+    forces = case.of_ipi(evaluation.forces)
     extras = evaluation.extras_json().encode() or b" "
     return b"".join(
         (
             b"FORCEREADY".ljust(12),
             np.float64(evaluation.energy).tobytes(),
-            np.int32(len(evaluation.forces)).tobytes(),
-            evaluation.forces.tobytes(),
+            np.int32(len(forces)).tobytes(),
+            forces.tobytes(),
             np.zeros(9).tobytes(),
             np.int32(len(extras)).tobytes(),
             extras,

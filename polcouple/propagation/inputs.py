@@ -6,6 +6,7 @@ import shutil
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from polcouple.case.schema import ELECTRODE_FILE
 from polcouple.coupling.held_state import FILE_NAME
 from polcouple.errors import InputError
 from polcouple.ipi.files import output_names
@@ -13,7 +14,7 @@ from polcouple.ipi.initialize import mode_of, text_of
 from polcouple.propagation.record import DRIVER_RECORD, RECORD
 
 #: files of a case that a run directory gets, besides the inputs
-COPIED = ("system.yaml", "polcouple_pes.py")
+COPIED = ("system.yaml", "polcouple_pes.py", ELECTRODE_FILE)
 #: and what is written there, besides i-PI's outputs
 WRITTEN = {"input.xml", "restart.xml", "run.lock", "i-pi.log", "driver.log", "RESTART", "EXIT"}
 WRITTEN |= {FILE_NAME, RECORD, DRIVER_RECORD}

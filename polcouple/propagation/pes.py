@@ -79,10 +79,10 @@ class PolcouplePES(Dummy_driver):
         super().__init__()
         asked = Parameters.from_ipi(args, kwargs)
         limit_linear_algebra()
-        system = read_case(Path(asked.case))
+        self._case = read_case(Path(asked.case))
         self._warned, self._known = Warned(), 0
         (self._provider,) = create_providers(
-            system,
+            self._case,
             asked.backend,
             {},
             [asked.part],
@@ -94,8 +94,9 @@ class PolcouplePES(Dummy_driver):
         self, cell: np.ndarray, pos: np.ndarray
     ) -> tuple[float, np.ndarray, np.ndarray, str]:
         """Energy, forces, virial (zero: the cell is constant) and extras, all in atomic units."""
-        evaluation = self._provider.evaluate(np.array(pos), np.array(cell).T)
+        evaluation = self._provider.evaluate(self._case.whole(np.array(pos)), np.array(cell).T)
         if len(self._provider.warnings) > self._known:
             self._known = len(self._provider.warnings)
             self._warned.log(sorted(self._provider.warnings))
-        return evaluation.energy, evaluation.forces, np.zeros((3, 3)), evaluation.extras_json()
+        forces = self._case.of_ipi(evaluation.forces)
+        return evaluation.energy, forces, np.zeros((3, 3)), evaluation.extras_json()

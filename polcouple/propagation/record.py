@@ -50,7 +50,7 @@ class MadeOf(_Part):
         elements: content of i-PI's input by the place of each element and attribute in it, without sockets
             and number of steps.
         files: SHA-256 of system.yaml, i-PI's input and the start structure as they are in the case.
-        start: SHA-256 of the start structure.
+        start: SHA-256 of the start structure, electrodes included.
         seed: of i-PI's random numbers; None where i-PI takes one from the clock.
     """
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from polcouple.backends.base import backend_origin, resolved_options
 from polcouple.case.model import Case, read_case
+from polcouple.case.schema import ELECTRODE_FILE
 from polcouple.engines.base import engine_origin
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.ipi.initialize import start_file, text_of
@@ -42,7 +43,10 @@ def made_of(plan: RunPlan, root: ElementTree.Element | None = None) -> MadeOf:
     case = read_case(plan.case, start)
     options = resolved_options(plan.backend, plan.settings(case), case.directory, case.system.backends)
     named = [plan.case / text_of(element) for element in file_elements(root)]
-    files = [file for file in (plan.case / "system.yaml", path, *named) if file.is_file()]
+    structure = [plan.case / start.name]
+    if case.system.ipi_atoms == "liquid":
+        structure.append(plan.case / ELECTRODE_FILE)
+    files = [file for file in (plan.case / "system.yaml", path, *named, *structure[1:]) if file.is_file()]
     return MadeOf(
         case=str(plan.case.resolve()),
         input=plan.input,
@@ -61,7 +65,7 @@ def made_of(plan: RunPlan, root: ElementTree.Element | None = None) -> MadeOf:
         system=_system(case),
         elements=_elements(root),
         files={file.name: _digest(file) for file in files},
-        start=_digest(plan.case / start.name),
+        start=_digest(*structure),
         seed=_seed(root),
     )
 
@@ -172,6 +176,8 @@ def _shown(value: Any) -> str:
 
 def _system(case: Case) -> dict[str, Any]:
     content = case.system.model_dump(mode="json", exclude={"backends", "refresh"})
+    if case.system.ipi_atoms == "all":  # as runs of earlier versions have it
+        del content["ipi_atoms"]
     if case.given is not None:  # a run names the case's file by another path
         content["force_field"]["openmm_system"] = f"SHA-256 {_digest(case.given.path)}"
     return content
@@ -213,5 +219,9 @@ def _seed(root: ElementTree.Element) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _digest(*paths: Path) -> str:
+    """SHA-256 of a file, or of several as if they were one."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from polcouple.case.schema import ELECTRODE_FILE
 from polcouple.errors import InputError
 from polcouple.ipi.files import output_names, progress_file
 from polcouple.ipi.initialize import text_of
@@ -107,8 +108,9 @@ def prepare(case: Path, input_name: str, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     copy_system(case, directory)
     copy_inputs(root, case, directory)
-    if (case / "polcouple_pes.py").exists():
-        shutil.copy(case / "polcouple_pes.py", directory)
+    for name in ("polcouple_pes.py", ELECTRODE_FILE):
+        if (case / name).exists():
+            shutil.copy(case / name, directory)
     write_xml(root, directory / "input.xml")
 
 

@@ -124,9 +124,7 @@ def _serve(service: Service, reporter: Reporter) -> None:
     log(f"connected to {', '.join(str(address) for address in addresses)}")
     reporter.providers = list(providers.values())
     try:
-        report = serve(
-            addresses, streams, [providers[a.part] for a in addresses], len(case), reporter.progress
-        )
+        report = serve(addresses, streams, [providers[a.part] for a in addresses], case, reporter.progress)
     except ProtocolError:
         raise
     except PolcoupleError:

@@ -99,10 +99,10 @@ def provider(small_case):
 class Driver(threading.Thread):
     """``serve`` in a thread; what it returned or raised is kept."""
 
-    def __init__(self, ipi, provider, n_atoms):
+    def __init__(self, ipi, provider, case):
         super().__init__(daemon=True)
         self.streams = connect([ipi.address], 5.0, lambda message: None)
-        self.arguments = ([ipi.address], self.streams, [provider], n_atoms, lambda report: None)
+        self.arguments = ([ipi.address], self.streams, [provider], case, lambda report: None)
         self.report = self.error = None
 
     def run(self):
@@ -124,7 +124,7 @@ class Driver(threading.Thread):
 
 @pytest.fixture
 def driver(ipi, provider, small_case):
-    thread = Driver(ipi, provider, len(small_case))
+    thread = Driver(ipi, provider, small_case)
     ipi.accept()
     thread.start()
     return thread

@@ -44,7 +44,7 @@ def outcome(provider, data, hang_up):
 
     def run():
         try:
-            serve([ADDRESS], [client], [provider], len(provider._case), lambda report: None)
+            serve([ADDRESS], [client], [provider], provider._case, lambda report: None)
         except BaseException as error:
             result.append(error)
         finally:
