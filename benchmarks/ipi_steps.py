@@ -29,6 +29,7 @@ from polcouple.ipi.input import read_xml, set_total_steps, socket_addresses, wri
 from polcouple.propagation.driver import DriverReport, connect, serve
 from polcouple.propagation.programs import ipi_command
 from polcouple.simulation.directory import prepare
+from polcouple.threads import ONE_THREAD
 
 #: how i-PI asks: through sockets, through shared memory by i-PI's own driver, or in its own process
 Way = Literal["unix", "inet", "shm", "ffdirect"]
@@ -229,7 +230,13 @@ def _start(program: str, words: list[str], run: Path) -> subprocess.Popen[bytes]
         assert path is not None, f"{program} is not installed"
         command = [path]
     with (run / f"{program}.log").open("wb") as log:
-        return subprocess.Popen([*command, *words], cwd=run, stdout=log, stderr=subprocess.STDOUT)
+        return subprocess.Popen(
+            [*command, *words],
+            cwd=run,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**ONE_THREAD, **os.environ},  # as `polcouple run` starts it
+        )
 
 
 def _set(element: ElementTree.Element, name: str, text: str) -> None:

@@ -66,16 +66,23 @@ class Case:
         """Indices of the atoms that i-PI has, in its order: all, or those of the liquid."""
         return self.electrolyte_indices if self.system.ipi_atoms == "liquid" else np.arange(len(self))
 
+    @cached_property
+    def _ipi_rows(self) -> slice | np.ndarray:
+        """The same as a slice, where they follow one another."""
+        own = self.ipi_indices
+        first, last = int(own[0]), int(own[-1])
+        return slice(first, last + 1) if last - first + 1 == len(own) else own
+
     def of_ipi(self, values: np.ndarray) -> np.ndarray:
         """Rows of ``values`` (N, ...) of the atoms that i-PI has, (n, ...)."""
-        return values if self.system.ipi_atoms == "all" else values[self.ipi_indices]
+        return values if self.system.ipi_atoms == "all" else values[self._ipi_rows]
 
     def whole(self, positions: np.ndarray) -> np.ndarray:
         """(N, 3) from ``positions`` (n, 3) of i-PI's atoms, in bohr; electrodes it lacks are put back."""
         if self.system.ipi_atoms == "all":
             return positions
         everything = self.positions.copy()
-        everything[self.ipi_indices] = positions
+        everything[self._ipi_rows] = positions
         return everything
 
     @cached_property

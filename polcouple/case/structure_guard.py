@@ -48,6 +48,8 @@ class StructureGuard:
         self._lattice = case.lattice
         self._inverse = np.linalg.inv(case.lattice)
         self._pairs, self._lengths = case.constraints
+        # the last ones that were accepted: most of a run's are the same
+        self._cell, self._electrode = case.cell, case.electrode.positions
 
     def check(self, positions: np.ndarray, cell: np.ndarray, rounding: Rounding = EXACT) -> None:
         """Number of atoms, constant cell, finite numbers, electrode in its place, rigid molecules. In bohr.
@@ -66,18 +68,31 @@ class StructureGuard:
                 f"{len(positions)} atoms where the case has {len(case)}; give all of them, as the case's"
                 " init.xyz does"
             )
-        if not same_lattice(cell, case.cell, _FROZEN_TOLERANCE + rounding.cell):
+        if np.array_equal(cell, self._cell):  # nearly always
+            pass
+        elif same_lattice(cell, case.cell, _FROZEN_TOLERANCE + rounding.cell):
+            self._cell = cell.copy() if rounding is EXACT else self._cell
+        else:
             change = np.abs(cell - case.cell).max()
             raise InputError(
                 f"the cell differs from the case's by {change * BOHR_TO_ANGSTROM:.2g} Angstrom;"
                 " electrodes need a constant cell (nve or nvt) and the case's init.xyz"
             )
-        lost = ~(np.abs(positions) < _FARTHEST)
-        if lost.any():
+        if not (positions.max() < _FARTHEST and positions.min() > -_FARTHEST):
+            lost = ~(np.abs(positions) < _FARTHEST)
             atom = int(np.argwhere(lost)[0, 0])
             kind = "far outside the cell" if np.isfinite(positions[atom]).all() else "not finite"
             raise InputError(f"the position of atom {atom} is {kind}; shorten the time step")
-        moved = self._distance(positions[case.electrode_indices] - case.electrode.positions)
+        self._check_electrode(positions, rounding)
+        if len(self._pairs):
+            self._check_rigid(positions)
+
+    def _check_electrode(self, positions: np.ndarray, rounding: Rounding) -> None:
+        case = self._case
+        places = positions[case.electrode_indices]
+        if np.array_equal(places, self._electrode):
+            return
+        moved = self._distance(places - case.electrode.positions)
         rounded = np.broadcast_to(rounding.positions, (3 * len(moved),)).reshape(-1, 3)
         excess = moved - np.linalg.norm(rounded, axis=1)
         if not excess.max() < _FROZEN_TOLERANCE:
@@ -87,9 +102,8 @@ class StructureGuard:
                 f"electrode atom {atom} is {moved[first] * BOHR_TO_ANGSTROM:.2g} Angstrom from its place;"
                 " freeze the electrode with <fixatoms>, set <fixcom> False and keep the case's atom order"
             )
-
-        if len(self._pairs):
-            self._check_rigid(positions)
+        if rounding is EXACT:
+            self._electrode = places
 
     def _check_rigid(self, positions: np.ndarray) -> None:
         bonds = positions.take(self._pairs[:, 1], axis=0) - positions.take(self._pairs[:, 0], axis=0)
