@@ -15,14 +15,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from benchmarks.ipi_steps import _seconds_of, _start
 from polcouple.case.model import Case, read_case
-from polcouple.case.structure import write_structure
 from polcouple.coupling.forces import Evaluation
+from polcouple.importing.ipi_side import write_ipi_side
 from polcouple.ipi.input import read_xml, set_total_steps, socket_addresses, write_xml
-from polcouple.ipi.templates import write_inputs
 from polcouple.propagation.driver import DriverReport, connect, serve
 from polcouple.simulation.directory import prepare
 
@@ -33,18 +31,7 @@ def liquid_in_ipi(directory: Path, new: Path) -> Case:
     """The case in ``directory``, written to ``new`` with its electrodes' atoms outside i-PI."""
     case = read_case(directory)
     shutil.copytree(directory, new, ignore=shutil.ignore_patterns("run_*", "*.xyz", "input*.xml"))
-    path = new / "system.yaml"
-    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "ipi_atoms": "liquid"}))
-    write_structure(new, case.symbols, case.positions, case.cell, case.electrode_indices)
-    pairs, lengths = case.constraints
-    write_inputs(
-        new,
-        [],
-        300.0,
-        1,
-        case.system.potential is not None,
-        constraints=(np.searchsorted(case.electrolyte_indices, pairs), lengths),
-    )
+    write_ipi_side(new, case, case.positions, "liquid", temperature=300.0, seed=1)
     return read_case(new)
 
 

@@ -15,10 +15,10 @@ from polcouple.builder.layout import Layout
 from polcouple.builder.liquids import check_neutral, settled
 from polcouple.builder.options import BuildOptions
 from polcouple.builder.packing import check_density, pack_liquid
-from polcouple.case.model import Case, read_case, write_init_xyz
+from polcouple.case.model import Case, read_case
 from polcouple.errors import InputError
+from polcouple.importing.ipi_side import write_ipi_side
 from polcouple.importing.writing import rigid_step
-from polcouple.ipi.templates import write_inputs
 from polcouple.units import ANGSTROM_TO_BOHR
 
 #: steps in fs of molecules without constraints, and of rigid ones with hydrogens from this mass (u) on
@@ -64,15 +64,14 @@ def build_case(directory: Path, options: BuildOptions, progress: Progress) -> Ca
             options.platform,
             progress,
         )
-        write_init_xyz(draft / "init.xyz", case.symbols, inside_cell(case, relaxed), case.cell)
-        write_inputs(
+        write_ipi_side(
             draft,
-            range(len(layout.symbols)),
-            options.temperature,
-            options.seed,
-            options.voltage is not None,
+            case,
+            inside_cell(case, relaxed),
+            options.ipi_atoms,
+            temperature=options.temperature,
+            seed=options.seed,
             masses=masses,
-            constraints=case.constraints,
             rigid_step=_HEAVY_STEP if (options.hydrogen_mass or 0.0) >= _HEAVY else step,
         )
         directory.mkdir(exist_ok=True)

@@ -13,6 +13,7 @@ from polcouple.builder.packing import FACE_CLEARANCE
 from polcouple.builder.surfaces import Surface
 from polcouple.case.force_field import WATER_MODELS
 from polcouple.errors import InputError
+from polcouple.importing.ipi_side import IpiAtoms
 
 #: below this, molecules at the upper wall would touch the next image of the electrode (Angstrom)
 _LEAST_VACUUM = UPPER_WALL_CLEARANCE + FACE_CLEARANCE
@@ -42,6 +43,7 @@ class BuildOptions:
         equilibration: in ps.
         seed: of all random numbers.
         platform: of OpenMM, for the equilibration.
+        ipi_atoms: which atoms i-PI has: all, or the liquid's.
     """
 
     electrode: ElectrodeOptions = field(default_factory=ElectrodeOptions)
@@ -59,6 +61,7 @@ class BuildOptions:
     equilibration: float = 2.0
     seed: int = 1
     platform: str = "CPU"
+    ipi_atoms: IpiAtoms = "all"
 
     @property
     def n_electrodes(self) -> int:

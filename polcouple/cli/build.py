@@ -15,6 +15,7 @@ from polcouple.builder.options import BuildOptions
 from polcouple.builder.serving import serving_backends
 from polcouple.builder.surfaces import GRAPHENE_CELL
 from polcouple.case.ions import ION_CHARGES
+from polcouple.cli.option_arguments import add_ipi_atoms
 from polcouple.log import log
 
 
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=default.seed, help="of all random numbers (1)")
     parser.add_argument("--platform", default=default.platform, help="OpenMM platform (CPU)")
+    add_ipi_atoms(parser)
 
 
 def _add_liquid_arguments(parser: argparse.ArgumentParser) -> None:
@@ -164,6 +166,7 @@ def run(args: argparse.Namespace) -> int:
         equilibration=args.equilibration,
         seed=args.seed,
         platform=args.platform,
+        ipi_atoms=args.ipi_atoms,
     )
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with RichProgress(*columns, transient=True) as bar:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
+from polcouple.cli.option_arguments import add_ipi_atoms
 from polcouple.errors import InputError
 from polcouple.importing.source import PairOptions, Rigid, Source
 from polcouple.importing.writing import ImportOptions, import_case
@@ -103,6 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--temperature", type=float, default=default.temperature, help="of the inputs, in kelvin (300)"
     )
     parser.add_argument("--seed", type=int, default=default.seed, help="of all random numbers (1)")
+    add_ipi_atoms(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -115,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
         voltage=args.voltage,
         temperature=args.temperature,
         seed=args.seed,
+        ipi_atoms=args.ipi_atoms,
     )
     case = import_case(args.directory, _source(args), options)
     log(f"{len(case)} atoms; look it over with `polcouple check {args.directory}`")

@@ -42,3 +42,13 @@ def options_from_arguments(args: argparse.Namespace, options: type[_Options]) ->
         first = error.errors()[0]
         flag = "--" + str(first["loc"][0]).replace("_", "-")
         raise InputError(f"{flag}: {first['msg']} (got {first['input']!r})") from None
+
+
+def add_ipi_atoms(parser: argparse.ArgumentParser) -> None:
+    """Whether i-PI is to have the electrodes' atoms of a new case."""
+    parser.add_argument(
+        "--ipi-atoms",
+        choices=("all", "liquid"),
+        default="all",
+        help="what i-PI has; with liquid, the electrode is in electrode.xyz and not in init.xyz (all)",
+    )

@@ -21,8 +21,8 @@ from polcouple.case.structure_guard import StructureGuard
 from polcouple.electrostatics.slab import LEAST_VACUUM
 from polcouple.errors import InputError
 from polcouple.importing.atoms import Atoms, atoms_of, selected
+from polcouple.importing.ipi_side import IpiAtoms, write_ipi_side
 from polcouple.importing.source import EWALD_TOLERANCE, Source
-from polcouple.ipi.templates import write_inputs
 from polcouple.lattice.cell import widest_gap
 from polcouple.log import log
 from polcouple.units import DALTON_TO_ELECTRON_MASS
@@ -47,6 +47,7 @@ class ImportOptions:
         temperature: in kelvin, of the inputs.
         seed: of their random numbers.
         walls: heights in Angstrom below and above which the liquid is pushed back; none in most files.
+        ipi_atoms: which atoms i-PI has.
     """
 
     electrodes: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class ImportOptions:
     temperature: float = 300.0
     seed: int = 1
     walls: tuple[float, float] | None = None
+    ipi_atoms: IpiAtoms = "all"
 
 
 def import_case(directory: Path, source: Source, options: ImportOptions) -> Case:
@@ -80,15 +82,15 @@ def import_case(directory: Path, source: Source, options: ImportOptions) -> Case
             case = write_system(draft, system)
         except InputError as error:
             raise InputError(str(error).replace(str(draft), str(directory))) from None
-        write_inputs(
+        write_ipi_side(
             draft,
-            np.sort(case.electrode_indices).tolist(),
-            options.temperature,
-            options.seed,
-            options.voltage is not None,
-            system.masses,
-            case.constraints,
-            rigid_step(case),
+            case,
+            case.positions,
+            options.ipi_atoms,
+            temperature=options.temperature,
+            seed=options.seed,
+            masses=system.masses,
+            rigid_step=rigid_step(case),
         )
         directory.mkdir(exist_ok=True)
         # system.yaml makes a directory a case, so it comes last
