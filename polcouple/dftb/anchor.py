@@ -20,8 +20,10 @@ from polcouple.lattice.convolution import fill_block_circulant
 
 #: a block is treated without diagonalisation if it has so many orbitals and so wide a gap (Hartree)
 _WORTHWHILE, _WIDE_GAP = 150, 0.2
-#: distance from the Fermi level (k_B T) at which a level is certainly filled or empty: 1 - f < 1e-17
-_CERTAIN = 40.0
+#: distance from the Fermi level (k_B T) at which a level is certainly filled or empty: 1 - f < 1e-13
+_CERTAIN = 30.0
+#: by how much a liquid's potentials may move the levels of a block that is treated so (Hartree)
+_MOVED = 0.012
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +160,7 @@ class Anchor:
                 continue
             homo, lumo = block.energies[n_filled - 1 : n_filled + 1]
             room = min(filling.fermi_level - homo, lumo - filling.fermi_level)
-            if lumo - homo > _WIDE_GAP and room > 2.0 * _CERTAIN * self._temperature:
+            if lumo - homo > _WIDE_GAP and room > _CERTAIN * self._temperature + _MOVED:
                 found[k] = n_filled
         return found if len(found) < len(self._blocks) else {}
 
