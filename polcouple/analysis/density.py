@@ -100,6 +100,15 @@ class DensityProfile:
         """(number of bins,) density over the bulk's."""
         return estimate(self._counts, self._normalised)
 
+    def number_density(self) -> Estimate:
+        """(number of bins,) atoms of the species in a volume, bohr^-3."""
+        return estimate(self._counts, lambda mean: mean / (self.slab.area * self.grid.width))
+
+    def bulk_density(self) -> Estimate:
+        """Mean of the number density over the slab's bulk, bohr^-3."""
+        volume = self.slab.area * self.grid.width
+        return estimate(self._counts, lambda mean: mean[self._in_bulk].mean() / volume)
+
     def peak(self, top: int) -> tuple[Estimate, Estimate]:
         """Height (over the bulk density) and position (bohr) of the peak whose top is near a bin."""
         density = self._normalised(self._counts.mean)

@@ -16,11 +16,10 @@ from polcouple.backends.base import (
     ChargeResult,
     Environment,
     backend_options,
-    create_backend,
     what_decides,
 )
 from polcouple.backends.capabilities import Capabilities
-from polcouple.data.dataset import Dataset, Frames
+from polcouple.backends.nn_fallback import Fallback, FallbackResult
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ModelMismatchError
 from polcouple.nn.binning import Binning
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
 _LARGE_DEFICIT = 0.0035
 #: a committee's disagreement is worth a warning beyond this times the largest seen on held-out frames
 _LARGE_DISAGREEMENT = 2.0
+#: in the search for charges of one configuration a fallback goes on answering down to this many times
+_SMALL_DISAGREEMENT = 1.5
 
 
 class Options(BackendOptions):
@@ -190,7 +191,13 @@ class Backend:
         else:
             fallback = None
             if options.fallback is not None:
-                fallback = _Fallback(options, electrode, electrolyte)
+                fallback = Fallback(
+                    options.fallback,
+                    options.fallback_settings,
+                    options.fallback_dataset,
+                    electrode,
+                    electrolyte,
+                )
             self._solver = _ResponseSolver(NetInCell(model, electrode), fallback)
 
     def solve(
@@ -201,7 +208,7 @@ class Backend:
         Raises:
             ModelMismatchError: the model was not trained at this total charge.
         """
-        return self._solver.solve(environment, total_charge)
+        return self._solver.solve(environment, total_charge, guess)
 
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
         """See :class:`polcouple.backends.base.RespondingBackend`; exact derivatives of the network's energy,
@@ -217,23 +224,34 @@ class Backend:
 
 
 class _ResponseSolver:
-    def __init__(self, net: NetInCell, fallback: _Fallback | None) -> None:
+    """The net, or its fallback.
+
+    Where several electrodes or a held potential make charges be searched for, a configuration is solved many
+    times at slightly different potentials. Net and fallback differ by more than the search bears, so that it
+    could go to and fro between them for ever where the committee disagrees by just so much. Hence the two
+    bounds: the fallback is asked above the larger one, and then for this configuration down to the smaller.
+    """
+
+    def __init__(self, net: NetInCell, fallback: Fallback | None) -> None:
         self.net = net
         self._fallback = fallback
 
-    def solve(self, environment: Environment, total_charge: float) -> ChargeResult:
+    def solve(
+        self, environment: Environment, total_charge: float, guess: ChargeResult | None
+    ) -> ChargeResult:
         potentials = environment.site_potentials
         response = self.net.respond(potentials, total_charge)
         warnings: tuple[str, ...] = ()
         own = self.net.net
         ratio = response.disagreement / own.usual_disagreement(total_charge)
-        if ratio > _LARGE_DISAGREEMENT:
+        begun = guess if isinstance(guess, FallbackResult) and guess.is_of(environment) else None
+        if ratio > (_SMALL_DISAGREEMENT if begun else _LARGE_DISAGREEMENT):
             warnings = (
                 f"model {own.name}: the committee disagrees by {response.disagreement:.1e} e, "
                 f"{ratio:.1f} times as much as on held-out frames of its training data: it extrapolates",
             )
             if self._fallback is not None:
-                return self._fallback.solve(environment, total_charge, warnings)
+                return self._fallback.solve(environment, total_charge, warnings, begun)
         return ChargeResult(
             response.charges,
             potentials,
@@ -241,55 +259,6 @@ class _ResponseSolver:
             fermi_level=response.fermi_level,
             residual=response.disagreement,
             warnings=warnings,
-        )
-
-
-class _Fallback:
-    """Another backend for what the network does not know, and a dataset to remember its answers."""
-
-    def __init__(self, options: Options, electrode: Electrode, electrolyte: Electrolyte) -> None:
-        assert options.fallback is not None
-        self._name = name = options.fallback
-        self._backend = create_backend(name, electrode, electrolyte, options.fallback_settings)
-        dataset = options.fallback_dataset
-        self._ions = electrolyte.ion_indices
-        self._settings = what_decides(name, options.fallback_options(), electrode.symbols)
-        self._dataset: Dataset | None = None
-        if dataset is not None:
-            origin = f"frames on which a response net's committee disagreed, labels by {name}"
-            exists = dataset.exists()
-            self._dataset = (
-                Dataset(dataset) if exists else Dataset.create(dataset, electrode, electrolyte, origin=origin)
-            )
-            self._dataset.require_system(electrode, electrolyte)
-            for backend, total_charge in self._dataset.label_sets():
-                if backend == name:
-                    self._dataset.require_settings(name, total_charge, self._settings)
-
-    def solve(self, environment: Environment, total_charge: float, reason: tuple[str, ...]) -> ChargeResult:
-        result = self._backend.solve(environment, total_charge)
-        if self._dataset is not None and result.converged:
-            self._record(self._dataset, environment, total_charge, result)
-        asked = tuple(f"{text}; {self._name} was asked" for text in reason)
-        return replace(result, warnings=asked + result.warnings)
-
-    def _record(
-        self, dataset: Dataset, environment: Environment, total_charge: float, result: ChargeResult
-    ) -> None:
-        """Append the frame and its label; these frames are no time series, so time counts them."""
-        number = len(dataset)
-        ions = environment.positions[None, self._ions]
-        positions = environment.positions[None] if dataset.has_positions else None
-        dataset.append(Frames(np.array([float(number)]), environment.site_potentials[None], ions, positions))
-        dataset.write_labels(
-            self._name,
-            total_charge,
-            [number],
-            result.charges[None],
-            np.array([np.nan if result.energy is None else result.energy]),
-            np.array([np.nan if result.fermi_level is None else result.fermi_level]),
-            np.array([True]),
-            self._settings,
         )
 
 
@@ -303,7 +272,9 @@ class _ClassifierSolver:
         self._shift = model.electrode.positions[0] - electrode.positions[0]
         self._needs_potentials = model.features == "site_potentials"
 
-    def solve(self, environment: Environment, total_charge: float) -> ChargeResult:
+    def solve(
+        self, environment: Environment, total_charge: float, guess: ChargeResult | None
+    ) -> ChargeResult:
         model = self._model
         if abs(total_charge - model.total_charge) > 1e-6:
             raise ModelMismatchError(

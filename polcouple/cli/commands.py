@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": "compare runs and backends, in a report with figures and numbers",
     "capacitance": "charge and capacitance of two electrodes against voltage",
     "quantum-capacitance": "capacitance of an electrode's own levels",
+    "density": "densities of a run's liquid between its electrodes, drawn",
     "conserved": "correct a run's conserved quantity for the work of the refreshes",
     "charges": "evaluate a backend on the frames of a trajectory",
 }

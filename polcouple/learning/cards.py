@@ -137,11 +137,13 @@ derivative.
 
 
 def _fit_text(options: FitOptions, result: FitResult) -> str:
+    last = options.final_learning_rate
+    falling = "" if last is None else f" falling to {last:g} along a cosine"
     return (
-        f"Adam {options.learning_rate:g}, batches of {options.batch_size}, patience {options.patience} "
-        f"epochs, weights averaged with decay {options.weight_average:g} per step, seed {options.seed}: "
-        f"{result.epochs} epochs in {result.seconds / 60:.1f} min (stopped by {result.stopped_by}), best "
-        f"after {result.best_epoch} with validation loss {result.best_loss:.4g}."
+        f"Adam {options.learning_rate:g}{falling}, batches of {options.batch_size}, patience "
+        f"{options.patience} epochs, weights averaged with decay {options.weight_average:g} per step, seed "
+        f"{options.seed}: {result.epochs} epochs in {result.seconds / 60:.1f} min (stopped by "
+        f"{result.stopped_by}), best after {result.best_epoch} with validation loss {result.best_loss:.4g}."
     )
 
 

@@ -37,12 +37,14 @@ class Evaluated:
         name: of the labels, BACKEND@CHARGE.
         table: in Markdown.
         rows: metrics by row of the table.
+        levels: root mean square errors of energy and Fermi level in Hartree by row, NaN where there is none.
         charges: (f, n) in e by row, and under ``reference``.
     """
 
     name: str
     table: str
     rows: Mapping[str, Metrics]
+    levels: Mapping[str, tuple[float, float]]
     charges: Mapping[str, np.ndarray]
 
 
@@ -77,19 +79,34 @@ def evaluate_dataset(
     for one in chosen:
         name = label_name(*one)
         rows, charges, levels = evaluate_backends(dataset, backends, parts, one)
-        yield Evaluated(name, f"{name}\n\n{markdown_table(rows)}\n{level_table(levels)}", rows, charges)
+        table = f"{name}\n\n{markdown_table(rows)}\n{level_table(levels)}"
+        yield Evaluated(name, table, rows, levels, charges)
 
 
 def write_evaluation(found: Sequence[Evaluated], directory: Path) -> None:
-    """metrics.md, metrics.yaml and parity.png in a directory, which is made."""
+    """metrics.md, metrics.yaml and parity.png in a directory, which is made.
+
+    In metrics.yaml a set of labels has the metrics of its rows and, under ``levels``, the errors of energies
+    and Fermi levels in Hartree; null where there is none.
+    """
     from polcouple.learning.figures import parity_figure
 
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "metrics.md").write_text("\n".join(one.table for one in found))
-    document = {one.name: {row: asdict(metrics) for row, metrics in one.rows.items()} for one in found}
+    document = {
+        one.name: {row: asdict(metrics) for row, metrics in one.rows.items()}
+        | {"levels": {row: _named(errors) for row, errors in one.levels.items()}}
+        for one in found
+    }
     (directory / "metrics.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     charges = {one.name: one.charges for one in found}
     parity_figure(directory / "parity.png", charges, {one.name: one.rows for one in found})
+
+
+def _named(errors: tuple[float, float]) -> dict[str, float | None]:
+    """For YAML; null for what is not known."""
+    known = (None if np.isnan(error) else float(error) for error in errors)
+    return dict(zip(("energy", "fermi_level"), known, strict=True))
 
 
 def backend_of(dataset: Dataset, name: str, settings: Mapping[str, Any]) -> ChargeBackend:

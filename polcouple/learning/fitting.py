@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -30,6 +31,14 @@ class FitOptions(BaseModel):
 
     learning_rate: Annotated[float, Field(gt=0, description="Adam's step size")] = 2e-4
     batch_size: Annotated[int, Field(ge=1, description="frames per step")] = 32
+    final_learning_rate: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="step size after max_epochs, reached along a cosine (none: it stays)",
+        ),
+    ] = None
+    validate_every: Annotated[int, Field(ge=1, description="epochs between looks at the validation loss")] = 1
     patience: Annotated[int, Field(ge=1, description="epochs without gain in validation loss")] = 100
     max_epochs: Annotated[int, Field(ge=1, description="epochs at most")] = 20_000
     max_minutes: Annotated[float | None, Field(gt=0, description="time at most, looked at each epoch")] = None
@@ -74,7 +83,8 @@ def fit(
         variables: trainable TensorFlow variables.
         loss: scalar tensor of one batch, given as tensors; traced once.
         batches: the batches of epoch i, equal in shape and determined by i alone.
-        validation_loss: evaluated with the averaged weights in place.
+        validation_loss: evaluated with the averaged weights in place, every ``options.validate_every`` epochs
+            and at the end.
         directory: for checkpoint.npz (at least every minute, and when interrupted) and TensorBoard's log; an
             existing checkpoint of the same ``purpose`` and options is continued.
         purpose: whatever determines the result besides the options: data, split, bins.
@@ -103,25 +113,27 @@ def fit(
     stopped_by = ""
     try:
         while not stopped_by:
+            optimizer.learning_rate.assign(_step_size(options, state.epoch))
             losses = [step(*(tf.constant(part) for part in batch)) for batch in batches(state.epoch)]
             train = float(np.mean([value.numpy() for value in losses]))
-            current = [variable.numpy() for variable in variables]
-            if options.weight_average > 0:
-                optimizer.finalize_variable_values(variables)
-            validation = validation_loss()
-            state.advance(validation)
-            for variable, value in zip(variables, current, strict=True):
-                variable.assign(value)
-            _log_scalars(log, state.epoch, {"loss/training": train, "loss/validation": validation})
-            if on_epoch is not None:
-                on_epoch(state.epoch, train, validation, state.waited)
+            state.epoch += 1
             state.seconds = time.monotonic() - started
-            if state.waited >= options.patience:
-                stopped_by = "patience"
-            elif state.epoch >= options.max_epochs:
+            if state.epoch >= options.max_epochs:
                 stopped_by = "epochs"
             elif options.max_minutes is not None and state.seconds > 60.0 * options.max_minutes:
                 stopped_by = "time"
+            if stopped_by or state.epoch % options.validate_every == 0:
+                current = [variable.numpy() for variable in variables]
+                if options.weight_average > 0:
+                    optimizer.finalize_variable_values(variables)
+                state.judge(validation_loss())
+                for variable, value in zip(variables, current, strict=True):
+                    variable.assign(value)
+                if state.waited >= options.patience:
+                    stopped_by = "patience"
+            _log_scalars(log, state.epoch, {"loss/training": train, "loss/validation": state.validation})
+            if on_epoch is not None:
+                on_epoch(state.epoch, train, state.validation, state.waited)
             if time.monotonic() - last_saved > _CHECKPOINT_SECONDS:
                 state.save()
                 last_saved = time.monotonic()
@@ -143,21 +155,28 @@ class _State:
         self._digest = digest
         self.best = [variable.numpy() for variable in variables]
         self.best_loss = np.inf
-        self.epoch = self.best_epoch = self.waited = 0
+        self.epoch = self.best_epoch = 0
         self.seconds = 0.0
+        #: validation loss when it was last looked at
+        self.validation = np.inf
 
-    def advance(self, validation: float) -> None:
-        self.epoch += 1
-        self.waited += 1
+    @property
+    def waited(self) -> int:
+        """Epochs since the best one."""
+        return self.epoch - self.best_epoch
+
+    def judge(self, validation: float) -> None:
+        """Keep the weights that the variables have now if they are the best so far."""
+        self.validation = validation
         if validation < self.best_loss:
-            self.best_loss, self.best_epoch, self.waited = validation, self.epoch, 0
+            self.best_loss, self.best_epoch = validation, self.epoch
             self.best = [variable.numpy() for variable in self._variables]
 
     def save(self) -> None:
         arrays = {f"best_{i}": value for i, value in enumerate(self.best)}
         arrays |= {f"variable_{i}": variable.numpy() for i, variable in enumerate(self._variables)}
         arrays |= {f"optimizer_{i}": variable.numpy() for i, variable in enumerate(self._optimizer.variables)}
-        scalars = [self.epoch, self.best_epoch, self.waited, self.best_loss, self.seconds]
+        scalars = [self.epoch, self.best_epoch, self.validation, self.best_loss, self.seconds]
         state = {"scalars": np.array(scalars), "digest": np.array(self._digest)}
         write_npz(self.path, state | arrays)
 
@@ -170,8 +189,8 @@ class _State:
                     f"{self.path}: of a training with other data, split, bins or options; "
                     f"delete {self.path.parent} to begin again"
                 )
-            epoch, best_epoch, waited, self.best_loss, self.seconds = (float(x) for x in saved["scalars"])
-            self.epoch, self.best_epoch, self.waited = int(epoch), int(best_epoch), int(waited)
+            epoch, best_epoch, self.validation, self.best_loss, self.seconds = map(float, saved["scalars"])
+            self.epoch, self.best_epoch = int(epoch), int(best_epoch)
             self.best = [saved[f"best_{i}"] for i in range(len(self._variables))]
             for i, variable in enumerate(self._variables):
                 variable.assign(saved[f"variable_{i}"])
@@ -179,8 +198,19 @@ class _State:
                 variable.assign(saved[f"optimizer_{i}"])
 
 
+def _step_size(options: FitOptions, epoch: int) -> float:
+    """Of Adam in epoch ``epoch``, from 0: half a cosine from the first to the final one."""
+    first, last = options.learning_rate, options.final_learning_rate
+    if last is None:
+        return first
+    passed = min(1.0, epoch / options.max_epochs)
+    return last + 0.5 * (first - last) * (1.0 + math.cos(math.pi * passed))
+
+
 def _digest(options: FitOptions, purpose: str) -> str:
     limits = {"max_epochs", "max_minutes", "compare_minutes", "patience"}
+    if options.final_learning_rate is not None:
+        limits.remove("max_epochs")  # decides every step's size
     text = json.dumps(options.model_dump(mode="json", exclude=limits), sort_keys=True) + purpose
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -62,6 +62,9 @@ def test_backends_are_scored_beside_the_null_baselines(dataset, untrained, tmp_p
     printed = capsys.readouterr().out
     rows = yaml.safe_load((tmp_path / "out" / "metrics.yaml").read_text())[f"dftb@{TOTAL_CHARGE:g}"]
     assert rows["fixed"] == pytest.approx(rows["uniform Q/N"])
+    assert rows["levels"]["fixed"] == {"energy": None, "fermi_level": None}
+    spread = np.std(dataset.labels("dftb", TOTAL_CHARGE).energy)
+    assert rows["levels"]["standard deviation of the labels"]["energy"] == pytest.approx(spread)
     assert rows["fixed"]["frames"] == 20 and rows["fixed"]["total_charge_error"] == 0.0
     assert rows[network]["total_charge_error"] == pytest.approx(abs(sum_of_labels - TOTAL_CHARGE), rel=1e-6)
     # the same label everywhere: projected, it is the uniform charge

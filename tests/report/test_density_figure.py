@@ -1,0 +1,69 @@
+"""`polcouple density`: numbers of atoms come out of its densities, and bad names are refused first."""
+
+import csv
+
+import numpy as np
+import pytest
+from compare_cases import jiggled, write_run
+from conftest import SMALL
+
+from polcouple.case.model import read_case
+from polcouple.cli.commands import main
+from polcouple.lattice.cell import base_area
+from polcouple.units import BOHR_TO_ANGSTROM
+
+FRAMES = 24
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """The case, its directory of outputs, and what was said."""
+    case, directory = read_case(SMALL), tmp_path_factory.mktemp("density")
+    charges = [np.full(len(case.electrode), case.total_charge / len(case.electrode))] * FRAMES
+    write_run(directory / "run", jiggled(case, FRAMES), charges, case.symbols)
+    with pytest.raises(SystemExit) as end:
+        main(["density", str(directory / "run"), "-o", str(directory / "liquid.png"), "--skip", "0.5"])
+    assert end.value.code == 0
+    return case, directory
+
+
+def test_densities_add_up_to_the_atoms_there_are(drawn):
+    case, directory = drawn
+    with (directory / "liquid.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    area = base_area(case.cell) * BOHR_TO_ANGSTROM**2 / 100.0
+    waters, ions = len(case.water_oxygens), [case.symbols[i] for i in case.ion_indices]
+    expected = {"water O": waters, "water H": 2 * waters, "Na+": ions.count("Na"), "Cl-": ions.count("Cl")}
+    assert {row["species"] for row in rows} == set(expected)
+    for name, count in expected.items():
+        own = [row for row in rows if row["species"] == name]
+        heights = np.array([float(row["distance_angstrom"]) for row in own])
+        density = np.array([float(row["density_per_nm3"]) for row in own])
+        assert density.sum() * (heights[1] - heights[0]) / 10.0 * area == pytest.approx(count, rel=1e-4)
+        below = density[(heights > -3.0) & (heights < 1.0)]
+        assert len(below) and not below.any()  # nothing in the sheet
+
+
+def test_the_figure_is_there_and_shows_what_it_should(drawn):
+    from polcouple.report.density_figure import draw, read_densities
+
+    _, directory = drawn
+    assert (directory / "liquid.png").read_bytes()[:4] == b"\x89PNG"
+    found = read_densities(directory / "run", 0.5)
+    assert (found.start_ps, found.end_ps, found.frames) == pytest.approx((0.5, 2.3, 19))
+    assert len(found.layers) == 1 and next(iter(found.layers.values())) == [pytest.approx(0.0, abs=1e-6)]
+    panels = draw(found).axes
+    labels = [[text.get_text() for text in panel.get_legend().get_texts()] for panel in panels]
+    assert [label.split(",")[0] for label in labels[0]] == ["water O", "water H"]
+    assert [label.split(",")[0] for label in labels[1]] == ["Na$^+$", "Cl$^-$"]
+    assert "nm$^{-3}$" in panels[0].get_ylabel() and "Å" in panels[1].get_xlabel()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("liquid.gif", ".png or .pdf or .svg"), ("none/liquid.png", "no directory")]
+)
+def test_names_that_cannot_be_written_are_refused_before_the_run_is_read(tmp_path, capsys, name, says):
+    with pytest.raises(SystemExit) as end:
+        main(["density", str(tmp_path / "no run"), "-o", str(tmp_path / name)])
+    assert end.value.code != 0
+    assert says in capsys.readouterr().err
