@@ -185,7 +185,11 @@ def _named(path: Path) -> Iterator[None]:
     except InputError as error:
         raise error if str(path.parent) in str(error) else InputError(f"{path}: {error}") from None
     except Exception as error:  # ValueErrors without the file, KeyErrors of names
-        said = f"unknown name {error}" if isinstance(error, KeyError) else str(error)
+        said = (
+            f"unknown name {error}; name the file that defines it"
+            if isinstance(error, KeyError)
+            else str(error)
+        )
         raise InputError(f"{path}: {said or type(error).__name__}") from None
 
 
