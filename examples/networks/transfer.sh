@@ -11,7 +11,7 @@ mkdir -p "$work"
 try() {
     local name=$1
     shift
-    [ -e "$work/$name/system.yaml" ] || polcouple build "$work/$name" --equilibration 4 "$@"
+    [ -e "$work/$name/system.yaml" ] || polcouple build "$work/$name" --water-model spc_fw --equilibration 4 "$@"
     polcouple sample "$work/$name" -o "$work/$name.h5" --frames 12 --every 0.5 --skip 2 --backend response
     polcouple label "$work/$name.h5" --backend dftb --total-charges -4 --set accuracy=1e-7
     polcouple evaluate "$work/$name.h5" --labels dftb@-4 --all-frames -o "$work/$name.evaluation" \
