@@ -2,7 +2,7 @@
 
     python -m benchmarks.nve [--picoseconds 20] [--engines native CPU] [--backend fixed] [--case DIR]
 
-Velocity Verlet, 0.5 fs, one thread an engine, one engine after the other. Energies are per moving atom: the drift
+Velocity Verlet, 0.5 fs, one thread, one engine after the other. Energies are per moving atom: the drift
 is the slope of a straight line through the means of blocks of 0.5 ps, its error that of the fit; the
 fluctuation is about that line. The first half picosecond is left out.
 """

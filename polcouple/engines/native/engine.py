@@ -5,7 +5,7 @@ Coulomb interactions are split (:mod:`polcouple.electrostatics.splitting`): pair
 are found by lists (:mod:`~polcouple.engines.native.lists`). Atoms are dealt into a fixed number of slices
 that write where no other does, so that the number of threads changes no bit.
 
-One pass goes through the liquid first: it is spread and convolved, its potentials are read at the electrode's
+One pass goes through the liquid first: it is spread and transformed, its potentials are read at the electrode's
 atoms, and the pairs that know nothing of the electrode's charges are begun. Then come the electrode's
 charges, which are those of the backend for these potentials: their part of the mesh is added, and forces are
 read. The backend computes while the pairs are computed.
@@ -38,7 +38,7 @@ from polcouple.engines.native.pairs import PairParameters, pair_buffer, pair_for
 from polcouple.engines.native.places import Places
 from polcouple.engines.native.sites import NearPotentials
 from polcouple.engines.native.terms import Listed, Terms
-from polcouple.engines.native.tuning import choose_force_splitting, force_series
+from polcouple.engines.native.tuning import choose_splittings, force_series
 from polcouple.errors import InputError
 from polcouple.ipi.parts import Part
 
@@ -65,7 +65,6 @@ class _Pass:
         pairs: what the pairs of the liquid will give: the energy of each slice.
         rest: the same of all that is computed in double precision, with its forces added to ``forces``.
         forces: (n, 3) on all places.
-        far: (n_electrode,) the liquid's potentials on the mesh at the electrode's atoms, in Hartree/e.
     """
 
     positions: np.ndarray
@@ -74,7 +73,6 @@ class _Pass:
     pairs: list[Future[Any]]
     rest: list[Future[Any]]
     forces: np.ndarray
-    far: np.ndarray
 
 
 class NativeEngine:
@@ -143,13 +141,16 @@ class NativeEngine:
         n, accuracy = len(self._places), case.system.force_field.ewald_tolerance
         if case.given is not None and len(case.topology.constraints):
             accuracy *= _RIGID
-        of_sites = self._potential_accuracy
-        parameters = choose_force_splitting(self._cell, lennard_jones.cutoff, accuracy, of_sites)
+        parameters, site_parameters = choose_splittings(
+            self._cell, lennard_jones.cutoff, accuracy, self._potential_accuracy
+        )
         self._pairs = PairParameters(*force_series(parameters, accuracy), parameters.r_cut, lennard_jones)
         self._smooth_self = float(np.polynomial.polynomial.polyval(-1.0, self._pairs.energy_series))
-        self._background = split.background(parameters, abs(float(np.linalg.det(self._cell))))
+        volume = abs(float(np.linalg.det(self._cell)))
+        self._background = split.background(parameters, volume)
+        sites = case.electrode.positions
         self._mesh = Mesh(
-            self._cell, case.electrode.positions, parameters, self._real, _SLICES, min(self._threads, 2)
+            self._cell, sites, parameters, site_parameters, self._real, _SLICES, min(self._threads, 2)
         )
         self._mesh_forces = np.empty((n, 4), self._real)
         self._potentials = np.empty(n, self._real)
@@ -159,10 +160,11 @@ class NativeEngine:
         self._settings = {
             several: self._pairs.settings(self._real, self._cell, several) for several in (False, True)
         }
-        if of_sites is not None:
+        if site_parameters is not None and self._potential_accuracy is not None:
             self._near_potentials = NearPotentials(
-                case.electrode.positions, self._cell, parameters, of_sites, _SLICES
+                sites, self._cell, site_parameters, self._potential_accuracy, self._real, _SLICES
             )
+            self._site_background = split.background(site_parameters, volume)
 
     def set_charges(self, charges: np.ndarray) -> None:
         """Replace the electrode's charges, (n_electrode,) in e."""
@@ -178,10 +180,15 @@ class NativeEngine:
         """See :class:`polcouple.engines.base.SitePotentialEngine`."""
         assert self._near_potentials is not None, "prepare_site_potentials comes first"
         places = self._places.of_atoms(positions)
-        tasks = self._near_potentials.tasks(places[self._liquid], self._liquid_charges)
-        first, answers = self._begin(positions, places, replica, tasks)
-        potentials = self._near_potentials.potentials([answer.result() for answer in answers])
-        return potentials + first.far + self._background * float(self._liquid_charges.sum())
+        liquid = places[self._liquid]
+        tasks = self._near_potentials.tasks(liquid, self._liquid_charges)
+        _, answers = self._begin(positions, places, replica, tasks)
+        far = self._mesh.site_potentials()
+        for answer in answers:
+            answer.result()
+        self._near_potentials.require_apart(liquid)
+        background = self._site_background * float(self._liquid_charges.sum())
+        return self._near_potentials.potentials() + far + background
 
     def evaluate(self, positions: np.ndarray, replica: int = 0) -> tuple[float, np.ndarray]:
         """See :class:`polcouple.engines.base.Engine`."""
@@ -216,8 +223,8 @@ class NativeEngine:
             rounded = np.empty_like(places)
             rounded[order] = (ticks.T / TICKS) @ self._cell
         rest = self._start([(self._double_precision, places, rounded, forces)])
-        far = self._mesh.convolve_liquid()
-        self._pass = _Pass(np.array(positions, dtype=float), replica, near, pairs, rest, forces, far)
+        self._mesh.transform_liquid()
+        self._pass = _Pass(np.array(positions, dtype=float), replica, near, pairs, rest, forces)
         return self._pass, answers
 
     def _finish_pass(self) -> None:
@@ -233,7 +240,7 @@ class NativeEngine:
         moving, charges = len(self._liquid), self._charges[order].astype(self._real)
         bounds = np.linspace(0, moving, _SLICES + 1).astype(int).tolist()
         own = self._charges[self._case.electrode_indices]
-        self._mesh.add_electrode(own)
+        mutual = self._mesh.add_electrode(own)
         reading = self._start(
             self._mesh.read_tasks(ticks, charges, bounds, self._mesh_forces, self._potentials)
         )
@@ -251,7 +258,7 @@ class NativeEngine:
         )
         liquid = float(self._liquid_charges.sum())
         energy += 0.5 * float(self._potentials[:moving].astype(float) @ self._charges[order[:moving]])
-        energy += 0.5 * float(first.far @ own)
+        energy += 0.5 * mutual
         energy += self._background * liquid * (0.5 * liquid + float(own.sum()))
         energy -= 0.5 * self._smooth_self * float((self._liquid_charges**2).sum())
         return energy, forces

@@ -4,9 +4,9 @@ Charges are spread on a mesh with a window, the mesh is convolved with the long-
 and their gradients are read with the same window (:mod:`polcouple.electrostatics.splitting`). The mesh's last
 axis is longer than its period by the window's width, so that a window never wraps round there.
 
-The potential is the sum of the liquid's and the electrode's. The liquid's is known first and read at the
-electrode (:mod:`polcouple.engines.native.planes`); the electrode's, which is frozen, is kept while its
-charges stay the same.
+The potential is the sum of the liquid's and the electrode's. The liquid is transformed first, and its potentials are
+read at the electrode (:mod:`polcouple.engines.native.planes`), with a longer cut-off than that of the forces: the
+same mesh then gives them with less error. The electrode, which is frozen, is kept while its charges stay the same.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Mesh:
         cell: (3, 3) in bohr.
         sites: (n_electrode, 3) positions of the electrode's atoms in bohr.
         parameters: of the splitting.
+        of_sites: the splitting of potentials at the sites, with the same mesh and window; None if nobody asks.
         real: precision of the mesh, ``np.float32`` or ``np.float64``.
         slices: numbers of atoms are dealt into as many; each has a mesh of its own.
         threads: of the transforms, at most.
@@ -51,6 +52,7 @@ class Mesh:
         cell: np.ndarray,
         sites: np.ndarray,
         parameters: split.Splitting,
+        of_sites: split.Splitting | None,
         real: Any,
         slices: int,
         threads: int,
@@ -69,6 +71,9 @@ class Mesh:
         self._work = [workspace.ravel().copy() for _ in range(slices)]
         self._terms = (0,) * padded_length(len(window))
         self._influence = split.influence(cell, parameters).astype(real)
+        self._site_influence: np.ndarray | None = None
+        if of_sites is not None:
+            self._site_influence = split.influence(cell, of_sites).astype(real)
         self._grids = np.empty((slices, n0, n1, n2 + self._pad), real)
         self._density = np.empty(parameters.grid, real)
         self._potential = np.empty((n0, n1, n2 + self._pad), real)
@@ -96,26 +101,33 @@ class Mesh:
             for (first, last), work, grid in zip(pairwise(bounds), self._work, self._grids, strict=True)
         ]  # fmt: skip
 
-    def convolve_liquid(self) -> np.ndarray:
-        """The liquid's potentials (n_electrode,) at the electrode's atoms, when it has been spread."""
+    def transform_liquid(self) -> None:
+        """Transform the liquid, when it has been spread."""
         _fold(self._grids, self._density)
         self._spectrum = fft.rfftn(self._density, workers=self._threads, overwrite_x=True)
-        self._spectrum *= self._influence
-        return self._electrode.potentials(self._spectrum).astype(float)
 
-    def add_electrode(self, charges: np.ndarray) -> None:
-        """Add the electrode's charges (n_electrode,) to the liquid's; all potentials may then be read."""
+    def site_potentials(self) -> np.ndarray:
+        """The transformed liquid's potentials (n_electrode,) at the electrode's atoms, by their own splitting."""
+        assert self._spectrum is not None and self._site_influence is not None
+        return self._electrode.potentials(self._spectrum * self._site_influence).astype(float)
+
+    def add_electrode(self, charges: np.ndarray) -> float:
+        """Add the electrode's charges (n_electrode,) to the liquid's; all potentials may then be read.
+
+        Returns:
+            The energy of one in the other's potential, in Hartree.
+        """
         assert self._spectrum is not None
         if self._of_electrode is None or not np.array_equal(charges, self._electrode_charges):
             self._of_electrode = self._electrode.spectrum(charges)
-            self._of_electrode *= self._influence
             self._electrode_charges = charges.copy()
-        self._spectrum += self._of_electrode
+        energy: float = _join(self._spectrum, self._of_electrode, self._influence)
         potential = fft.irfftn(
             self._spectrum, self.parameters.grid, norm="forward", workers=self._threads, overwrite_x=True
         )
         self._spectrum = None
         _fill(potential, self._potential)
+        return energy
 
     def read_tasks(
         self,
@@ -150,6 +162,23 @@ def _fold(grids, density):
                 source = grids[s, i0, i1]
                 for i2 in range(n2, padded):
                     row[i2 % n2] += source[i2]
+
+
+@compiled
+def _join(spectrum, other, influence):
+    """Potential of two transformed densities, in place of the first; returns the energy between the two."""
+    energy = 0.0
+    for i0 in range(spectrum.shape[0]):
+        for i1 in range(spectrum.shape[1]):
+            first, second, kernel = spectrum[i0, i1], other[i0, i1], influence[i0, i1]
+            # every wave stands for its negative, too, but for the first; the last has no kernel
+            mixed = -0.5 * kernel[0] * (first[0].real * second[0].real + first[0].imag * second[0].imag)
+            for k in range(first.shape[0]):
+                a, b = first[k], second[k]
+                mixed += kernel[k] * (a.real * b.real + a.imag * b.imag)
+                first[k] = kernel[k] * (a + b)
+            energy += 2.0 * mixed
+    return energy
 
 
 @compiled

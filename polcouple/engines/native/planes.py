@@ -1,8 +1,8 @@
 """The electrode on the mesh, through the planes normal to its last axis that the windows of its atoms touch.
 
-Its atoms do not move: their windows are worked out once. A flat electrode parallel to the planes touches as
-many as a window is wide, any other one more. Along the last axis a Fourier sum over these planes alone takes
-the place of the mesh's transform.
+Its atoms do not move: their windows are worked out once. Along the last axis a Fourier sum takes the place of the
+mesh's transform. Atoms of one height have one window there, so that a flat electrode is one layer; in general the
+windows are sums of a few profiles, by their singular values, and the electrode has as many layers as profiles.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from scipy.sparse import csr_array
 
 from polcouple.compile import compiled
 from polcouple.electrostatics import splitting as split
+
+
+#: profiles smaller than this, over the largest, are rounding
+_NEGLIGIBLE = {np.float32: 1e-9, np.float64: 1e-15}
 
 
 class ElectrodePlanes:
@@ -38,9 +42,12 @@ class ElectrodePlanes:
         weights = powers @ window
         index = (below[..., None].astype(int) + np.arange(width)) % grid[:, None]
         planes, along = np.unique(index[:, 2], return_inverse=True)
-        #: (n, planes) the window along the last axis
-        self._along = np.zeros((n, len(planes)), real)
-        np.put_along_axis(self._along, along.reshape(n, width), weights[:, 2].astype(real), axis=1)
+        windows = np.zeros((n, len(planes)))
+        np.put_along_axis(windows, along.reshape(n, width), weights[:, 2], axis=1)
+        own, sizes, profiles = np.linalg.svd(windows, full_matrices=False)
+        layers = int((sizes > _NEGLIGIBLE[real] * sizes[0]).sum())
+        #: (n, layers) the profiles' shares in the windows along the last axis
+        self._along = np.ascontiguousarray(own[:, :layers] * sizes[:layers], real)
         within = index[:, 0][:, :, None] * grid[1] + index[:, 1][:, None, :]
         values = (weights[:, 0][:, :, None] * weights[:, 1][:, None, :]).astype(real)
         size = self._shape[0] * self._shape[1]
@@ -49,15 +56,15 @@ class ElectrodePlanes:
         self._within = csr_array((values.ravel(), within.ravel(), starts), shape=(n, size))
         self._spread = self._within.T.tocsr()
         waves = np.arange(grid[2] // 2 + 1)
-        phases = np.exp(2j * np.pi * np.outer(waves, planes) / grid[2])
+        phases = np.exp(2j * np.pi * np.outer(waves, planes) / grid[2]) @ profiles[:layers].T
         #: waves that stand for themselves and their negatives, whose sum is twice a real part
         both = np.where((waves == 0) | (2 * waves == grid[2]), 0.5, 1.0)
         cosine, sine = phases.real.T, phases.imag.T
-        #: (planes, 2, 2 waves) real and imaginary part of what parts of waves give on a plane
+        #: (layers, 2, 2 waves) real and imaginary part of what parts of waves give on a layer
         self._read_phases = np.ascontiguousarray(
             np.stack([_pairs(both * cosine, -both * sine), _pairs(both * sine, both * cosine)], axis=1), real
         )
-        #: (planes, 2, 2 waves) parts of waves from the real and the imaginary part of what is on a plane
+        #: (layers, 2, 2 waves) parts of waves from the real and the imaginary part of what is on a layer
         self._spread_phases = np.ascontiguousarray(
             np.stack([_pairs(cosine, -sine), _pairs(sine, cosine)], axis=1), real
         )
@@ -65,18 +72,18 @@ class ElectrodePlanes:
     def potentials(self, spectrum: np.ndarray) -> np.ndarray:
         """At the sites (n,), of a potential on the mesh transformed as ``rfftn`` does."""
         waves = np.empty((*self._shape, self._along.shape[1]), spectrum.dtype)
-        _to_planes(_parts(spectrum), self._read_phases, _parts(waves))
-        planes = 2.0 * fft.ifft2(waves, axes=(0, 1), norm="forward").real
-        at_sites = self._within @ planes.reshape(-1, planes.shape[2])
+        _to_layers(_parts(spectrum), self._read_phases, _parts(waves))
+        layers = 2.0 * fft.ifft2(waves, axes=(0, 1), norm="forward").real
+        at_sites = self._within @ layers.reshape(-1, layers.shape[2])
         potentials: np.ndarray = (at_sites * self._along).sum(axis=1)
         return potentials
 
     def spectrum(self, charges: np.ndarray) -> np.ndarray:
         """The mesh of charges (n,) at the sites, transformed as ``rfftn`` does."""
-        planes = self._spread @ (charges.astype(self._along.dtype)[:, None] * self._along)
-        waves = fft.fft2(planes.reshape(*self._shape, -1), axes=(0, 1))
+        layers = self._spread @ (charges.astype(self._along.dtype)[:, None] * self._along)
+        waves = fft.fft2(layers.reshape(*self._shape, -1), axes=(0, 1))
         spectrum = np.empty((*self._shape, self._spread_phases.shape[2] // 2), waves.dtype)
-        _from_planes(_parts(np.ascontiguousarray(waves)), self._spread_phases, _parts(spectrum))
+        _from_layers(_parts(np.ascontiguousarray(waves)), self._spread_phases, _parts(spectrum))
         return spectrum
 
 
@@ -92,8 +99,8 @@ def _parts(waves: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def _to_planes(spectrum, phases, out):
-    """Sums of the waves times their phases, for every plane."""
+def _to_layers(spectrum, phases, out):
+    """Sums of the waves times their phases, for every layer."""
     n = np.uint64(spectrum.shape[1])
     for row in range(spectrum.shape[0]):
         for p in range(phases.shape[0]):
@@ -105,13 +112,13 @@ def _to_planes(spectrum, phases, out):
 
 
 @compiled
-def _from_planes(planes, phases, out):
-    """Sums over planes of what is on them times the phases, for every wave."""
+def _from_layers(layers, phases, out):
+    """Sums over layers of what is on them times the phases, for every wave."""
     n = np.uint64(out.shape[1])
     for row in range(out.shape[0]):
         for k in range(n):
             out[row, k] = 0.0
         for p in range(phases.shape[0]):
-            a, b = planes[row, 2 * p], planes[row, 2 * p + 1]
+            a, b = layers[row, 2 * p], layers[row, 2 * p + 1]
             for k in range(n):
                 out[row, k] += a * phases[p, 0, k] + b * phases[p, 1, k]

@@ -1,4 +1,9 @@
-"""The short-ranged part of the liquid's potentials at the electrode's atoms, in double precision."""
+"""The short-ranged part of the liquid's potentials at the electrode's atoms.
+
+The sites do not move. They are dealt into tiles of neighbours, and the cell into boxes that know which
+tiles may be in reach; a charge meets all sites of a tile at once. Distances within a tile are small numbers, so
+that single precision is enough where the engine has it.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.electrostatics import _kernels as kernels
+from polcouple.compile import compiled
 from polcouple.electrostatics import splitting as split
+from polcouple.electrostatics.boxes import box_of
 from polcouple.electrostatics.site_mesh import SiteBoxes
-from polcouple.electrostatics.site_potential import require_apart
+from polcouple.electrostatics.site_potential import CLOSEST_APPROACH, require_apart
+from polcouple.engines.native.polynomial import horner, padded_length
+
+#: sites in a tile, as many as are worked on together
+_TILE = 16
+#: rows of a tile's numbers after x, y and z of its sites
+_SUM, _LEAST = 3, 4
+_Unsigned = np.uint64
+_Y, _Z, _SUMS, _LEASTS, _ROWS = (_Unsigned(_TILE * row) for row in (1, 2, _SUM, _LEAST, 5))
 
 
 class NearPotentials:
@@ -21,22 +35,41 @@ class NearPotentials:
         cell: (3, 3) in bohr.
         parameters: of the splitting.
         accuracy: of a potential, Hartree/e.
+        real: precision.
         slices: that the charges are dealt into.
     """
 
     def __init__(
-        self, sites: np.ndarray, cell: np.ndarray, parameters: split.Splitting, accuracy: float, slices: int
+        self,
+        sites: np.ndarray,
+        cell: np.ndarray,
+        parameters: split.Splitting,
+        accuracy: float,
+        real: Any,
+        slices: int,
     ) -> None:
         self._cell = np.ascontiguousarray(cell)
         self._inverse = np.linalg.inv(self._cell)
         fractional = sites @ self._inverse
-        self._boxes = SiteBoxes(fractional - np.floor(fractional), self._cell, parameters.r_cut)
-        self._r_cut = parameters.r_cut
-        self._polynomial = split.short_range_polynomial(parameters, 0.01 * accuracy)
-        self._degree = tuple(range(len(self._polynomial)))
+        inside = (fractional - np.floor(fractional)) @ self._cell
+        self._sites = inside
+        #: (tiles, 16) the sites of each; the last tile is filled with its last site
+        self._members = _tiles(inside)
+        middles = inside[self._members].mean(axis=1)
+        offsets = inside[self._members] - middles[:, None]
+        reach = parameters.r_cut + float(np.linalg.norm(offsets, axis=2).max())
+        folded = middles @ self._inverse
+        self._boxes = SiteBoxes(folded - np.floor(folded), self._cell, reach)
+        self._limits = (reach**2, real(parameters.r_cut**2))
+        series = split.short_range_polynomial(parameters, 0.01 * accuracy)
+        padded = np.zeros(padded_length(len(series)))
+        padded[: len(series)] = series
+        self._series = tuple(real(c) for c in padded)
         self._n = len(sites)
         self._slices = slices
-        self._near = np.empty((slices, len(self._boxes.site)))
+        #: (slices, tiles, rows, 16) as the loop takes them
+        self._work = np.zeros((slices, len(middles), 5, _TILE), real)
+        self._work[:, :, :3] = offsets.transpose(0, 2, 1)
         self._bounds: list[int] = []
 
     def tasks(self, positions: np.ndarray, charges: np.ndarray) -> list[tuple[Any, ...]]:
@@ -44,21 +77,90 @@ class NearPotentials:
         self._bounds = np.linspace(0, len(charges), self._slices + 1).astype(int).tolist()
         boxes = self._boxes
         return [
-            (kernels.short_range, positions[first:last], charges[first:last], self._cell, self._inverse,
-             boxes.counts, boxes.start, boxes.members, boxes.images, self._r_cut, self._polynomial,
-             self._degree, near)
-            for (first, last), near in zip(pairwise(self._bounds), self._near, strict=True)
+            (_near, positions[first:last], charges[first:last], self._cell, self._inverse, boxes.counts,
+             boxes.start, boxes.members, boxes.images, boxes.site, self._limits, self._series, work.ravel())
+            for (first, last), work in zip(pairwise(self._bounds), self._work, strict=True)
         ]  # fmt: skip
 
-    def potentials(self, answers: list[Any]) -> np.ndarray:
-        """Potentials (n,) in Hartree/e from what the tasks gave.
+    def potentials(self) -> np.ndarray:
+        """Potentials (n,) in Hartree/e when all tasks are done."""
+        potentials = np.empty(self._n)
+        potentials[self._members] = self._work[:, :, _SUM].sum(axis=0, dtype=float)
+        return potentials
+
+    def require_apart(self, positions: np.ndarray) -> None:
+        """Refuse charges at ``positions`` (m, 3), those of the last tasks, that lie on a site.
 
         Raises:
-            InputError: a charge lies on a site.
+            InputError: naming the two.
         """
-        square, atom, image = min(
-            (square, atom + first, image)
-            for (square, atom, image), first in zip(answers, self._bounds[:-1], strict=True)
-        )
-        require_apart(square, atom, int(self._boxes.site[image]))
-        return np.bincount(self._boxes.site, self._near.sum(axis=0), minlength=self._n)
+        least = self._work[:, :, _LEAST].min(axis=0)
+        if least.min() >= CLOSEST_APPROACH**2:
+            return
+        site = int(self._members.flat[np.argmin(least)])
+        apart = (positions - self._sites[site]) @ self._inverse
+        squares = (((apart - np.rint(apart)) @ self._cell) ** 2).sum(axis=1)
+        atom = int(np.argmin(squares))
+        require_apart(float(squares[atom]), atom, site)
+
+
+def _tiles(points: np.ndarray) -> np.ndarray:
+    """Numbers (tiles, 16) of the points (n, 3), neighbours together; the last point fills up the last tile."""
+
+    def halves(own: np.ndarray) -> list[np.ndarray]:
+        if len(own) <= _TILE:
+            return [own]
+        here = points[own]
+        own = own[np.argsort(here[:, np.argmax(np.ptp(here, axis=0))], kind="stable")]
+        middle = _TILE * -(-len(own) // (2 * _TILE))
+        return halves(own[:middle]) + halves(own[middle:])
+
+    order = np.concatenate(halves(np.arange(len(points))))
+    missing = -len(order) % _TILE
+    return np.concatenate([order, np.full(missing, order[-1])]).reshape(-1, _TILE)
+
+
+@compiled
+def _near(
+    positions, charges, cell, inverse, counts, start, members, middles, tile_of, limits, series, w
+):  # fmt: skip
+    """Potentials, overwritten: a charge q at the distance r < r_cut adds q (1/r - P(2 r^2/r_cut^2 - 1)).
+
+    Args:
+        positions, charges: (m, 3) in bohr and (m,) in e.
+        cell, inverse, counts: see :func:`polcouple.electrostatics.boxes.box_of`.
+        start, members, middles, tile_of: tiles of the boxes, middles of their images (3, g), and their tiles.
+        limits: squares of the farthest middle that is looked at, and of r_cut.
+        series: of P, lowest order first.
+        w: one after the other, the tiles' sites (from the middle: x, y, z), potentials, and squares of the
+            smallest distances found. In one array the compiler sees that they do not overlap.
+    """
+    farthest, squared_cut = limits
+    lanes = _Unsigned(_TILE)
+    one = squared_cut / squared_cut
+    scale = (one + one) / squared_cut
+    nothing = one - one
+    here = np.empty(4, w.dtype)
+    for first in range(_Unsigned(0), _Unsigned(w.shape[0]), _ROWS):
+        for t in range(lanes):
+            w[first + _SUMS + t] = 0.0
+            w[first + _LEASTS + t] = farthest
+    for j in range(positions.shape[0]):
+        point = positions[j]
+        x, y, z, box = box_of(point[0], point[1], point[2], cell, inverse, counts)
+        here[3] = charges[j]
+        charge = here[3]
+        for k in range(start[box], start[box + 1]):
+            image = members[k]
+            dx, dy, dz = x - middles[0, image], y - middles[1, image], z - middles[2, image]
+            if dx * dx + dy * dy + dz * dz > farthest:
+                continue
+            here[0], here[1], here[2] = dx, dy, dz
+            hx, hy, hz = here[0], here[1], here[2]
+            first = _Unsigned(tile_of[image]) * _ROWS
+            for m in range(first, first + lanes):
+                ex, ey, ez = hx - w[m], hy - w[m + _Y], hz - w[m + _Z]
+                square = ex * ex + ey * ey + ez * ez
+                value = charge * (one / np.sqrt(square) - horner(square * scale - one, series))
+                w[m + _SUMS] += value if square < squared_cut else nothing
+                w[m + _LEASTS] = min(w[m + _LEASTS], square)

@@ -7,12 +7,15 @@ of one: the error of a field falls with the root of the cut-off, that of a poten
 
 Any cut-off up to that of the Lennard-Jones interactions will do. A shorter one leaves fewer pairs, and a
 finer mesh; the cheapest is taken.
+
+Potentials at a few sites have a cut-off of their own, a longer one, since they have fewer pairs: their part on the
+same mesh is then smooth, and needs a mesh hardly finer than that of the forces for an error ten times smaller.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -29,15 +32,17 @@ _WIDTHS = range(6, 15)
 _OVERSAMPLING = (1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4, 1.5, 1.6, 1.75, 2.0)
 #: cut-offs of the Coulomb pairs that are looked at, over the longest that may be
 _CUT_OFFS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
+#: cut-off of potentials at sites, bohr
+_SITE_CUT_OFF = 17.0
 #: smallest wave vector times cut-off that estimates begin from: edges of 25 cut-offs
 _LOWEST = 2.0 * np.pi / 25.0
 #: atoms per bohr^3 in water
 _DENSITY = 0.0148
 
 
-def choose_force_splitting(
+def choose_splittings(
     cell: np.ndarray, longest: float, accuracy: float, potential_accuracy: float | None = None
-) -> split.Splitting:
+) -> tuple[split.Splitting, split.Splitting | None]:
     """The cheapest parameters for forces of a relative root mean square error below ``accuracy`` in water.
 
     Args:
@@ -45,23 +50,31 @@ def choose_force_splitting(
         longest: the longest cut-off of the real-space sum in bohr.
         accuracy: from 1e-10 to 1e-2.
         potential_accuracy: largest error in Hartree/e of potentials at sites, where they are read, too.
+
+    Returns:
+        The splitting of the forces, and that of the potentials on the same mesh where they are read.
     """
     volume = abs(float(np.linalg.det(cell)))
     edges = np.linalg.norm(cell, axis=1)
+    # largest error of potentials in the units of the estimates, for which the cut-off is one
+    unit = split.LARGEST_OVER_RMS * np.sqrt(_SITE_CUT_OFF * split.SQUARED_CHARGE_DENSITY)
+    potential = np.inf if potential_accuracy is None else potential_accuracy / unit
     best_cost, best = np.inf, None
     for r_cut in longest * np.array(_CUT_OFFS):
-        # largest errors in the units of the estimates, for which the cut-off is one
         field = accuracy * FIELD * np.sqrt(r_cut / split.SQUARED_CHARGE_DENSITY)
-        potential = np.inf
-        if potential_accuracy is not None:
-            rms = potential_accuracy / split.LARGEST_OVER_RMS
-            potential = rms / np.sqrt(r_cut * split.SQUARED_CHARGE_DENSITY)
+        further = _SITE_CUT_OFF / r_cut
         beta = 4.0
-        while _truncated_field(beta) > 0.6 * field or _truncated_potential(beta) > 0.5 * potential:
+        while (
+            _truncated_field(beta) > 0.6 * field or split.truncated_potential(beta * further) > 0.5 * potential
+        ):
             beta += 0.125
         points = edges * beta / (np.pi * r_cut)
         for width in _WIDTHS:
-            found = _coarsest(width, beta, 0.8 * field, 0.8 * potential)
+            if _cost(width, 0, float(r_cut), volume) > best_cost:
+                break
+            found = _coarsest(
+                width, beta, None if potential_accuracy is None else further, 0.8 * field, 0.8 * potential
+            )
             if found is None:
                 continue
             oversampling, window = found
@@ -70,33 +83,41 @@ def choose_force_splitting(
             cost = _cost(width, n0 * n1 * n2, float(r_cut), volume)
             if cost < best_cost:
                 estimate = float(np.hypot(window.field, _truncated_field(beta)) / field) * accuracy
-                best_cost = cost
+                best_cost, best_window = cost, window
                 best = split.Splitting(float(r_cut), beta, (n0, n1, n2), width, window.shape, estimate)
     assert best is not None
-    return best
+    if potential_accuracy is None:
+        return best, None
+    beta = best.k_max * _SITE_CUT_OFF
+    estimate = unit * float(np.hypot(best_window.potential, split.truncated_potential(beta)))
+    return best, replace(best, r_cut=_SITE_CUT_OFF, beta=beta, estimated_error=estimate)
 
 
 @dataclass(frozen=True)
 class _Window:
-    """A window's shape and its root mean square errors of field and potential, for a cut-off of one."""
+    """A window's shape and its root mean square errors of field and potential, for cut-offs of one."""
 
     shape: float
     field: float
     potential: float
 
 
-def _coarsest(width: int, beta: float, field: float, potential: float) -> tuple[float, _Window] | None:
-    """The least oversampling at which both errors stay below the largest allowed; errors fall with it."""
-    wanted = bool(np.isfinite(potential))
+def _coarsest(
+    width: int, beta: float, further: float | None, field: float, potential: float
+) -> tuple[float, _Window] | None:
+    """The least oversampling at which both errors stay below the largest allowed; errors fall with it.
+
+    ``further`` is the cut-off of potentials over that of forces; None without potentials.
+    """
 
     def fine(oversampling: float) -> bool:
-        window = _window(width, oversampling, beta, wanted)
+        window = _window(width, oversampling, beta, further)
         return window.field < field and window.potential < potential
 
     at = bisect_left(_OVERSAMPLING, True, key=fine)
     if at == len(_OVERSAMPLING):
         return None
-    return _OVERSAMPLING[at], _window(width, _OVERSAMPLING[at], beta, wanted)
+    return _OVERSAMPLING[at], _window(width, _OVERSAMPLING[at], beta, further)
 
 
 @cache
@@ -106,9 +127,6 @@ def _truncated_field(beta: float) -> float:
     tail = (split.transform(beta, t) / split.transform(beta, np.zeros(1))) ** 2
     # the tail oscillates and falls as 1/t^2: the integral converges
     return float(np.sqrt(8.0 * np.trapezoid(tail, t)))
-
-
-_truncated_potential = cache(split.truncated_potential)
 
 
 def _aliased_field(width: int, shape: float, oversampling: float, beta: float) -> float:
@@ -127,21 +145,22 @@ def _aliased_field(width: int, shape: float, oversampling: float, beta: float) -
 
 
 @cache
-def _window(width: int, oversampling: float, beta: float, of_potential: bool) -> _Window:
-    """The window with the least aliasing of the potential or of the field."""
+def _window(width: int, oversampling: float, beta: float, further: float | None) -> _Window:
+    """The window with the least aliasing of the field, or the least product of that and the potential's."""
 
     def field(shape: float) -> float:
         return _aliased_field(width, shape, oversampling, beta)
 
     def potential(shape: float) -> float:
-        return split.aliased_potential(width, shape, oversampling, beta, _LOWEST)
+        if further is None:
+            return 0.0
+        return split.aliased_potential(width, shape, oversampling, beta * further, _LOWEST)
 
-    error = potential if of_potential else field
+    def error(shape: float) -> float:
+        return np.log(field(shape)) + (0.0 if further is None else np.log(potential(shape)))
+
     found = minimize_scalar(
-        lambda shape: np.log(error(shape)),
-        bounds=(1.2 * width, 3.1 * width),
-        method="bounded",
-        options={"xatol": 0.01 * width},
+        error, bounds=(1.2 * width, 3.1 * width), method="bounded", options={"xatol": 0.01 * width}
     )
     shape = float(found.x)
     return _Window(shape, field(shape), potential(shape))
