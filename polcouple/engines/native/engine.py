@@ -5,10 +5,10 @@ Coulomb interactions are split (:mod:`polcouple.electrostatics.splitting`): pair
 are found by lists (:mod:`~polcouple.engines.native.lists`). Atoms are dealt into a fixed number of slices
 that write where no other does, so that the number of threads changes no bit.
 
-One pass goes through the liquid first: it is spread and transformed, its potentials are read at the electrode's
-atoms, and the pairs that know nothing of the electrode's charges are begun. Then come the electrode's
-charges, which are those of the backend for these potentials: their part of the mesh is added, and forces are
-read. The backend computes while the pairs are computed.
+One pass goes through the liquid first: it is spread and transformed, its potentials are read at the
+electrode's atoms, and the pairs that know nothing of the electrode's charges are begun. Then come the
+electrode's charges, which are those of the backend for these potentials: their part of the mesh is added, and
+forces are read. The backend computes while the pairs are computed.
 
 Pairs of electrode atoms are left out everywhere: with phi the liquid's potential and psi the electrode's on
 the mesh, the energy there is sum_j q_j (phi/2 + psi)(r_j) over the liquid, half of which is

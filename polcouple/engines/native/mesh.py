@@ -4,9 +4,10 @@ Charges are spread on a mesh with a window, the mesh is convolved with the long-
 and their gradients are read with the same window (:mod:`polcouple.electrostatics.splitting`). The mesh's last
 axis is longer than its period by the window's width, so that a window never wraps round there.
 
-The potential is the sum of the liquid's and the electrode's. The liquid is transformed first, and its potentials are
-read at the electrode (:mod:`polcouple.engines.native.planes`), with a longer cut-off than that of the forces: the
-same mesh then gives them with less error. The electrode, which is frozen, is kept while its charges stay the same.
+The potential is the sum of the liquid's and the electrode's. The liquid is transformed first, and its
+potentials are read at the electrode (:mod:`polcouple.engines.native.planes`), with a longer cut-off than that
+of the forces: the same mesh then gives them with less error. The electrode, which is frozen, is kept while its
+charges stay the same.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Mesh:
         cell: (3, 3) in bohr.
         sites: (n_electrode, 3) positions of the electrode's atoms in bohr.
         parameters: of the splitting.
-        of_sites: the splitting of potentials at the sites, with the same mesh and window; None if nobody asks.
+        of_sites: the splitting of potentials at the sites, with the same mesh and window; None without.
         real: precision of the mesh, ``np.float32`` or ``np.float64``.
         slices: numbers of atoms are dealt into as many; each has a mesh of its own.
         threads: of the transforms, at most.
@@ -107,7 +108,7 @@ class Mesh:
         self._spectrum = fft.rfftn(self._density, workers=self._threads, overwrite_x=True)
 
     def site_potentials(self) -> np.ndarray:
-        """The transformed liquid's potentials (n_electrode,) at the electrode's atoms, by their own splitting."""
+        """The transformed liquid's potentials (n_electrode,) at the electrode, by their own splitting."""
         assert self._spectrum is not None and self._site_influence is not None
         return self._electrode.potentials(self._spectrum * self._site_influence).astype(float)
 

@@ -1,8 +1,9 @@
 """The electrode on the mesh, through the planes normal to its last axis that the windows of its atoms touch.
 
-Its atoms do not move: their windows are worked out once. Along the last axis a Fourier sum takes the place of the
-mesh's transform. Atoms of one height have one window there, so that a flat electrode is one layer; in general the
-windows are sums of a few profiles, by their singular values, and the electrode has as many layers as profiles.
+Its atoms do not move: their windows are worked out once. Along the last axis a Fourier sum takes the place of
+the mesh's transform. Atoms of one height have one window there, so that a flat electrode is one layer; in
+general the windows are sums of a few profiles, by their singular values, and there are as many layers as
+profiles.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from scipy.sparse import csr_array
 
 from polcouple.compile import compiled
 from polcouple.electrostatics import splitting as split
-
 
 #: profiles smaller than this, over the largest, are rounding
 _NEGLIGIBLE = {np.float32: 1e-9, np.float64: 1e-15}

@@ -1,8 +1,8 @@
 """The short-ranged part of the liquid's potentials at the electrode's atoms.
 
-The sites do not move. They are dealt into tiles of neighbours, and the cell into boxes that know which
-tiles may be in reach; a charge meets all sites of a tile at once. Distances within a tile are small numbers, so
-that single precision is enough where the engine has it.
+The sites do not move. They are dealt into tiles of neighbours, and the cell into boxes that know which tiles
+may be in reach; a charge meets all sites of a tile at once. Places within a tile are small numbers, so that
+single precision is enough where the engine has it.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class NearPotentials:
 
 
 def _tiles(points: np.ndarray) -> np.ndarray:
-    """Numbers (tiles, 16) of the points (n, 3), neighbours together; the last point fills up the last tile."""
+    """Numbers (tiles, 16) of the points (n, 3), neighbours together; the last one is repeated."""
 
     def halves(own: np.ndarray) -> list[np.ndarray]:
         if len(own) <= _TILE:

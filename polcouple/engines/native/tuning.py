@@ -8,8 +8,9 @@ of one: the error of a field falls with the root of the cut-off, that of a poten
 Any cut-off up to that of the Lennard-Jones interactions will do. A shorter one leaves fewer pairs, and a
 finer mesh; the cheapest is taken.
 
-Potentials at a few sites have a cut-off of their own, a longer one, since they have fewer pairs: their part on the
-same mesh is then smooth, and needs a mesh hardly finer than that of the forces for an error ten times smaller.
+Potentials at a few sites have a cut-off of their own, a longer one, since they have fewer pairs: their part on
+the same mesh is then smooth, and needs a mesh hardly finer than that of the forces for an error ten times
+smaller.
 """
 
 from __future__ import annotations
@@ -64,9 +65,7 @@ def choose_splittings(
         field = accuracy * FIELD * np.sqrt(r_cut / split.SQUARED_CHARGE_DENSITY)
         further = _SITE_CUT_OFF / r_cut
         beta = 4.0
-        while (
-            _truncated_field(beta) > 0.6 * field or split.truncated_potential(beta * further) > 0.5 * potential
-        ):
+        while _truncated_field(beta) > 0.6 * field or _truncated_potential(beta * further) > 0.5 * potential:
             beta += 0.125
         points = edges * beta / (np.pi * r_cut)
         for width in _WIDTHS:
@@ -89,7 +88,7 @@ def choose_splittings(
     if potential_accuracy is None:
         return best, None
     beta = best.k_max * _SITE_CUT_OFF
-    estimate = unit * float(np.hypot(best_window.potential, split.truncated_potential(beta)))
+    estimate = unit * float(np.hypot(best_window.potential, _truncated_potential(beta)))
     return best, replace(best, r_cut=_SITE_CUT_OFF, beta=beta, estimated_error=estimate)
 
 
@@ -127,6 +126,9 @@ def _truncated_field(beta: float) -> float:
     tail = (split.transform(beta, t) / split.transform(beta, np.zeros(1))) ** 2
     # the tail oscillates and falls as 1/t^2: the integral converges
     return float(np.sqrt(8.0 * np.trapezoid(tail, t)))
+
+
+_truncated_potential = cache(split.truncated_potential)
 
 
 def _aliased_field(width: int, shape: float, oversampling: float, beta: float) -> float:
