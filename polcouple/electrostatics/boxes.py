@@ -8,7 +8,9 @@ from polcouple.compile import compiled
 
 
 @compiled
-def box_of(x, y, z, cell, inverse, counts):
+def box_of(
+    x: float, y: float, z: float, cell: np.ndarray, inverse: np.ndarray, counts: tuple[int, int, int]
+) -> tuple[float, float, float, int]:
     """A point folded into the cell, and the number of its box.
 
     Args:

@@ -6,8 +6,8 @@ axis is longer than its period by the window's width, so that a window never wra
 
 The potential is the sum of the liquid's and the electrode's. The liquid is transformed first, and its
 potentials are read at the electrode (:mod:`polcouple.engines.native.planes`), with a longer cut-off than that
-of the forces: the same mesh then gives them with less error. The electrode, which is frozen, is kept while its
-charges stay the same.
+of the forces: the same mesh then gives them with less error. The electrode, which is frozen, is kept while
+its charges stay the same.
 """
 
 from __future__ import annotations

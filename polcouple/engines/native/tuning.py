@@ -8,8 +8,8 @@ of one: the error of a field falls with the root of the cut-off, that of a poten
 Any cut-off up to that of the Lennard-Jones interactions will do. A shorter one leaves fewer pairs, and a
 finer mesh; the cheapest is taken.
 
-Potentials at a few sites have a cut-off of their own, a longer one, since they have fewer pairs: their part on
-the same mesh is then smooth, and needs a mesh hardly finer than that of the forces for an error ten times
+Potentials at a few sites have a cut-off of their own, a longer one, since they have fewer pairs: their part
+on the same mesh is then smooth, and needs a mesh hardly finer than that of the forces for an error ten times
 smaller.
 """
 
