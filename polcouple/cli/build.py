@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from polcouple.builder.build import build_case
 from polcouple.builder.electrodes import ElectrodeOptions
@@ -16,7 +18,10 @@ from polcouple.builder.serving import serving_backends
 from polcouple.builder.surfaces import GRAPHENE_CELL
 from polcouple.case.ions import ION_CHARGES
 from polcouple.cli.option_arguments import add_ipi_atoms
+from polcouple.errors import InputError
 from polcouple.log import log
+
+_Value = TypeVar("_Value")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -116,32 +121,39 @@ def _add_electrode_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--vacancies", type=int, default=0, metavar="N", help="carbons that are missing (0)")
     parser.add_argument(
-        "--dopants", type=_number_of, nargs="+", default=[], metavar="ELEMENT=N",
+        "--dopants", nargs="+", default=[], metavar="ELEMENT=N",
         help="atoms of other elements in place of carbons, such as N=4 B=2; --seed chooses where",
     )  # fmt: skip
     parser.add_argument(
-        "--lennard-jones", type=_parameters_of, nargs="+", default=[], metavar="ELEMENT=SIGMA,EPSILON",
+        "--lennard-jones", nargs="+", default=[], metavar="ELEMENT=SIGMA,EPSILON",
         help="of elements of the electrode, in Angstrom and kcal/mol, in place of the builder's tables",
     )  # fmt: skip
 
 
-def _number_of(text: str) -> tuple[str, int]:
-    element, _, number = text.partition("=")
-    try:
-        return element, int(number)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}': write ELEMENT=N, such as N=4") from None
+def _by_element(words: Sequence[str], option: str, read: Callable[[str], _Value]) -> dict[str, _Value]:
+    """What ELEMENT=... says of each element.
+
+    Raises:
+        InputError: a word that is none, or an element that stands twice, of which one would be lost.
+    """
+    found: dict[str, _Value] = {}
+    for word in words:
+        element, _, value = word.partition("=")
+        if element in found:
+            raise InputError(f"{option}: {element} stands twice; give it once")
+        try:
+            found[element] = read(value)
+        except ValueError:
+            example = "N=4" if read is int else "Ti=2.83,0.017"
+            raise InputError(f"{option}: '{word}': write it as {example}") from None
+    return found
 
 
-def _parameters_of(text: str) -> tuple[str, tuple[float, float]]:
-    element, _, numbers = text.partition("=")
-    try:
-        sigma, epsilon = map(float, numbers.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"'{text}': write ELEMENT=SIGMA,EPSILON, such as Ti=2.83,0.017"
-        ) from None
-    return element, (sigma, epsilon)
+def _parameters_of(text: str) -> tuple[float, float]:
+    sigma, epsilon = map(float, text.split(","))
+    if not (0.0 <= sigma < math.inf and 0.0 <= epsilon < math.inf):
+        raise ValueError
+    return sigma, epsilon
 
 
 def run(args: argparse.Namespace) -> int:
@@ -154,8 +166,8 @@ def run(args: argparse.Namespace) -> int:
             names=tuple(args.electrode),
             repeat=args.repeat and tuple(args.repeat),
             vacancies=args.vacancies,
-            dopants=dict(args.dopants),
-            lennard_jones=dict(args.lennard_jones),
+            dopants=_by_element(args.dopants, "--dopants", int),
+            lennard_jones=_by_element(args.lennard_jones, "--lennard-jones", _parameters_of),
         ),
         **_liquid(args),
         water_model=args.water_model,

@@ -16,6 +16,7 @@ from polcouple.builder.options import BuildOptions
 from polcouple.builder.surface_file import read_surface
 from polcouple.case.model import read_case
 from polcouple.check.structure import check_structure
+from polcouple.cli.commands import main
 from polcouple.errors import InputError
 from polcouple.units import BOHR_TO_ANGSTROM
 
@@ -240,3 +241,22 @@ def test_a_thick_electrode_holds_the_liquid_above_its_face(tmp_path, voltage):
     assert set(content["lennard_jones"]) == {"O", "H", "Na", "Cl"}
     assert content["electrode_lennard_jones"]["S"]["source"].startswith("UFF")
     assert read_case(case.directory).lennard_jones[0].epsilon_kcal_per_mol == 0.056
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--dopants", "N"], "--dopants: 'N': write it as N=4"),
+        (["--dopants", "N=2", "N=3"], "--dopants: N stands twice"),
+        (["--lennard-jones", "C=2.8"], "--lennard-jones: 'C=2.8': write it as Ti=2.83,0.017"),
+        (["--lennard-jones", "C=-1,0.1"], "--lennard-jones: 'C=-1,0.1': write it as"),
+        (["--electrode", "graphene:x"], "electrode 'graphene:x': write graphene[:LAYERS]"),
+        (["--electrode", "hbn", "--repeat", "2", "9"], "give at least 5 x 3 cells"),
+    ],
+)
+def test_mistakes_on_the_command_line(tmp_path, capsys, words, message):
+    with pytest.raises(SystemExit) as ended:
+        main(["build", str(tmp_path / "case"), *words])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and message in said and said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

