@@ -2,7 +2,7 @@
 
     python join_splits.py MODEL RANDOM_SPLIT_MODEL
 
-Both were trained by the same commands but for `--split`. Rows "all charges" of the second appear in
+How both are trained is in reference_net.sh. Rows "all charges" of the second appear in
 README.md and model.yaml of the first as "..., random split".
 """
 
@@ -33,8 +33,8 @@ def main(model: Path, other: Path) -> None:
     before, mark, after = card.partition(_MARK)
     lines = after.split("\n")
     lines[1] += (
-        "\nRows of a random split are of a net trained by the same commands but for the split. They test on"
-        "\nframes whose neighbours in time were trained on, and flatter the model."
+        "\nRows of a random split are of another net, trained from random weights on random frames. They test"
+        "\non frames whose neighbours in time were trained on."
     )
     added = "\n".join(table)
     (model / "README.md").write_text(f"{before.rstrip()}\n{added}\n\n{mark}" + "\n".join(lines))

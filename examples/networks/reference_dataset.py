@@ -21,7 +21,7 @@ from polcouple.units import ANGSTROM_TO_BOHR
 ORIGIN = (
     "400 frames, 0.5 ps apart, of 336 C (-4 e), 2065 SPC/Fw water, 90 Na+ and 86 Cl-: OpenMM, MTS Langevin "
     "at 300 K, electrode charges refreshed every 50 fs by linear response, after 30 ps of equilibration; "
-    "labels `dftb` by SCC-DFTB (mio-1-1, Gamma point, 300 K) converged to 1e-8 e."
+    "labels `dftb` by SCC-DFTB (mio-1-1, Gamma point, 300 K) to 1e-6 e."
 )
 TOTAL_CHARGE = -4.0
 LABELS = "reference"

@@ -1,6 +1,6 @@
 """Accuracy of a response net at total charges it was not trained at.
 
-    python untrained_charges.py reference.h5 [--total-charges -0.5 -5.5] [--model NAME]
+    python untrained_charges.py reference.h5 [--total-charges -0.5 5.5] [--model NAME]
 
 reference.h5 is made by reference_dataset.py; the model is the shipped one. Every second frame of the last
 tenth, which no model was trained on, is solved by dftb. About a second a frame and charge.
@@ -43,7 +43,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path)
     parser.add_argument(
-        "--total-charges", type=float, nargs="+", default=[-0.5, -2.5, -3.5, -4.2, -5.5, -7.5]
+        "--total-charges",
+        type=float,
+        nargs="+",
+        default=[-7.5, -5.5, -4.2, -2.5, -0.5, 0.5, 2.5, 4.2, 5.5, 7.5],
     )
     parser.add_argument("--model", default="graphene_nacl_response")
     args = parser.parse_args()

@@ -46,11 +46,16 @@ def test_shipped_models_are_whole_and_fit_their_case(name):
 
 def test_metrics_of_the_cards_meet_what_the_models_are_for():
     metrics = {name: load_model_files(shipped_models()[name])[0]["metrics"] for name in MODELS}
-    charges = {"graphene_nacl_response": (0, -1, -4, -8), "graphene_nacl_small_response": (0, -1, -2, -4)}
+    charges = {
+        "graphene_nacl_response": (0, -1, -4, -8, 1, 4, 8),
+        "graphene_nacl_small_response": (0, -1, -2, -4),
+    }
     for name, total_charges in charges.items():
         for total_charge in total_charges:
             row = metrics[name][f"this model, Q = {total_charge} e"]
             assert row["rmse"] < 5e-5 and row["within_tolerance"] == 1.0 and row["r2"] > 0.9999
+            prior = metrics[name][f"linear response alone, Q = {total_charge} e"]
+            assert row["rmse"] < 0.6 * prior["rmse"]
     potentials = metrics["graphene_nacl_classifier"]["this model"]
     assert potentials["within_tolerance"] > 0.999 and potentials["r2"] > 0.95
     ions = metrics["graphene_nacl_classifier_ions"]
