@@ -1,6 +1,7 @@
 """i-PI with the motion of :mod:`polcouple.rigid.motion`: ``python -m polcouple.rigid.i_pi PATH_OF_I-PI ...``.
 
-That i-PI knows no constraints which work is mended in its process, before it reads its input.
+That i-PI knows no constraints which work is mended in its process, before it reads its input; and so is that
+it reads what comes with the forces in every step (:mod:`polcouple.ipi.lazy_extras`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from typing import Any
 
 from polcouple.errors import InputError, PolcoupleError
+from polcouple.ipi.lazy_extras import read_extras_late
 
 
 def install() -> None:
@@ -41,6 +43,7 @@ def main() -> None:
     """Become i-PI; a user's mistake ends in one line and status 2."""
     sys.argv = sys.argv[1:]
     install()
+    read_extras_late()
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
     except PolcoupleError as error:

@@ -154,13 +154,17 @@ def last_positions(directory):
 
 @pytest.mark.slow
 def test_the_trajectory_is_the_same_and_goes_on(liquid, tmp_path, small_case):
-    """NVE from rest with charges that answer the liquid; RESTART; a changed electrode is refused."""
+    """NVE from rest with charges that answer the liquid; RESTART; a changed electrode is refused.
+
+    By an engine without lists of neighbours, so that bits do not depend on what came before.
+    """
     whole = shutil.copytree(SMALL, tmp_path / "whole")
     for case in (whole, liquid):
         path = case / "input_nve.xml"
         replaced(path, '<velocities mode="thermal" units="kelvin"> 300 </velocities>', "")
         replaced(path, 'stride="1000" format="xyz"', 'stride="5" format="xyz"')
-    common = ("--backend", "metal", "--threads", 1, "--input", "input_nve.xml")
+        replaced(path, 'stride="100" extra_type', 'stride="10" extra_type')
+    common = ("--backend", "metal", "--platform", "Reference", "--input", "input_nve.xml")
     runs = {}
     for name, case, steps in (("whole", whole, 20), ("liquid", liquid, 20), ("halves", liquid, 10)):
         runs[name] = tmp_path / name / "run"
@@ -170,11 +174,14 @@ def test_the_trajectory_is_the_same_and_goes_on(liquid, tmp_path, small_case):
     assert run(*again).returncode == 0
     moving = small_case.electrolyte_indices
     ends = {name: last_positions(path) for name, path in runs.items()}
-    assert np.array_equal(ends["whole"][moving], ends["liquid"])
+    # i-PI's Angstrom differs from ours in the eighth digit, and so does the place of an electrode that it has
+    assert np.abs(ends["whole"][moving] - ends["liquid"]).max() < 1e-8
     assert np.array_equal(ends["halves"], ends["liquid"])
-    assert np.array_equal(*(extras(runs[name] / "simulation.refresh_work_0") for name in ("whole", "liquid")))
+    charges = [extras(path / "simulation.charges_0")[-1] for path in runs.values()]
+    assert len(charges[0]) == len(small_case.electrode) and np.ptp(charges, axis=0).max() < 1e-8
     out = {name: properties(path / "simulation.out") for name, path in runs.items()}
-    np.testing.assert_allclose(out["whole"][:, [2, 4, 5]], out["liquid"][:, [2, 4, 5]], rtol=1e-14)
+    np.testing.assert_allclose(out["whole"][:, [2, 4, 5]], out["liquid"][:, [2, 4, 5]], rtol=1e-7)
+    # the liquid's own temperature, which i-PI does not print where it has the electrode
     own = 2.0 * out["liquid"][:, 5] / (3 * len(moving) * Constants.kb)
     np.testing.assert_allclose(out["liquid"][:, 3], unit_to_user("temperature", "kelvin", own), rtol=1e-9)
 
