@@ -156,7 +156,7 @@ def last_positions(directory):
 def test_the_trajectory_is_the_same_and_goes_on(liquid, tmp_path, small_case):
     """NVE from rest with charges that answer the liquid; RESTART; a changed electrode is refused.
 
-    By an engine without lists of neighbours, so that bits do not depend on what came before.
+    By an engine without lists of neighbours, so that forces do not depend on what came before.
     """
     whole = shutil.copytree(SMALL, tmp_path / "whole")
     for case in (whole, liquid):
@@ -164,7 +164,7 @@ def test_the_trajectory_is_the_same_and_goes_on(liquid, tmp_path, small_case):
         replaced(path, '<velocities mode="thermal" units="kelvin"> 300 </velocities>', "")
         replaced(path, 'stride="1000" format="xyz"', 'stride="5" format="xyz"')
         replaced(path, 'stride="100" extra_type', 'stride="10" extra_type')
-    common = ("--backend", "metal", "--platform", "Reference", "--input", "input_nve.xml")
+    common = ("--backend", "metal", "--threads", 1, "--platform", "Reference", "--input", "input_nve.xml")
     runs = {}
     for name, case, steps in (("whole", whole, 20), ("liquid", liquid, 20), ("halves", liquid, 10)):
         runs[name] = tmp_path / name / "run"
@@ -176,7 +176,8 @@ def test_the_trajectory_is_the_same_and_goes_on(liquid, tmp_path, small_case):
     ends = {name: last_positions(path) for name, path in runs.items()}
     # i-PI's Angstrom differs from ours in the eighth digit, and so does the place of an electrode that it has
     assert np.abs(ends["whole"][moving] - ends["liquid"]).max() < 1e-8
-    assert np.array_equal(ends["halves"], ends["liquid"])
+    # the last digit, as with all atoms in i-PI
+    assert np.abs(ends["halves"] - ends["liquid"]).max() < 1e-13
     charges = [extras(path / "simulation.charges_0")[-1] for path in runs.values()]
     assert len(charges[0]) == len(small_case.electrode) and np.ptp(charges, axis=0).max() < 1e-8
     out = {name: properties(path / "simulation.out") for name, path in runs.items()}
@@ -188,7 +189,10 @@ def test_the_trajectory_is_the_same_and_goes_on(liquid, tmp_path, small_case):
     compared = run("compare", runs["liquid"], runs["whole"], "--output", tmp_path / "report")
     assert compared.returncode == 0, compared.stderr
     charges = run(
-        "charges", runs["liquid"] / "simulation.positions_0.xyz", "--case", liquid, "--backend", "metal"
+        "charges",
+        liquid,
+        runs["liquid"] / "simulation.positions_0.xyz",
+        *("--backend", "metal", "--output", tmp_path / "charges.npz"),
     )
     assert charges.returncode == 0, charges.stderr
     replaced(liquid / "electrode.xyz", " 0.0000000000", " 0.0000300000")
