@@ -88,6 +88,8 @@ def main() -> None:
         liquid_in_ipi(args.case, liquid)
         cases = {"all atoms": args.case, "liquid": liquid}
         for input_name in args.inputs:
+            if not (args.case / input_name).is_file():  # no multiple time stepping of rigid molecules
+                continue
             found: dict[str, list[dict[str, float]]] = {name: [] for name in cases}
             for _ in range(args.rounds):
                 for name, directory in cases.items():

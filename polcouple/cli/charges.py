@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "frames",
         type=Path,
         metavar="FRAMES",
-        help="all atoms in the case's order, or those that i-PI has: i-PI's xyz or pdb, .pdb, .gro, .xtc, .dcd,"
-        " or what ASE reads",
+        help="all atoms in the case's order, or those that i-PI has: i-PI's xyz or pdb, .pdb, .gro, .xtc,"
+        " .dcd, or what ASE reads",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz")
     add_backend_arguments(parser)

@@ -1,7 +1,7 @@
 """i-PI with the motion of :mod:`polcouple.rigid.motion`: ``python -m polcouple.rigid.i_pi PATH_OF_I-PI ...``.
 
 That i-PI knows no constraints which work is mended in its process, before it reads its input; and so is that
-it reads what comes with the forces in every step (:mod:`polcouple.ipi.lazy_extras`).
+it reads what comes with the forces in every step (:mod:`polcouple.rigid.lazy_extras`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from polcouple.errors import InputError, PolcoupleError
-from polcouple.ipi.lazy_extras import read_extras_late
+from polcouple.rigid.lazy_extras import read_extras_late
 
 
 def install() -> None:

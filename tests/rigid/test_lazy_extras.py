@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from polcouple.ipi.lazy_extras import LazyExtras, read_extras_late
+from polcouple.rigid.lazy_extras import LazyExtras, read_extras_late
 
 
 @pytest.fixture
