@@ -38,7 +38,7 @@ def main() -> None:
     args = parser.parse_args()
     case = read_case(args.case)
     engines = {platform: _engine(case, platform) for platform in (NATIVE, "CPU")}
-    reference = _engine(_at(case, 1e-8), "Reference").evaluate(case.positions)[1]
+    reference = _engine(at_tolerance(case, 1e-8), "Reference").evaluate(case.positions)[1]
     for platform, engine in engines.items():
         error = engine.evaluate(case.positions)[1] - reference
         relative = np.sqrt((error**2).sum() / (reference**2).sum())
@@ -75,7 +75,8 @@ def _engine(case: Case, platform: str, threads: int | None = None, accuracy: flo
     return engine
 
 
-def _at(case: Case, tolerance: float) -> Case:
+def at_tolerance(case: Case, tolerance: float) -> Case:
+    """The case with another ``ewald_tolerance``."""
     force_field = case.system.force_field.model_copy(update={"ewald_tolerance": tolerance})
     return dataclasses.replace(case, system=case.system.model_copy(update={"force_field": force_field}))
 

