@@ -8,6 +8,7 @@ from scipy.fft import next_fast_len
 
 from polcouple.case.model import Case
 from polcouple.case.virtual_sites import whole_parents
+from polcouple.engines.accuracy import force_accuracy
 from polcouple.lattice.cell import widest_gap
 from polcouple.units import BOHR_TO_NM, KCAL_TO_KJ
 
@@ -124,10 +125,10 @@ def _charge_parameter(number: int) -> str:
 def particle_mesh(case: Case) -> tuple[float, int, int, int]:
     """Particle-mesh Ewald of OpenMM: splitting in 1/nm, and mesh points along the cell's vectors.
 
-    The splitting is OpenMM's choice for ``ewald_tolerance``; the mesh is as coarse as the error of splines of
-    fifth order, which grows as the fifth power of its spacing, allows.
+    The splitting is OpenMM's choice for this accuracy (:mod:`polcouple.engines.accuracy`); the mesh is as
+    coarse as the error of splines of fifth order, which grows as the fifth power of its spacing, allows.
     """
-    tolerance = case.system.force_field.ewald_tolerance
+    tolerance = force_accuracy(case)
     splitting = np.sqrt(-np.log(2.0 * tolerance)) / (case.cutoff * BOHR_TO_NM)
     spacing = _MESH_SPACING * tolerance**0.2 / splitting
     points = np.ceil(np.linalg.norm(case.lattice, axis=1) * BOHR_TO_NM / spacing)

@@ -36,6 +36,10 @@ def test_forces_are_as_accurate_as_asked_for(tmp_path, name):
         assert difference(forces[liquid], expected[liquid]) < tolerance
         assert energy == pytest.approx(expected_energy, abs=tolerance)
     original = recorded["forces_0"][case.given.atoms][liquid] * KJ_PER_MOL_NM_TO_HARTREE_PER_BOHR
+    # the default of a case, by OpenMM's CPU platform as well
+    coarse = ClassicalEngine(case, "all", "CPU", 1)
+    coarse.set_charges(charges)
+    assert difference(coarse.evaluate(case.positions)[1][liquid], original) < 1e-4
     # positions are written with ten decimals, forces with seven digits
     assert difference(forces[liquid], original) < 2e-5
     assert np.abs(case.positions - recorded["positions_0"][case.given.atoms] * ANGSTROM_TO_BOHR).max() < 1e-5

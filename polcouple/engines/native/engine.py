@@ -28,6 +28,7 @@ from polcouple.case.model import Case
 from polcouple.compile import compiled
 from polcouple.electrostatics import splitting as split
 from polcouple.electrostatics.tasks import available_threads
+from polcouple.engines.accuracy import force_accuracy
 from polcouple.engines.external import add_slab, add_walls
 from polcouple.engines.native.case_terms import terms_of_case
 from polcouple.engines.native.clusters import TICKS
@@ -46,8 +47,6 @@ from polcouple.ipi.parts import Part
 _SLICES = 4
 #: forces finer than this are computed in double precision
 _SINGLE = 1e-5
-#: forces on atoms of rigid molecules over those of flexible water, which accuracy is in terms of (0.3 to 0.4)
-_RIGID = 0.4
 #: positions are rounded to ticks, which shows in the forces beyond this
 _FINEST = 1e-7
 #: best accuracy of site potentials (Hartree/e) in single and double precision
@@ -138,9 +137,7 @@ class NativeEngine:
     def _choose_parameters(self) -> None:
         """Splitting, mesh and lists for forces, and for site potentials if they are asked for."""
         case, lennard_jones = self._case, self._terms.lennard_jones
-        n, accuracy = len(self._places), case.system.force_field.ewald_tolerance
-        if case.given is not None and len(case.topology.constraints):
-            accuracy *= _RIGID
+        n, accuracy = len(self._places), force_accuracy(case)
         parameters, site_parameters = choose_splittings(
             self._cell, lennard_jones.cutoff, accuracy, self._potential_accuracy
         )
