@@ -1,9 +1,9 @@
-"""Measures what a step costs and how it grows, and writes the tables and figures of docs/speed.md.
+"""Measures what a step costs and how it grows, and writes the tables and figures of docs/speed_openmm.md.
 
     python -m benchmarks [NAME ...]          # names or patterns ('ipi_*'); all that are not measured yet
     python -m benchmarks --again NAME ...    # measure once more; the least disturbed run counts
     python -m benchmarks --list
-    python -m benchmarks --write             # only write docs/speed.md and its figures from what was measured
+    python -m benchmarks --write             # only write that page and its figures from what was measured
 
 Every item runs in a process of its own and is kept in benchmarks/results.json as soon as it is measured, so
 that a run that was stopped goes on where it was. Keep the machine quiet: what other programs took meanwhile

@@ -1,4 +1,4 @@
-"""The tables of docs/speed.md between its markers, and its two figures, from the measured entries."""
+"""The tables of docs/speed_openmm.md between its markers, and its two figures, from the measured entries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.qm import DFTBPLUS_CPU, DFTBPLUS_WALL
 from benchmarks.results import ROOT
 from benchmarks.scaling import exponent
 
-PAGE = ROOT / "docs" / "speed.md"
+PAGE = ROOT / "docs" / "speed_openmm.md"
 FIGURES = ROOT / "docs" / "figures"
 
 #: item, what it is called, and femtoseconds a step

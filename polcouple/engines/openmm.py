@@ -51,7 +51,7 @@ _PER_A2_TO_PER_NM2 = 100.0
 #: sites this much beyond the cut-off are excluded too, lest rounding decides
 _EXCLUSION_MARGIN_BOHR = 0.1
 #: mesh spacing times the splitting parameter over the fifth root of the tolerance. OpenMM's own rule has 1.5,
-#: which costs a mesh 2.7 times as large for an error smaller by 4 to 9 % (docs/speed.md)
+#: which costs a mesh 2.7 times as large for an error smaller by 4 to 9 % (docs/speed_openmm.md)
 _MESH_SPACING = 2.1
 #: no atom is closer to a face of OpenMM's cell, in lattice coordinates: some roundings of single precision
 _OFF_FACES = 1e-6

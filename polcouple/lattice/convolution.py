@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 from polcouple.electrode import Electrode
 from polcouple.lattice.cell import folded
 
-#: matrices below this many rows are in the cache, and their dense product is as fast (docs/speed.md)
+#: matrices below this many rows are in the cache, and their dense product is as fast (docs/speed_openmm.md)
 SMALLEST = 500
 #: an atom is the image of another if it lies within this of it, bohr
 _SAME_PLACE = 1e-3
