@@ -163,7 +163,7 @@ def test_the_trajectory_is_the_same_and_goes_on(liquid, tmp_path, small_case):
         path = case / "input_nve.xml"
         replaced(path, '<velocities mode="thermal" units="kelvin"> 300 </velocities>', "")
         replaced(path, 'stride="1000" format="xyz"', 'stride="1" format="xyz"')
-        replaced(path, 'stride="100" extra_type', 'stride="10" extra_type')
+        replaced(path, 'stride="100" extra_type', 'stride="1" extra_type')
     common = ("--backend", "metal", "--threads", 1, "--platform", "Reference", "--input", "input_nve.xml")
     runs = {}
     for name, case, steps in (("whole", whole, 20), ("liquid", liquid, 20), ("halves", liquid, 10)):
