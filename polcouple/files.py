@@ -5,12 +5,28 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from polcouple.errors import InputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new name beside ``path`` to write to; what is written there takes its place when the block ends.
+
+    Where the block raises, ``path`` is as before and nothing is left of the new file.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -19,13 +35,8 @@ def write_whole(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: what the file system refuses; the existing file is as before.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -16,7 +16,7 @@ train() {
     [ -e "$work/$1/model.yaml" ] || polcouple train response "$work/reference.h5" -o "$work/$1" "${@:2}"
 }
 
-# first the negative charges, with which the net of version 0.1 was made: 1,000 epochs on charges and energies
+# first the negative charges, of which the first shipped net was made: 1,000 epochs on charges and energies
 # at a constant step size, and 400 with the Fermi levels
 polcouple label "$work/reference.h5" --total-charges 0 -1 -2 -3 -4 -4.5 -5 -6 -7 -8
 train negative_charges --split blocks --fermi-weight 0 --learning-rate 3e-3 --max-epochs 1000

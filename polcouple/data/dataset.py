@@ -24,16 +24,18 @@ Layout (every array carries its unit as the attribute ``unit``)::
 
 The file is open only while something is read or written. An append writes the rows first and ``n_frames``
 last, and a label's charges before its ``status``: what a killed process leaves behind is a complete,
-shorter dataset. Space is taken in blocks, so that most appends touch no metadata; rows beyond ``n_frames``
-mean nothing.
+shorter dataset. Rows beyond ``n_frames`` mean nothing. HDF5 cannot make an array longer, or add one, without
+a moment at which a killed process leaves nothing readable: that is done in a copy that then takes the file's
+place, and by a quarter of the length at a time. All else writes over rows that are there.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +46,13 @@ import numpy as np
 from polcouple.data.hdf5 import DAMAGE, read_array, set_text, sound_array, text, write_array, write_growing
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import InputError, ModelMismatchError
+from polcouple.files import replacing
 
 _FORMAT = "polcouple dataset"
 _VERSION = 1
 _BLOCK = 64
+#: an array that is full is made longer by this part of its length
+_GROWTH = 4
 #: a run that records waits this long for somebody who reads the dataset, and the other way round (s)
 _PATIENCE = 10.0
 
@@ -151,9 +156,8 @@ class Dataset:
         if path.exists():
             raise InputError(f"{path}: exists already; open it to append, or choose another name")
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         n, m, k = len(electrode), len(electrolyte), len(electrolyte.ion_indices)
-        with h5py.File(temporary, "w") as file:
+        with replacing(path) as temporary, h5py.File(temporary, "w") as file:
             set_text(file, "format", _FORMAT)
             set_text(file, "origin", origin)
             file.attrs["version"] = _VERSION
@@ -175,7 +179,6 @@ class Dataset:
             if store_positions:
                 write_growing(group, "positions", (m, 3), "f4", "bohr", _BLOCK)
             file.create_group("labels")
-        os.replace(temporary, path)
         return cls(path)
 
     def __len__(self) -> int:
@@ -216,6 +219,11 @@ class Dataset:
             if frames.positions is None:
                 raise InputError(f"{self.path}: stores all positions, the new frames have none")
             columns["positions"] = frames.positions
+        while not self._appended(columns, added):
+            pass
+
+    def _appended(self, columns: Mapping[str, np.ndarray], added: int) -> bool:
+        """Write rows after the last one; False where room had to be made first."""
         with self._open("r+") as file:
             group = file["frames"]
             start = int(group.attrs["n_frames"])
@@ -228,11 +236,15 @@ class Dataset:
                     )
                 if not np.isfinite(values).all():
                     raise InputError(f"{self.path}: new {name} hold NaN or infinity; nothing was added")
+            end = start + added
+            if any(len(group[name]) < end for name in columns):
+                self._replace(lambda new: _grow(new["frames"], max(end, start + start // _GROWTH)))
+                return False
             for name, values in columns.items():
-                _grow(group[name], start + added)
-                group[name][start : start + added] = values
+                group[name][start:end] = values
             file.flush()
-            group.attrs["n_frames"] = start + added
+            group.attrs["n_frames"] = end
+            return True
 
     def frames(self, *, positions: bool = False) -> Frames:
         """All complete frames, with all positions (float32) where asked for."""
@@ -328,18 +340,31 @@ class Dataset:
         expected = (len(rows), len(self.electrode))
         if charges.shape != expected:
             raise InputError(f"{self.path}: labels have shape {charges.shape}, expected {expected}")
-        with self._open("r+") as file:
-            name = label_name(backend, total_charge)
-            group = file["labels"].get(name) or self._create_labels(file, name, backend, total_charge)
+        name, told = label_name(backend, total_charge), json.dumps(dict(settings or {}))
+
+        def prepare(new: h5py.File) -> None:
+            group = new["labels"].get(name) or self._create_labels(new, name, backend, total_charge)
             if settings is not None and not group["status"][:].any():
-                set_text(group, "settings", json.dumps(dict(settings)))
-            for column in group.values():
-                _grow(column, n_frames)
-            group["charges"][rows] = charges[order]
-            group["energy"][rows] = np.asarray(energy, dtype=float)[order]
-            group["fermi_level"][rows] = np.asarray(fermi_level, dtype=float)[order]
-            file.flush()
-            group["status"][rows] = np.where(np.asarray(converged)[order], CONVERGED, UNCONVERGED)
+                set_text(group, "settings", told)
+            _grow(group, len(new["frames/time"]))
+
+        def is_prepared(group: h5py.Group | None) -> bool:
+            if group is None or any(len(column) < n_frames for column in group.values()):
+                return False
+            return settings is None or text(group, "settings") == told or group["status"][:].any()
+
+        while True:
+            with self._open("r+") as file:
+                group = file["labels"].get(name)
+                if not is_prepared(group):
+                    self._replace(prepare)
+                    continue
+                group["charges"][rows] = charges[order]
+                group["energy"][rows] = np.asarray(energy, dtype=float)[order]
+                group["fermi_level"][rows] = np.asarray(fermi_level, dtype=float)[order]
+                file.flush()
+                group["status"][rows] = np.where(np.asarray(converged)[order], CONVERGED, UNCONVERGED)
+                return
 
     def labels(self, backend: str, total_charge: float) -> Labels:
         """Labels of every complete frame.
@@ -391,13 +416,23 @@ class Dataset:
             raise InputError(f"{where}: charges of frame {wrong[0]} sum to {totals[wrong[0]]:.4f} e")
         return labels
 
+    def _replace(self, change: Callable[[h5py.File], None]) -> None:
+        """Put a changed copy in the file's place, which is to be held open for writing meanwhile."""
+        path = self.path.resolve()
+        with replacing(path) as temporary:
+            shutil.copy(path, temporary)
+            with h5py.File(temporary, "r+") as file:
+                change(file)
+
     @contextmanager
     def _open(self, mode: str) -> Iterator[h5py.File]:
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
                 file = h5py.File(self.path, mode)
-                break
+                if mode == "r" or os.path.samestat(os.fstat(file.id.get_vfd_handle()), os.stat(self.path)):
+                    break
+                file.close()  # another writer has put a longer one in its place
             except OSError as error:
                 if "truncated" in str(error):
                     raise InputError(f"{self.path}: truncated; copy it again or sample anew") from None
@@ -449,9 +484,11 @@ class Dataset:
         return group
 
 
-def _grow(array: h5py.Dataset, rows: int) -> None:
-    if rows > len(array):
-        array.resize(-(-rows // _BLOCK) * _BLOCK, axis=0)
+def _grow(group: h5py.Group, rows: int) -> None:
+    """Make the arrays of a group hold so many rows, in whole blocks."""
+    for array in group.values():
+        if rows > len(array):
+            array.resize(-(-rows // _BLOCK) * _BLOCK, axis=0)
 
 
 def _padded(values: np.ndarray, rows: int, fill: float) -> np.ndarray:

@@ -36,7 +36,12 @@ def write_array(group: h5py.Group, name: str, values: np.ndarray, unit: str) -> 
 def write_growing(
     group: h5py.Group, name: str, shape: tuple[int, ...], dtype: str, unit: str, block: int, fill: float = 0
 ) -> None:
-    """An empty array whose rows have ``shape``; rows that are numbers are stored ``block`` together."""
+    """An empty array whose rows have ``shape``; rows that are numbers are stored ``block`` together.
+
+    Space is taken when the array is made longer, so that to write a row changes nothing but the row.
+    """
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     array = group.create_dataset(
         name,
         (0, *shape),
@@ -45,6 +50,7 @@ def write_growing(
         chunks=(1 if shape else block, *shape),
         fillvalue=fill,
         fletcher32=True,
+        dcpl=creation,
     )
     set_text(array, "unit", unit)
 

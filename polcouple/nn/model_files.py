@@ -9,7 +9,6 @@ what it says of the network itself must agree with the weights, and the rest is 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import yaml
 import polcouple
 from polcouple.data.hdf5 import DAMAGE
 from polcouple.errors import InputError, nearest
-from polcouple.files import write_whole
+from polcouple.files import replacing, write_whole
 
 _FORMAT = 1
 DESCRIPTION, _WEIGHTS, _CARD = "model.yaml", "weights.h5", "README.md"
@@ -68,13 +67,12 @@ def save_model(
         card: text of README.md.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    temporary = directory / f".{_WEIGHTS}"
-    with h5py.File(temporary, "w") as file:
-        for name, values in arrays.items():
-            packed = {"compression": "gzip", "shuffle": True} if values.nbytes > _WORTH_PACKING else {}
-            file.create_dataset(name, data=values, **packed)
-    weights = {"file": _WEIGHTS, "sha256": _sha256(temporary), "bytes": temporary.stat().st_size}
-    os.replace(temporary, directory / _WEIGHTS)
+    with replacing(directory / _WEIGHTS) as temporary:
+        with h5py.File(temporary, "w") as file:
+            for name, values in arrays.items():
+                packed = {"compression": "gzip", "shuffle": True} if values.nbytes > _WORTH_PACKING else {}
+                file.create_dataset(name, data=values, **packed)
+        weights = {"file": _WEIGHTS, "sha256": _sha256(temporary), "bytes": temporary.stat().st_size}
     write_whole(directory / _CARD, card)
     document = {"format": _FORMAT, **description, "weights": weights}
     write_whole(directory / DESCRIPTION, yaml.safe_dump(document, sort_keys=False, width=110))

@@ -182,3 +182,100 @@ def test_a_killed_writer_leaves_a_complete_shorter_dataset(tmp_path):
         lengths.append(len(dataset))
         assert np.isfinite(dataset.frames().site_potentials).all()
     assert lengths[-1] > 0 and lengths == sorted(lengths) and all(length % 3 == 0 for length in lengths)
+
+
+def written_parts(path, before, after):
+    """(start, stop) of what differs and is written at once: chunks of arrays, and other bytes one by one."""
+    parts = []
+    with h5py.File(path) as file:
+
+        def visit(name, item):
+            if isinstance(item, h5py.Dataset) and item.chunks:
+                item.id.chunk_iter(lambda c: parts.append((c.byte_offset, c.byte_offset + c.size)))
+
+        file.visititems(visit)
+    differs = np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8)
+    parts = [(start, stop) for start, stop in parts if differs[start:stop].any()]
+    for start, stop in parts:
+        differs[start:stop] = False
+    return parts, [(int(place), int(place) + 1) for place in np.flatnonzero(differs)]
+
+
+@pytest.mark.parametrize("what", ["frames", "labels"])
+def test_whatever_part_of_a_write_reached_the_file_it_can_be_read(tmp_path, what):
+    """A killed writer has written some of the rows, in any order, and what counts them not yet."""
+    path = tmp_path / "torn.h5"
+    dataset, made = Dataset.create(path, sheet(), electrolyte()), frames(sheet(), 12)
+    first, second = (
+        Frames(made.time[part], made.site_potentials[part], made.ion_positions[part])
+        for part in (slice(0, 6), slice(6, 12))
+    )
+
+    def label(rows):
+        n = len(rows)
+        charges = np.full((n, 24), TOTAL_CHARGE / 24)
+        dataset.write_labels(
+            "dftb", TOTAL_CHARGE, rows, charges, np.ones(n), np.ones(n), np.ones(n, bool), {"accuracy": "1"}
+        )
+
+    dataset.append(first)
+    label([0, 1, 2])
+    before = path.read_bytes()
+    dataset.append(second) if what == "frames" else label([3, 4, 5])
+    after = path.read_bytes()
+    assert len(before) == len(after)
+    chunks, others = written_parts(path, before, after)
+    # the structure of the file stays as it is, but for the number of frames
+    assert len(others) == (1 if what == "frames" else 0)
+    assert len(chunks) >= 3
+    if what == "labels":  # the last one is status, which is written after the others
+        with h5py.File(path) as file:
+            status = file[f"labels/dftb@{TOTAL_CHARGE:g}/status"].id.get_chunk_info(0).byte_offset
+        chunks = [(start, stop) for start, stop in chunks if start != status]
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        torn = bytearray(before)
+        for start, stop in chunks:
+            if random.random() < 0.5:
+                torn[start:stop] = after[start:stop]
+        path.write_bytes(torn)
+        again = Dataset(path)
+        np.testing.assert_array_equal(again.frames().site_potentials, made.site_potentials[:6])
+        labels = again.labels("dftb", TOTAL_CHARGE)
+        assert labels.status.tolist() == [CONVERGED] * 3 + [PENDING] * 3
+        assert again.label_settings("dftb", TOTAL_CHARGE) == {"accuracy": "1"}
+
+
+def test_an_array_that_is_full_is_made_longer_in_a_copy(tmp_path):
+    """The file that was there is untouched, so that a killed process leaves it."""
+    electrode, path = sheet(), tmp_path / "long.h5"
+    dataset = Dataset.create(path, electrode, electrolyte())
+    dataset.append(frames(electrode, 64))
+    os.link(path, tmp_path / "first.h5")
+    dataset.append(frames(electrode, 3))
+    assert len(Dataset(tmp_path / "first.h5")) == 64 and len(dataset) == 67
+    with h5py.File(path) as file:
+        assert len(file["frames/time"]) == 128
+    inode = path.stat().st_ino
+    dataset.append(frames(electrode, 3))
+    assert path.stat().st_ino == inode and len(dataset) == 70
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["first.h5", "long.h5"]
+
+
+def test_two_writers_lose_nothing_when_the_file_is_made_longer(tmp_path):
+    path = tmp_path / "both.h5"
+    Dataset.create(path, sheet(), electrolyte())
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_append_often, args=(path,)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert len(Dataset(path)) == 2 * 60
+
+
+def _append_often(path):
+    dataset = Dataset(path)
+    for _ in range(60):
+        dataset.append(frames(dataset.electrode, 1))
