@@ -8,6 +8,7 @@ import numpy as np
 
 from polcouple.case.case import Case
 from polcouple.compile import compiled
+from polcouple.electrostatics.boxes import box_of
 from polcouple.electrostatics.site_mesh import SiteBoxes
 from polcouple.electrostatics.tasks import run_tasks
 from polcouple.lattice.cell import folded
@@ -105,18 +106,8 @@ def _forces(
     energy = 0.0
     per_width = 1.0 / (cutoff - switch) if cutoff > switch else 0.0
     for j in range(positions.shape[0]):
-        x, y, z = positions[j, 0], positions[j, 1], positions[j, 2]
-        s0 = x * inverse[0, 0] + y * inverse[1, 0] + z * inverse[2, 0]
-        s1 = x * inverse[0, 1] + y * inverse[1, 1] + z * inverse[2, 1]
-        s2 = x * inverse[0, 2] + y * inverse[1, 2] + z * inverse[2, 2]
-        t0, t1, t2 = np.floor(s0), np.floor(s1), np.floor(s2)
-        b0 = min(int((s0 - t0) * boxes[0]), boxes[0] - 1)
-        b1 = min(int((s1 - t1) * boxes[1]), boxes[1] - 1)
-        b2 = min(int((s2 - t2) * boxes[2]), boxes[2] - 1)
-        box = (b0 * boxes[1] + b1) * boxes[2] + b2
-        x -= t0 * cell[0, 0] + t1 * cell[1, 0] + t2 * cell[2, 0]
-        y -= t0 * cell[0, 1] + t1 * cell[1, 1] + t2 * cell[2, 1]
-        z -= t0 * cell[0, 2] + t1 * cell[1, 2] + t2 * cell[2, 2]
+        point = positions[j]
+        x, y, z, box = box_of(point[0], point[1], point[2], cell, inverse, boxes)
         fx = fy = fz = e = 0.0
         for k in range(box_start[box], box_start[box + 1]):
             site = box_sites[k]
