@@ -24,8 +24,9 @@ import numpy as np
 from benchmarks.accuracy_electrodes import KINDS, Kind, gather_sets
 from polcouple.dftb.anchor import degeneracies
 from polcouple.dftb.response import bare_response, pair_response
-from polcouple.dftb.scf import FrozenElectrode, Guess, Solution
+from polcouple.dftb.scf import FrozenElectrode
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
+from polcouple.dftb.solution import Guess, Solution
 from polcouple.units import KELVIN_TO_HARTREE
 
 #: temperatures in K

@@ -21,8 +21,9 @@ from polcouple.dftb.arrays import ArrayLibrary
 from polcouple.dftb.cache import default_cache_directory
 from polcouple.dftb.parameter_sets import find_slako
 from polcouple.dftb.quantum_capacitance import mean_potential
-from polcouple.dftb.scf import FrozenElectrode, Guess, Solution
+from polcouple.dftb.scf import FrozenElectrode
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters, skf_paths
+from polcouple.dftb.solution import Guess, Solution
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.units import KELVIN_TO_HARTREE
 

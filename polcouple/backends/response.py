@@ -24,19 +24,27 @@ from polcouple.backends.base import ChargeDerivatives, ChargeResult, Environment
 from polcouple.backends.capabilities import Capabilities
 from polcouple.backends.dftb import HamiltonianOptions, filling
 from polcouple.dftb.expansion import Expanded, Node, at_node, between, kernel_between
-from polcouple.dftb.response import LinearResponse
-from polcouple.dftb.scf import FrozenElectrode, Solution
+from polcouple.dftb.response import ChargeResponse
+from polcouple.dftb.scf import FrozenElectrode
 from polcouple.dftb.shells import FILLED_SHELL, bracketed
+from polcouple.dftb.solution import Solution
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ConvergenceError, InputError
-from polcouple.lattice.convolution import matrix_product
 
 #: accuracy of the self-consistent reference points, e
 _REFERENCE_ACCURACY = 1e-9
 #: a total charge this close to a whole number is one (e)
 _WHOLE = 1e-9
+#: electrodes of equal parts with more orbitals are not compared with `dftb`, which needs dense matrices
+_LARGEST_CHECKED = 2500
 #: potentials closer to the reference than this (Hartree/e, rms) do not tell how its error grows
 _TELLING = 1e-5
+
+
+_UNCHECKED = (
+    "response: the electrode is too large to be compared with dftb; compare a smaller piece of it in the same"
+    " liquid to know the error of linear response"
+)
 
 
 class Options(HamiltonianOptions):
@@ -88,6 +96,8 @@ class Backend:
         self.capabilities = options.capabilities()
         self._geometry = electrode
         self.frozen_electrode: FrozenElectrode = options.frozen_electrode(electrode)
+        large = self.frozen_electrode.n_orbitals > _LARGEST_CHECKED
+        self._is_checked = not (large and self.frozen_electrode.repeating is not None)
         self._nodes: dict[float, Node] = {}
         #: exact solutions that took the place of the bare electrode, and when, by total charge
         self._anchors: dict[int, Node] = {}
@@ -115,16 +125,14 @@ class Backend:
             )
         expanded = self._expand(potentials, whole, fraction)
         charges = expanded.charges + (total_charge - expanded.charges.sum()) / len(potentials)
-        distance = _distance(potentials - self._reference(whole).point.site_potentials)
-        check = self._check(potentials, whole, fraction, expanded.charges)
-        error = check.error_at(distance)
+        error, drift = self._error(potentials, whole, fraction, expanded.charges)
         return ChargeResult(
             charges,
             potentials,
             energy=expanded.energy,
             fermi_level=expanded.fermi_level,
             residual=error,
-            warnings=self.frozen_electrode.warnings + self._drift(distance, error, check),
+            warnings=self.frozen_electrode.warnings + drift,
         )
 
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
@@ -170,8 +178,8 @@ class Backend:
             self._nodes[charge] = self._new_node(charge, *self.frozen_electrode.bare_reference(float(charge)))
         return self._nodes[charge]
 
-    def _new_node(self, charge: float, point: Solution, response: LinearResponse) -> Node:
-        return Node(charge, point, response, matrix_product(response.charge_kernel, self._geometry))
+    def _new_node(self, charge: float, point: Solution, response: ChargeResponse) -> Node:
+        return Node(charge, point, response, response.product(self._geometry))
 
     def _reference(self, whole: int) -> Node:
         """What the answers at a whole charge are expanded about: the last exact one, or the bare electrode.
@@ -192,6 +200,17 @@ class Backend:
                 self._checks[charge, False] = check
             self._anchors[charge], self._anchored_at[charge] = node, self._refreshes
         self._refreshes += 1
+
+    def _error(
+        self, potentials: np.ndarray, whole: int, fraction: float, charges: np.ndarray
+    ) -> tuple[float, tuple[str, ...]]:
+        """Estimated largest error of ``charges`` (n_atoms,), and what to say about it."""
+        if not self._is_checked:
+            return 0.0, (_UNCHECKED,)
+        distance = _distance(potentials - self._reference(whole).point.site_potentials)
+        check = self._check(potentials, whole, fraction, charges)
+        error = check.error_at(distance)
+        return error, self._drift(distance, error, check)
 
     def _check(self, potentials: np.ndarray, whole: int, fraction: float, charges: np.ndarray) -> _Check:
         """The comparison with the exact answer at this charge, made at the first call there that tells."""

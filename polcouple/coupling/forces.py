@@ -191,7 +191,7 @@ class ForceProvider:
             if recalled is not None:
                 state, repeated = recalled
             else:
-                state.evaluations = self._held.first_step
+                state.evaluations = self._held.first_evaluation
                 if (warning := self._held.unknown(replica)) is not None:
                     self.warnings.add(warning)
         self._replicas[replica] = state

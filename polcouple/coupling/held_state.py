@@ -71,8 +71,8 @@ class HeldStates:
         n_atoms: of the case.
         n_electrode: atoms of the electrode.
         n_levels: electrodes whose Fermi levels are outputs, of several or at a potential; else 0.
-        first_step: step at which i-PI begins; beyond 0 the run goes on from an earlier one, so that something
-            should be found, and the evaluations of what is not found are counted from there.
+        first_evaluation: at which i-PI begins; beyond 0 the run goes on from an earlier one, so that
+            something should be found, and the evaluations of what is not found are counted from there.
 
     Raises:
         InputError: the journal cannot be written, another driver writes it, or an earlier version of
@@ -86,9 +86,9 @@ class HeldStates:
         n_atoms: int,
         n_electrode: int,
         n_levels: int = 0,
-        first_step: int = 0,
+        first_evaluation: int = 0,
     ) -> None:
-        self.first_step = first_step
+        self.first_evaluation = first_evaluation
         self._path = path
         self._identity = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "little")
         self._n_electrode = n_electrode
@@ -98,7 +98,7 @@ class HeldStates:
         self._old = self._read()
         self._next = int(self._old["number"].max()) + 1 if len(self._old) else 0
         self._old = self._old[self._old["identity"] == self._identity]
-        self._expected = first_step > 0 or len(self._old) > 0
+        self._expected = first_evaluation > 0 or len(self._old) > 0
 
     def recall(self, replica: int, positions: np.ndarray) -> tuple[ReplicaState, bool] | None:
         """State of ``replica`` at ``positions`` (N, 3) in bohr, or else just before them.
@@ -214,14 +214,14 @@ def held_states(
     backend: ChargeBackend,
     settings: str,
     interval: int,
-    first_step: int = 0,
+    first_evaluation: int = 0,
     counted: bool = False,
 ) -> HeldStates | None:
     """The journal of a case, or None where everything is a function of the positions.
 
     Args:
         settings: tells the backend and its settings from others.
-        first_step: see :class:`HeldStates`.
+        first_evaluation: see :class:`HeldStates`.
         counted: whether the number of an evaluation matters, too.
     """
     if backend.capabilities.conservative and interval == 1 and not counted:
@@ -232,7 +232,7 @@ def held_states(
     several = len(case.electrodes) > 1 or case.system.potential is not None
     levels = len(case.electrodes) if several else 0
     return HeldStates(
-        case.directory / FILE_NAME, identity, len(case), len(case.electrode), levels, first_step
+        case.directory / FILE_NAME, identity, len(case), len(case.electrode), levels, first_evaluation
     )
 
 

@@ -23,7 +23,7 @@ _SAME = 1e-4
 
 
 class FrameRecorder:
-    """Appends a frame of replica 0 every ``stride`` evaluations; an observer of a force provider.
+    """Appends a frame of replica 0 every ``stride`` steps; an observer of a force provider.
 
     i-PI evaluates a restarted run's last step again, and a run that goes on from a checkpoint repeats steps:
     frames that are not later than a dataset's last one are left out.
@@ -33,11 +33,18 @@ class FrameRecorder:
         case: where the run began.
         stride: steps between frames.
         skipped: steps without frames at the start.
-        time_step: ps between evaluations.
+        time_step: of i-PI in ps.
+        per_step: evaluations in a step (:func:`polcouple.ipi.input.evaluations_per_step`).
     """
 
     def __init__(
-        self, datasets: Sequence[Dataset], case: Case, stride: int, skipped: int, time_step: float
+        self,
+        datasets: Sequence[Dataset],
+        case: Case,
+        stride: int,
+        skipped: int,
+        time_step: float,
+        per_step: int = 1,
     ) -> None:
         self._datasets = datasets
         self._slices = case.electrode_slices
@@ -46,6 +53,7 @@ class FrameRecorder:
         self._stride = stride
         self._skipped = skipped
         self._time_step = time_step
+        self._per_step = per_step
         self._last_times = [_last_time(dataset) for dataset in datasets]
 
     def __call__(self, replica: int, evaluation: int, environment: Environment, charges: np.ndarray) -> None:
@@ -54,9 +62,9 @@ class FrameRecorder:
         Raises:
             InputError: the positions of step 0 are not those of the case.
         """
-        if replica != 0:
+        step, within = divmod(evaluation, self._per_step)
+        if replica != 0 or within:
             return
-        step = evaluation
         if step == 0 and np.abs(environment.positions - self._start).max() > _SAME:
             raise InputError(
                 "--record: i-PI is under way and the step of its positions is not known; start it again, too"

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from polcouple.dftb.hermite import hermite_weights
-from polcouple.dftb.response import LinearResponse
-from polcouple.dftb.scf import Solution
+from polcouple.dftb.response import ChargeResponse
+from polcouple.dftb.solution import Solution
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Node:
 
     total_charge: float
     point: Solution
-    response: LinearResponse
+    response: ChargeResponse
     product: Callable[[np.ndarray], np.ndarray]
 
 

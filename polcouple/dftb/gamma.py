@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from polcouple.dftb import _gamma_kernels as kernels
-from polcouple.dftb.hamiltonian import lattice_shifts
+from polcouple.dftb.hamiltonian import find_pairs, lattice_shifts
 from polcouple.electrode import Electrode
-from polcouple.electrostatics.ewald import Split, background, choose_split, reciprocal
+from polcouple.electrostatics.ewald import Split, background, choose_split, ewald_columns, reciprocal
 from polcouple.lattice.cell import check_cell
+from polcouple.lattice.convolution import first_part
 
 #: of both sums, Hartree/e^2
 _ACCURACY = 1e-12
@@ -95,6 +96,40 @@ def short_range(r: np.ndarray, tau_a: float, tau_b: float) -> tuple[np.ndarray, 
     """s(R) = 1/R - gamma(R) in Hartree at ``r`` (p,) bohr for decay constants in 1/bohr, and its slope."""
     pairs = np.array([kernels.short_range(x, tau_a, tau_b) for x in r])
     return pairs[:, 0], pairs[:, 1]
+
+
+def gamma_columns(
+    electrode: Electrode,
+    orbits: np.ndarray,
+    shape: tuple[int, int, int],
+    site_atom: np.ndarray,
+    hubbard: np.ndarray,
+) -> np.ndarray:
+    """gamma between the charge sites of an electrode of equal parts and those of its first part.
+
+    Args:
+        electrode: frozen geometry, periodic.
+        orbits, shape: its equal parts, of :func:`polcouple.lattice.convolution.lattice_orbits`.
+        site_atom: (n_sites,) atom, in the part, of each site of one part.
+        hubbard: (n_sites,) U in Hartree.
+
+    Returns:
+        (parts, n_sites, n_sites) in Hartree/e^2: [R, A, B] of A in part R and B in the first.
+    """
+    long_range = ewald_columns(electrode.positions, electrode.cell, orbits[0])[orbits]
+    gamma = long_range[:, site_atom][:, :, site_atom]
+    tau = 3.2 * hubbard
+    pairs = find_pairs(first_part(electrode, orbits, shape), _REACH / tau.min())
+    distance = np.linalg.norm(pairs.vector, axis=1)
+    number = np.ravel_multi_index(tuple(np.mod(pairs.shift, shape).T), shape)
+    for b, (atom_b, tau_b) in enumerate(zip(site_atom, tau, strict=True)):
+        for a, (atom_a, tau_a) in enumerate(zip(site_atom, tau, strict=True)):
+            chosen = (pairs.first == atom_b) & (pairs.second == atom_a)
+            short, _ = short_range(distance[chosen], tau_a, tau_b)
+            gamma[:, a, b] -= np.bincount(number[chosen], short, minlength=len(orbits))
+            if atom_a == atom_b:
+                gamma[0, a, b] += on_site(tau_a, tau_b)
+    return gamma
 
 
 def on_site(tau_a: np.ndarray | float, tau_b: np.ndarray | float) -> np.ndarray | float:

@@ -18,7 +18,7 @@ from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 
 #: atoms closer than this (bohr, 0.1 Angstrom) are taken for one atom written twice
-_DUPLICATE = 0.189
+DUPLICATE = 0.189
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,7 @@ def find_pairs(electrode: Electrode, cutoff: float) -> Pairs:
     found = cKDTree(positions).sparse_distance_matrix(cKDTree(images), cutoff, output_type="coo_matrix")
     image, second = np.divmod(found.col, len(positions))
     itself = (found.row == second) & ~shifts[image].any(axis=1)
-    close = (found.data < _DUPLICATE) & ~itself
+    close = (found.data < DUPLICATE) & ~itself
     if close.any():
         k = int(np.argmax(close))
         raise InputError(
@@ -155,6 +155,26 @@ def assemble(
     h0[np.diag_indices(n)] += orbitals.onsite
     overlap[np.diag_indices(n)] += 1.0
     return h0, overlap
+
+
+def hopping(
+    orbitals: Orbitals, symbols: Sequence[str], half: Pairs, parameters: Parameters
+) -> tuple[np.ndarray, np.ndarray]:
+    """Integrals between the cell and its images, of every pair of different atoms once (:meth:`Pairs.half`).
+
+    Returns:
+        Lattice vectors (s, 3) as integers, and (2, s, n_orbitals, n_orbitals): H0 in Hartree and S between
+        orbitals of the cell (rows) and of the image.
+    """
+    n = len(orbitals)
+    shifts, image = np.unique(half.shift, axis=0, return_inverse=True)
+    matrices = np.zeros((2, len(shifts), n, n))
+    for part in pair_blocks(parameters, symbols, half.first, half.second, half.vector):
+        rows, columns = block_orbitals(orbitals, half, part)
+        where = image.ravel()[part.pairs][:, None, None], rows[:, :, None], columns[:, None, :]
+        for matrix, block in zip(matrices, part.values, strict=True):
+            np.add.at(matrix, where, block)
+    return shifts, matrices
 
 
 def block_orbitals(orbitals: Orbitals, pairs: Pairs, part: PairBlocks) -> tuple[np.ndarray, np.ndarray]:

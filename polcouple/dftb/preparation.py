@@ -11,7 +11,7 @@ import numpy as np
 from polcouple.dftb.blocks import Block, find_blocks, monkhorst_pack, planar_frame, reference_block
 from polcouple.dftb.cache import read_arrays, write_arrays
 from polcouple.dftb.gamma import Gamma
-from polcouple.dftb.hamiltonian import Orbitals, build_orbitals, find_pairs, hamiltonian_overlap
+from polcouple.dftb.hamiltonian import DUPLICATE, Orbitals, build_orbitals, find_pairs, hamiltonian_overlap
 from polcouple.dftb.skf import Parameters
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
@@ -54,7 +54,6 @@ class Prepared:
     Attributes:
         site_atom: (n_sites,) atom of each charge site (the atoms, or all their shells).
         neutral: (n_sites,) electrons of the neutral atoms.
-        capacity: electrons the basis can hold.
         gamma: (n_sites, n_sites) in Hartree/e^2.
         blocks: symmetry blocks of all k-points in the eigenbasis of H0.
         repeats: equal parts of the electrode.
@@ -63,7 +62,6 @@ class Prepared:
 
     site_atom: np.ndarray
     neutral: np.ndarray
-    capacity: float
     gamma: np.ndarray
     blocks: tuple[Block, ...]
     repeats: Repeats
@@ -89,12 +87,8 @@ def prepare(
     under a temporary name first, so that an interrupted run leaves no half file. None: no cache.
 
     Raises:
-        InputError: duplicate atoms, partial periodicity, or k-points for a flake.
+        InputError: atoms too close to each other for the parameters.
     """
-    if any(electrode.pbc) != all(electrode.pbc):
-        raise InputError(f"pbc = {electrode.pbc}: an electrode is periodic in all directions or in none")
-    if min(k_points) < 1 or (not any(electrode.pbc) and max(k_points) > 1):
-        raise InputError(f"k_points = {k_points}: needs three positive numbers, and (1, 1, 1) for a flake")
     orbitals = build_orbitals(electrode.symbols, parameters)
     by_shell = shell_resolved
     site_atom = orbitals.shell_atom if by_shell else np.arange(len(electrode))
@@ -113,7 +107,20 @@ def prepare(
         if stem is not None:
             _write(stem.with_suffix(".npz"), *found)
     repeats = _repeats(electrode, site_atom, orbitals.atom, found[0])
-    return Prepared(site_atom, neutral, 2.0 * len(orbitals), *found, repeats, stem)
+    return Prepared(site_atom, neutral, *found, repeats, stem)
+
+
+def require_sound(electrode: Electrode, k_points: tuple[int, int, int]) -> None:
+    """Refuse what cannot be prepared.
+
+    Raises:
+        InputError: duplicate atoms, partial periodicity, or k-points for a flake.
+    """
+    if any(electrode.pbc) != all(electrode.pbc):
+        raise InputError(f"pbc = {electrode.pbc}: an electrode is periodic in all directions or in none")
+    if min(k_points) < 1 or (not any(electrode.pbc) and max(k_points) > 1):
+        raise InputError(f"k_points = {k_points}: needs three positive numbers, and (1, 1, 1) for a flake")
+    find_pairs(electrode, DUPLICATE)
 
 
 def _repeats(

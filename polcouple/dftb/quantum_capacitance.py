@@ -79,7 +79,7 @@ def self_consistent(electrode: FrozenElectrode, charges: Sequence[float]) -> Qua
     fillings, densities = [], []
     for charge in charges:
         solution, response = electrode.bare_reference(charge)
-        electrostatic = float((electrode.prepared.gamma @ response.fukui).mean())
+        electrostatic = float(electrode.mean_interaction @ response.fukui)
         fillings.append(solution.fermi_level + mean_potential(electrode, solution.charges) - neutral)
         densities.append(1.0 / (response.hardness - electrostatic))
     return QuantumCapacitance(np.array(fillings), np.array(charges, dtype=float), np.array(densities))
@@ -108,10 +108,10 @@ def mean_potential(
     Raises:
         InputError: charges are resolved by shell, and there are several potentials at an atom.
     """
-    gamma = electrode.prepared.gamma
-    if len(gamma) != len(charges):
+    interaction = electrode.mean_interaction
+    if len(interaction) != len(charges):
         raise InputError("the quantum capacitance needs charges by atom; leave shell_resolved out")
-    return float((gamma @ charges + site_potentials).mean())
+    return float(interaction @ charges + np.mean(site_potentials))
 
 
 def cone_capacitance(fillings: np.ndarray, temperature: float, velocity: float, area: float) -> np.ndarray:

@@ -16,14 +16,17 @@ level so that the number of electrons stays. With V = gamma dn - phi the interac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from polcouple.dftb.arrays import namespace, to_host
 from polcouple.dftb.blocks import Block
 from polcouple.dftb.filling import Filling, level_density, level_weights
+from polcouple.electrode import Electrode
+from polcouple.lattice.convolution import matrix_product
 
 #: pairs of levels whose occupations differ by less are left out of chi
 SAME_OCCUPATION = 1e-13
@@ -61,6 +64,24 @@ class LinearResponse:
     charge_kernel: np.ndarray
     fukui: np.ndarray
     hardness: float
+
+    def product(self, electrode: Electrode) -> Callable[[np.ndarray], np.ndarray]:
+        """What multiplies K with a vector (n_atoms,) in the least time."""
+        return matrix_product(self.charge_kernel, electrode)
+
+
+class ChargeResponse(Protocol):
+    """A linear response of atomic charges; attributes as of :class:`LinearResponse`."""
+
+    @property
+    def charge_kernel(self) -> np.ndarray: ...
+    @property
+    def fukui(self) -> np.ndarray: ...
+    @property
+    def hardness(self) -> float: ...
+    def product(self, electrode: Electrode) -> Callable[[np.ndarray], np.ndarray]:
+        """What multiplies K with a vector (n_atoms,) in the least time."""
+        ...
 
 
 def pair_response(block: Block, occupations: np.ndarray, temperature: float, n_sites: int) -> np.ndarray:

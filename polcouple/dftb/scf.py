@@ -14,7 +14,8 @@ answers anew within a part v/k_B T, as no denominator in perturbation theory is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,13 @@ from polcouple.dftb.arrays import ArrayLibrary, check_installed
 from polcouple.dftb.blocks import Block
 from polcouple.dftb.filling import Filling, fermi_filling
 from polcouple.dftb.gapped import Expansion
+from polcouple.dftb.hamiltonian import build_orbitals
 from polcouple.dftb.newton import LineSearch, newton_step
-from polcouple.dftb.preparation import Prepared, prepare
-from polcouple.dftb.response import LinearResponse, self_consistent_response
+from polcouple.dftb.preparation import Prepared, prepare, require_sound
+from polcouple.dftb.repeating import RepeatingElectrode, equal_parts
+from polcouple.dftb.response import ChargeResponse, LinearResponse, self_consistent_response
 from polcouple.dftb.skf import Parameters
+from polcouple.dftb.solution import Guess, Levels, Solution
 from polcouple.electrode import Electrode
 from polcouple.errors import ConvergenceError, InputError
 
@@ -51,70 +55,6 @@ _GAPPED_SHARE = 0.4
 _LINEAR_SHARE, _LINEAR_PART = 0.05, 0.1
 #: accuracy of the anchor's charges, e
 _ANCHOR_ACCURACY = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class Guess:
-    """A previous self-consistent state to start from.
-
-    Attributes:
-        site_potentials: (n_atoms,) in Hartree/e.
-        populations: (n_sites,) electrons minus those of the neutral atom, by charge site.
-    """
-
-    site_potentials: np.ndarray
-    populations: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """Self-consistent state of the electrode at given site potentials and total charge.
-
-    Attributes:
-        site_potentials: (n_atoms,) in Hartree/e.
-        total_charge: in e.
-        charges: (n_atoms,) Mulliken charges in e; their sum is the total charge.
-        populations: (n_sites,) electrons minus those of the neutral atom, by charge site.
-        energy: Mermin free energy with the interaction with phi, without repulsion, Hartree.
-        fermi_level: in Hartree.
-        entropy_energy: T S in Hartree.
-        converged: whether ``residual`` is below the accuracy asked for.
-        cycles: evaluations of the output populations.
-        residual: estimated largest error of a population in e.
-    """
-
-    site_potentials: np.ndarray
-    total_charge: float
-    charges: np.ndarray
-    populations: np.ndarray
-    energy: float
-    fermi_level: float
-    entropy_energy: float
-    converged: bool
-    cycles: int
-    residual: float
-
-    @property
-    def guess(self) -> Guess:
-        """Start for the next solution."""
-        return Guess(self.site_potentials, self.populations)
-
-
-@dataclass(frozen=True, eq=False)
-class Levels:
-    """One-electron levels of a solution, sorted by block and energy.
-
-    Attributes:
-        energies: (n_levels,) in Hartree.
-        occupations: (n_levels,) between 0 and 1, per spin.
-        degeneracies: (n_levels,) electrons a level can hold.
-        fermi_level: in Hartree.
-    """
-
-    energies: np.ndarray
-    occupations: np.ndarray
-    degeneracies: np.ndarray
-    fermi_level: float
 
 
 class FrozenElectrode:
@@ -147,12 +87,42 @@ class FrozenElectrode:
         array_library: ArrayLibrary = "numpy",
     ) -> None:
         check_installed(array_library)
-        prepared = prepare(electrode, parameters, k_points, shell_resolved, cache_directory)
-        blocks = tuple(block.on_device(array_library) for block in prepared.blocks)
-        self.prepared: Prepared = replace(prepared, blocks=blocks)
+        require_sound(electrode, k_points)
+        orbitals = build_orbitals(electrode.symbols, parameters)
+        self.n_orbitals = len(orbitals)
+        self._n_atoms, self._neutral = len(electrode), float(orbitals.occupation.sum())
+        self._settings = (electrode, parameters, k_points, shell_resolved, cache_directory)
+        self._array_library: ArrayLibrary = array_library
         self.temperature = temperature
         self.warnings = parameters.warnings(shell_resolved)
         self._anchor: Anchor | None = None
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """What the whole electrode's dense matrices are needed for is made when it is first asked for.
+
+        Raises:
+            InputError: atoms too close to each other for the parameters.
+        """
+        prepared = prepare(*self._settings)
+        blocks = tuple(block.on_device(self._array_library) for block in prepared.blocks)
+        return replace(prepared, blocks=blocks)
+
+    @cached_property
+    def repeating(self) -> RepeatingElectrode | None:
+        """The bare electrode without dense matrices, if it has so many equal parts that it pays."""
+        electrode, parameters, k_points, shell_resolved, _ = self._settings
+        parts = equal_parts(electrode, self.n_orbitals)
+        if parts is None:
+            return None
+        return RepeatingElectrode(electrode, *parts, parameters, self.temperature, k_points, shell_resolved)
+
+    @cached_property
+    def mean_interaction(self) -> np.ndarray:
+        """(n_sites,) mean over all charge sites of gamma with each, in Hartree/e^2."""
+        if self.repeating is not None:
+            return self.repeating.mean_interaction
+        return np.asarray(self.prepared.gamma.mean(axis=0))
 
     def solve(
         self,
@@ -176,7 +146,6 @@ class FrozenElectrode:
         """
         electrons = self._electrons(total_charge)
         external = self._external(site_potentials)
-        neutral_electrons = float(self.prepared.neutral.sum())
         gamma, neutral = self.prepared.gamma, self.prepared.neutral
         anchor = self._anchor_for(total_charge)
         populations = self._start(anchor, external, total_charge, guess)
@@ -185,7 +154,7 @@ class FrozenElectrode:
         for cycle in range(1, max_cycles + 1):
             potential = gamma @ populations - external
             output = anchor.evaluate(
-                potential, neutral_electrons, near, _GAPPED_SHARE * accuracy, added=-total_charge
+                potential, self._neutral, near, _GAPPED_SHARE * accuracy, added=-total_charge
             )
             near = output.expansions
             residual = output.populations - populations
@@ -253,13 +222,18 @@ class FrozenElectrode:
         anchor = self._anchor_for(total_charge)
         return self._response(anchor)
 
-    def bare_reference(self, total_charge: float) -> tuple[Solution, LinearResponse]:
+    def bare_reference(self, total_charge: float) -> tuple[Solution, ChargeResponse]:
         """Solution and linear response at zero site potentials.
 
         Raises:
             ConvergenceError: the bare electrode does not converge.
         """
-        solution = self.solve(np.zeros(self.prepared.n_atoms), total_charge, accuracy=_ANCHOR_ACCURACY)
+        if self.repeating is not None:
+            self._electrons(total_charge)
+            solution, response = self.repeating.solve(total_charge)
+            if solution.converged:
+                return solution, response
+        solution = self.solve(np.zeros(self._n_atoms), total_charge, accuracy=_ANCHOR_ACCURACY)
         if not solution.converged:
             raise ConvergenceError(
                 f"the electrode at Q = {total_charge:g} e without electrolyte did not converge in "
@@ -268,19 +242,19 @@ class FrozenElectrode:
         return solution, self.linear_response(solution)
 
     def _electrons(self, total_charge: float) -> float:
-        electrons = float(self.prepared.neutral.sum()) - total_charge
-        if not 0.0 < electrons < self.prepared.capacity:
+        electrons, capacity = self._neutral - total_charge, 2.0 * self.n_orbitals
+        if not 0.0 < electrons < capacity:
             raise InputError(
                 f"total charge {total_charge:g} e leaves {electrons:g} electrons in an electrode that holds "
-                f"between 0 and {self.prepared.capacity:g}: the valence does not allow it"
+                f"between 0 and {capacity:g}: the valence does not allow it"
             )
         return electrons
 
     def _external(self, site_potentials: np.ndarray) -> np.ndarray:
         potentials = np.asarray(site_potentials, dtype=float)
-        if potentials.shape != (self.prepared.n_atoms,):
+        if potentials.shape != (self._n_atoms,):
             raise InputError(
-                f"site potentials have shape {potentials.shape}, the electrode {self.prepared.n_atoms} atoms"
+                f"site potentials have shape {potentials.shape}, the electrode {self._n_atoms} atoms"
             )
         if not np.isfinite(potentials).all():
             atom = int(np.argmin(np.isfinite(potentials)))
@@ -294,8 +268,8 @@ class FrozenElectrode:
         """All levels at ``potential`` as the reference states of new blocks."""
         blocks = [block.rotated(potential) for block in self.prepared.blocks]
         energies = np.concatenate([block.energies for block in blocks])
-        neutral = float(self.prepared.neutral.sum())
-        filling = fermi_filling(energies, degeneracies(blocks), neutral, self.temperature, -total_charge)
+        holds = degeneracies(blocks)
+        filling = fermi_filling(energies, holds, self._neutral, self.temperature, -total_charge)
         return blocks, filling
 
     def _anchor_for(self, total_charge: float) -> Anchor:
@@ -309,7 +283,7 @@ class FrozenElectrode:
             self._anchor = self._anchor_at(potential, electrons, path)
             return self._anchor
         self._anchor = self._anchor_at(np.zeros_like(self.prepared.neutral), electrons)
-        bare = self.solve(np.zeros(self.prepared.n_atoms), total_charge, accuracy=_ANCHOR_ACCURACY)
+        bare = self.solve(np.zeros(self._n_atoms), total_charge, accuracy=_ANCHOR_ACCURACY)
         potential = self._potential(bare)
         if bare.converged and np.ptp(potential) > _UNIFORM:
             self._anchor = self._anchor_at(potential, electrons)
@@ -319,7 +293,7 @@ class FrozenElectrode:
 
     def _response(self, anchor: Anchor) -> LinearResponse:
         return self_consistent_response(
-            anchor.bare, self.prepared.gamma, self.prepared.site_atom, self.prepared.n_atoms
+            anchor.bare, self.prepared.gamma, self.prepared.site_atom, self._n_atoms
         )
 
     def _anchor_at(self, potential: np.ndarray, electrons: float, path: Path | None = None) -> Anchor:

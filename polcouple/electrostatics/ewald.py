@@ -48,38 +48,55 @@ class Split:
 def ewald_matrix(
     positions: np.ndarray, cell: np.ndarray, accuracy: float = 1e-12, alpha: float | None = None
 ) -> np.ndarray:
-    """Kernel psi(r_i - r_j) between all pairs of atoms.
+    """Kernel psi(r_i - r_j) between all pairs of atoms; see :func:`ewald_columns`.
 
-    The diagonal is psi_0, the interaction of an atom with its own images and the background, so that
-    E = 1/2 q^T A q is the energy of the charges q and A q their potentials at the atoms.
+    Returns:
+        (n, n) symmetric, in 1/bohr.
+    """
+    matrix = ewald_columns(positions, cell, np.arange(len(positions)), accuracy, alpha)
+    return 0.5 * (matrix + matrix.T)
+
+
+def ewald_columns(
+    positions: np.ndarray,
+    cell: np.ndarray,
+    columns: np.ndarray,
+    accuracy: float = 1e-12,
+    alpha: float | None = None,
+) -> np.ndarray:
+    """Kernel psi(r_i - r_j) between all atoms i and some j.
+
+    Of an atom with itself it is psi_0, the interaction with its own images and the background, so that with A
+    of all columns E = 1/2 q^T A q is the energy of the charges q and A q their potentials.
 
     Args:
         positions: (n, 3) in bohr, in any lattice image.
         cell: (3, 3) in bohr, one lattice vector per row.
+        columns: (m,) the atoms j.
         accuracy: truncation of both sums in 1/bohr.
         alpha: splitting parameter in 1/bohr; chosen for speed when None.
 
     Returns:
-        (n, n) symmetric, in 1/bohr.
+        (n, m) in 1/bohr.
 
     Raises:
         InputError: degenerate cell, values that are not finite, or two atoms at the same place.
     """
     positions, cell = _checked(positions, cell)
-    n = len(positions)
-    split = choose_split(cell, n * n, n * n / 20.0, accuracy, alpha)
-    pairs = np.zeros(n * n)
-    for i, j, displacements in _close_pairs(positions, positions, cell, split.r_cut, same=True):
+    n, m = len(positions), len(columns)
+    split = choose_split(cell, n * m, n + n * m / 20.0, accuracy, alpha)
+    pairs = np.zeros(n * m)
+    for i, j, displacements in _close_pairs(positions, positions[columns], cell, split.r_cut, own=columns):
         r = np.sqrt(np.einsum("px,px->p", displacements, displacements))
-        pairs += np.bincount(i * n + j, erfc(split.alpha * r) / r, minlength=n * n)
-    matrix = pairs.reshape(n, n)
+        pairs += np.bincount(i * m + j, erfc(split.alpha * r) / r, minlength=n * m)
+    matrix = pairs.reshape(n, m)
     for k_vectors, weights in reciprocal(cell, split, n):
         phases = positions @ k_vectors.T
         for wave in (np.cos(phases), np.sin(phases)):
-            matrix += (wave * weights) @ wave.T
+            matrix += (wave * weights) @ wave[columns].T
     matrix += background(cell, split)
-    matrix[np.diag_indices(n)] -= 2.0 * split.alpha / np.sqrt(np.pi)
-    return 0.5 * (matrix + matrix.T)
+    matrix[columns, np.arange(m)] -= 2.0 * split.alpha / np.sqrt(np.pi)
+    return matrix
 
 
 def ewald_potential(
@@ -111,7 +128,7 @@ def ewald_potential(
     n, m = len(sites), len(positions)
     split = choose_split(cell, n * m, n + m, accuracy, alpha)
     potentials = np.full(n, background(cell, split) * charges.sum())
-    for i, j, displacements in _close_pairs(sites, positions, cell, split.r_cut, same=False):
+    for i, j, displacements in _close_pairs(sites, positions, cell, split.r_cut, own=None):
         r = np.sqrt(np.einsum("px,px->p", displacements, displacements))
         potentials += np.bincount(i, charges[j] * erfc(split.alpha * r) / r, minlength=n)
     for k_vectors, weights in reciprocal(cell, split, n + m):
@@ -149,7 +166,7 @@ def ewald_energy_forces(
     energy = 0.5 * background(cell, split) * charges.sum() ** 2
     energy -= alpha / np.sqrt(np.pi) * float(charges @ charges)
     forces = np.zeros((n, 3))
-    for i, j, displacements in _close_pairs(positions, positions, cell, split.r_cut, same=True):
+    for i, j, displacements in _close_pairs(positions, positions, cell, split.r_cut, own=np.arange(n)):
         r = np.sqrt(np.einsum("px,px->p", displacements, displacements))
         qq = charges[i] * charges[j]
         screened = erfc(alpha * r) / r
@@ -188,7 +205,7 @@ def ewald_forces_between(
     split = choose_split(cell, n * m, n + m, accuracy, None)
     alpha = split.alpha
     on_sites, on_charges = np.zeros((n, 3)), np.zeros((m, 3))
-    for i, j, displacements in _close_pairs(sites, positions, cell, split.r_cut, same=False):
+    for i, j, displacements in _close_pairs(sites, positions, cell, split.r_cut, own=None):
         r = np.sqrt(np.einsum("px,px->p", displacements, displacements))
         screened = erfc(alpha * r) / r + 2.0 * alpha / np.sqrt(np.pi) * np.exp(-((alpha * r) ** 2))
         slope = site_charges[i] * charges[j] * screened / r**2
@@ -256,11 +273,11 @@ def reciprocal(cell: np.ndarray, split: Split, n: int) -> Iterator[tuple[np.ndar
 
 
 def _close_pairs(
-    sites: np.ndarray, sources: np.ndarray, cell: np.ndarray, r_cut: float, same: bool
+    sites: np.ndarray, sources: np.ndarray, cell: np.ndarray, r_cut: float, own: np.ndarray | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Blocks of (site index, source index, site - source image) of all image pairs closer than ``r_cut``.
 
-    With ``same``, sites and sources are one set and the pair of an atom with itself is left out.
+    Sources that are sites themselves have their indices in ``own``, and pairs with themselves are left out.
     """
     inverse = np.linalg.inv(cell)
     sites_fractional, sources_fractional = sites @ inverse, sources @ inverse
@@ -277,11 +294,13 @@ def _close_pairs(
         found = cKDTree(block).sparse_distance_matrix(tree, r_cut, output_type="coo_matrix")
         i, j, r = found.row.astype(np.intp) + start, origin[found.col], found.data
         touching = r < 1e-8
-        if same:
-            touching &= i != j
+        if own is not None:
+            touching &= i != own[j]
         if touching.any():
             pair = int(np.argmax(touching))
-            names = ("atoms", "and") if same else ("site", "and charge")
-            raise InputError(f"{names[0]} {i[pair]} {names[1]} {j[pair]} (from 0) lie at the same place")
+            names, other = ("site", "and charge"), j[pair]
+            if own is not None:
+                names, other = ("atoms", "and"), own[j[pair]]
+            raise InputError(f"{names[0]} {i[pair]} {names[1]} {other} (from 0) lie at the same place")
         keep = r >= 1e-8
         yield i[keep], j[keep], block[found.row[keep]] - ghosts[found.col[keep]]

@@ -261,6 +261,42 @@ def time_step_ps(root: ElementTree.Element, path: Path) -> float:
     return value * unit
 
 
+def evaluations_per_step(root: ElementTree.Element, path: Path) -> int:
+    """How often the electrode's charges are asked for between two steps of i-PI, each at other positions.
+
+    One, but with multiple time stepping where forces that need the charges have a weight on an inner level:
+    then as often as there are steps of the innermost such level in one step of i-PI.
+
+    Raises:
+        InputError: a list of numbers is none.
+    """
+    divisions = [round(number) for number in _numbers(root.find(".//nmts"), path)]
+    bonded = {
+        field.get("name", "").strip()
+        for tag in ("ffsocket", "ffdirect")
+        for field in root.iter(tag)
+        if named_part(field.findtext("parameters") or "") == "bonded"
+    }
+    deepest = 0
+    for force in root.iter("force"):
+        if force.get("forcefield", "").strip() not in bonded:
+            weights = _numbers(force.find("mts_weights"), path)
+            deepest = max([deepest, *(level for level, weight in enumerate(weights) if weight)])
+    return max(1, math.prod(divisions[: deepest + 1]))
+
+
+def _numbers(element: ElementTree.Element | None, path: Path) -> list[float]:
+    """The numbers of an array as i-PI writes it; none where there is no element."""
+    if element is None:
+        return []
+    words = (element.text or "").strip().strip("[]").replace(",", " ").split()
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        found = (element.text or "").strip()[:40]
+        raise InputError(f"{path}: <{element.tag}> '{found}' is not a list of numbers") from None
+
+
 def require_sound_beads(root: ElementTree.Element, path: Path) -> None:
     """Refuse several beads that i-PI's output threads would spoil.
 

@@ -123,7 +123,7 @@ def lattice_orbits(electrode: Electrode) -> tuple[np.ndarray, tuple[int, int, in
         same = distance.max() * lengths.max() < _SAME_PLACE and (symbols[index] == symbols).all()
         return index if same and len(np.unique(index)) == n else None
 
-    shape, translations = [], [np.arange(n)]
+    shape, steps = [], []
     for axis in range(3):
         parts, step = 1, np.arange(n)
         for count in (count for count in range(n, 1, -1) if n % count == 0):
@@ -132,16 +132,29 @@ def lattice_orbits(electrode: Electrode) -> tuple[np.ndarray, tuple[int, int, in
                 parts, step = count, index
                 break
         shape.append(parts)
-        powers = [np.arange(n)]
-        for _ in range(parts - 1):
-            powers.append(step[powers[-1]])
-        translations = [power[before] for before in translations for power in powers]
-    permutations = np.array(translations)
-    first = np.flatnonzero(permutations.min(axis=0) == np.arange(n))
-    orbits = permutations[:, first]
-    if orbits.size != n:  # a translation that carries atoms onto themselves: not a lattice
-        return whole, (1, 1, 1)
-    return orbits, (shape[0], shape[1], shape[2])
+        steps.append(step)
+    seen, columns = np.zeros(n, dtype=bool), []
+    for atom in range(n):
+        if seen[atom]:
+            continue
+        images = np.array([atom])
+        for parts, step in zip(shape, steps, strict=True):
+            powers = [images]
+            for _ in range(parts - 1):
+                powers.append(step[powers[-1]])
+            images = np.stack(powers, axis=1).ravel()
+        if seen[images].any() or len(np.unique(images)) != len(images):
+            return whole, (1, 1, 1)  # a translation that carries atoms onto themselves: not a lattice
+        seen[images] = True
+        columns.append(images)
+    return np.stack(columns, axis=1), (shape[0], shape[1], shape[2])
+
+
+def first_part(electrode: Electrode, orbits: np.ndarray, shape: tuple[int, int, int]) -> Electrode:
+    """The first of the equal parts of :func:`lattice_orbits`, in its own small cell."""
+    symbols = tuple(electrode.symbols[atom] for atom in orbits[0])
+    cell = electrode.cell / np.array(shape)[:, None]
+    return Electrode(symbols, electrode.positions[orbits[0]], cell, electrode.pbc)
 
 
 def block_circulant(matrix: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> bool:

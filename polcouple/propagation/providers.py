@@ -22,7 +22,7 @@ def create_providers(
     platform: str = NATIVE,
     threads: int | None = None,
     interval: int | None = None,
-    first_step: int = 0,
+    first_evaluation: int = 0,
     observer: Observer | None = None,
 ) -> dict[Part, ForceProvider]:
     """Providers by part; the backend is made where a part needs charges.
@@ -31,7 +31,7 @@ def create_providers(
         backend: name, with ``settings`` over those of system.yaml.
         platform: ``native``, or a platform of OpenMM, with ``threads`` at most (None: all processors).
         interval: evaluations between refreshes of the charges; system.yaml's when None.
-        first_step: of the run that is served.
+        first_evaluation: of the run that is served.
         observer: told of every evaluation that charges matter to.
 
     Raises:
@@ -43,7 +43,7 @@ def create_providers(
     charges, held = None, None
     if wanted != {"bonded"}:
         charges = create_electrodes(case, backend, settings)
-        held = held_states(case, charges, identity, interval, first_step, counted=observer is not None)
+        held = held_states(case, charges, identity, interval, first_evaluation, counted=observer is not None)
     return {
         part: ForceProvider(case, charges, part, platform, threads, interval, observer, held)
         for part in sorted(wanted)

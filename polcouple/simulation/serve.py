@@ -17,6 +17,7 @@ from polcouple.errors import InputError, PolcoupleError, ProtocolError
 from polcouple.ipi.initialize import start_beside
 from polcouple.ipi.input import (
     SocketAddress,
+    evaluations_per_step,
     read_xml,
     require_sound_beads,
     socket_addresses,
@@ -113,7 +114,7 @@ def _serve(service: Service, reporter: Reporter) -> None:
         platform=service.platform,
         threads=service.threads,
         interval=interval,
-        first_step=0 if root is None else step_of(root),
+        first_evaluation=0 if root is None else step_of(root) * evaluations_per_step(root, path),
         observer=_recorder(service, case, root),
     )
     log(
@@ -146,5 +147,12 @@ def _recorder(service: Service, case: Case, root: Element | None) -> FrameRecord
 
     origin = "polcouple-driver --record"
     datasets = open_datasets(recording.dataset, case, store_positions=False, origin=origin)
-    time_step = time_step_ps(root, service.case / service.input)
-    return FrameRecorder(datasets, case, recording.every, recording.after, time_step)
+    path = service.case / service.input
+    return FrameRecorder(
+        datasets,
+        case,
+        recording.every,
+        recording.after,
+        time_step_ps(root, path),
+        evaluations_per_step(root, path),
+    )

@@ -67,7 +67,7 @@ def test_going_on_equals_going_through(small_case, backend, path_of_atoms, tmp_p
         for positions in path_of_atoms[: stop + again]:
             first.evaluate(positions, cell)
         close(held)
-        held = journal(small_case, tmp_path / str(stop), first_step=1)
+        held = journal(small_case, tmp_path / str(stop), first_evaluation=1)
         second = provider(small_case, backend, held)
         # again = 0: i-PI waits at positions that were never evaluated
         for number in range(stop, 15):
@@ -81,8 +81,8 @@ def capacitor():
     return read_case(CAPACITOR)
 
 
-def held_of(case, directory, backend, first_step=0):
-    return held_states(replace(case, directory=directory), backend, "metal", 4, first_step)
+def held_of(case, directory, backend, first_evaluation=0):
+    return held_states(replace(case, directory=directory), backend, "metal", 4, first_evaluation)
 
 
 def test_levels_and_work_of_a_capacitor_outlive_the_driver(capacitor, tmp_path):
@@ -99,7 +99,7 @@ def test_levels_and_work_of_a_capacitor_outlive_the_driver(capacitor, tmp_path):
     for positions in path[:6]:
         first.evaluate(positions, cell)
     close(held)
-    second = provider(capacitor, electrodes, held_of(capacitor, tmp_path, electrodes, first_step=1))
+    second = provider(capacitor, electrodes, held_of(capacitor, tmp_path, electrodes, first_evaluation=1))
     for number in range(5, 12):
         found = second.evaluate(path[number], cell).extras
         for name in ("fermi_levels", "source_work", "electrode_charges", "total_charge", "charges"):
@@ -147,7 +147,7 @@ def test_a_journal_without_levels_is_refused_where_they_are_outputs(capacitor, t
     old.append(0, capacitor.positions, state)
     close(old)
     with pytest.raises(InputError, match="written by an earlier version of polcouple"):
-        held_of(capacitor, tmp_path, electrodes, first_step=1)
+        held_of(capacitor, tmp_path, electrodes, first_evaluation=1)
 
 
 def test_positions_with_few_digits_are_known(small_case, backend, path_of_atoms, tmp_path):
@@ -194,7 +194,7 @@ def test_a_damaged_or_foreign_journal_is_not_believed(small_case, backend, path_
             "another backend": data,
         }[damage]
     )
-    held = journal(small_case, tmp_path, "y" if damage == "another backend" else "x", first_step=1)
+    held = journal(small_case, tmp_path, "y" if damage == "another backend" else "x", first_evaluation=1)
     known = held.recall(0, path_of_atoms[0])
     assert (known is not None) == (damage == "torn")
     assert held.recall(1, path_of_atoms[0]) is None

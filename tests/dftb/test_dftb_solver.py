@@ -229,12 +229,15 @@ def test_cache_gives_the_same_bits_and_survives_a_broken_file(tmp_path):
 
 
 def test_cache_distinguishes_geometry_and_settings(tmp_path):
-    _sheet(cache_directory=tmp_path)
-    _sheet(cache_directory=tmp_path, shell_resolved=True)
-    _sheet(cache_directory=tmp_path, k_points=(2, 1, 1))
+    electrodes = [
+        _sheet(cache_directory=tmp_path),
+        _sheet(cache_directory=tmp_path, shell_resolved=True),
+        _sheet(cache_directory=tmp_path, k_points=(2, 1, 1)),
+    ]
     moved = graphene(3, 2)
     moved.positions[0, 0] += 1e-7
-    FrozenElectrode(moved, CARBON, ROOM, cache_directory=tmp_path)
+    electrodes.append(FrozenElectrode(moved, CARBON, ROOM, cache_directory=tmp_path))
+    assert all(electrode.prepared.gamma.any() for electrode in electrodes)
     assert len(list(tmp_path.iterdir())) == 4
 
 

@@ -20,6 +20,7 @@ from ipi.utils.io.inputs.io_xml import xml_parse_string
 from polcouple.errors import InputError
 from polcouple.ipi.input import (
     _REPEATABLE,
+    evaluations_per_step,
     named_part,
     read_xml,
     rename_sockets,
@@ -134,3 +135,25 @@ def test_a_part_that_ipi_may_read_otherwise_is_refused(parameters):
 def test_parts_are_named_or_not():
     assert named_part("") is None and named_part("{case: ., backend: metal}") is None
     assert named_part("{case: ., 'part': \"electrode\"}") == "electrode"
+
+
+@pytest.mark.parametrize(
+    ("levels", "weights", "others", "expected"),
+    [
+        (None, None, None, 1),
+        ("[ 1, 4 ]", "[ 1, 0 ]", "[ 0, 1 ]", 1),
+        ("[ 1, 4 ]", "[ 0, 1 ]", None, 4),
+        ("[ 2, 4 ]", "[ 1, 0 ]", "[ 0, 1 ]", 2),
+        ("[ 2, 4 ]", "[ 0.5, 0.5 ]", "[ 0, 1 ]", 8),
+        ("[ 1, 2, 3 ]", "[ 0, 1, 0 ]", "[ 0, 0, 1 ]", 2),
+    ],
+)
+def test_how_often_charges_are_asked_for_in_a_step(levels, weights, others, expected):
+    text = "<simulation><ffsocket name='a'/><ffsocket name='b'>"
+    text += "<parameters>{part: bonded}</parameters></ffsocket>"
+    inner = "" if weights is None else f"<mts_weights>{weights}</mts_weights>"
+    text += f"<system><forces><force forcefield='a'>{inner}</force>"
+    text += "" if others is None else f"<force forcefield='b'><mts_weights>{others}</mts_weights></force>"
+    text += "</forces><motion><dynamics>" + ("" if levels is None else f"<nmts>{levels}</nmts>")
+    root = ElementTree.fromstring(text + "</dynamics></motion></system></simulation>")
+    assert evaluations_per_step(root, INPUTS[0]) == expected

@@ -1,17 +1,21 @@
 """Sampling into a dataset: right times, resumable, and the frames are what i-PI's atoms saw."""
 
+import re
 import shutil
 import subprocess
 import sys
 
+import ase.io
 import numpy as np
 import pytest
 from conftest import CAPACITOR
 
+from polcouple.case.model import read_case
 from polcouple.coupling.recorder import open_datasets
 from polcouple.data.dataset import Dataset
 from polcouple.electrostatics.ewald import ewald_potential
 from polcouple.errors import ModelMismatchError
+from polcouple.units import ANGSTROM_TO_BOHR
 
 
 def sample(case, dataset, frames, *words):
@@ -43,6 +47,30 @@ def test_sample_resumes_and_extends(small_directory, small_case, tmp_path):
         assert np.abs(exact - potentials).max() < 3e-6
     ions = small_case.electrolyte.ion_indices
     assert np.abs(frames.ion_positions - frames.positions[:, ions]).max() < 1e-4
+
+
+@pytest.mark.slow
+def test_times_are_those_of_steps_where_a_step_has_several_evaluations(small_directory, tmp_path):
+    """All forces on the inner level of multiple time stepping: i-PI's own positions say where a frame is."""
+    text = (small_directory / "input.xml").read_text()
+    weighted = '<force forcefield="polcouple"><mts_weights> [ 0, 1 ] </mts_weights></force>'
+    text = text.replace('<force forcefield="polcouple"/>', weighted)
+    text = text.replace("> 0.5 </timestep>", "> 2.0 </timestep><nmts> [ 1, 4 ] </nmts>")
+    text = re.sub(r'(<trajectory [^>]*stride=")\d+', r"\g<1>1", text)
+    (small_directory / "input_inner.xml").write_text(text)
+    path = tmp_path / "frames.h5"
+    done = sample(small_directory, path, 3, "--positions", "--input", "input_inner.xml")
+    assert done.returncode == 0, done.stderr
+    frames = Dataset(path).frames(positions=True)
+    assert frames.time == pytest.approx([0.01, 0.02, 0.03])
+    run = small_directory / "sample_frames"
+    (trajectory,) = run.glob("simulation.p*_0.xyz")
+    steps = ase.io.read(trajectory, ":", format="extxyz")
+    case = read_case(small_directory)
+    for frame, step in zip(frames.positions, (5, 10, 15), strict=True):
+        apart = frame - steps[step].positions[case.electrolyte_indices] * ANGSTROM_TO_BOHR
+        apart -= np.rint(apart @ np.linalg.inv(case.cell)) @ case.cell
+        assert np.abs(apart).max() < 1e-3
 
 
 def test_finished_dataset_is_left_alone(small_directory, tmp_path, small_case):

@@ -1,0 +1,114 @@
+"""Bloch states of one part against the dense matrices of the whole electrode."""
+
+import numpy as np
+import pytest
+from dftb_cases import graphene
+
+from polcouple.dftb.imaginary_time import imaginary_times
+from polcouple.dftb.repeating import RepeatingElectrode, equal_parts
+from polcouple.dftb.scf import FrozenElectrode
+from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
+from polcouple.electrode import Electrode
+from polcouple.lattice.convolution import lattice_orbits
+from polcouple.units import ANGSTROM_TO_BOHR, KELVIN_TO_HARTREE
+
+PARAMETERS = load_parameters(DEFAULT_SLAKO, ["C", "H"])
+ROOM = 300.0 * KELVIN_TO_HARTREE
+#: of graphene's primitive cell, Angstrom
+VECTORS = np.array([[2.46, 0.0, 0.0], [1.23, 2.46 * 3**0.5 / 2, 0.0]])
+
+
+def tilted(layers, shape=(4, 3), hydrogen=False):
+    """Sheets of graphene in a cell with no right angle, atoms in any order; one C-H in each part."""
+    origins = [i * VECTORS[0] + j * VECTORS[1] for i in range(shape[0]) for j in range(shape[1])]
+    motif = [
+        k * np.array([1.23, 0.71, 3.35]) + s * VECTORS.sum(axis=0) / 3 for k in range(layers) for s in (0, 1)
+    ]
+    symbols = ["C"] * len(motif)
+    if hydrogen:
+        motif.append(motif[-1] + [0.0, 0.0, 1.12])
+        symbols.append("H")
+    positions = np.array([origin + atom for origin in origins for atom in motif])
+    order = np.random.default_rng(3).permutation(len(positions))
+    cell = np.array([shape[0] * VECTORS[0], shape[1] * VECTORS[1], [3.0, 1.0, 30.0]])
+    names = np.array(symbols * len(origins))[order]
+    return Electrode(tuple(map(str, names)), positions[order] * ANGSTROM_TO_BOHR, cell * ANGSTROM_TO_BOHR)
+
+
+@pytest.mark.parametrize(
+    ("electrode", "charge", "temperature", "k_points", "shell_resolved"),
+    [
+        (graphene(7, 3), 0.0, ROOM, (1, 1, 1), False),
+        (graphene(6, 4), -3.0, ROOM, (1, 1, 1), True),
+        (graphene(4, 3), 1.5, ROOM, (3, 2, 1), False),
+        (graphene(3, 2), 1.5, ROOM / 300.0, (2, 3, 1), True),
+        (tilted(2), -2.0, ROOM, (1, 1, 1), False),
+        (tilted(1, hydrogen=True), 1.0, ROOM, (1, 1, 1), False),
+        (tilted(1, hydrogen=True), -0.3, ROOM, (2, 1, 1), True),
+    ],
+)
+def test_state_and_response_are_the_dense_ones(electrode, charge, temperature, k_points, shell_resolved):
+    settings = (electrode, PARAMETERS, temperature, k_points, shell_resolved)
+    fast, dense = FrozenElectrode(*settings), FrozenElectrode(*settings)
+    dense.__dict__["repeating"] = None
+    solution, response = fast.bare_reference(charge)
+    expected, exact = dense.bare_reference(charge)
+    assert fast.repeating is not None and "prepared" not in fast.__dict__
+    np.testing.assert_allclose(solution.populations, expected.populations, atol=1e-9)
+    np.testing.assert_allclose(solution.charges, expected.charges, atol=1e-9)
+    assert solution.charges.sum() == pytest.approx(charge, abs=1e-9)
+    for name in ("energy", "fermi_level", "entropy_energy"):
+        assert getattr(solution, name) == pytest.approx(getattr(expected, name), abs=1e-10)
+    kernel = response.charge_kernel
+    assert np.abs(kernel - exact.charge_kernel).max() < 1e-9 * np.abs(exact.charge_kernel).max()
+    np.testing.assert_allclose(response.fukui, exact.fukui, atol=1e-6 / len(electrode))
+    assert response.hardness == pytest.approx(exact.hardness, rel=1e-6)
+    np.testing.assert_allclose(fast.mean_interaction, dense.mean_interaction, atol=1e-11)
+    vector = np.random.default_rng(0).standard_normal(len(electrode))
+    np.testing.assert_allclose(response.product(electrode)(vector), kernel @ vector, atol=1e-10)
+
+
+def test_a_large_sheet_keeps_the_sum_rules():
+    """1,344 carbons, whose dense matrices take half a minute."""
+    sheet = graphene(24, 14)
+    electrode = FrozenElectrode(sheet, PARAMETERS, ROOM)
+    _, response = electrode.bare_reference(-3.3)
+    columns = response.columns
+    assert np.abs(columns.sum(axis=0)).max() < 1e-9 * np.abs(columns).max()
+    assert response.fukui.sum() == pytest.approx(1.0, abs=1e-10)
+    product = response.product(sheet)
+    waves = np.random.default_rng(1).standard_normal((3, len(sheet)))
+    assert all(wave @ product(wave) < 0.0 for wave in waves)
+    assert waves[0] @ product(waves[1]) == pytest.approx(waves[1] @ product(waves[0]), rel=1e-9)
+    # -d(Fermi level)/dQ and the Fukui function by finite differences
+    above, _ = electrode.bare_reference(-3.299)
+    below, _ = electrode.bare_reference(-3.301)
+    assert (below.fermi_level - above.fermi_level) / 0.002 == pytest.approx(response.hardness, rel=1e-5)
+    assert "prepared" not in electrode.__dict__
+
+
+def test_what_repeats_only_nearly_is_left_to_dense_matrices():
+    sheet = graphene(4, 3)
+    moved = sheet.positions.copy()
+    moved[7, 2] += 1e-5
+    assert equal_parts(sheet, 4 * len(sheet)) is not None
+    assert equal_parts(Electrode(sheet.symbols, moved, sheet.cell), 4 * len(sheet)) is None
+    flake = Electrode(sheet.symbols, sheet.positions, sheet.cell, (False, False, False))
+    assert equal_parts(flake, 4 * len(sheet)) is None
+
+
+def test_integrals_over_imaginary_time():
+    times, weights = imaginary_times(2.0, ROOM)
+    for energy in (0.0, 1e-6, 1e-3, 0.1, 2.0):
+        exact = -np.expm1(-energy * 0.5 / ROOM) / energy if energy else 0.5 / ROOM
+        assert weights @ np.exp(-energy * times) == pytest.approx(exact, rel=1e-10)
+
+
+def test_populations_come_in_the_order_of_atoms_and_shells():
+    electrode = tilted(1, hydrogen=True)
+    orbits, shape = lattice_orbits(electrode)
+    repeating = RepeatingElectrode(electrode, orbits, shape, PARAMETERS, ROOM, (1, 1, 1), True)
+    solution, _ = repeating.solve(0.0)
+    shells = [1 if symbol == "H" else 2 for symbol in electrode.symbols]
+    by_atom = np.add.reduceat(solution.populations, np.concatenate([[0], np.cumsum(shells)[:-1]]))
+    np.testing.assert_allclose(-by_atom, solution.charges, atol=1e-12)
