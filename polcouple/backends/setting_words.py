@@ -46,9 +46,9 @@ def parse_backend(text: str) -> tuple[str, dict[str, Any]]:
     return name, settings
 
 
-def absolute(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a Python program, in which paths, and texts with a slash, are paths from here."""
-    return {key: _absolute(value) for key, value in settings.items()}
+def absolute(settings: Mapping[str, Any], directory: Path = Path()) -> dict[str, Any]:
+    """Settings whose paths, and texts with a slash, are paths from ``directory`` (the working directory)."""
+    return {key: _absolute(value, directory) for key, value in settings.items()}
 
 
 def given_slako(text: str) -> str:
@@ -72,11 +72,11 @@ def setting_text(value: Any) -> str:
     return str(yaml.safe_dump([value], default_flow_style=True, width=10**6))[1:-2]
 
 
-def _absolute(value: Any) -> Any:
+def _absolute(value: Any, directory: Path) -> Any:
     if isinstance(value, Mapping):
-        return absolute(value)
+        return absolute(value, directory)
     is_path = isinstance(value, Path) or (isinstance(value, str) and "/" in value)
-    return str(Path(value).resolve()) if is_path else value
+    return str((directory / value).resolve()) if is_path else value
 
 
 def _value(text: str, where: str) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.backends.base import Environment
+from polcouple.backends.setting_words import absolute
 from polcouple.case.model import Case
 from polcouple.coupling.mutual import kernel_between
 from polcouple.data.dataset import Dataset, Frames
@@ -23,7 +24,10 @@ _SAME = 1e-4
 
 
 class FrameRecorder:
-    """Appends a frame of replica 0 every ``stride`` steps; an observer of a force provider.
+    """Appends a frame of one replica every ``stride`` steps; an observer of a force provider.
+
+    That is the first that asks: i-PI numbers the beads of its force components through, so that the only bead
+    of a second component is replica 1.
 
     i-PI evaluates a restarted run's last step again, and a run that goes on from a checkpoint repeats steps:
     frames that are not later than a dataset's last one are left out.
@@ -54,6 +58,7 @@ class FrameRecorder:
         self._skipped = skipped
         self._time_step = time_step
         self._per_step = per_step
+        self._replica: int | None = None
         self._last_times = [_last_time(dataset) for dataset in datasets]
 
     def __call__(self, replica: int, evaluation: int, environment: Environment, charges: np.ndarray) -> None:
@@ -62,8 +67,10 @@ class FrameRecorder:
         Raises:
             InputError: the positions of step 0 are not those of the case.
         """
+        if self._replica is None:
+            self._replica = replica
         step, within = divmod(evaluation, self._per_step)
-        if replica != 0 or within:
+        if replica != self._replica or within:
             return
         if step == 0 and np.abs(environment.positions - self._start).max() > _SAME:
             raise InputError(
@@ -131,7 +138,12 @@ def open_datasets(path: Path, case: Case, store_positions: bool, origin: str) ->
         found[one]
         if one in found
         else Dataset.create(
-            one, electrode, case.electrolyte, store_positions=store_positions, origin=_origin(origin, case)
+            one,
+            electrode,
+            case.electrolyte,
+            store_positions=store_positions,
+            origin=_origin(origin, case),
+            backends={name: absolute(own, case.directory) for name, own in case.system.backends.items()},
         )
         for one, electrode in zip(paths, case.electrodes, strict=True)
     ]

@@ -2,7 +2,8 @@
 
 Layout (every array carries its unit as the attribute ``unit``)::
 
-    /                            attributes format = "polcouple dataset", version = 1, origin (free text)
+    /                            attributes format = "polcouple dataset", version = 1, origin (free text),
+                                 backends (JSON: the case's settings of backends by name)
     /electrode/symbols           (n,) str             attribute fingerprint of /electrode
     /electrode/positions         (n, 3) bohr
     /electrode/cell              (3, 3) bohr, one lattice vector per row
@@ -39,6 +40,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -120,6 +122,7 @@ class Dataset:
                     f"{self.path}: dataset version {file.attrs.get('version')}, this program reads {_VERSION}"
                 )
             self.origin = text(file, "origin")
+            self._backends: dict[str, dict[str, Any]] = json.loads(text(file, "backends") or "{}")
             self.electrode = Electrode(
                 tuple(self._array(file, "electrode/symbols").astype(str)),
                 self._array(file, "electrode/positions"),
@@ -145,12 +148,14 @@ class Dataset:
         *,
         store_positions: bool = False,
         origin: str = "",
+        backends: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Dataset:
         """Make an empty dataset; an existing file is never overwritten.
 
         Args:
             store_positions: keep all electrolyte positions in float32 (12 bytes per atom and frame).
             origin: where the frames come from, kept with every model trained on them.
+            backends: the case's settings of backends by name, paths absolute; labels are made with them.
         """
         path = Path(path)
         if path.exists():
@@ -160,6 +165,7 @@ class Dataset:
         with replacing(path) as temporary, h5py.File(temporary, "w") as file:
             set_text(file, "format", _FORMAT)
             set_text(file, "origin", origin)
+            set_text(file, "backends", json.dumps(backends or {}))
             file.attrs["version"] = _VERSION
             group = file.create_group("electrode")
             set_text(group, "fingerprint", electrode.fingerprint())
@@ -184,6 +190,10 @@ class Dataset:
     def __len__(self) -> int:
         with self._open("r") as file:
             return int(file["frames"].attrs["n_frames"])
+
+    def with_own_settings(self, backend: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of a backend, ``given`` ones over those of the case that the frames are of."""
+        return self._backends.get(backend, {}) | dict(given)
 
     def require_system(self, electrode: Electrode, electrolyte: Electrolyte) -> None:
         """Refuse another electrode or electrolyte: one dataset holds one system.

@@ -110,13 +110,16 @@ def _named(errors: tuple[float, float]) -> dict[str, float | None]:
 
 
 def backend_of(dataset: Dataset, name: str, settings: Mapping[str, Any]) -> ChargeBackend:
-    """The backend ``name`` for the dataset's system; files that settings name are sought here.
+    """The backend ``name`` for the dataset's system, ``settings`` over those of the case that was sampled.
+
+    Files that settings name are sought here.
 
     One that needs all positions is refused where they were not stored.
 
     Raises:
         PolcoupleError: it refuses the system or the settings.
     """
+    settings = dataset.with_own_settings(name, settings)
     if resolved_options(name, settings, Path.cwd()).capabilities().positions == "all":
         require_positions(dataset, name)
     return create_backend(name, dataset.electrode, dataset.electrolyte, settings, Path.cwd())

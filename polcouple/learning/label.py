@@ -111,8 +111,8 @@ def label_dataset(
         path: dataset.
         backend: name of the backend, such as ``dftb``.
         total_charges: of the electrode, in e; each gets its own set of labels.
-        settings: of the backend, as under ``backends: NAME:`` in system.yaml; relative paths are taken from
-            the current directory.
+        settings: of the backend, over those in the system.yaml of the case that was sampled; relative paths
+            are taken from the current directory.
         workers: local processes, one thread each.
         scheduler: address of a Dask scheduler (``tcp://host:8786``) to use instead; needs ``distributed``.
         redo_unconverged: try frames again that did not converge before.
@@ -123,7 +123,8 @@ def label_dataset(
         PolcoupleError: whatever a backend raises for all frames alike, such as a program that is missing.
     """
     dataset = Dataset(path)
-    system = _System(backend, dataset.electrode, dataset.electrolyte, dict(settings or {}), Path.cwd())
+    chosen = dataset.with_own_settings(backend, settings or {})
+    system = _System(backend, dataset.electrode, dataset.electrolyte, chosen, Path.cwd())
     if system.options.capabilities().positions == "all":
         require_positions(dataset, backend)
     for charge in total_charges:

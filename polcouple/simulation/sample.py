@@ -97,4 +97,9 @@ def sample(wanted: Sampling, output: Path) -> None:
         raise
     if reached < steps:
         say_how_to_go_on(f"stopped by request at step {reached} of {steps}", command_line())
-    log(f"{names}: {min(map(len, datasets))} frames")
+    done = min(map(len, datasets))
+    if reached >= steps and done < wanted.frames:
+        raise RunFailedError(
+            f"{names}: {done} frames were kept of {wanted.frames}; see {directory / 'driver.log'}"
+        )
+    log(f"{names}: {done} frames")

@@ -1,11 +1,13 @@
 """Frames for a dataset of each electrode: what it sees, once each, in step with the others."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from capacitor_cases import HOT, capacitor
 from dftb_cases import environment
 
-from polcouple.backends.base import create_backend
+from polcouple.backends.base import Environment, create_backend
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.coupling.forces import ForceProvider
 from polcouple.coupling.recorder import FrameRecorder, open_datasets
@@ -101,3 +103,32 @@ def test_an_electrode_that_no_file_can_be_named_after_is_refused(tmp_path, name)
     with pytest.raises(InputError, match="no file can have that name; give it another"):
         open_datasets(tmp_path / "frames.h5", case, False, "a test")
     assert not any(tmp_path.iterdir())
+
+
+def test_labels_and_scores_are_made_with_the_settings_of_the_case(tmp_path):
+    case = capacitor()
+    backends = {"dftb": {"k_points": [2, 2, 1], "slako": "./mine"}}
+    system = case.system.model_copy(update={"backends": backends})
+    dataset = open_datasets(tmp_path / "d.h5", replace(case, system=system), False, "test")[0]
+    own = dataset.with_own_settings("dftb", {})
+    assert own == {"k_points": [2, 2, 1], "slako": str((case.directory / "mine").resolve())}
+    assert dataset.with_own_settings("dftb", {"k_points": [1, 1, 1]})["k_points"] == [1, 1, 1]
+    assert dataset.with_own_settings("metal", {}) == {}
+
+
+@pytest.mark.parametrize(("replica", "per_step", "kept"), [(0, 1, 4), (3, 1, 4), (1, 2, 2)])
+def test_frames_are_of_the_replica_that_asks_first_and_of_whole_steps(tmp_path, replica, per_step, kept):
+    case = capacitor()
+    datasets = open_datasets(tmp_path / "frames.h5", case, False, "test")
+    recorder = FrameRecorder(datasets, case, 1, 0, 0.001, per_step)
+    environment = Environment(
+        case.electrolyte,
+        case.electrolyte_positions(case.positions),
+        np.zeros(len(case.electrode)),
+    )
+    charges = np.zeros(len(case.electrode))
+    for evaluation in range(5):
+        recorder(replica, evaluation, environment, charges)
+        recorder(replica + 1, evaluation, environment, charges)
+    times = datasets[0].frames().time
+    np.testing.assert_allclose(times, 0.001 * np.arange(1, kept + 1))
