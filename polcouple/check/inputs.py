@@ -54,6 +54,12 @@ def check_surroundings(path: Path, for_a_run: bool = False) -> Iterator[Finding]
     if (path.parent / "EXIT").exists() and not for_a_run:
         yield Finding("error", f"{path.parent / 'EXIT'} makes i-PI stop at once; remove it")
     root = read_xml(path)
+    if root.find(".//initialize") is None and root.find(".//beads") is not None:
+        yield Finding(
+            "error" if for_a_run else "note",
+            f"{path} is a checkpoint of i-PI, from which `polcouple run` begins no new run: go on in a copy"
+            " of the directory of its run, with --output COPY --restart (and --force for another backend)",
+        )
     try:
         require_inputs(root, path.parent)
     except InputError as error:

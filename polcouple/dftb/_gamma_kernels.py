@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 
 import numpy as np
 
 from polcouple.compile import compiled
 
-#: decay constants closer than this (1/bohr) use the formula of equal ones
+#: decay constants closer than this (1/bohr) use the formula of equal ones ...
 _SAME_TAU = 3.2e-6
+#: ... and those closer than this part of their mean lose digits in the formula of unequal ones
+_ALIKE = 0.02
+#: points on a circle in the plane of complex differences, and its radius over the mean, that serve them
+_ON_CIRCLE, _RADIUS = 16, 0.25
 
 
 @compiled
@@ -23,12 +28,29 @@ def short_range(r: float, a: float, b: float) -> tuple[float, float]:
         return value, slope
     if a > b:  # so that both orders give the same bits
         a, b = b, a
-    difference = a * a - b * b
+    mean, half = 0.5 * (a + b), 0.5 * (b - a)
+    if half > _ALIKE * mean:
+        return _of_unequal(r, a, b)
+    # the sum is analytic in the difference: Cauchy's integral formula, evaluated where the two are far apart
     value, slope = 0.0, 0.0
+    for point in range(_ON_CIRCLE):
+        z = _RADIUS * mean * cmath.exp(2j * math.pi * (point + 0.5) / _ON_CIRCLE)
+        at_value, at_slope = _of_unequal(r, mean - z, mean + z)
+        weight = z / ((z - half) * _ON_CIRCLE)
+        value += (at_value * weight).real
+        slope += (at_slope * weight).real
+    return value, slope
+
+
+@compiled
+def _of_unequal(r, a, b):  # type: ignore[no-untyped-def]
+    """s(r) and its slope for real or complex decay constants, which cancel as 1/(a - b)^3."""
+    difference = a * a - b * b
+    value, slope = 0.0 * a, 0.0 * a
     for _ in range(2):
         constant = b**4 * a / (2.0 * difference**2)
         over_r = (b**6 - 3.0 * b**4 * a * a) / difference**3
-        decay = math.exp(-a * r)
+        decay = np.exp(-a * r)
         value += decay * (constant - over_r / r)
         slope += decay * (over_r / (r * r) - a * (constant - over_r / r))
         a, b, difference = b, a, -difference

@@ -14,7 +14,7 @@ import polcouple.ipi.input
 from polcouple.case.model import read_case, write_init_xyz
 from polcouple.check import structure
 from polcouple.check.cost import Cost, check_patience
-from polcouple.check.inputs import check_input
+from polcouple.check.inputs import check_input, check_surroundings
 from polcouple.check.simulation import load_input
 from polcouple.check.structure import check_overlaps
 from polcouple.cli.commands import main
@@ -282,6 +282,17 @@ def test_a_start_file_of_several_frames(small_directory, frames, beads, refused)
     change(small_directory, 'nbeads="1"', f'nbeads="{beads}"')
     found = [line for line in problems(small_directory) if "frames" in line]
     assert bool(found) == refused, found
+
+
+def test_a_checkpoint_begins_no_run(small_directory):
+    text = (small_directory / "input.xml").read_text()
+    q = f'<q shape="(1, 1737)"> {[0.0] * 1737} </q>'
+    beads = f'<beads natoms="579" nbeads="1">{q}</beads>'
+    text = re.sub(r"<initialize .*?</initialize>", beads, text, flags=re.S)
+    (small_directory / "RESTART").write_text(text)
+    for for_a_run, severity in ((True, "error"), (False, "note")):
+        found = list(check_surroundings(small_directory / "RESTART", for_a_run))
+        assert only([f.severity for f in found if "is a checkpoint of i-PI" in f.text]) == severity
 
 
 def test_left_over_exit_file(small_directory):

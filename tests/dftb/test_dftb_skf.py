@@ -120,3 +120,15 @@ def test_broken_files(slako, change, words):
         read_skf(path, homonuclear=True)
     assert all(word in str(error.value) for word in [*words, "C-C.skf"])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("difference", [0.0, 1e-6, 1e-5, 3e-5, 1e-3, 0.03, 0.3])
+def test_short_range_is_the_clouds_coulomb_integral_however_alike_they_are(difference):
+    """gamma(R) = 2/pi int sin(kR)/(kR) F_a(k) F_b(k) dk with F = tau^4 / (tau^2 + k^2)^2 of exp(-tau r)."""
+    a, b = 1.15, 1.15 + 3.2 * difference
+    k, weight = np.polynomial.legendre.leggauss(4000)
+    k, weight = 150.0 * (k + 1.0), 150.0 * weight
+    form = (a**2 / (a**2 + k**2) * b**2 / (b**2 + k**2)) ** 2
+    for r in (0.7, 2.7, 6.0, 15.0):
+        expected = 1.0 / r - 2.0 / np.pi * weight @ (np.sinc(k * r / np.pi) * form)
+        assert short_range(np.array([r]), a, b)[0][0] == pytest.approx(expected, abs=1e-11)
