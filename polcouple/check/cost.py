@@ -20,8 +20,8 @@ from polcouple.units import ANGSTROM_TO_BOHR
 
 #: a safe timeout is this many times the slowest evaluation seen
 _TIMEOUT_MARGIN = 5.0
-#: latency beyond this share of an evaluation costs more than it need
-_LATENCY_SHARE = 0.1
+#: latency beyond this share of an evaluation costs more than it need, if it is longer than this (s)
+_LATENCY_SHARE, _SHORT_LATENCY = 0.1, 1e-4
 #: atoms move by about this much in a step (bohr)
 _STEP = 0.01 * ANGSTROM_TO_BOHR
 #: the largest force in an equilibrated liquid is a fifth of this (Hartree/bohr)
@@ -116,7 +116,7 @@ def check_patience(simulation: Any, cost: Cost, backend: str) -> Iterator[Findin
                 f"i-PI: the timeout of '{name}', {timeout:g} s, leaves little room beside {slowest:.3g} s for"
                 f" an evaluation of backend {backend}; {enough}",
             )
-        if latency > _LATENCY_SHARE * cost.later:
+        if latency > max(_LATENCY_SHARE * cost.later, _SHORT_LATENCY):
             yield Finding(
                 "warning",
                 f"i-PI: the latency of '{name}', {latency:g} s, slows down evaluations of {cost.later:.3g} s;"

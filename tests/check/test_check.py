@@ -430,7 +430,7 @@ def test_backend_that_cannot_be_made_is_one_line(small_directory, capsys):
         (Cost(1.0, 0.01), []),
         (Cost(700.0, 20.0), ["error: i-PI: the timeout of 'polcouple', 600 s, is shorter"]),
         (Cost(200.0, 20.0), ["warning: i-PI: the timeout of 'polcouple', 600 s, leaves little room"]),
-        (Cost(0.01, 0.0005), ["warning: i-PI: the latency of 'polcouple', 0.0001 s, slows down"]),
+        (Cost(0.01, 0.0005), []),
     ],
 )
 def test_timeout_and_latency_against_the_measured_time(cost, expected):
@@ -440,6 +440,12 @@ def test_timeout_and_latency_against_the_measured_time(cost, expected):
     assert len(lines) == len(expected)
     for line, start in zip(lines, expected, strict=True):
         assert line.startswith(start)
+
+
+def test_a_latency_that_is_a_large_part_of_an_evaluation(small_directory):
+    change(small_directory, "<latency>.*</latency>", "<latency> 1e-3 </latency>")
+    findings = list(check_patience(load_input(small_directory / "input.xml"), Cost(0.01, 0.005), "dftb"))
+    assert "the latency of 'polcouple', 0.001 s, slows down" in only([str(f) for f in findings[1:]])
 
 
 def test_endless_timeout_is_long_enough(small_directory):
