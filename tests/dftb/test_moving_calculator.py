@@ -1,0 +1,34 @@
+"""DFTB of moving atoms behind ASE's interface: forces are derivatives of the energy it gives."""
+
+import numpy as np
+import pytest
+from ase.build import molecule
+from ase.calculators.fd import calculate_numerical_forces
+
+from polcouple.dftb.moving.ase_calculator import DftbCalculator
+from polcouple.dftb.moving.ensemble import FermiLevel, TotalCharge
+from polcouple.errors import InputError
+from polcouple.units import EV_TO_HARTREE, HARTREE_TO_EV
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "name"),
+    [(TotalCharge(0.0), "free_energy"), (FermiLevel(-6.0 * EV_TO_HARTREE), "grand_potential")],
+)
+def test_forces_are_derivatives_of_the_energy(ensemble, name):
+    methane = molecule("CH4")
+    methane.positions += np.random.default_rng(1).normal(scale=0.05, size=methane.positions.shape)
+    methane.calc = DftbCalculator(ensemble, accuracy=1e-10, temperature_kelvin=3000.0)
+    forces = methane.get_forces()
+    found = methane.calc.result
+    assert methane.get_potential_energy() == pytest.approx(getattr(found, name) * HARTREE_TO_EV, abs=1e-12)
+    np.testing.assert_allclose(methane.get_charges(), found.charges)
+    numerical = calculate_numerical_forces(methane, eps=1e-3, iatoms=[0, 3])
+    np.testing.assert_allclose(forces[[0, 3]], numerical, atol=1e-5)
+
+
+def test_atoms_periodic_in_a_plane_alone_are_refused():
+    methane = molecule("CH4", vacuum=5.0, pbc=(True, True, False))
+    methane.calc = DftbCalculator(TotalCharge(0.0))
+    with pytest.raises(InputError, match="periodic in all directions or in none"):
+        methane.get_potential_energy()
