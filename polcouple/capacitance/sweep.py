@@ -17,7 +17,7 @@ from polcouple.files import write_whole
 from polcouple.ipi.initialize import start_file
 from polcouple.ipi.input import read_xml, write_xml
 from polcouple.propagation.case_copy import system_elsewhere
-from polcouple.propagation.inputs import copy_inputs
+from polcouple.propagation.inputs import copy_beside, copy_inputs
 from polcouple.propagation.plan import RunPlan
 
 
@@ -101,8 +101,7 @@ def _write_copy(case: Path, input_name: str, copy: Path, volts: float) -> None:
     root = read_xml(case / input_name)
     copy_inputs(root, case, copy)
     write_xml(root, copy / input_name)
-    if (case / "polcouple_pes.py").exists():
-        shutil.copy(case / "polcouple_pes.py", copy)
+    copy_beside(case, copy)
     content = system_elsewhere(case)
     content["potential"] = {"voltage_volt": volts}
     write_whole(copy / "system.yaml", yaml.safe_dump(content, sort_keys=False))

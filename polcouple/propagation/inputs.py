@@ -13,8 +13,10 @@ from polcouple.ipi.files import output_names
 from polcouple.ipi.initialize import mode_of, text_of
 from polcouple.propagation.record import DRIVER_RECORD, RECORD
 
+#: files of a case that i-PI's input does not name and that stand where it runs, if the case has them
+_BESIDE = ("polcouple_pes.py", ELECTRODE_FILE)
 #: files of a case that a run directory gets, besides the inputs
-COPIED = ("system.yaml", "polcouple_pes.py", ELECTRODE_FILE)
+COPIED = ("system.yaml", *_BESIDE)
 #: and what is written there, besides i-PI's outputs
 WRITTEN = {"input.xml", "restart.xml", "run.lock", "i-pi.log", "driver.log", "RESTART", "EXIT"}
 WRITTEN |= {FILE_NAME, RECORD, DRIVER_RECORD}
@@ -46,6 +48,13 @@ def require_inputs(root: ElementTree.Element, case: Path) -> None:
     """
     for element in file_elements(root):
         _source(element, case)
+
+
+def copy_beside(case: Path, directory: Path) -> None:
+    """Copy what belongs to a case and is named nowhere: electrodes that i-PI has not, i-PI's potential."""
+    for name in _BESIDE:
+        if (case / name).exists():
+            shutil.copy(case / name, directory)
 
 
 def copy_inputs(root: ElementTree.Element, case: Path, directory: Path) -> list[str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import uuid
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from polcouple.case.schema import ELECTRODE_FILE
 from polcouple.errors import InputError
 from polcouple.ipi.files import output_names, progress_file
 from polcouple.ipi.initialize import text_of
@@ -19,7 +17,7 @@ from polcouple.ipi.output import last_properties
 from polcouple.log import log
 from polcouple.propagation.case_copy import copy_system
 from polcouple.propagation.guard import locked
-from polcouple.propagation.inputs import COPIED, WRITTEN, copy_inputs, file_elements
+from polcouple.propagation.inputs import COPIED, WRITTEN, copy_beside, copy_inputs, file_elements
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.propagate import step_reached
 from polcouple.propagation.record import RECORD, MadeOf, begin_record, read_record, write_record
@@ -108,9 +106,7 @@ def prepare(case: Path, input_name: str, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     copy_system(case, directory)
     copy_inputs(root, case, directory)
-    for name in ("polcouple_pes.py", ELECTRODE_FILE):
-        if (case / name).exists():
-            shutil.copy(case / name, directory)
+    copy_beside(case, directory)
     write_xml(root, directory / "input.xml")
 
 

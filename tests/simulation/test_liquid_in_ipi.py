@@ -6,11 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import CAPACITOR, ROOT
 from ipi.utils.units import Constants, unit_to_user
 from run_cases import extras, properties
 
 from benchmarks.ipi_share import liquid_in_ipi
+from polcouple.capacitance.sweep import _write_copy
 from polcouple.case.model import read_case
 from polcouple.check.inputs import check_input
 from polcouple.check.simulation import load_input
@@ -198,3 +199,12 @@ def test_the_trajectory_is_the_same_and_goes_on(liquid, tmp_path, small_case):
     replaced(liquid / "electrode.xyz", " 0.0000000000", " 0.0000300000")
     refused = run(*again[:-1], 30)
     assert refused.returncode == 2 and "the start structure is another one" in refused.stderr
+
+
+def test_copies_of_a_sweep_over_voltages_have_the_electrodes(tmp_path):
+    capacitor = tmp_path / "capacitor"
+    liquid_in_ipi(CAPACITOR, capacitor)
+    _write_copy(capacitor, "input.xml", tmp_path / "0.5V", 0.5)
+    copy = read_case(tmp_path / "0.5V")
+    assert np.array_equal(copy.positions, read_case(capacitor).positions)
+    assert copy.system.potential.voltage_volt == 0.5
