@@ -13,8 +13,8 @@ import numpy as np
 from polcouple.builder.electrode_lennard_jones import Parameters
 from polcouple.builder.molecule_files import MoleculeFile, field_files, read_structure
 from polcouple.errors import InputError
-from polcouple.importing.openmm_files import is_system
-from polcouple.importing.source import PairOptions, Source, source_of_openmm, without_tails
+from polcouple.importing.openmm_files import is_system, source_of_field
+from polcouple.importing.source import PairOptions, Source
 from polcouple.importing.structure import require_files
 from polcouple.units import BOHR_TO_NM, KCAL_TO_KJ
 
@@ -57,7 +57,6 @@ class OpenMMField:
         import openmm.app as app
         from openmm.unit import Quantity, nanometer
 
-        where = Path(self._files[0])
         box = Quantity(cell * BOHR_TO_NM, nanometer)
         topology = app.Topology()
         topology.setPeriodicBoxVectors(box)
@@ -70,15 +69,7 @@ class OpenMMField:
                 _add(topology, template)
         positions = Quantity(np.zeros((topology.getNumAtoms(), 3)), nanometer)
         own = io.StringIO(self._electrode(parameters))
-        try:
-            field = app.ForceField(*map(str, self._files), own)
-            whole = app.Modeller(topology, positions)
-            whole.addExtraParticles(field)
-            system = without_tails(field.createSystem(whole.topology, **pairs.of_openmm()))
-        except Exception as error:  # OpenMM's reader raises whatever it stumbles over
-            said = " ".join(str(error).split())[:300] or type(error).__name__
-            raise InputError(f"{where}: OpenMM makes no System of it: {said}") from None
-        return source_of_openmm(where, where, system, whole.topology, whole.positions, box)
+        return source_of_field([*self._files, own], topology, positions, box, pairs)
 
     def _electrode(self, parameters: Mapping[str, Parameters]) -> str:
         """A force field of electrode atoms; Lennard-Jones interactions are where the files have them."""

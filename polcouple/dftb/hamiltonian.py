@@ -101,6 +101,37 @@ def build_orbitals(symbols: Sequence[str], parameters: Parameters) -> Orbitals:
     return Orbitals(*(np.array(x) for x in (atom, shell, shell_atom, shell_l, onsite, occupation, hubbard)))
 
 
+@dataclass(frozen=True, eq=False)
+class ChargeSites:
+    """Where charges fluctuate: the atoms, or all their shells.
+
+    Attributes:
+        atom: (n_sites,) atom of each site, ascending.
+        of_orbital: (n_orbitals,) site of each orbital.
+        neutral: (n_sites,) electrons of the neutral atoms.
+        hubbard: (n_sites,) U in Hartree; an atom has that of its s shell.
+    """
+
+    atom: np.ndarray
+    of_orbital: np.ndarray
+    neutral: np.ndarray
+    hubbard: np.ndarray
+
+
+def charge_sites(orbitals: Orbitals, shell_resolved: bool) -> ChargeSites:
+    """The charge sites of a basis."""
+    if shell_resolved:
+        return ChargeSites(
+            orbitals.shell_atom, orbitals.shell, orbitals.occupation.astype(float), orbitals.hubbard
+        )
+    return ChargeSites(
+        np.arange(orbitals.shell_atom[-1] + 1),
+        orbitals.atom,
+        np.bincount(orbitals.shell_atom, orbitals.occupation),
+        orbitals.hubbard[orbitals.shell_l == 0],
+    )
+
+
 def find_pairs(electrode: Electrode, cutoff: float) -> Pairs:
     """All pairs of different atoms or images closer than ``cutoff`` (bohr).
 

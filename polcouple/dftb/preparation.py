@@ -11,7 +11,14 @@ import numpy as np
 from polcouple.dftb.blocks import Block, find_blocks, monkhorst_pack, planar_frame, reference_block
 from polcouple.dftb.cache import read_arrays, write_arrays
 from polcouple.dftb.gamma import Gamma
-from polcouple.dftb.hamiltonian import DUPLICATE, Orbitals, build_orbitals, find_pairs, hamiltonian_overlap
+from polcouple.dftb.hamiltonian import (
+    DUPLICATE,
+    Orbitals,
+    build_orbitals,
+    charge_sites,
+    find_pairs,
+    hamiltonian_overlap,
+)
 from polcouple.dftb.skf import Parameters
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
@@ -90,24 +97,18 @@ def prepare(
         InputError: atoms too close to each other for the parameters.
     """
     orbitals = build_orbitals(electrode.symbols, parameters)
-    by_shell = shell_resolved
-    site_atom = orbitals.shell_atom if by_shell else np.arange(len(electrode))
-    neutral = np.bincount(
-        np.arange(len(orbitals.shell_atom)) if by_shell else orbitals.shell_atom, orbitals.occupation
-    )
-    orbital_site = orbitals.shell if by_shell else orbitals.atom
+    sites = charge_sites(orbitals, shell_resolved)
     stem, found = None, None
     if cache_directory is not None:
         stem = cache_directory / f"dftb-{_key(electrode, parameters, k_points, shell_resolved)}"
         found = _read(stem.with_suffix(".npz"))
     if found is None:
-        hubbard = orbitals.hubbard if by_shell else orbitals.hubbard[orbitals.shell_l == 0]
-        blocks = _build_blocks(electrode, orbitals, orbital_site, parameters, k_points)
-        found = Gamma(electrode, site_atom, hubbard).matrix, blocks
+        blocks = _build_blocks(electrode, orbitals, sites.of_orbital, parameters, k_points)
+        found = Gamma(electrode, sites.atom, sites.hubbard).matrix, blocks
         if stem is not None:
             _write(stem.with_suffix(".npz"), *found)
-    repeats = _repeats(electrode, site_atom, orbitals.atom, found[0])
-    return Prepared(site_atom, neutral, *found, repeats, stem)
+    repeats = _repeats(electrode, sites.atom, orbitals.atom, found[0])
+    return Prepared(sites.atom, sites.neutral, *found, repeats, stem)
 
 
 def require_sound(electrode: Electrode, k_points: tuple[int, int, int]) -> None:

@@ -23,7 +23,7 @@ from polcouple.dftb.bloch import BlochStates, Mesh, bloch_states, part_hamiltoni
 from polcouple.dftb.blocks import monkhorst_pack
 from polcouple.dftb.filling import Filling, fermi_filling, level_density, level_weights
 from polcouple.dftb.gamma import gamma_columns
-from polcouple.dftb.hamiltonian import build_orbitals
+from polcouple.dftb.hamiltonian import build_orbitals, charge_sites
 from polcouple.dftb.imaginary_time import response_columns
 from polcouple.dftb.skf import Parameters
 from polcouple.dftb.solution import Solution
@@ -96,12 +96,9 @@ class RepeatingElectrode:
         self.orbits, self.shape, self._temperature = orbits, shape, temperature
         part = first_part(electrode, orbits, shape)
         orbitals = build_orbitals(part.symbols, parameters)
-        self._site_atom = orbitals.shell_atom if shell_resolved else np.arange(len(part))
-        self._orbital_site = orbitals.shell if shell_resolved else orbitals.atom
-        hubbard = orbitals.hubbard if shell_resolved else orbitals.hubbard[orbitals.shell_l == 0]
-        site = np.arange(len(orbitals.shell_atom)) if shell_resolved else orbitals.shell_atom
-        self._neutral = np.bincount(site, orbitals.occupation)
-        self._gamma = gamma_columns(electrode, orbits, shape, self._site_atom, hubbard)
+        sites = charge_sites(orbitals, shell_resolved)
+        self._site_atom, self._orbital_site, self._neutral = sites.atom, sites.of_orbital, sites.neutral
+        self._gamma = gamma_columns(electrode, orbits, shape, sites.atom, sites.hubbard)
         self._uniform_gamma = self._gamma.sum(axis=0)
         self._hamiltonians = [
             part_hamiltonian(part, orbitals, parameters, Mesh.of(shape, kappa), float(weight))

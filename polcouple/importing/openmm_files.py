@@ -54,16 +54,38 @@ def read_force_field(
     found = _open(structure)
     box = box_of(structure, found.topology.getPeriodicBoxVectors(), cell)
     found.topology.setPeriodicBoxVectors(box)
-    where = paths[0]
+    return source_of_field(paths, found.topology, found.positions, box, options, structure)
+
+
+def source_of_field(
+    files: Sequence[Any],
+    topology: app.Topology,
+    positions: Any,
+    box: Any,
+    options: PairOptions,
+    structure: Path | None = None,
+) -> Source:
+    """A system by a force field of OpenMM, with the virtual sites that the topology lacks.
+
+    Args:
+        files: of the force field, paths or text streams; errors name the first.
+        positions, box: with OpenMM's units.
+        structure: file of the positions, if they are of one.
+
+    Raises:
+        InputError: OpenMM makes no System of them, or it has what cannot be honoured.
+    """
+    where = Path(files[0])
     try:
-        field = app.ForceField(*map(str, paths))
-        whole = app.Modeller(found.topology, found.positions)
+        field = app.ForceField(*(str(file) if isinstance(file, (str, Path)) else file for file in files))
+        whole = app.Modeller(topology, positions)
         whole.addExtraParticles(field)
         system = without_tails(field.createSystem(whole.topology, **options.of_openmm()))
     except Exception as error:  # OpenMM's reader raises whatever it stumbles over
         said = " ".join(str(error).split())[:300] or type(error).__name__
-        raise InputError(f"{where}: OpenMM makes no System of it and {structure}: {said}") from None
-    return source_of_openmm(where, structure, system, whole.topology, whole.positions, box)
+        of = "it" if structure is None else f"it and {structure}"
+        raise InputError(f"{where}: OpenMM makes no System of {of}: {said}") from None
+    return source_of_openmm(where, structure or where, system, whole.topology, whole.positions, box)
 
 
 def read_system(path: Path, structure: Path, cell: tuple[float, ...] | None = None) -> Source:

@@ -8,7 +8,14 @@ import numpy as np
 
 from polcouple.dftb.blocks import monkhorst_pack
 from polcouple.dftb.gamma import Gamma
-from polcouple.dftb.hamiltonian import Orbitals, Pairs, assemble, build_orbitals, find_pairs
+from polcouple.dftb.hamiltonian import (
+    Orbitals,
+    Pairs,
+    assemble,
+    build_orbitals,
+    charge_sites,
+    find_pairs,
+)
 from polcouple.dftb.skf import Parameters
 from polcouple.dftb.slater_koster import PairBlocks, pair_blocks
 from polcouple.electrode import Electrode
@@ -42,11 +49,9 @@ class Basis:
     ) -> None:
         self.symbols, self.parameters = symbols, parameters
         self.orbitals: Orbitals = build_orbitals(symbols, parameters)
-        orbitals, shells = self.orbitals, np.arange(len(self.orbitals.shell_atom))
-        self.site_atom = orbitals.shell_atom if shell_resolved else np.arange(len(symbols))
-        self.orbital_site = orbitals.shell if shell_resolved else orbitals.atom
-        self.neutral = np.bincount(shells if shell_resolved else orbitals.shell_atom, orbitals.occupation)
-        self.hubbard = orbitals.hubbard if shell_resolved else orbitals.hubbard[orbitals.shell_l == 0]
+        sites = charge_sites(self.orbitals, shell_resolved)
+        self.site_atom, self.orbital_site = sites.atom, sites.of_orbital
+        self.neutral, self.hubbard = sites.neutral, sites.hubbard
         self.mesh, self.weights = monkhorst_pack(k_points)
 
     @property
