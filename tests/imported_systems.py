@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import io
+import random
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,7 @@ def aqueous_parts(*files, model, carbon, heights=(0.0,), salt=1.0, rigid=False, 
         middle = np.array(liquid.positions.value_in_unit(nanometer))
         middle += 0.5 * np.array([sides[0], sides[1], thickness]) - middle.mean(axis=0)
         liquid = app.Modeller(liquid.topology, Quantity(middle, nanometer))
+    random.seed(1)  # by which OpenMM chooses the molecules that ions take the place of
     liquid.addSolvent(field, boxSize=box * nanometer, model=model, ionicStrength=salt * molar)
     above = np.array(liquid.positions.value_in_unit(nanometer)) + np.array([0.0, 0.0, 0.3])
     both = app.Modeller(topology, Quantity(places, nanometer))
