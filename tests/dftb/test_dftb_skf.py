@@ -111,6 +111,9 @@ def test_missing_directory_and_missing_pair(slako):
             lambda lines: [*lines[:137], lines[137].replace("-", "", 1), *lines[138:]],
             ["line 138", "does not lie between those of its neighbours"],
         ),
+        (lambda lines: [*lines[:150], *lines[151:]], ["about line 15", "a line is missing or stands twice"]),
+        (lambda lines: [*lines[:230], lines[229], *lines[230:]], ["announces 499 rows, and 21 more"]),
+        (lambda lines: ["0.02 400", *lines[1:]], ["announces 399 rows", "more follow"]),
     ],
 )
 def test_broken_files(slako, change, words):
