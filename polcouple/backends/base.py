@@ -207,6 +207,18 @@ def checked_solve(
         ConvergenceError: naming ``where``.
     """
     result = backend.solve(environment, total_charge, guess)
+    require_usable_result(result, n_electrode, total_charge, where)
+    return result
+
+
+def require_usable_result(
+    result: ChargeResult, n_electrode: int, total_charge: float | None, where: str
+) -> None:
+    """Refuse charges that may not be used; ``total_charge`` (e) is what was given, None for a level held.
+
+    Raises:
+        ConvergenceError: naming ``where``.
+    """
     if not result.converged:
         raise ConvergenceError(
             f"{where}: the backend did not converge in {result.iterations} cycles (residual"
@@ -220,10 +232,9 @@ def checked_solve(
     if not np.isfinite(result.charges).all():
         raise ConvergenceError(f"{where}: the backend returned charges that are not finite")
     expected = total_charge if result.total_charge is None else result.total_charge
-    excess = float(result.charges.sum()) - expected
+    excess = np.inf if expected is None else float(result.charges.sum()) - expected
     if abs(excess) > _SUM_TOLERANCE:
         raise ConvergenceError(f"{where}: the backend's charges miss the total charge by {excess:.2e} e")
-    return result
 
 
 class RespondingBackend(ChargeBackend, Protocol):
@@ -262,6 +273,15 @@ def backend_origin(name: str) -> Origin:
         InputError: no such backend, or one that several packages claim.
     """
     return _backends.origin(name)
+
+
+def backend_module(name: str) -> Any:
+    """The module of the backend ``name``.
+
+    Raises:
+        InputError: no such backend, or one of another package that cannot be used.
+    """
+    return _backends.load(name)
 
 
 def options_class(name: str) -> type[BackendOptions]:

@@ -37,6 +37,8 @@ class Capabilities:
             be held; needs ``derivatives``.
         filling: it is a :class:`polcouple.backends.base.FillingBackend`.
         levels: it has one-electron levels: its options are :class:`LevelOptions`.
+        mobile: it gives forces on an electrode whose atoms move, at a total charge or a Fermi level: its
+            module has a :class:`polcouple.backends.mobile.MobileBackend`.
         reasons: for what other settings would make possible: the setting that forbids it and what to do, by
             the name of the attribute.
     """
@@ -53,6 +55,7 @@ class Capabilities:
     fermi_level: bool = False
     filling: bool = False
     levels: bool = False
+    mobile: bool = False
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 

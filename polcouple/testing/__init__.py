@@ -5,9 +5,14 @@ Needs pytest (``pip install 'polcouple[test]'``); nothing else of polcouple does
 
 import pytest
 
-pytest.register_assert_rewrite("polcouple.testing.backend_contract", "polcouple.testing.engine_contract")
+pytest.register_assert_rewrite(
+    "polcouple.testing.backend_contract",
+    "polcouple.testing.engine_contract",
+    "polcouple.testing.mobile_contract",
+)
 
 from polcouple.testing.backend_contract import BackendContract  # noqa: E402
 from polcouple.testing.engine_contract import EngineContract  # noqa: E402
+from polcouple.testing.mobile_contract import MobileContract  # noqa: E402
 
-__all__ = ["BackendContract", "EngineContract"]
+__all__ = ["BackendContract", "EngineContract", "MobileContract"]

@@ -12,7 +12,7 @@ from polcouple.dftb.moving.ensemble import Ensemble
 from polcouple.dftb.moving.forces import electronic_forces
 from polcouple.dftb.moving.matrices import Basis, build_matrices
 from polcouple.dftb.moving.scc import State, solve
-from polcouple.dftb.moving.surroundings import PointCharges
+from polcouple.dftb.moving.surroundings import PointCharges, Surroundings
 from polcouple.dftb.repulsive import load_repulsive, repulsive_energy_forces
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.electrode import Electrode
@@ -117,7 +117,7 @@ class MovingDftb:
         positions: np.ndarray,
         cell: np.ndarray | None,
         ensemble: Ensemble,
-        point_charges: PointCharges = NOTHING,
+        point_charges: Surroundings = NOTHING,
         start: np.ndarray | None = None,
         accuracy: float = 1e-7,
         max_cycles: int = 100,
@@ -128,7 +128,7 @@ class MovingDftb:
             positions: see above.
             cell: (3, 3) in bohr, one lattice vector per row; None without periodicity.
             ensemble: what is held, a :class:`TotalCharge` or a :class:`FermiLevel`.
-            point_charges: around the atoms.
+            point_charges: around the atoms, or given potentials.
             start: populations of a similar geometry; default neutral atoms.
             accuracy: of self-consistency, e; forces err by about a tenth of it in Hartree/bohr.
             max_cycles: diagonalisations after which it counts as not converged.

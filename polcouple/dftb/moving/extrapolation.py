@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from math import comb
 
 import numpy as np
+
+
+def continued(values: Sequence[np.ndarray]) -> np.ndarray:
+    """The next of one or more equidistant arrays, on the polynomial through all of them."""
+    n = len(values)
+    terms = (-((-1) ** k) * comb(n, k) * values[n - k] for k in range(1, n + 1))
+    return np.asarray(np.sum(list(terms), axis=0))
 
 
 class Extrapolation:
@@ -27,8 +35,4 @@ class Extrapolation:
 
     def next(self) -> np.ndarray | None:
         """Populations (n_sites,) to start the next step from, or None if there was no step."""
-        n = len(self._history)
-        if n == 0:
-            return None
-        terms = (-((-1) ** k) * comb(n, k) * self._history[n - k] for k in range(1, n + 1))
-        return np.sum(list(terms), axis=0)
+        return continued(self._history) if self._history else None

@@ -1,8 +1,9 @@
-"""Point charges around the atoms: their potentials at the atoms, and the forces between the two."""
+"""What is around the atoms: point charges and the forces between the two, or potentials that are given."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +14,43 @@ from polcouple.errors import InputError
 
 #: of periodic sums, Hartree/e
 _ACCURACY = 1e-11
+
+
+class Surroundings(Protocol):
+    """What makes potentials at the atoms."""
+
+    def potentials(self, atoms: Electrode) -> np.ndarray:
+        """Potential (n_atoms,) at the atoms in Hartree/e."""
+        ...
+
+    def forces(self, atoms: Electrode, charges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Forces on the atoms (n_atoms, 3), of ``charges`` (n_atoms,), and on what is around (m, 3)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class GivenPotentials:
+    """Potentials that stay with the atoms wherever they go: forces are those at constant potentials.
+
+    Attributes:
+        values: (n_atoms,) in Hartree/e.
+    """
+
+    values: np.ndarray
+
+    def potentials(self, atoms: Electrode) -> np.ndarray:
+        """See :class:`Surroundings`.
+
+        Raises:
+            InputError: another number of atoms.
+        """
+        if self.values.shape != (len(atoms),):
+            raise InputError(f"potentials have shape {self.values.shape}, there are {len(atoms)} atoms")
+        return self.values
+
+    def forces(self, atoms: Electrode, charges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """None: see :class:`Surroundings`."""
+        return np.zeros((len(atoms), 3)), np.zeros((0, 3))
 
 
 @dataclass(frozen=True, eq=False)
