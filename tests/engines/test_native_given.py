@@ -1,5 +1,7 @@
 """The native engine and force fields in files: the contract, OpenMM's own forces, any terms in any cell."""
 
+from dataclasses import replace
+
 import numpy as np
 import openmm
 import pytest
@@ -142,6 +144,38 @@ def test_what_it_lacks_falls_to_openmm_with_the_reason():
     assert lacking(line(90.0, [cmap])) == "CMAP terms" + by_openmm
     assert lacking(line(90.0, [bond])) == "CustomBondForce 'k*r^3'" + by_openmm
     assert lacking(line(90.0, [pairs])) == "CustomNonbondedForce 'exp(-r)'" + by_openmm
+
+
+_EXPRESSIONS = (
+    "0.25*k*(r^2-r0^2)^2",
+    "0.5*k*(cos(theta)-cos(theta0))^2",
+    "k*(theta-theta0)^2",
+    "k*min(dtheta, 2*pi-dtheta)^2; dtheta=abs(theta-theta0); pi=3.1415926535",
+)
+
+
+@pytest.mark.parametrize("expression", _EXPRESSIONS)
+@pytest.mark.parametrize("kind", ["Bond", "Angle", "Torsion"])
+def test_one_expression_in_different_forces(kind, expression):
+    """theta is an angle in one force and a dihedral in another: its own term, or OpenMM's."""
+    if (kind == "Bond") != ("r0" in expression):
+        return
+    force = getattr(openmm, f"Custom{kind}Force")(expression)
+    names, values = (("k", "r0"), [300.0, 0.12]) if kind == "Bond" else (("k", "theta0"), [70.0, 1.9])
+    for name in names:
+        getattr(force, f"addPer{kind}Parameter")(name)
+    atoms = {"Bond": [1, 2], "Angle": [1, 2, 3], "Torsion": [0, 1, 2, 3]}[kind]
+    getattr(force, f"add{kind}")(*atoms, values)
+    case = line(100.0, [force])
+    case = replace(case, positions=case.positions + np.random.default_rng(5).normal(0.0, 0.3, (4, 3)))
+    engine, reason = create_engine(case, "bonded")
+    if isinstance(engine, ClassicalEngine):
+        assert f"Custom{kind}Force" in reason
+        return
+    energy, forces = engine.evaluate(case.positions)
+    expected_energy, expected = ClassicalEngine(case, "bonded", "Reference").evaluate(case.positions)
+    assert energy == pytest.approx(expected_energy, abs=1e-10)
+    assert np.abs(forces - expected)[1:].max() < 1e-9 and np.abs(expected).max() > 1e-4
 
 
 def test_cut_offs_that_differ_fall_to_openmm():

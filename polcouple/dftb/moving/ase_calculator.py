@@ -30,12 +30,12 @@ class DftbCalculator(Calculator):
     periodic in all directions or in none. What the parameters warn of is a warning of Python's.
 
     Args:
-        ensemble: what is held, a :class:`TotalCharge` or a :class:`FermiLevel` (Hartree).
+        ensemble: what is held, a :class:`TotalCharge` or a :class:`FermiLevel` (Hartree); may be replaced.
         slako: name of an installed set with repulsive energies, or a directory.
         temperature_kelvin: of the electrons.
         k_points: Monkhorst-Pack mesh.
         shell_resolved: a charge fluctuation and a Hubbard U for every shell.
-        point_charges: around the atoms, in bohr and e; they may be replaced between calls.
+        point_charges: around the atoms, in bohr and e; may be replaced.
         accuracy: of self-consistency, e.
         max_cycles: diagonalisations after which a calculation counts as not converged.
 
@@ -62,7 +62,7 @@ class DftbCalculator(Calculator):
         max_cycles: int = 100,
     ) -> None:
         super().__init__()
-        self.ensemble, self.point_charges = ensemble, point_charges
+        self._ensemble, self._point_charges = ensemble, point_charges
         self.result: DftbResult | None = None
         self._slako = find_slako(slako, Path())
         self._settings = (temperature_kelvin * KELVIN_TO_HARTREE, self._slako, k_points, shell_resolved)
@@ -70,6 +70,26 @@ class DftbCalculator(Calculator):
         self._dftb: MovingDftb | None = None
         self._symbols: tuple[str, ...] = ()
         self._last: np.ndarray | None = None
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """What is held."""
+        return self._ensemble
+
+    @ensemble.setter
+    def ensemble(self, ensemble: Ensemble) -> None:
+        self._ensemble = ensemble
+        self.reset()
+
+    @property
+    def point_charges(self) -> PointCharges:
+        """Around the atoms."""
+        return self._point_charges
+
+    @point_charges.setter
+    def point_charges(self, point_charges: PointCharges) -> None:
+        self._point_charges = point_charges
+        self.reset()
 
     def calculate(
         self,

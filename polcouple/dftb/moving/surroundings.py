@@ -58,8 +58,8 @@ class PointCharges:
     """Charges that are no part of the electronic problem; they repeat with the cell of the atoms.
 
     Attributes:
-        positions: (m, 3) in bohr.
-        charges: (m,) in e.
+        positions: (m, 3) in bohr; a copy that cannot be written to, so that what was computed stays true.
+        charges: (m,) in e; likewise.
 
     Raises:
         InputError: shapes that do not fit, or values that are not finite.
@@ -69,6 +69,10 @@ class PointCharges:
     charges: np.ndarray
 
     def __post_init__(self) -> None:
+        for name in ("positions", "charges"):
+            own = np.array(getattr(self, name), dtype=float)
+            own.flags.writeable = False
+            object.__setattr__(self, name, own)
         if self.positions.shape != (len(self.charges), 3):
             raise InputError(
                 f"{len(self.charges)} point charges and positions of shape {self.positions.shape} do not fit"

@@ -31,6 +31,8 @@ from polcouple.units import KJ_PER_MOL_TO_HARTREE, NM_TO_BOHR
 _KJ, _NM = KJ_PER_MOL_TO_HARTREE, NM_TO_BOHR
 _SPRING, _QUARTIC = _KJ / _NM**2, _KJ / _NM**4
 _REPULSION, _ATTRACTION = _KJ * _NM**12, _KJ * _NM**6
+#: period of a difference of dihedrals that is taken as it is
+_ENDLESS = 1e9
 #: OpenMM's own forces: what a term is called there, number of its atoms, which of its parameters are the
 #: loop's, in which unit
 _OWN: dict[str, tuple[str, int, Callable[..., Any], tuple[int, ...], tuple[float, ...]]] = {
@@ -39,15 +41,10 @@ _OWN: dict[str, tuple[str, int, Callable[..., Any], tuple[int, ...], tuple[float
     "PeriodicTorsionForce": ("Torsion", 4, bonded.periodic_torsions, (2, 1, 0), (_KJ, 1.0, 1.0)),
     "RBTorsionForce": ("Torsion", 4, bonded.ryckaert_bellemans, (0, 1, 2, 3, 4, 5), (_KJ,) * 6),
 }
-#: custom ones: the parameters of the loop in OpenMM's units from those of the file, by the expression
-_CUSTOM: dict[str, tuple[str, int]] = {
-    "CustomBondForce": ("Bond", 2),
-    "CustomAngleForce": ("Angle", 3),
-    "CustomTorsionForce": ("Torsion", 4),
-}
 _Values = dict[str, np.ndarray]
-_Convert = Callable[[_Values], tuple[Any, ...]]
-_EXPRESSIONS: dict[str, tuple[Callable[..., Any], _Convert, tuple[float, ...]]] = {
+#: the loop, its parameters in OpenMM's units from those of the file, and these units
+_Loop = tuple[Callable[..., Any], Callable[[_Values], tuple[Any, ...]], tuple[float, ...]]
+_BONDS: dict[str, _Loop] = {
     "0.25*k*(r^2-r0^2)^2": (bonded.quartic_bonds, lambda v: (v["k"], v["r0"]), (_QUARTIC, _NM)),
     "-C/r^6+A/r^12": (
         bonded.listed_pairs, lambda v: (0.0 * v["A"], v["A"], v["C"]), (1.0, _REPULSION, _ATTRACTION)
@@ -58,22 +55,35 @@ _EXPRESSIONS: dict[str, tuple[Callable[..., Any], _Convert, tuple[float, ...]]] 
                    v["#"] * v["epsilon"] * v["sigma"] ** 6),
         (1.0, _REPULSION, _ATTRACTION),
     ),
+}  # fmt: skip
+_ANGLES: dict[str, _Loop] = {
     "0.5*k*(cos(theta)-cos(theta0))^2": (
         bonded.cosine_angles, lambda v: (v["k"], v["theta0"]), (_KJ, 1.0)
     ),
+}  # fmt: skip
+_TORSIONS: dict[str, _Loop] = {
     "0.5*k*(thetap-theta0)^2;thetap=step(-(theta-theta0+pi))*2*pi+theta+step(theta-theta0-pi)*(-2*pi);pi=#": (
-        bonded.harmonic_torsions, lambda v: (v["k"], v["theta0"], _turn(v)), (_KJ, 1.0, 1.0)
+        bonded.harmonic_torsions, lambda v: (v["k"], v["theta0"], 2.0 * v["#"]), (_KJ, 1.0, 1.0)
     ),
     "k*min(dtheta,2*pi-dtheta)^2;dtheta=abs(theta-theta0);pi=#": (
-        bonded.harmonic_torsions, lambda v: (2.0 * v["k"], v["theta0"], _turn(v)), (_KJ, 1.0, 1.0)
+        bonded.harmonic_torsions, lambda v: (2.0 * v["k"], v["theta0"], 2.0 * v["#"]), (_KJ, 1.0, 1.0)
     ),
     "k*min(dtheta,2*#-dtheta)^2;dtheta=abs(theta-theta0)": (
-        bonded.harmonic_torsions, lambda v: (2.0 * v["k"], v["theta0"], _turn(v)), (_KJ, 1.0, 1.0)
+        bonded.harmonic_torsions, lambda v: (2.0 * v["k"], v["theta0"], 2.0 * v["#"]), (_KJ, 1.0, 1.0)
     ),
     "k*(theta-theta0)^2": (
-        bonded.harmonic_torsions, lambda v: (2.0 * v["k"], v["theta0"], 1e9 * _turn(v)), (_KJ, 1.0, 1.0)
+        bonded.harmonic_torsions,
+        lambda v: (2.0 * v["k"], v["theta0"], 0.0 * v["k"] + _ENDLESS),
+        (_KJ, 1.0, 1.0),
     ),
 }  # fmt: skip
+#: custom ones: what a term is called, number of its atoms, and its loop by the expression; `theta` is an
+#: angle in one force and a dihedral in another
+_CUSTOM: dict[str, tuple[str, int, dict[str, _Loop]]] = {
+    "CustomBondForce": ("Bond", 2, _BONDS),
+    "CustomAngleForce": ("Angle", 3, _ANGLES),
+    "CustomTorsionForce": ("Torsion", 4, _TORSIONS),
+}
 #: pairs: A and C by their parameters (one row a kind), in OpenMM's units, from tables where there are some
 _Tables = dict[str, np.ndarray]
 _PAIRS: dict[str, Callable[[_Values, _Tables], tuple[np.ndarray, np.ndarray]]] = {
@@ -87,11 +97,6 @@ _PAIRS: dict[str, Callable[[_Values, _Tables], tuple[np.ndarray, np.ndarray]]] =
 }  # fmt: skip
 #: a number that its writer has put into an expression: pi, or the factor of 1-4 pairs
 _NUMBER = re.compile(r"^[0-9.]+(?=\*epsilon)|(?<=pi=)[0-9.]+|(?<=2\*)3\.14[0-9]*")
-
-
-def _turn(values: _Values) -> np.ndarray:
-    """One turn for each term."""
-    return np.full_like(values["k"], 2.0 * np.pi)
 
 
 class _Lacking(Exception):
@@ -151,11 +156,11 @@ def _inside(force: Any, place: np.ndarray) -> Listed:
     if kind in _OWN:
         word, size, function, order, units = _OWN[kind]
     elif kind in _CUSTOM:
-        word, size = _CUSTOM[kind]
+        word, size, loops = _CUSTOM[kind]
         expression, number = _expression(force)
-        if expression not in _EXPRESSIONS or force.getNumGlobalParameters():
+        if expression not in loops or force.getNumGlobalParameters():
             raise _Lacking(f"{kind} '{force.getEnergyFunction()[:40]}'")
-        function, convert, units = _EXPRESSIONS[expression]
+        function, convert, units = loops[expression]
     else:
         raise _Lacking({"CMAPTorsionForce": "CMAP terms"}.get(kind, kind))
     read = getattr(force, f"get{word}Parameters")
