@@ -14,11 +14,8 @@ import numpy as np
 from benchmarks.site_potentials import FRAME, PERIODIC, tiled
 from polcouple.electrode import Electrode
 from polcouple.electrostatics.site_potential import SitePotential
-from polcouple.lattice.convolution import (
-    LatticeConvolution,
-    fill_block_circulant,
-    lattice_orbits,
-)
+from polcouple.lattice.convolution import LatticeConvolution, lattice_orbits
+from polcouple.lattice.matrix import fill_block_circulant
 from polcouple.nn.binning import Binning
 from polcouple.nn.classifier import Classifier, build_network
 from polcouple.nn.correction import Correction, initial_weights

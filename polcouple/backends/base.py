@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from polcouple.backends.capabilities import Capabilities
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ConvergenceError, InputError, nearest
+from polcouple.lattice.matrix import Matrix
 from polcouple.plugins import Origin, Registry
 
 if TYPE_CHECKING:
@@ -108,12 +109,13 @@ class ChargeDerivatives:
     """How an electrode answers to changes of the site potentials and of its total charge Q.
 
     Attributes:
-        kernel: (n_electrode, n_electrode) K = dq/dphi at constant Q in e^2/Hartree; rows sum to zero.
+        kernel: (n_electrode, n_electrode) K = dq/dphi at constant Q in e^2/Hartree, an array or, where the
+            electrode repeats, a RepeatingMatrix; rows sum to zero.
         fukui: (n_electrode,) dq/dQ, the Fukui function; sums to one.
         hardness: -d(Fermi level)/dQ in Hartree/e.
     """
 
-    kernel: np.ndarray
+    kernel: Matrix
     fukui: np.ndarray
     hardness: float
 

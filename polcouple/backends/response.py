@@ -23,7 +23,7 @@ from pydantic import Field
 from polcouple.backends.base import ChargeDerivatives, ChargeResult, Environment
 from polcouple.backends.capabilities import Capabilities
 from polcouple.backends.dftb import HamiltonianOptions, filling
-from polcouple.dftb.expansion import Expanded, Node, at_node, between, kernel_between
+from polcouple.dftb.expansion import Expanded, Node, at_node, between, interpolated_kernel
 from polcouple.dftb.response import ChargeResponse
 from polcouple.dftb.scf import FrozenElectrode
 from polcouple.dftb.shells import FILLED_SHELL, bracketed
@@ -139,9 +139,9 @@ class Backend:
         """See :class:`polcouple.backends.base.RespondingBackend`."""
         whole, fraction = _split(total_charge)
         expanded = self._expand(environment.site_potentials, whole, fraction)
-        kernel = self._reference(whole).response.charge_kernel
+        kernel = self._reference(whole).kernel
         if fraction:
-            kernel = kernel_between(*self._neighbours(whole, fraction), total_charge)
+            kernel = interpolated_kernel(*self._neighbours(whole, fraction), total_charge)
         return ChargeDerivatives(kernel, expanded.fukui, expanded.hardness)
 
     def filling(self, result: ChargeResult) -> float:
@@ -179,7 +179,7 @@ class Backend:
         return self._nodes[charge]
 
     def _new_node(self, charge: float, point: Solution, response: ChargeResponse) -> Node:
-        return Node(charge, point, response, response.product(self._geometry))
+        return Node(charge, point, response, response.kernel(self._geometry))
 
     def _reference(self, whole: int) -> Node:
         """What the answers at a whole charge are expanded about: the last exact one, or the bare electrode.

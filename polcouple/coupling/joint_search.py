@@ -35,6 +35,7 @@ from polcouple.coupling.charge_flow import HARD, ChargeFlow
 from polcouple.coupling.mutual import MutualResponse
 from polcouple.coupling.quasi_newton import Broyden
 from polcouple.errors import InputError, ModelMismatchError
+from polcouple.lattice.matrix import Matrix
 from polcouple.units import HARTREE_TO_EV
 
 #: the last step moves the electrodes' potentials on one another, constants apart, by no more (Hartree/e)
@@ -104,7 +105,7 @@ class Coupling:
     backends: tuple[ChargeBackend, ...]
     slices: tuple[slice, ...]
     total_charges: np.ndarray
-    kernel: np.ndarray
+    kernel: Matrix
     held: float | None = None
     potential_accuracy: float = _POTENTIAL_TOLERANCE
 

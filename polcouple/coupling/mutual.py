@@ -21,8 +21,18 @@ import numpy as np
 from polcouple.backends.base import ChargeDerivatives
 from polcouple.case.model import Case
 from polcouple.dftb.hamiltonian import find_pairs
-from polcouple.electrostatics.ewald import ewald_matrix
+from polcouple.electrostatics.ewald import ewald_columns
 from polcouple.errors import InputError
+from polcouple.lattice.convolution import lattice_orbits
+from polcouple.lattice.matrix import (
+    SMALLEST,
+    Matrix,
+    RepeatingMatrix,
+    columns_of,
+    dense,
+    from_part_waves,
+    part_waves,
+)
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
 #: atoms of different electrodes are no closer (bohr): their charges would not see one another as points
@@ -38,7 +48,7 @@ class MutualResponse:
     Attributes:
         total_charges: (n_electrodes,) in e where the derivatives belong.
         kernels: the atoms of each electrode whose response is known, and its K in e^2/Hartree.
-        inverse: D (n, n).
+        inverse: D (n, n); block-circulant where all electrodes repeat together.
         own_fukui: F_a (n_electrodes, n), zero on the other electrodes' atoms.
         fukui: f (n,), change of the charges per charge that flows at fixed potentials.
         relaxed_fukui: D f (n,).
@@ -48,8 +58,8 @@ class MutualResponse:
     """
 
     total_charges: np.ndarray
-    kernels: tuple[tuple[slice, np.ndarray], ...]
-    inverse: np.ndarray
+    kernels: tuple[tuple[slice, Matrix], ...]
+    inverse: Matrix
     own_fukui: np.ndarray
     fukui: np.ndarray
     relaxed_fukui: np.ndarray
@@ -62,7 +72,7 @@ class MutualResponse:
         cls,
         derivatives: Sequence[ChargeDerivatives | None],
         slices: Sequence[slice],
-        between: np.ndarray,
+        between: Matrix,
         total_charges: np.ndarray,
         transfer: np.ndarray,
     ) -> MutualResponse:
@@ -76,15 +86,14 @@ class MutualResponse:
             transfer: (n_electrodes,) t_a.
         """
         own_fukui, hardnesses = np.zeros((len(slices), len(between))), np.zeros(len(slices))
-        dielectric, kernels = np.eye(len(between)), []
+        kernels = []
         for number, (own, known) in enumerate(zip(slices, derivatives, strict=True)):
             if known is not None:
                 kernels.append((own, known.kernel))
-                dielectric[own] -= known.kernel @ between[own]
                 own_fukui[number, own] = known.fukui
                 hardnesses[number] = known.hardness
         hardnesses = np.where(transfer == 0.0, 0.0, hardnesses)
-        fukui, inverse = transfer @ own_fukui, np.linalg.inv(dielectric)
+        fukui, inverse = transfer @ own_fukui, _inverse_dielectric(kernels, between)
         relaxed, pull = inverse @ fukui, between @ fukui
         hardness = float(hardnesses.sum() + pull @ relaxed)
         return cls(
@@ -110,33 +119,58 @@ class MutualResponse:
         return np.full(len(self.hardnesses), 1.0 / len(self.hardnesses))
 
 
-def kernel_between(case: Case) -> np.ndarray:
+def _inverse_dielectric(kernels: Sequence[tuple[slice, Matrix]], between: Matrix) -> Matrix:
+    """D = (1 - K G)^-1, with K of all electrodes together; wave by wave where all of it repeats."""
+    n = len(between)
+    if isinstance(between, RepeatingMatrix) and all(isinstance(k, RepeatingMatrix) for _, k in kernels):
+        part = between.orbits[0]
+        columns = np.zeros((n, len(part)))
+        for own, kernel in kernels:
+            inside = np.flatnonzero((part >= own.start) & (part < own.stop))
+            columns[own, inside] = columns_of(kernel, part[inside] - own.start)
+        response = part_waves(columns[between.orbits], between.shape)
+        dielectric = np.eye(len(part)) - response @ between.waves()
+        columns[between.orbits] = from_part_waves(np.linalg.inv(dielectric), between.shape)
+        return RepeatingMatrix(columns, between.orbits, between.shape)
+    dielectric, whole = np.eye(n), dense(between)
+    for own, kernel in kernels:
+        dielectric[own] -= dense(kernel) @ whole[own]
+    return np.asarray(np.linalg.inv(dielectric))
+
+
+def kernel_between(case: Case) -> Matrix:
     """G (n, n) in Hartree/e^2: Coulomb between different electrodes, the slab's kernel between all atoms.
 
     Raises:
         InputError: electrodes overlap.
     """
     positions = case.electrode.positions
-    kernel = np.zeros((len(positions), len(positions)))
+    owner = np.repeat(np.arange(len(case.electrodes)), [len(electrode) for electrode in case.electrodes])
+    orbits, shape = np.arange(len(positions))[None, :], (1, 1, 1)
+    if min(len(electrode) for electrode in case.electrodes) >= SMALLEST:
+        kinds = np.char.add(np.array(case.electrode.symbols), owner.astype(str))
+        orbits, shape = lattice_orbits(case.electrode, kinds)
+    part = orbits[0]
+    columns = np.zeros((len(positions), len(part)))
     if len(case.electrodes) > 1:
-        _require_apart(case)
-        kernel = ewald_matrix(positions, case.cell)
-        for own in case.electrode_slices:
-            kernel[own, own] = 0.0
+        _require_apart(case, owner)
+        columns = ewald_columns(positions, case.cell, part)
+        columns[owner[:, None] == owner[part]] = 0.0
     if case.slab_field is not None:
         heights = case.slab_field.heights(positions)
-        kernel += case.slab_field.curvature * np.outer(heights, heights)
-    return kernel
+        columns += case.slab_field.curvature * np.outer(heights, heights[part])
+    if len(orbits) > 1:
+        return RepeatingMatrix(columns, orbits, shape)
+    return 0.5 * (columns + columns.T)
 
 
-def _require_apart(case: Case) -> None:
-    """Refuse electrodes that overlap.
+def _require_apart(case: Case, owner: np.ndarray) -> None:
+    """Refuse electrodes that overlap; ``owner`` (n,) is the number of each atom's electrode.
 
     Raises:
         InputError: naming the closest two atoms.
     """
     pairs = find_pairs(case.electrode, _OVERLAP)
-    owner = np.repeat(np.arange(len(case.electrodes)), [len(electrode) for electrode in case.electrodes])
     between = np.flatnonzero(owner[pairs.first] != owner[pairs.second])
     if not len(between):
         return

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from polcouple.lattice.matrix import Matrix
+
 
 class Broyden:
     """Steps towards the fixed point of a map, output = input.
@@ -15,7 +17,7 @@ class Broyden:
         inverse: (n, n) inverse of the Jacobian of input minus output.
     """
 
-    def __init__(self, inverse: np.ndarray) -> None:
+    def __init__(self, inverse: Matrix) -> None:
         self._inverse = inverse
         self._updates: list[tuple[np.ndarray, np.ndarray]] = []
         self._last: tuple[np.ndarray, np.ndarray] | None = None

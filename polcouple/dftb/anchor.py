@@ -16,7 +16,7 @@ from polcouple.dftb.gapped import Expansion, GappedBlock
 from polcouple.dftb.newton import StateResponse
 from polcouple.dftb.preparation import Prepared, Repeats
 from polcouple.dftb.response import bare_response, pair_response, pair_response_columns
-from polcouple.lattice.convolution import fill_block_circulant
+from polcouple.lattice.matrix import fill_block_circulant
 
 #: a block is treated without diagonalisation if it has so many orbitals and so wide a gap (Hartree)
 _WORTHWHILE, _WIDE_GAP = 150, 0.2

@@ -12,7 +12,6 @@ F_n = dq/dQ at both ends, K_n by one with slopes zero, so that E(phi, Q) has con
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy as np
 from polcouple.dftb.hermite import hermite_weights
 from polcouple.dftb.response import ChargeResponse
 from polcouple.dftb.solution import Solution
+from polcouple.lattice.matrix import Matrix, weighted_sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +28,13 @@ class Node:
 
     Attributes:
         total_charge: in e.
-        product: multiplies the charge kernel of ``response`` with a vector.
+        kernel: K of ``response``, as what multiplies a vector in the least time.
     """
 
     total_charge: float
     point: Solution
     response: ChargeResponse
-    product: Callable[[np.ndarray], np.ndarray]
+    kernel: Matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ def at_node(node: Node, potentials: np.ndarray) -> Expanded:
     """Linear response of ``node`` at its own total charge; potentials (n_atoms,) in Hartree/e."""
     point, response = node.point, node.response
     shift = potentials - point.site_potentials
-    induced = node.product(shift)
+    induced = node.kernel @ shift
     return Expanded(
         point.energy + float((point.charges + 0.5 * induced) @ shift),
         point.charges + induced,
@@ -80,7 +80,7 @@ def between(low: Node, high: Node, total_charge: float, potentials: np.ndarray) 
     energies = np.array([[point.energy for point in points], [-point.fermi_level for point in points]])
     fixed = np.array([[point.charges for point in points], [response.fukui for response in responses]])
     induced = np.zeros_like(fixed)
-    induced[0] = low.product(potentials), high.product(potentials)
+    induced[0] = low.kernel @ potentials, high.kernel @ potentials
     by_charge = energies + (fixed + 0.5 * induced) @ potentials
     columns = fixed + induced
     return Expanded(
@@ -92,8 +92,8 @@ def between(low: Node, high: Node, total_charge: float, potentials: np.ndarray) 
     )
 
 
-def kernel_between(low: Node, high: Node, total_charge: float) -> np.ndarray:
+def interpolated_kernel(low: Node, high: Node, total_charge: float) -> Matrix:
     """K (n_atoms, n_atoms) at ``total_charge`` (e), from the nodes below and above it, in e^2/Hartree."""
     width = high.total_charge - low.total_charge
     weights = hermite_weights(total_charge - low.total_charge, width)[0]
-    return weights[0] * low.response.charge_kernel + weights[1] * high.response.charge_kernel
+    return weighted_sum(weights, (low.kernel, high.kernel))

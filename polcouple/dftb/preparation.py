@@ -22,7 +22,8 @@ from polcouple.dftb.hamiltonian import (
 from polcouple.dftb.skf import Parameters
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
-from polcouple.lattice.convolution import block_circulant, lattice_orbits
+from polcouple.lattice.convolution import lattice_orbits
+from polcouple.lattice.matrix import block_circulant
 
 #: part of the name of cache files: raise it when their content changes
 _FORMAT = 2

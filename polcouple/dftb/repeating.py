@@ -12,12 +12,11 @@ matrices of one part's size. Nothing of the whole electrode's size but single co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import fft
 
 from polcouple.dftb.bloch import BlochStates, Mesh, bloch_states, part_hamiltonian
 from polcouple.dftb.blocks import monkhorst_pack
@@ -28,12 +27,14 @@ from polcouple.dftb.imaginary_time import response_columns
 from polcouple.dftb.skf import Parameters
 from polcouple.dftb.solution import Solution
 from polcouple.electrode import Electrode
-from polcouple.lattice.convolution import (
+from polcouple.lattice.convolution import first_part, lattice_orbits
+from polcouple.lattice.matrix import (
     SMALLEST,
-    LatticeConvolution,
+    Matrix,
+    RepeatingMatrix,
     fill_block_circulant,
-    first_part,
-    lattice_orbits,
+    from_part_waves,
+    part_waves,
 )
 
 #: atoms of equal parts may lie this far from where the lattice has them (bohr): more than rounded coordinates
@@ -68,12 +69,11 @@ class RepeatingResponse:
         """K (n_atoms, n_atoms) = dq/dphi in e^2/Hartree; made when it is first asked for."""
         return fill_block_circulant(self.columns, self.orbits, self.shape)
 
-    def product(self, electrode: Electrode) -> Callable[[np.ndarray], np.ndarray]:
-        """What multiplies K with a vector (n_atoms,) in the least time."""
+    def kernel(self, electrode: Electrode) -> Matrix:
+        """K as what multiplies a vector in the least time."""
         if len(self.columns) >= SMALLEST:
-            return LatticeConvolution(self.columns, self.orbits, self.shape)
-        kernel = self.charge_kernel
-        return lambda vector: kernel @ vector
+            return RepeatingMatrix(self.columns, self.orbits, self.shape)
+        return self.charge_kernel
 
 
 class RepeatingElectrode:
@@ -176,15 +176,10 @@ class RepeatingElectrode:
     def _response(self, chi: np.ndarray, fukui: np.ndarray, density: float) -> RepeatingResponse:
         """The interacting electrons' response, wave by wave, summed from charge sites to atoms."""
         parts, n_sites = len(self.orbits), len(fukui)
-        axes = [i for i in range(3) if self.shape[i] > 1]
-        sides = [self.shape[i] for i in axes]
-        over = range(len(axes))
-        chi = chi + density * np.outer(fukui, fukui)
-        in_waves = [fft.rfftn(x.reshape(*sides, n_sites, n_sites), axes=over) for x in (chi, self._gamma)]
-        dielectric = np.eye(n_sites) - in_waves[0] @ in_waves[1]
-        kernel = fft.irfftn(np.linalg.solve(dielectric, in_waves[0]), sides, axes=over)
-        kernel = kernel.reshape(parts, n_sites, n_sites)
-        uniform = np.linalg.solve(dielectric[(0,) * len(axes)].real, fukui)
+        response = part_waves(chi + density * np.outer(fukui, fukui), self.shape)
+        dielectric = np.eye(n_sites) - response @ part_waves(self._gamma, self.shape)
+        kernel = from_part_waves(np.linalg.solve(dielectric, response), self.shape)
+        uniform = np.linalg.solve(dielectric[(0,) * (dielectric.ndim - 2)].real, fukui)
         with np.errstate(divide="ignore"):
             hardness = float(1.0 / np.float64(density) + parts * fukui @ self._uniform_gamma @ uniform)
         to_atoms = np.zeros((self.orbits.shape[1], n_sites))

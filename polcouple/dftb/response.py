@@ -16,7 +16,7 @@ level so that the number of electrons stays. With V = gamma dn - phi the interac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,7 +26,7 @@ from polcouple.dftb.arrays import namespace, to_host
 from polcouple.dftb.blocks import Block
 from polcouple.dftb.filling import Filling, level_density, level_weights
 from polcouple.electrode import Electrode
-from polcouple.lattice.convolution import matrix_product
+from polcouple.lattice.matrix import Matrix, as_matrix
 
 #: pairs of levels whose occupations differ by less are left out of chi
 SAME_OCCUPATION = 1e-13
@@ -65,9 +65,9 @@ class LinearResponse:
     fukui: np.ndarray
     hardness: float
 
-    def product(self, electrode: Electrode) -> Callable[[np.ndarray], np.ndarray]:
-        """What multiplies K with a vector (n_atoms,) in the least time."""
-        return matrix_product(self.charge_kernel, electrode)
+    def kernel(self, electrode: Electrode) -> Matrix:
+        """K as what multiplies a vector in the least time."""
+        return as_matrix(self.charge_kernel, electrode)
 
 
 class ChargeResponse(Protocol):
@@ -79,8 +79,8 @@ class ChargeResponse(Protocol):
     def fukui(self) -> np.ndarray: ...
     @property
     def hardness(self) -> float: ...
-    def product(self, electrode: Electrode) -> Callable[[np.ndarray], np.ndarray]:
-        """What multiplies K with a vector (n_atoms,) in the least time."""
+    def kernel(self, electrode: Electrode) -> Matrix:
+        """K as what multiplies a vector in the least time."""
         ...
 
 

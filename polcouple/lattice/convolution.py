@@ -10,9 +10,6 @@ Source: P. J. Davis, Circulant Matrices (Wiley, 1979), chapter 5.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import product
-
 import numpy as np
 from scipy import fft
 from scipy.spatial import cKDTree
@@ -20,12 +17,8 @@ from scipy.spatial import cKDTree
 from polcouple.electrode import Electrode
 from polcouple.lattice.cell import folded
 
-#: matrices below this many rows are in the cache, and their dense product is as fast (docs/speed_openmm.md)
-SMALLEST = 500
 #: an atom is the image of another if it lies within this of it, bohr
 _SAME_PLACE = 1e-3
-#: a matrix counts as block-circulant if it departs by less than this fraction of its largest element
-_ROUNDING = 1e-9
 
 
 class LatticeConvolution:
@@ -88,21 +81,14 @@ class LatticeConvolution:
         return result
 
 
-def matrix_product(matrix: np.ndarray, electrode: Electrode) -> Callable[[np.ndarray], np.ndarray]:
-    """What multiplies ``matrix`` (n_electrode, n_electrode) with a vector in the least time.
-
-    The convolution where the matrix is large enough, the lattice repeats and the matrix is block-circulant
-    apart from rounding; else the dense product.
-    """
-    if len(matrix) >= SMALLEST:
-        orbits, shape = lattice_orbits(electrode)
-        if len(orbits) > 1 and block_circulant(matrix, orbits, shape):
-            return LatticeConvolution(matrix[:, orbits[0]], orbits, shape)
-    return lambda vector: matrix @ vector
-
-
-def lattice_orbits(electrode: Electrode) -> tuple[np.ndarray, tuple[int, int, int]]:
+def lattice_orbits(
+    electrode: Electrode, kinds: np.ndarray | None = None
+) -> tuple[np.ndarray, tuple[int, int, int]]:
     """Equal parts of a periodic electrode's cell, as many as there are along the lattice vectors.
+
+    Args:
+        electrode: whose atoms are to be carried onto one another.
+        kinds: (n,) what two such atoms have in common; their elements by default.
 
     Returns:
         (parts, b) indices of atoms: row p holds the images in part p of the b atoms in row 0; and the number
@@ -113,14 +99,14 @@ def lattice_orbits(electrode: Electrode) -> tuple[np.ndarray, tuple[int, int, in
     if not all(electrode.pbc):
         return whole, (1, 1, 1)
     fractional = electrode.positions @ np.linalg.inv(electrode.cell)
-    symbols = np.array(electrode.symbols)
+    kinds = np.array(electrode.symbols) if kinds is None else kinds
     tree = cKDTree(folded(fractional), boxsize=1.0)
     lengths = np.linalg.norm(electrode.cell, axis=1)
 
     def carried(shift: np.ndarray) -> np.ndarray | None:
         """The atom that each atom is carried to, or None if the lattice does not repeat."""
         distance, index = tree.query(folded(fractional + shift))
-        same = distance.max() * lengths.max() < _SAME_PLACE and (symbols[index] == symbols).all()
+        same = distance.max() * lengths.max() < _SAME_PLACE and (kinds[index] == kinds).all()
         return index if same and len(np.unique(index)) == n else None
 
     shape, steps = [], []
@@ -155,36 +141,3 @@ def first_part(electrode: Electrode, orbits: np.ndarray, shape: tuple[int, int, 
     symbols = tuple(electrode.symbols[atom] for atom in orbits[0])
     cell = electrode.cell / np.array(shape)[:, None]
     return Electrode(symbols, electrode.positions[orbits[0]], cell, electrode.pbc)
-
-
-def block_circulant(matrix: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> bool:
-    """Whether ``matrix`` (n, n) is block-circulant over the parts, apart from rounding."""
-    largest = _ROUNDING * float(np.abs(matrix).max())
-    images = _images(matrix[:, orbits[0]], orbits, shape)
-    return all(float(np.abs(matrix[:, part] - image).max()) <= largest for part, image in images)
-
-
-def fill_block_circulant(columns: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """The block-circulant matrix (n, n) whose columns of the first part of the lattice are known.
-
-    Args:
-        columns: (n, b) of the atoms ``orbits[0]``.
-        orbits, shape: of :func:`lattice_orbits`.
-    """
-    matrix = np.empty((len(columns), len(columns)))
-    for part, image in _images(columns, orbits, shape):
-        matrix[:, part] = image
-    return matrix
-
-
-def _images(
-    columns: np.ndarray, orbits: np.ndarray, shape: tuple[int, int, int]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The atoms (b,) of each part and their columns (n, b), the moved ``columns`` of the first part."""
-    parts = np.arange(len(orbits)).reshape(shape)
-    for shift, part in zip(product(*map(range, shape)), orbits, strict=True):
-        # row p of the first part's columns belongs, moved by the shift, to the part p + shift
-        origin = orbits[np.roll(parts, shift, axis=(0, 1, 2)).ravel()]
-        image = np.empty_like(columns)
-        image[orbits] = columns[origin]
-        yield part, image

@@ -30,7 +30,7 @@ import numpy as np
 from polcouple.electrode import Electrode
 from polcouple.electrostatics.ewald import ewald_matrix
 from polcouple.errors import ConvergenceError
-from polcouple.lattice.convolution import matrix_product
+from polcouple.lattice.matrix import Matrix, as_matrix
 from polcouple.nn.model_electrode import has_own_cell, in_one_piece
 from polcouple.nn.response_net import ChargeResponse, Response, ResponseNet
 
@@ -59,8 +59,8 @@ class NetInCell:
         nodes = net.prior.total_charges
         near_zero = net.prior.at(float(nodes[np.abs(nodes).argmin()])).kernel
         steps = np.linalg.inv(np.eye(len(electrode)) - near_zero @ self._change)
-        self._potentials_of = matrix_product(self._change, net.electrode)
-        self._step = matrix_product(steps, net.electrode)
+        self._potentials = as_matrix(self._change, net.electrode)
+        self._step = as_matrix(steps, net.electrode)
 
     def respond(self, site_potentials: np.ndarray, total_charge: float) -> Response:
         """See :meth:`ResponseNet.respond`; of the electrode in its new cell.
@@ -72,15 +72,15 @@ class NetInCell:
         if self._change is None:
             return self.net.respond(site_potentials, total_charge)
         charges = np.full(len(site_potentials), total_charge / len(site_potentials))
-        added = self._potentials_of(charges)
+        added = self._potentials @ charges
         for _ in range(_MOST_EVALUATIONS):
             found = self.net.respond(site_potentials + added, total_charge)
-            answer = self._potentials_of(found.charges)
+            answer = self._potentials @ found.charges
             if np.abs(answer - added).max() < _SAME_POTENTIALS:
                 own = found.charges @ (added - 0.5 * answer)
                 return replace(found, energy=found.energy - float(own))
-            charges = charges + self._step(found.charges - charges)
-            added = self._potentials_of(charges)
+            charges = charges + self._step @ (found.charges - charges)
+            added = self._potentials @ charges
         raise ConvergenceError(
             f"model {self.net.name}: the sheet's charges and their images' in a cell of another height do not"
             " settle; make the cell taller or train a net in it"
@@ -94,23 +94,23 @@ class NetInCell:
         """
         if self._change is None:
             return self.net.charge_response(site_potentials, total_charge)
-        added = self._potentials_of(self.respond(site_potentials, total_charge).charges)
+        added = self._potentials @ self.respond(site_potentials, total_charge).charges
         own = self.net.charge_response(site_potentials + added, total_charge)
         kernel = self.net.prior.at(total_charge).kernel
         fukui = np.linalg.solve(np.eye(len(kernel)) - kernel @ self._change, own.fukui)
-        return ChargeResponse(fukui, own.hardness + float(own.fukui @ self._potentials_of(fukui)))
+        return ChargeResponse(fukui, own.hardness + float(own.fukui @ (self._potentials @ fukui)))
 
-    def kernel(self, total_charge: float) -> np.ndarray:
+    def kernel(self, total_charge: float) -> Matrix:
         """(n, n) K = dq/dphi of the linear-response prior in e^2/Hartree.
 
         Raises:
             ModelMismatchError: a total charge outside the range trained on.
         """
-        kernel = self.net.prior.at(total_charge).kernel
         if self._change is None:
-            return kernel
+            return self.net.kernel(total_charge)
+        kernel = self.net.prior.at(total_charge).kernel
         screened = np.linalg.solve(np.eye(len(kernel)) - kernel @ self._change, kernel)
-        return 0.5 * (screened + screened.T)
+        return as_matrix(0.5 * (screened + screened.T), self.net.electrode)
 
 
 def change_of_kernel(electrode: Electrode, cell: np.ndarray) -> np.ndarray:

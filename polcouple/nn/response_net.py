@@ -34,7 +34,8 @@ from typing import Any
 import numpy as np
 
 from polcouple.electrode import Electrode
-from polcouple.lattice.convolution import LatticeConvolution, block_circulant, lattice_orbits
+from polcouple.lattice.convolution import LatticeConvolution, lattice_orbits
+from polcouple.lattice.matrix import SMALLEST, Matrix, RepeatingMatrix, block_circulant
 from polcouple.nn.committee import Committee
 from polcouple.nn.correction import CHARGE_SCALE, Correction
 from polcouple.nn.prior import Prior, Terms, class_means
@@ -166,6 +167,17 @@ class ResponseNet:
         curvature = float(sums.by_condition.mean()) - len(fukui) * at.curvature_at_zero
         hardness = at.terms[2].value(site_potentials, induced[2]) + scale * curvature / CHARGE_SCALE
         return ChargeResponse(fukui, hardness)
+
+    def kernel(self, total_charge: float) -> Matrix:
+        """(n, n) K = dq/dphi of the linear-response prior in e^2/Hartree.
+
+        Raises:
+            ModelMismatchError: a total charge outside the range trained on.
+        """
+        terms = self.prior.at(total_charge)
+        if len(self.electrode) < SMALLEST or len(self._parts[0]) == 1:
+            return terms.kernel
+        return RepeatingMatrix(terms.kernel_columns(self._parts[0][0]), *self._parts)
 
     def _features(self, fluctuation: np.ndarray) -> np.ndarray:
         """(n, M) filtered charges u."""

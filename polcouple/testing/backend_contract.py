@@ -29,6 +29,7 @@ from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.electrodes import create_coupled
 from polcouple.coupling.forces import ForceProvider
 from polcouple.errors import InputError
+from polcouple.lattice.matrix import dense
 from polcouple.testing.cases import derivative, graphene_case, with_tolerance
 from polcouple.units import HARTREE_TO_EV
 
@@ -225,13 +226,14 @@ class BackendContract:
         seen = Environment(case.electrolyte, case.positions[case.electrolyte_indices], phi)
         found = cast(RespondingBackend, made).derivatives(seen, self.fractional)
         n = len(phi)
-        assert found.kernel.shape == (n, n) and found.fukui.shape == (n,)
-        assert np.abs(found.kernel.sum(axis=1)).max() < 1e-6
+        kernel = dense(found.kernel)
+        assert kernel.shape == (n, n) and found.fukui.shape == (n,)
+        assert np.abs(kernel.sum(axis=1)).max() < 1e-6
         assert found.fukui.sum() == pytest.approx(1.0, abs=1e-6) and found.hardness > 0.0
         change = 1e-3 * np.random.default_rng(5).standard_normal(n)
         low, high = (self.solve(case, made, phi + sign * change, self.fractional).charges for sign in (-1, 1))
         moved = 0.5 * (high - low)
-        assert np.linalg.norm(moved - found.kernel @ change) < 0.2 * np.linalg.norm(moved)
+        assert np.linalg.norm(moved - kernel @ change) < 0.2 * np.linalg.norm(moved)
 
     def test_a_potential_is_held_or_refused(
         self, case: Case, made: ChargeBackend, phi: np.ndarray, promised: Capabilities

@@ -8,11 +8,16 @@ import pytest
 from capacitor_cases import HOT, capacitor, noise, one_sheet, seen, slabs
 
 import polcouple.coupling.joint_search
+import polcouple.coupling.mutual
+import polcouple.dftb.repeating
 from polcouple.backends.base import checked_solve
 from polcouple.coupling.charge_flow import ChargeFlow
 from polcouple.coupling.electrodes import create_electrodes
+from polcouple.coupling.mutual import kernel_between
 from polcouple.dftb.skf import DEFAULT_SLAKO
+from polcouple.electrostatics.ewald import ewald_matrix
 from polcouple.errors import ConvergenceError, InputError
+from polcouple.lattice.matrix import RepeatingMatrix, dense
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE, HARTREE_TO_EV, KELVIN_TO_HARTREE
 
 FIELD_D = {"displacement_volt_per_angstrom": 0.05}
@@ -302,3 +307,30 @@ def test_near_absolute_zero_a_level_in_the_gap_is_found_from_any_charge(charge):
     )
     assert result.converged and any("in a gap" in warning for warning in result.warnings)
     assert np.abs(result.total_charges).max() < 1e-12
+
+
+@pytest.mark.parametrize("slab", [None, FIELD_D], ids=str)
+def test_sheets_that_repeat_are_solved_wave_by_wave(slab, monkeypatch):
+    """The same charges, levels and energy as with dense matrices."""
+    for module in (polcouple.coupling.mutual, polcouple.dftb.repeating):
+        monkeypatch.setattr(module, "SMALLEST", 100)
+    case = capacitor(cells=(8, 4), potential=at(1.5), slab=slab)
+    between = kernel_between(case)
+    assert isinstance(between, RepeatingMatrix) and between.columns.shape == (256, 8)
+    whole = ewald_matrix(case.electrode.positions, case.cell)
+    whole[:128, :128] = whole[128:, 128:] = 0.0
+    if slab is not None:
+        heights = case.slab_field.heights(case.electrode.positions)
+        whole += case.slab_field.curvature * np.outer(heights, heights)
+    assert np.abs(dense(between) - whole).max() < 1e-11
+    phi = noise(case, 0.02)
+    result = create_electrodes(case, "response").solve(seen(case, phi), 0.0)
+    assert isinstance(result.response.inverse, RepeatingMatrix)
+    monkeypatch.setattr(polcouple.coupling.mutual, "SMALLEST", 10**6)
+    expected = create_electrodes(case, "response").solve(seen(case, phi), 0.0)
+    found, exact = dense(result.response.inverse), expected.response.inverse
+    assert isinstance(exact, np.ndarray)
+    assert np.abs(found - exact).max() < 1e-9 * np.abs(exact).max()
+    assert np.abs(result.charges - expected.charges).max() < 1e-10
+    assert np.abs(result.fermi_levels - expected.fermi_levels).max() < 1e-10
+    assert result.energy == pytest.approx(expected.energy, abs=1e-9)

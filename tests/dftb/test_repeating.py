@@ -65,7 +65,7 @@ def test_state_and_response_are_the_dense_ones(electrode, charge, temperature, k
     assert response.hardness == pytest.approx(exact.hardness, rel=1e-6)
     np.testing.assert_allclose(fast.mean_interaction, dense.mean_interaction, atol=1e-11)
     vector = np.random.default_rng(0).standard_normal(len(electrode))
-    np.testing.assert_allclose(response.product(electrode)(vector), kernel @ vector, atol=1e-10)
+    np.testing.assert_allclose(response.kernel(electrode) @ vector, kernel @ vector, atol=1e-10)
 
 
 def test_a_large_sheet_keeps_the_sum_rules():
@@ -76,10 +76,10 @@ def test_a_large_sheet_keeps_the_sum_rules():
     columns = response.columns
     assert np.abs(columns.sum(axis=0)).max() < 1e-9 * np.abs(columns).max()
     assert response.fukui.sum() == pytest.approx(1.0, abs=1e-10)
-    product = response.product(sheet)
+    matrix = response.kernel(sheet)
     waves = np.random.default_rng(1).standard_normal((3, len(sheet)))
-    assert all(wave @ product(wave) < 0.0 for wave in waves)
-    assert waves[0] @ product(waves[1]) == pytest.approx(waves[1] @ product(waves[0]), rel=1e-9)
+    assert all(wave @ (matrix @ wave) < 0.0 for wave in waves)
+    assert waves[0] @ (matrix @ waves[1]) == pytest.approx(waves[1] @ (matrix @ waves[0]), rel=1e-9)
     # -d(Fermi level)/dQ and the Fukui function by finite differences
     above, _ = electrode.bare_reference(-3.299)
     below, _ = electrode.bare_reference(-3.301)

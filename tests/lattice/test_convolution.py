@@ -2,30 +2,12 @@
 
 import numpy as np
 import pytest
+from shuffled_sheet import sheet
 
-from polcouple.builder.surfaces import graphene_sheet
 from polcouple.electrode import Electrode
 from polcouple.electrostatics.ewald import ewald_matrix
-from polcouple.lattice import convolution
-from polcouple.lattice.convolution import (
-    LatticeConvolution,
-    block_circulant,
-    fill_block_circulant,
-    lattice_orbits,
-    matrix_product,
-)
+from polcouple.lattice.convolution import LatticeConvolution, lattice_orbits
 from polcouple.units import ANGSTROM_TO_BOHR
-
-
-def sheet(n_x, n_y, layers=1):
-    """Graphene, its atoms in random order and images; layers half a cell apart along z."""
-    plane, sides = graphene_sheet(n_x, n_y)
-    rng = np.random.default_rng(n_x)
-    positions = np.concatenate([plane + np.array([0.0, 0.0, 20.0 * layer]) for layer in range(layers)])
-    cell = np.diag([*sides, 20.0 * layers]) * ANGSTROM_TO_BOHR
-    positions = rng.permutation(positions) * ANGSTROM_TO_BOHR
-    positions += rng.integers(-1, 2, positions.shape) @ cell
-    return Electrode(("C",) * len(positions), positions, cell)
 
 
 @pytest.mark.parametrize(("cells", "layers", "shape"), [((3, 2), 1, (3, 2, 1)), ((4, 3), 2, (4, 3, 2))])
@@ -40,18 +22,6 @@ def test_convolution_is_the_dense_product(cells, layers, shape):
         assert np.abs(product(vector) - expected).max() < 1e-12 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize(("cells", "layers"), [((3, 2), 1), ((4, 3), 2)])
-def test_columns_of_the_first_part_fill_the_matrix(cells, layers):
-    electrode = sheet(*cells, layers)
-    matrix = ewald_matrix(electrode.positions, electrode.cell, accuracy=1e-13)
-    orbits, shape = lattice_orbits(electrode)
-    filled = fill_block_circulant(matrix[:, orbits[0]], orbits, shape)
-    assert np.abs(filled - matrix).max() < 1e-12 * np.abs(matrix).max()
-    assert block_circulant(matrix, orbits, shape)
-    matrix[5, 3] += 1e-6
-    assert not block_circulant(matrix, orbits, shape)
-
-
 def test_skewed_cell_repeats_along_its_vectors():
     """Primitive cells of 60 degrees: both vectors of a 5 x 4 supercell are divided."""
     a = 2.46 * ANGSTROM_TO_BOHR
@@ -62,20 +32,6 @@ def test_skewed_cell_repeats_along_its_vectors():
     orbits, shape = lattice_orbits(Electrode(("C",) * 40, positions, primitive * [[5], [4], [1]]))
     assert shape == (5, 4, 1)
     assert orbits.shape == (20, 2)
-
-
-def test_used_for_large_block_circulant_matrices_only(monkeypatch):
-    electrode = sheet(3, 2)
-    matrix = ewald_matrix(electrode.positions, electrode.cell, accuracy=1e-13)
-    assert not isinstance(matrix_product(matrix, electrode), LatticeConvolution)
-    monkeypatch.setattr(convolution, "SMALLEST", 10)
-    assert isinstance(matrix_product(matrix, electrode), LatticeConvolution)
-    defect = matrix.copy()
-    defect[3, 5] += 1e-6 * np.abs(matrix).max()
-    vector = np.arange(len(electrode), dtype=float)
-    product = matrix_product(defect, electrode)
-    assert not isinstance(product, LatticeConvolution)
-    assert np.array_equal(product(vector), defect @ vector)
 
 
 @pytest.mark.parametrize("change", ["moved", "element", "flake"])
