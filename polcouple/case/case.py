@@ -57,6 +57,11 @@ class Case:
         return np.concatenate([section.indices for section in self.system.electrodes])
 
     @cached_property
+    def mobile(self) -> bool:
+        """Whether the electrode's atoms move; it is then the only one."""
+        return any(section.mobile for section in self.system.electrodes)
+
+    @cached_property
     def electrolyte_indices(self) -> np.ndarray:
         """Indices of all other atoms, ascending."""
         return np.setdiff1d(np.arange(len(self)), self.electrode_indices)
@@ -151,7 +156,7 @@ class Case:
 
     @cached_property
     def electrode(self) -> Electrode:
-        """The frozen atoms of all electrodes at their initial positions."""
+        """The atoms of all electrodes at their initial positions."""
         return self._electrode(self.electrode_indices)
 
     @cached_property

@@ -44,6 +44,7 @@ def check_case(case: Case, path: Path, structure: Path, in_input: bool = False) 
     require_likely_cell(structure, case.electrode.positions, case.cell, in_input=in_input)
     check_cutoff(case, path)
     check_potential(case, path)
+    check_mobile(case, path)
 
 
 def check_topology(case: Case, path: Path, name: str) -> None:
@@ -91,6 +92,8 @@ def check_topology(case: Case, path: Path, name: str) -> None:
 
 
 def _check_lennard_jones(case: Case, force_field: ForceField, path: Path, name: str) -> None:
+    if not len(case.electrolyte_indices):
+        return  # nobody interacts so
     fixed = set(case.electrode_indices.tolist())
     of_electrode = {case.symbols[atom] for atom in fixed}
     for symbol in force_field.electrode_lennard_jones:
@@ -197,6 +200,31 @@ def check_potential(case: Case, path: Path) -> None:
             case.slab_field  # noqa: B018  (computed now, so that a cell without vacuum is refused here)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
+
+
+def check_mobile(case: Case, path: Path) -> None:
+    """What does not go together with an electrode whose atoms move."""
+    system, several = case.system, len(case.system.electrodes)
+    if not case.mobile:
+        return
+    name = next(section.name for section in system.electrodes if section.mobile)
+    where = f"{path}: electrode '{name}' is mobile"
+    if several > 1:
+        raise InputError(f"{where}, and there are {several} electrodes; one that moves must be the only one")
+    if system.ipi_atoms == "liquid":
+        raise InputError(f"{where}, and ipi_atoms: liquid keeps its atoms from i-PI; write ipi_atoms: all")
+    if system.slab is not None:
+        raise InputError(f"{where}, and slab: is for electrodes in their place; leave one of them out")
+    if system.refresh.interval != 1:
+        raise InputError(
+            f"{where}, and charges that are kept for {system.refresh.interval} steps give no forces on it;"
+            " write refresh: {interval: 1}"
+        )
+    if isinstance(system, GivenSystemSection) and system.force_field.electrode_bonded == "keep":
+        raise InputError(
+            f"{where}: its backend gives the forces between its atoms, so the file's may not be kept; write"
+            " electrode_bonded: drop"
+        )
 
 
 def check_labels(start: StartFile, symbols: tuple[str, ...], directory: Path) -> None:

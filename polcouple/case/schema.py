@@ -6,7 +6,16 @@ import math
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 #: name in a case of the file of the electrodes' atoms, where i-PI does not have them
 ELECTRODE_FILE = "electrode.xyz"
@@ -25,7 +34,11 @@ def _no_truth(value: Any) -> Any:
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    _numbers = field_validator("*", mode="before")(_no_truth)
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any, of: ValidationInfo) -> Any:
+        truth = of.field_name is not None and cls.model_fields[of.field_name].annotation is bool
+        return value if truth else _no_truth(value)
 
 
 class Water(_Section):
@@ -126,8 +139,11 @@ class Block(_Section):
 
 
 class _Electrode(_Section):
+    """``mobile``: i-PI moves its atoms, but for those that it is told to keep."""
+
     name: str
     total_charge_e: float
+    mobile: StrictBool = False
 
     @property
     def indices(self) -> np.ndarray:
@@ -136,7 +152,7 @@ class _Electrode(_Section):
 
 
 class ElectrodeSection(_Electrode):
-    """One frozen electrode: atoms ``first_atom`` to ``last_atom`` of init.xyz, both counted from 0.
+    """One electrode: atoms ``first_atom`` to ``last_atom`` of init.xyz, both counted from 0.
 
     ``total_charge_e`` is its charge, or what it starts from where a potential is held.
     """
@@ -183,7 +199,7 @@ class Molecules(_Section):
 
 
 class ElectrodeAtoms(_Electrode):
-    """One frozen electrode anywhere in init.xyz: runs of atoms, [first, last] each, counted from 0."""
+    """One electrode anywhere in init.xyz: runs of atoms, [first, last] each, counted from 0."""
 
     atoms: Annotated[
         list[Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]],

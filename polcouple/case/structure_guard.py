@@ -83,7 +83,8 @@ class StructureGuard:
             atom = int(np.argwhere(lost)[0, 0])
             kind = "far outside the cell" if np.isfinite(positions[atom]).all() else "not finite"
             raise InputError(f"the position of atom {atom} is {kind}; shorten the time step")
-        self._check_electrode(positions, rounding)
+        if not case.mobile:
+            self._check_electrode(positions, rounding)
         if len(self._pairs):
             self._check_rigid(positions)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from polcouple.backends.base import ChargeBackend, backend_options, options_class
+from polcouple.backends.mobile import MobileBackend
 from polcouple.case.model import Case
 from polcouple.check.finding import Finding
 from polcouple.check.forces import own_fields
@@ -54,7 +55,12 @@ def check_slater_koster(backend: str, settings: Mapping[str, Any], case: Case) -
 
 
 def measure(
-    case: Case, backend: ChargeBackend, part: Part, platform: str, threads: int | None, once: bool = False
+    case: Case,
+    backend: ChargeBackend | MobileBackend,
+    part: Part,
+    platform: str,
+    threads: int | None,
+    once: bool = False,
 ) -> tuple[Cost, list[Finding]]:
     """Evaluate a part of the forces as the driver would.
 

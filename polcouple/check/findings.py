@@ -15,7 +15,7 @@ from polcouple.check.forces import shares_liquid
 from polcouple.check.inputs import check_input
 from polcouple.check.simulation import load_input
 from polcouple.check.structure import check_structure
-from polcouple.coupling.electrodes import create_electrodes
+from polcouple.coupling.mobile import create_charges
 from polcouple.engines.base import NATIVE, engine_origin
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.files import require_writable
@@ -55,7 +55,7 @@ def find(plan: RunPlan, steps: int | None, for_a_run: bool = False) -> Iterator[
         if missing or broken:
             return
         part: Part = "electrode" if shares_liquid(simulation) else "all"
-        charges = create_electrodes(case, plan.backend, plan.settings(case))
+        charges = create_charges(case, plan.backend, plan.settings(case))
         cost, findings = measure(case, charges, part, plan.platform, plan.threads, once=for_a_run)
     except PolcoupleError as error:
         yield Finding("error", str(error))

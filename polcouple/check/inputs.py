@@ -166,6 +166,9 @@ def check_motion(motion: Any, case: Case) -> Iterator[Finding]:
         fixed = (3 * atoms[:, None] + np.arange(3)).ravel()
     electrode = np.flatnonzero(np.isin(case.ipi_indices, case.electrode_indices))
     wanted = (3 * electrode[:, None] + np.arange(3)).ravel()
+    if case.mobile:
+        yield from _check_mobile(motion, case, fixed, wanted)
+        return
     loose = np.unique(np.setdiff1d(wanted, fixed) // 3)
     if len(loose):
         yield Finding(
@@ -185,6 +188,33 @@ def check_motion(motion: Any, case: Case) -> Iterator[Finding]:
             "error" if not len(fixed) else "warning",
             "i-PI: <fixcom> is True, its default, and does not go with a frozen electrode; write"
             " <fixcom> False </fixcom>",
+        )
+
+
+def _check_mobile(motion: Any, case: Case, fixed: np.ndarray, of_electrode: np.ndarray) -> Iterator[Finding]:
+    """Coordinates that i-PI keeps where a mobile electrode's are ``of_electrode``, and the centre of mass."""
+    kept = np.intersect1d(fixed, of_electrode)
+    if len(kept) == len(of_electrode):
+        yield Finding(
+            "warning",
+            "i-PI: <fixatoms> keeps all atoms of the mobile electrode in their place; take some out of it, or"
+            " mobile: true out of system.yaml, which costs less",
+        )
+    else:
+        loose = len(np.setdiff1d(of_electrode, fixed)) // 3
+        yield Finding("note", f"i-PI: {loose} of the electrode's {len(case.electrode)} atoms move")
+    extra = np.unique(np.setdiff1d(fixed, of_electrode) // 3)
+    if len(extra):
+        yield Finding(
+            "warning",
+            f"i-PI: {len(extra)} atoms outside the electrode are fixed, the first is {extra[0]};"
+            " take them out of <fixatoms> if they should move",
+        )
+    if motion.fixcom.fetch() and (len(fixed) or case.system.force_field.walls is not None):
+        yield Finding(
+            "error" if len(fixed) else "warning",
+            "i-PI: <fixcom> is True, its default, and does not go with walls or atoms that are kept in their"
+            " place; write <fixcom> False </fixcom>",
         )
 
 

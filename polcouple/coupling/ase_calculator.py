@@ -12,9 +12,10 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.constraints import FixAtoms
 
 from polcouple.backends.base import ChargeBackend
+from polcouple.backends.mobile import MobileBackend
 from polcouple.case.model import Case
-from polcouple.coupling.electrodes import create_electrodes
 from polcouple.coupling.forces import Evaluation, ForceProvider
+from polcouple.coupling.mobile import create_charges
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM, HARTREE_TO_EV
@@ -59,7 +60,7 @@ class PolcoupleCalculator(Calculator):
     def __init__(
         self,
         case: Case,
-        backend: str | ChargeBackend,
+        backend: str | ChargeBackend | MobileBackend,
         settings: Mapping[str, Any] | None = None,
         *,
         platform: str = NATIVE,
@@ -67,7 +68,7 @@ class PolcoupleCalculator(Calculator):
     ) -> None:
         super().__init__()
         if isinstance(backend, str):
-            backend = create_electrodes(case, backend, settings)
+            backend = create_charges(case, backend, settings)
         elif settings:
             raise InputError("settings go with the name of a backend; one that is made has its own")
         self._case = case

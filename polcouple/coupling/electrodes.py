@@ -54,8 +54,10 @@ def create_electrodes(case: Case, name: str, settings: Mapping[str, Any] | None 
         settings: over those of system.yaml; relative paths are taken from the case's directory.
 
     Raises:
-        InputError: unknown backend or setting, or a backend without a Fermi level where a potential is held.
+        InputError: unknown backend or setting, a backend without a Fermi level where a potential is held, or
+            a mobile electrode (:mod:`polcouple.coupling.mobile`).
     """
+    _require_in_place(case)
     if len(case.electrodes) == 1 and case.system.potential is None and case.slab_field is None:
         own = case.backend_settings(name, settings)
         return create_backend(
@@ -73,6 +75,7 @@ def create_coupled(case: Case, name: str, settings: Mapping[str, Any] | None = N
     Raises:
         InputError: as :func:`create_electrodes`.
     """
+    _require_in_place(case)
     own = case.backend_settings(name, settings)
     options = resolved_options(name, own, case.directory, case.system.backends)
     _require_fit(case, name, options.capabilities())
@@ -95,6 +98,19 @@ def backend_identity(case: Case, name: str, settings: Mapping[str, Any]) -> str:
     own = case.backend_settings(name, settings)
     options = resolved_options(name, own, case.directory, case.system.backends)
     return f"{name} {sorted(what_decides(name, options, case.electrode.symbols).items())}"
+
+
+def _require_in_place(case: Case) -> None:
+    """Refuse an electrode that moves where charges are asked for of one in its place.
+
+    Raises:
+        InputError: naming it.
+    """
+    if case.mobile:
+        raise InputError(
+            f"{case.directory / 'system.yaml'}: electrode '{case.system.electrodes[0].name}' is mobile, and"
+            " this is done for electrodes in their place alone; take mobile: true out in a copy of the case"
+        )
 
 
 def _require_fit(case: Case, name: str, capabilities: Capabilities) -> None:

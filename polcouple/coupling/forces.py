@@ -26,15 +26,18 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
 from polcouple.backends.base import ChargeBackend, Environment
+from polcouple.backends.mobile import MobileBackend, MobileResult
 from polcouple.case.model import Case
 from polcouple.case.structure_guard import StructureGuard
 from polcouple.coupling.charges import ChargeSolver, Surroundings
 from polcouple.coupling.held_state import HeldStates, ReplicaState
 from polcouple.coupling.joint_search import CoupledResult, fermi_levels
+from polcouple.coupling.mobile import MobileSolver
 from polcouple.coupling.overlap import require_usable
 from polcouple.engines.base import NATIVE, create_engine
 from polcouple.errors import InputError
@@ -51,12 +54,13 @@ class Evaluation:
 
     Attributes:
         energy: in Hartree.
-        forces: (N, 3) in Hartree/bohr, zero on the electrode.
+        forces: (N, 3) in Hartree/bohr, zero on an electrode in its place.
         extras: what i-PI can write along: ``charges`` (n_electrode,) in e, ``total_charge`` in e,
             ``electrode_charges`` (electrodes,) in e, ``refresh_work`` accumulated in Hartree, ``refreshes``
             counted, and ``fermi_level`` in eV where the backend has one; of several electrodes, or where a
             potential is held, ``fermi_levels`` (electrodes,) in eV and ``source_work`` in Hartree, NaN where
-            unknown. Empty for the bonded part.
+            unknown; of a mobile electrode ``electrons`` N, ``free_energy`` E and ``grand_potential`` E - mu N
+            in Hartree, in the liquid's potentials. Empty for the bonded part.
     """
 
     energy: float
@@ -94,7 +98,8 @@ class ForceProvider:
 
     Args:
         case: the system.
-        backend: source of the electrode charges; None for the bonded part, which needs none.
+        backend: source of the electrode charges (:func:`polcouple.coupling.mobile.create_charges`); None for
+            the bonded part, which needs none.
         part: which forces; charges matter to ``all`` and ``nonbonded`` only.
         platform: ``native``, or a platform of OpenMM.
         threads: of the processor, at most; None for all.
@@ -114,7 +119,7 @@ class ForceProvider:
     def __init__(
         self,
         case: Case,
-        backend: ChargeBackend | None,
+        backend: ChargeBackend | MobileBackend | None,
         part: Part = "all",
         platform: str = NATIVE,
         threads: int | None = None,
@@ -125,28 +130,36 @@ class ForceProvider:
         for name, number in (("threads", threads), ("interval", interval)):
             if number is not None and number < 1:
                 raise InputError(f"{name} {number}: give a positive number")
+        if case.mobile and interval != 1:
+            raise InputError(
+                f"refresh {interval}: charges that are kept give no forces on a mobile electrode; take 1"
+            )
         self._case = case
         self._backend = backend if part != "bonded" else None
         self._interval = interval
         self._observer = observer
         self._held = held
         self._engine, other = create_engine(case, part, platform, threads)
-        self._charges: ChargeSolver | None = None
-        if self._backend is not None:
-            accuracy = self._backend.capabilities.potential_accuracy
-            # the engine's own potentials cost every step a finer mesh, whether they are looked at or not
-            reads = self._backend.capabilities.site_potentials
-            every_step = reads and interval == 1 and observer is None
-            surroundings = Surroundings(
-                case,
-                min(accuracy, _SEEN_ACCURACY) if observer else accuracy,
-                self._engine if every_step else None,
-            )
-            self._charges = ChargeSolver(case, self._backend, surroundings)
+        self._charges = None if self._backend is None else self._solver(self._backend)
         self._guard = StructureGuard(case)
         self._replicas: dict[int, ReplicaState] = {}
         self.timings = Timings()
         self.warnings: set[str] = set() if other is None else {other}
+
+    def _solver(self, backend: ChargeBackend | MobileBackend) -> ChargeSolver | MobileSolver:
+        """What asks the backend."""
+        case, accuracy = self._case, backend.capabilities.potential_accuracy
+        if case.mobile:
+            return MobileSolver(case, cast(MobileBackend, backend), self._engine)
+        # the engine's own potentials cost every step a finer mesh, whether they are looked at or not
+        reads = backend.capabilities.site_potentials
+        every_step = reads and self._interval == 1 and self._observer is None
+        surroundings = Surroundings(
+            case,
+            min(accuracy, _SEEN_ACCURACY) if self._observer else accuracy,
+            self._engine if every_step else None,
+        )
+        return ChargeSolver(case, cast(ChargeBackend, backend), surroundings)
 
     def evaluate(self, positions: np.ndarray, cell: np.ndarray, replica: int = 0) -> Evaluation:
         """Energy, forces and extras at ``positions`` (N, 3) in ``cell`` (rows), both in bohr.
@@ -162,6 +175,8 @@ class ForceProvider:
         if self._charges is not None and self._backend is not None:
             start = time.perf_counter()
             environment = self._charges.environment(positions, replica)
+            if repeated and self._case.mobile:  # what was written down of the state has no forces
+                state.result = self._charges.solve(environment, f"replica {replica}", None)
             if not repeated:
                 conservative = self._backend.capabilities.conservative
                 self._advance(self._charges, conservative, state, environment, replica)
@@ -176,6 +191,8 @@ class ForceProvider:
         if state.result is not None:
             self._engine.set_charges(state.result.charges)
         energy, forces = self._engine.evaluate(positions, replica)
+        if isinstance(state.result, MobileResult):
+            forces[self._case.electrode_indices] += state.result.forces
         self.timings.add("forces", start)
         require_usable(self._case, positions, energy, forces, replica)
         return Evaluation(energy + surface_energy, forces, extras)
@@ -199,7 +216,7 @@ class ForceProvider:
 
     def _advance(
         self,
-        solver: ChargeSolver,
+        solver: ChargeSolver | MobileSolver,
         conservative: bool,
         state: ReplicaState,
         environment: Environment,
@@ -220,7 +237,7 @@ class ForceProvider:
         state.site_potentials = environment.site_potentials if next_refreshes else None
 
     def _refresh(
-        self, solver: ChargeSolver, state: ReplicaState, environment: Environment, replica: int
+        self, solver: ChargeSolver | MobileSolver, state: ReplicaState, environment: Environment, replica: int
     ) -> None:
         """Compute new charges."""
         new = solver.solve(environment, f"replica {replica}", state.result)
@@ -250,4 +267,21 @@ def _extras(state: ReplicaState, case: Case) -> dict[str, object]:
         extras["source_work"] = result.source_work if isinstance(result, CoupledResult) else np.nan
     elif np.isfinite(levels[0]):
         extras["fermi_level"] = levels[0]
+    if isinstance(result, MobileResult):
+        extras |= _of_mobile(result, held=case.system.potential is not None)
     return extras
+
+
+def _of_mobile(result: MobileResult, held: bool) -> dict[str, object]:
+    """What a mobile electrode tells beside its charges and level."""
+    assert result.energy is not None
+    electrons, level = result.electrons, np.nan if result.fermi_level is None else result.fermi_level
+    free = result.energy + (level * electrons if held else 0.0)
+    told: dict[str, object] = {
+        "electrons": electrons,
+        "free_energy": free,
+        "grand_potential": free - level * electrons,
+    }
+    if held:
+        told["source_work"] = -level * float(result.charges.sum())
+    return told

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from polcouple.backends.base import ChargeBackend, ChargeResult
+from polcouple.backends.mobile import MobileBackend
 from polcouple.case.model import Case
 from polcouple.coupling.electrodes import CoupledResult
 from polcouple.errors import InputError
@@ -211,7 +212,7 @@ class HeldStates:
 
 def held_states(
     case: Case,
-    backend: ChargeBackend,
+    backend: ChargeBackend | MobileBackend,
     settings: str,
     interval: int,
     first_evaluation: int = 0,

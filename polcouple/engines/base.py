@@ -35,7 +35,8 @@ class Engine(Protocol):
     """Energies and forces of one case for given electrode charges.
 
     The energy is that of the liquid in the field of the electrode, a slab's field included, without the
-    interaction of the electrode's charges with one another.
+    interaction of the electrode's charges with one another. Of a mobile electrode the forces on its atoms are
+    the derivative of that energy by their positions; those on a frozen one are zero.
     """
 
     def set_charges(self, charges: np.ndarray) -> None:
@@ -45,9 +46,8 @@ class Engine(Protocol):
     def evaluate(self, positions: np.ndarray, replica: int = 0) -> tuple[float, np.ndarray]:
         """Energy in Hartree and forces (N, 3) in Hartree/bohr at ``positions`` (N, 3) in bohr.
 
-        Positions may be any periodic image of the atoms; molecules may be split. Forces on the frozen
-        electrode are zero. Positions of the same ``replica`` are like those of its last evaluation, which
-        saves work and changes nothing else.
+        Positions may be any periodic image of the atoms; molecules may be split. Those of one ``replica`` are
+        like those of its last evaluation, which saves work and changes nothing else.
         """
         ...
 
@@ -114,6 +114,12 @@ def create_engine(
         InputError: there is no such engine or platform here, or the engine cannot compute the case.
     """
     name, word = _named(platform)
+    if case.mobile:
+        _require_for_mobile(case, part, platform)
+    if not len(case.electrolyte_indices):
+        from polcouple.engines.nothing import NoLiquid
+
+        return NoLiquid(case), None
     if part == "electrode":
         from polcouple.engines.electrode import ElectrodeEngine
 
@@ -129,6 +135,24 @@ def create_engine(
         fallen_back = f"{reason}: forces are computed by OpenMM's {_OPENMM_PLATFORM} platform"
         engine, word = _engines.load(_OPENMM), _OPENMM_PLATFORM
     return cast(Engine, engine.create(case, part, word, threads)), fallen_back
+
+
+def _require_for_mobile(case: Case, part: Part, platform: str) -> None:
+    """Refuse engines, or parts of the forces, that know electrodes in their place alone.
+
+    Raises:
+        InputError: naming what to do.
+    """
+    where = f"electrode '{case.system.electrodes[0].name}' is mobile"
+    if part == "electrode":
+        raise InputError(f"{where}: part: electrode is for one that stays in its place; write part: all")
+    if platform != NATIVE:
+        raise InputError(f"{where}: --platform {platform} knows electrodes in their place; leave it out")
+    if not len(case.electrolyte_indices):
+        return
+    reason = _engines.load(NATIVE).unsupported(case)
+    if reason is not None:
+        raise InputError(f"{where}, for which the native engine is needed: {reason}")
 
 
 def _named(platform: str) -> tuple[str, str]:

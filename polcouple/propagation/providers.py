@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from polcouple.case.model import Case
-from polcouple.coupling.electrodes import backend_identity, create_electrodes
+from polcouple.coupling.electrodes import backend_identity
 from polcouple.coupling.forces import ForceProvider, Observer
 from polcouple.coupling.held_state import held_states
+from polcouple.coupling.mobile import create_charges
 from polcouple.engines.base import NATIVE
 from polcouple.ipi.parts import Part
 
@@ -42,7 +43,7 @@ def create_providers(
     wanted = set(parts)
     charges, held = None, None
     if wanted != {"bonded"}:
-        charges = create_electrodes(case, backend, settings)
+        charges = create_charges(case, backend, settings)
         held = held_states(case, charges, identity, interval, first_evaluation, counted=observer is not None)
     return {
         part: ForceProvider(case, charges, part, platform, threads, interval, observer, held)

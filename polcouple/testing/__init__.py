@@ -9,10 +9,12 @@ pytest.register_assert_rewrite(
     "polcouple.testing.backend_contract",
     "polcouple.testing.engine_contract",
     "polcouple.testing.mobile_contract",
+    "polcouple.testing.mobile_engine_contract",
 )
 
 from polcouple.testing.backend_contract import BackendContract  # noqa: E402
 from polcouple.testing.engine_contract import EngineContract  # noqa: E402
 from polcouple.testing.mobile_contract import MobileContract  # noqa: E402
+from polcouple.testing.mobile_engine_contract import MobileEngineContract  # noqa: E402
 
-__all__ = ["BackendContract", "EngineContract", "MobileContract"]
+__all__ = ["BackendContract", "EngineContract", "MobileContract", "MobileEngineContract"]

@@ -143,6 +143,12 @@ def with_tolerance(case: Case, tolerance: float) -> Case:
     return dataclasses.replace(case, system=case.system.model_copy(update={"force_field": force_field}))
 
 
+def mobile(case: Case) -> Case:
+    """The same case with an electrode that moves."""
+    sections = [section.model_copy(update={"mobile": True}) for section in case.system.electrodes]
+    return dataclasses.replace(case, system=case.system.model_copy(update={"electrodes": sections}))
+
+
 def liquid_alone(case: Case) -> Case:
     """The case without what ``part: electrode`` gives: charges are left at zero."""
     force_field = case.parameters
@@ -203,7 +209,12 @@ def reference_nonbonded(case: Case, electrode_charges: np.ndarray) -> tuple[floa
                 strength = 24 * e * (2 * s6**2 - s6) / r * smooth - 4 * e * (s6**2 - s6) * slope
                 forces[j] += strength * d / r
                 forces[i] -= strength * d / r
-    forces[case.electrode_indices] = 0.0
+    if case.mobile:
+        forces[case.electrode_indices] -= ewald_energy_forces(
+            case.electrode.positions, electrode_charges, case.cell
+        )[1]
+    else:
+        forces[case.electrode_indices] = 0.0
     return energy, forces
 
 

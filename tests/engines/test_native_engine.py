@@ -17,7 +17,7 @@ from polcouple.engines.native.engine import NativeEngine
 from polcouple.engines.native.exclusions import partners
 from polcouple.engines.native.lists import Reach, list_neighbours
 from polcouple.errors import InputError
-from polcouple.testing import EngineContract
+from polcouple.testing import EngineContract, MobileEngineContract
 from polcouple.testing.cases import random_case, reference_nonbonded, with_tolerance
 from polcouple.testing.engine_contract import CELLS, WATER, charges_of
 
@@ -30,6 +30,10 @@ def error(forces, expected):
 class TestNative(EngineContract):
     platform = "native"
     tolerances = (1e-3, 5e-5, 1e-6)
+
+
+class TestMobileSites(MobileEngineContract):
+    platform = "native"
 
 
 def random_cell(numbers):

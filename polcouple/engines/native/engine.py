@@ -13,6 +13,9 @@ forces are read. The backend computes while the pairs are computed.
 Pairs of electrode atoms are left out everywhere: with phi the liquid's potential and psi the electrode's on
 the mesh, the energy there is sum_j q_j (phi/2 + psi)(r_j) over the liquid, half of which is
 sum_i Q_i phi(R_i) / 2 over the electrode.
+
+The atoms of a mobile electrode go through the same pass at their own positions, and feel the liquid: on the
+mesh the potential phi alone.
 """
 
 from __future__ import annotations
@@ -109,35 +112,40 @@ class NativeEngine:
             self._prepare_nonbonded()
 
     def _prepare_nonbonded(self) -> None:
-        case, terms = self._case, self._terms
+        case = self._case
         accuracy = case.system.force_field.ewald_tolerance
         if accuracy < _FINEST:
             raise InputError(
                 f"force_field.ewald_tolerance {accuracy:g}: the native engine is good to {_FINEST:g};"
                 " raise it, or use --platform Reference"
             )
-        self._real: Any = np.float32 if accuracy >= _SINGLE else np.float64
-        # a mesh in double precision for the potentials alone would cost more than one of their own
-        self.finest_potential = _FINEST_POTENTIAL
-        if accuracy >= _SINGLE:
-            longest = float(np.linalg.norm(self._cell, axis=1).max())
-            self.finest_potential = max(_FINEST_SINGLE_POTENTIAL, _ROUNDING_POTENTIAL * longest)
-        lennard_jones = terms.lennard_jones
-        self._kinds = lennard_jones.kinds.astype(np.uint32)
-        tables = lennard_jones.repulsion.ravel(), lennard_jones.attraction.ravel()
-        self._table = np.array(tables, self._real)
+        longest = float(np.linalg.norm(self._cell, axis=1).max())
+        self._finest_single = max(_FINEST_SINGLE_POTENTIAL, _ROUNDING_POTENTIAL * longest)
+        # a frozen electrode's potentials have a mesh of their own where double precision would be needed for
+        # them alone, which costs less
+        single = accuracy >= _SINGLE and not case.mobile
+        self.finest_potential = self._finest_single if single else _FINEST_POTENTIAL
         self._liquid_charges = self._charges[self._liquid]
-        self._pair_forces = np.zeros((_SLICES, len(self._places), 4), self._real)
-        self._buffers = [pair_buffer(self._real) for _ in range(_SLICES)]
         self._pass: _Pass | None = None
         self._potential_accuracy: float | None = None
-        self._near_potentials: NearPotentials | None = None
+        self._near_potentials: dict[int, NearPotentials] = {}
+        #: of each place that is an atom of the electrode, which one
+        self._site_of_place = np.zeros(len(self._places), int)
+        self._site_of_place[case.electrode_indices] = np.arange(len(case.electrode_indices))
         self._choose_parameters()
 
     def _choose_parameters(self) -> None:
         """Splitting, mesh and lists for forces, and for site potentials if they are asked for."""
         case, lennard_jones = self._case, self._terms.lennard_jones
         n, accuracy = len(self._places), force_accuracy(case)
+        finest = np.inf if self._potential_accuracy is None else self._potential_accuracy
+        coarse = case.system.force_field.ewald_tolerance >= _SINGLE and finest >= self._finest_single
+        self._real: Any = np.float32 if coarse else np.float64
+        self._kinds = lennard_jones.kinds.astype(np.uint32)
+        tables = lennard_jones.repulsion.ravel(), lennard_jones.attraction.ravel()
+        self._table = np.array(tables, self._real)
+        self._pair_forces = np.zeros((_SLICES, n, 4), self._real)
+        self._buffers = [pair_buffer(self._real) for _ in range(_SLICES)]
         parameters, site_parameters = choose_splittings(
             self._cell, lennard_jones.cutoff, accuracy, self._potential_accuracy
         )
@@ -147,7 +155,14 @@ class NativeEngine:
         self._background = split.background(parameters, volume)
         sites = case.electrode.positions
         self._mesh = Mesh(
-            self._cell, sites, parameters, site_parameters, self._real, _SLICES, min(self._threads, 2)
+            self._cell,
+            sites,
+            case.mobile,
+            parameters,
+            site_parameters,
+            self._real,
+            _SLICES,
+            min(self._threads, 2),
         )
         self._mesh_forces = np.empty((n, 4), self._real)
         self._potentials = np.empty(n, self._real)
@@ -157,10 +172,9 @@ class NativeEngine:
         self._settings = {
             several: self._pairs.settings(self._real, self._cell, several) for several in (False, True)
         }
-        if site_parameters is not None and self._potential_accuracy is not None:
-            self._near_potentials = NearPotentials(
-                sites, self._cell, site_parameters, self._potential_accuracy, self._real, _SLICES
-            )
+        self._near_potentials.clear()
+        self._site_parameters = site_parameters
+        if site_parameters is not None:
             self._site_background = split.background(site_parameters, volume)
 
     def set_charges(self, charges: np.ndarray) -> None:
@@ -175,17 +189,31 @@ class NativeEngine:
 
     def site_potentials(self, positions: np.ndarray, replica: int = 0) -> np.ndarray:
         """See :class:`polcouple.engines.base.SitePotentialEngine`."""
-        assert self._near_potentials is not None, "prepare_site_potentials comes first"
         places = self._places.of_atoms(positions)
         liquid = places[self._liquid]
-        tasks = self._near_potentials.tasks(liquid, self._liquid_charges)
+        near = self._near(positions, replica)
+        tasks = near.tasks(liquid, self._liquid_charges)
         _, answers = self._begin(positions, places, replica, tasks)
         far = self._mesh.site_potentials()
         for answer in answers:
             answer.result()
-        self._near_potentials.require_apart(liquid)
+        near.require_apart(liquid)
         background = self._site_background * float(self._liquid_charges.sum())
-        return self._near_potentials.potentials() + far + background
+        return near.potentials() + far + background
+
+    def _near(self, positions: np.ndarray, replica: int) -> NearPotentials:
+        """What gives the short-ranged potentials at the sites; of one that moves, each replica its own."""
+        case, accuracy, parameters = self._case, self._potential_accuracy, self._site_parameters
+        assert parameters is not None and accuracy is not None, "prepare_site_potentials comes first"
+        own = replica if case.mobile else 0
+        near = self._near_potentials.get(own)
+        if near is None:
+            sites = case.electrode.positions
+            near = NearPotentials(sites, case.mobile, self._cell, parameters, accuracy, self._real, _SLICES)
+            self._near_potentials[own] = near
+        if case.mobile:
+            near.move(positions[case.electrode_indices])
+        return near
 
     def evaluate(self, positions: np.ndarray, replica: int = 0) -> tuple[float, np.ndarray]:
         """See :class:`polcouple.engines.base.Engine`."""
@@ -198,7 +226,8 @@ class NativeEngine:
             first, _ = self._begin(positions, self._places.of_atoms(positions), replica, [])
         self._pass = None
         energy, forces = self._finish(first)
-        forces[self._case.electrode_indices] = 0.0
+        if not self._case.mobile:
+            forces[self._case.electrode_indices] = 0.0
         return energy, forces
 
     def _begin(
@@ -206,6 +235,8 @@ class NativeEngine:
     ) -> tuple[_Pass, list[Future[Any]]]:
         """Go through the liquid; tasks ``before`` run before its pairs, which may still be under way."""
         self._finish_pass()
+        if self._case.mobile:
+            self._mesh.move_sites(places[self._case.electrode_indices], self._inverse)
         near = self._lists.at(places, replica, self._run)
         order, ticks = near.clusters.order, self._lists.ticks
         n, moving = len(order), len(self._liquid)
@@ -237,6 +268,10 @@ class NativeEngine:
         moving, charges = len(self._liquid), self._charges[order].astype(self._real)
         bounds = np.linspace(0, moving, _SLICES + 1).astype(int).tolist()
         own = self._charges[self._case.electrode_indices]
+        last = moving
+        if self._case.mobile:
+            self._mesh_forces[moving:, :3] = self._mesh.site_forces(own)[self._site_of_place[order[moving:]]]
+            last = len(order)
         mutual = self._mesh.add_electrode(own)
         reading = self._start(
             self._mesh.read_tasks(ticks, charges, bounds, self._mesh_forces, self._potentials)
@@ -248,7 +283,7 @@ class NativeEngine:
         energies += [future.result() for future in first.rest]
         for future in reading:
             future.result()
-        _add(first.forces, order, self._pair_forces, self._mesh_forces, moving)
+        _add(first.forces, order, self._pair_forces, self._mesh_forces, last)
         forces = self._places.onto_atoms(first.positions, first.forces)
         energy = (
             self._terms.constant + float(sum(energies)) + add_slab(self._case, own, first.positions, forces)
@@ -318,9 +353,9 @@ def unsupported(case: Case) -> str | None:
 
 
 @compiled
-def _add(forces, order, pairs, mesh, moving):
-    """Add the forces on the first ``moving`` places to those on atoms."""
-    for k in range(moving):
+def _add(forces, order, pairs, mesh, last):
+    """Add the forces on the first ``last`` places to those on atoms."""
+    for k in range(last):
         j = order[k]
         for axis in range(3):
             total = np.float64(mesh[k, axis])

@@ -1,8 +1,8 @@
 """The short-ranged part of the liquid's potentials at the electrode's atoms.
 
-The sites do not move. They are dealt into tiles of neighbours, and the cell into boxes that know which tiles
-may be in reach; a charge meets all sites of a tile at once. Places within a tile are small numbers, so that
-single precision is enough where the engine has it.
+The sites are dealt into tiles of neighbours, and the cell into boxes that know which tiles may be in reach; a
+charge meets all sites of a tile at once. Places within a tile are small numbers, so that single precision is
+enough where the engine has it. Sites that move keep their tiles and boxes until one has gone too far.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from polcouple.electrostatics.boxes import box_of
 from polcouple.electrostatics.site_mesh import SiteBoxes
 from polcouple.electrostatics.site_potential import CLOSEST_APPROACH, require_apart
 from polcouple.engines.native.polynomial import horner, padded_length
+from polcouple.lattice.cell import folded
 
+#: sites that move keep their tiles so far (bohr)
+_SLACK = 0.7
 #: sites in a tile, as many as are worked on together
 _TILE = 16
 #: rows of a tile's numbers after x, y and z of its sites
@@ -28,10 +31,11 @@ _Y, _Z, _SUMS, _LEASTS, _ROWS = (_Unsigned(_TILE * row) for row in (1, 2, _SUM, 
 
 
 class NearPotentials:
-    """What charges within the cut-off add to the potentials at fixed sites.
+    """What charges within the cut-off add to the potentials at sites.
 
     Args:
         sites: (n, 3) in bohr.
+        mobile: whether they may :meth:`move`.
         cell: (3, 3) in bohr.
         parameters: of the splitting.
         accuracy: of a potential, Hartree/e.
@@ -42,6 +46,7 @@ class NearPotentials:
     def __init__(
         self,
         sites: np.ndarray,
+        mobile: bool,
         cell: np.ndarray,
         parameters: split.Splitting,
         accuracy: float,
@@ -50,27 +55,41 @@ class NearPotentials:
     ) -> None:
         self._cell = np.ascontiguousarray(cell)
         self._inverse = np.linalg.inv(self._cell)
-        fractional = sites @ self._inverse
-        inside = (fractional - np.floor(fractional)) @ self._cell
-        self._sites = inside
-        #: (tiles, 16) the sites of each; the last tile is filled with its last site
-        self._members = _tiles(inside)
-        middles = inside[self._members].mean(axis=1)
-        offsets = inside[self._members] - middles[:, None]
-        reach = parameters.r_cut + float(np.linalg.norm(offsets, axis=2).max())
-        folded = middles @ self._inverse
-        self._boxes = SiteBoxes(folded - np.floor(folded), self._cell, reach)
-        self._limits = (reach**2, real(parameters.r_cut**2))
+        self._cut_off, self._slack = parameters.r_cut, _SLACK if mobile else 0.0
         series = split.short_range_polynomial(parameters, 0.01 * accuracy)
         padded = np.zeros(padded_length(len(series)))
         padded[: len(series)] = series
         self._series = tuple(real(c) for c in padded)
+        self._real = real
         self._n = len(sites)
         self._slices = slices
-        #: (slices, tiles, rows, 16) as the loop takes them
-        self._work = np.zeros((slices, len(middles), 5, _TILE), real)
-        self._work[:, :, :3] = offsets.transpose(0, 2, 1)
         self._bounds: list[int] = []
+        self._deal(sites)
+
+    def _deal(self, sites: np.ndarray) -> None:
+        """Tiles and boxes of sites (n, 3) in bohr."""
+        self._sites = self._dealt = folded(sites @ self._inverse) @ self._cell
+        #: (tiles, 16) the sites of each; the last tile is filled with its last site
+        self._members = _tiles(self._sites)
+        self._middles = self._sites[self._members].mean(axis=1)
+        offsets = self._sites[self._members] - self._middles[:, None]
+        reach = self._cut_off + float(np.linalg.norm(offsets, axis=2).max()) + self._slack
+        self._boxes = SiteBoxes(folded(self._middles @ self._inverse), self._cell, reach)
+        self._limits = (reach**2, self._real(self._cut_off**2))
+        #: (slices, tiles, rows, 16) as the loop takes them
+        self._work = np.zeros((self._slices, len(self._middles), 5, _TILE), self._real)
+        self._work[:, :, :3] = offsets.transpose(0, 2, 1)
+
+    def move(self, sites: np.ndarray) -> None:
+        """Put the sites at other places (n, 3) in bohr, any images."""
+        moved = (sites - self._dealt) @ self._inverse
+        moved = (moved - np.rint(moved)) @ self._cell
+        if (moved**2).sum(axis=1).max() > self._slack**2:
+            self._deal(sites)
+            return
+        self._sites = self._dealt + moved
+        offsets = self._sites[self._members] - self._middles[:, None]
+        self._work[:, :, :3] = offsets.transpose(0, 2, 1)
 
     def tasks(self, positions: np.ndarray, charges: np.ndarray) -> list[tuple[Any, ...]]:
         """Tasks, one a slice, for charges (m,) at ``positions`` (m, 3)."""
