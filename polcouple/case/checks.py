@@ -60,6 +60,8 @@ def check_topology(case: Case, path: Path, name: str) -> None:
                 f"{path}: topology: unknown species '{block.species}'{nearest(block.species, known)};"
                 f" known: {', '.join(known)}"
             )
+        if block.species == "water" and force_field.water is None:
+            raise InputError(f"{path}: the topology has water, and force_field has no water; add its model")
     own = blocks(case.system)
     n_topology = own[-1][2] if own else 0
     if n_topology != len(case):

@@ -106,7 +106,7 @@ class ForceField(_Section):
     """Classical interactions; the electrode's own pairs carry no Lennard-Jones (they never move).
 
     An electrode's atoms take their parameters from ``electrode_lennard_jones``, and from ``lennard_jones``
-    where it has no entry for their element.
+    where it has no entry for their element. ``water`` is of a liquid that has any.
 
     Lennard-Jones energies go smoothly to zero between ``switch_angstrom`` and ``cutoff_angstrom``; without a
     switch they are truncated, and each pair that crosses the cut-off makes the energy jump.
@@ -115,9 +115,9 @@ class ForceField(_Section):
     cutoff_angstrom: _Positive
     switch_angstrom: _Positive | None = None
     ewald_tolerance: Annotated[float, Field(gt=0, lt=1e-2)]
-    water: Water
+    water: Water | None = None
     ion_charges_e: dict[str, Annotated[float, BeforeValidator(_no_truth)]] = {}
-    lennard_jones: dict[str, LennardJones]
+    lennard_jones: dict[str, LennardJones] = {}
     electrode_lennard_jones: dict[str, ElectrodeLennardJones] = {}
     walls: Walls | None = None
 

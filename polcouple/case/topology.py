@@ -71,6 +71,7 @@ def water_and_ions(system: SystemSection, symbols: tuple[str, ...]) -> Topology:
         starts.append(np.arange(start, stop, size))
         names += ["HOH" if species == "water" else species] * len(starts[-1])
         if species == "water":
+            assert force_field.water is not None
             oxygen = force_field.water.oxygen_charge_e
             charges[start:stop] = np.tile([oxygen, -0.5 * oxygen, -0.5 * oxygen], (stop - start) // 3)
         elif species in force_field.ion_charges_e:
@@ -80,8 +81,9 @@ def water_and_ions(system: SystemSection, symbols: tuple[str, ...]) -> Topology:
     molecules[heads[1:]] = 1
     waters = heads[np.array([name == "HOH" for name in names], bool)]
     sides = np.array([[0, 1], [0, 2], [1, 2]])
-    lengths = np.array(force_field.water.sides_angstrom) * ANGSTROM_TO_BOHR
-    kept = len(waters) if force_field.water.springs is None else 0
+    water = force_field.water
+    lengths = np.zeros(3) if water is None else np.array(water.sides_angstrom) * ANGSTROM_TO_BOHR
+    kept = len(waters) if water is None or water.springs is None else 0
     masses = {symbol: Elements.mass(symbol) for symbol in set(symbols)}
     return Topology(
         symbols,

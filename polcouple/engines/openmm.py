@@ -195,7 +195,7 @@ def _nonbonded_force(case: Case) -> openmm.NonbondedForce:
 
 def _water_forces(case: Case) -> tuple[openmm.Force, ...]:
     water = case.parameters.water
-    if water.springs is None:  # rigid
+    if water is None or water.springs is None:  # none, or rigid
         return ()
     bond_length = water.bond_length_angstrom * _ANGSTROM_TO_NM
     bond_k = water.springs[0] * KCAL_TO_KJ * _PER_A2_TO_PER_NM2

@@ -221,6 +221,7 @@ def reference_nonbonded(case: Case, electrode_charges: np.ndarray) -> tuple[floa
 def reference_bonded(case: Case) -> tuple[float, np.ndarray]:
     """Energy in Hartree and forces inside flexible water, from the formulas of harmonic bonds and angles."""
     water = case.parameters.water
+    assert water is not None
     bond, bend = water.springs or (0.0, 0.0)
     k_bond, k_angle = bond * KCAL_TO_HARTREE / ANGSTROM_TO_BOHR**2, bend * KCAL_TO_HARTREE
     length, angle = water.bond_length_angstrom * ANGSTROM_TO_BOHR, np.deg2rad(water.angle_degree)

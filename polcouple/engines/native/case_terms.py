@@ -41,7 +41,7 @@ def _water_and_ions(case: Case) -> Terms:
     products[:, 0] = -charges[excluded].prod(axis=1)
     lennard_jones = LennardJones(*by_kind(of_atoms, table), cutoff, switch, excluded)
     water, inside = force_field.water, []
-    if water.springs is not None:
+    if water is not None and water.springs is not None:
         bonds = np.concatenate([excluded[: len(oxygens)], excluded[len(oxygens) : 2 * len(oxygens)]])
         angles = np.stack([oxygens + 1, oxygens, oxygens + 2], axis=1)
         bond = water.springs[0] * _KCAL * BOHR_TO_ANGSTROM**2, water.bond_length_angstrom * ANGSTROM_TO_BOHR
