@@ -93,9 +93,12 @@ def repeated(directory: Path, first: int, second: int, to: Path) -> Case:
         positions += [case.positions[own] + shift for shift in shifts]
         begin += atoms
         entry["count"] *= copies
-    (electrode,) = content["electrodes"]
-    electrode["last_atom"] = len(case.electrode) * copies - 1
-    electrode["total_charge_e"] *= copies
+    end = 0
+    for electrode in content["electrodes"]:
+        atoms = electrode["last_atom"] + 1 - electrode["first_atom"]
+        electrode["first_atom"], end = end, end + atoms * copies
+        electrode["last_atom"] = end - 1
+        electrode["total_charge_e"] *= copies
     (to / "system.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     cell = case.cell * np.array([[first], [second], [1]])
     write_init_xyz(to / "init.xyz", symbols, np.concatenate(positions), cell)

@@ -70,25 +70,46 @@ def response_columns(
 
 
 def _block_response(block: BlochStates, fermi_level: float, temperature: float) -> np.ndarray:
-    """(parts, n, n) summands of chi by orbital."""
+    """(parts, n, n) summands of chi by orbital.
+
+    (xy)_mn(R) and (yx)_nm(-R) are conjugates, so that of cc and bb one triangle is enough, and cb gives bc.
+    """
     energies = block.energies - fermi_level
     filled, empty = log_expit(-energies / temperature), log_expit(energies / temperature)
     times, weights = imaginary_times(float(np.ptp(energies)) or temperature, temperature)
-    total: np.ndarray | float = 0.0
+    n, parts = energies.shape[1], int(np.prod(block.mesh.shape))
+    upper = np.triu_indices(n)
+    opposite = _opposite(block.mesh.shape)
+    like, unlike = np.zeros((parts, len(upper[0]))), np.zeros((parts, n, n))
     for time, weight in zip(times, weights, strict=True):
-        below = _green(block, np.exp(filled + time * energies))
-        above = _green(block, np.exp(empty - time * energies))
-        total = total + weight * sum(
-            (first.conj() * second).real for first, second in zip(below, reversed(above), strict=True)
-        )
+        cc, bb, cb = _green(block, np.exp(filled + time * energies), upper)
+        other_cc, other_bb, other_cb = _green(block, np.exp(empty - time * energies), upper)
+        like += weight * (cc.conj() * other_bb + bb.conj() * other_cc).real
+        unlike += weight * (cb * other_cb[opposite].swapaxes(1, 2)).real
+    total = unlike + unlike[opposite].swapaxes(1, 2)
+    both = np.zeros((parts, n, n))
+    both[:, upper[0], upper[1]] = like
+    both[:, upper[1], upper[0]] = like[opposite]
     # the second half of the time axis has the two factors exchanged, and the same real part
-    return -block.weight * np.asarray(total)
+    return -block.weight * (total + both)
 
 
-def _green(block: BlochStates, factors: np.ndarray) -> tuple[np.ndarray, ...]:
-    """cc, cb, bc and bb (parts, n, n) with ``factors`` (m, n) of the levels."""
+def _opposite(shape: tuple[int, int, int]) -> np.ndarray:
+    """(parts,) the part at -R of each part at R."""
+    index = np.indices(shape).reshape(3, -1)
+    return np.ravel_multi_index(tuple(-index % np.array(shape)[:, None]), shape)
+
+
+def _green(
+    block: BlochStates, factors: np.ndarray, upper: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``upper`` elements of cc and bb (parts, u), and cb (parts, n, n), with ``factors`` (m, n) of the levels."""
     c, overlap = block.vectors, block.overlap
     cc = (c * factors[:, None, :]) @ c.conj().swapaxes(1, 2)
     cb = cc @ overlap
-    kinds = (cc, cb, cb.conj().swapaxes(1, 2), overlap @ cb)
-    return tuple(map(block.mesh.to_parts, kinds))
+    bb = overlap @ cb
+    count, n = len(upper[0]), c.shape[1]
+    halves = (kind[:, upper[0], upper[1]] for kind in (cc, bb))
+    kinds = np.concatenate([*halves, cb.reshape(len(cb), -1)], axis=1)
+    found = block.mesh.to_parts(kinds)
+    return found[:, :count], found[:, count : 2 * count], found[:, 2 * count :].reshape(-1, n, n)

@@ -101,7 +101,7 @@ def prepare(
     sites = charge_sites(orbitals, shell_resolved)
     stem, found = None, None
     if cache_directory is not None:
-        stem = cache_directory / f"dftb-{_key(electrode, parameters, k_points, shell_resolved)}"
+        stem = cache_stem(cache_directory, electrode, parameters, k_points, shell_resolved)
         found = _read(stem.with_suffix(".npz"))
     if found is None:
         blocks = _build_blocks(electrode, orbitals, sites.of_orbital, parameters, k_points)
@@ -169,9 +169,17 @@ def _build_blocks(
     )
 
 
-def _key(
-    electrode: Electrode, parameters: Parameters, k_points: tuple[int, int, int], shell_resolved: bool
-) -> str:
+def cache_stem(
+    directory: Path,
+    electrode: Electrode,
+    parameters: Parameters,
+    k_points: tuple[int, int, int],
+    shell_resolved: bool,
+) -> Path:
+    """Path in ``directory``, and beginning of the name, of the cache files of this electrode.
+
+    It is the same for coordinates that agree relative to the first atom, to 1e-9 bohr.
+    """
     digest = hashlib.sha256(
         repr((_FORMAT, electrode.symbols, electrode.pbc, k_points, shell_resolved)).encode()
     )
@@ -184,7 +192,7 @@ def _key(
         digest.update(repr((name, kind.onsite, kind.hubbard, kind.occupation)).encode())
     for names, table in sorted(parameters.pairs.items()):
         digest.update(repr((names, table.step)).encode() + table.values.tobytes())
-    return digest.hexdigest()[:32]
+    return directory / f"dftb-{digest.hexdigest()[:32]}"
 
 
 def _read(path: Path) -> tuple[np.ndarray, tuple[Block, ...]] | None:

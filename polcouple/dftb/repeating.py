@@ -12,20 +12,24 @@ matrices of one part's size. Nothing of the whole electrode's size but single co
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from polcouple.dftb.bloch import BlochStates, Mesh, bloch_states, part_hamiltonian
 from polcouple.dftb.blocks import monkhorst_pack
+from polcouple.dftb.cache import read_arrays, write_arrays
 from polcouple.dftb.filling import Filling, fermi_filling, level_density, level_weights
 from polcouple.dftb.gamma import gamma_columns
 from polcouple.dftb.hamiltonian import build_orbitals, charge_sites
 from polcouple.dftb.imaginary_time import response_columns
 from polcouple.dftb.skf import Parameters
 from polcouple.dftb.solution import Solution
+from polcouple.dftb.uniform_response import uniform_response
 from polcouple.electrode import Electrode
 from polcouple.lattice.convolution import first_part, lattice_orbits
 from polcouple.lattice.matrix import (
@@ -81,6 +85,7 @@ class RepeatingElectrode:
 
     Args:
         orbits, shape: equal parts, of :func:`equal_parts`.
+        cache_stem: path and beginning of the name of files that keep what :meth:`solve` has found; or None.
     """
 
     def __init__(
@@ -92,8 +97,10 @@ class RepeatingElectrode:
         temperature: float,
         k_points: tuple[int, int, int],
         shell_resolved: bool,
+        cache_stem: Path | None = None,
     ) -> None:
         self.orbits, self.shape, self._temperature = orbits, shape, temperature
+        self._cache_stem = cache_stem
         part = first_part(electrode, orbits, shape)
         orbitals = build_orbitals(part.symbols, parameters)
         sites = charge_sites(orbitals, shell_resolved)
@@ -117,6 +124,22 @@ class RepeatingElectrode:
 
     def solve(self, total_charge: float) -> tuple[Solution, RepeatingResponse]:
         """State and response at zero site potentials and a total charge in e that the valence allows."""
+        path = self._file(total_charge)
+        known = None if path is None else _read(path, self.orbits, self.shape, total_charge)
+        if known is None:
+            known = self._solve(total_charge)
+            if path is not None and known[0].converged:
+                _write(path, *known)
+        return known
+
+    def _file(self, total_charge: float) -> Path | None:
+        """Where state and response at this total charge are kept."""
+        if self._cache_stem is None:
+            return None
+        key = hashlib.sha256(repr((float(total_charge), self._temperature)).encode()).hexdigest()[:12]
+        return self._cache_stem.with_name(f"{self._cache_stem.name}-bare-{key}.npz")
+
+    def _solve(self, total_charge: float) -> tuple[Solution, RepeatingResponse]:
         parts, added = len(self.orbits), -total_charge
         neutral = float(self._neutral.sum()) * parts
         populations = np.full(len(self._neutral), added / (parts * len(self._neutral)))
@@ -134,8 +157,9 @@ class RepeatingElectrode:
             change = float(np.abs(residual).max())
             if change <= _ACCURACY or cycle == _MAX_CYCLES:
                 break
-            chi, fukui, density = self._bare(states, filling)
-            uniform = chi.sum(axis=0) + parts * density * np.outer(fukui, fukui)
+            chi = uniform_response(states, filling.fermi_level, self._temperature, len(residual))
+            fukui, density = self._at_level(states, filling)
+            uniform = chi + parts * density * np.outer(fukui, fukui)
             step = np.linalg.solve(np.eye(len(residual)) - uniform @ self._uniform_gamma, residual)
             populations = populations + step * min(
                 1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300)
@@ -154,7 +178,8 @@ class RepeatingElectrode:
             cycles=cycle,
             residual=change,
         )
-        return solution, self._response(*self._bare(states, filling))
+        chi = response_columns(states, filling.fermi_level, self._temperature, len(residual))
+        return solution, self._response(chi, *self._at_level(states, filling))
 
     def _populations(self, states: Sequence[BlochStates], electrons: np.ndarray) -> np.ndarray:
         """Mulliken electrons (sites of one part,) of all levels, which hold ``electrons`` each."""
@@ -165,13 +190,12 @@ class RepeatingElectrode:
             total += state.populations(own.reshape(state.energies.shape), len(total))
         return total
 
-    def _bare(self, states: Sequence[BlochStates], filling: Filling) -> tuple[np.ndarray, np.ndarray, float]:
-        """chi at fixed Fermi level, Fukui function and density of levels of non-interacting electrons."""
-        chi = response_columns(states, filling.fermi_level, self._temperature, len(self._neutral))
+    def _at_level(self, states: Sequence[BlochStates], filling: Filling) -> tuple[np.ndarray, float]:
+        """Fukui function and density of levels of non-interacting electrons."""
         energies, holds = _levels(states)
         density = float(holds @ level_density(filling.fermi_level, energies, self._temperature))
         weights = holds * level_weights(filling.fermi_level, energies, self._temperature)
-        return chi, self._populations(states, weights / weights.sum()), density
+        return self._populations(states, weights / weights.sum()), density
 
     def _response(self, chi: np.ndarray, fukui: np.ndarray, density: float) -> RepeatingResponse:
         """The interacting electrons' response, wave by wave, summed from charge sites to atoms."""
@@ -193,6 +217,38 @@ class RepeatingElectrode:
         result = np.empty(self.orbits.size)
         result[self.orbits] = np.bincount(self._site_atom, values)
         return result
+
+
+#: what is kept of a state and of its response
+_OF_STATE = ("charges", "populations", "energy", "fermi_level", "entropy_energy", "residual", "cycles")
+_OF_RESPONSE = ("columns", "orbits", "fukui", "hardness")
+
+
+def _write(path: Path, solution: Solution, response: RepeatingResponse) -> None:
+    kept = {name: np.asarray(getattr(solution, name)) for name in _OF_STATE}
+    write_arrays(path, kept | {name: np.asarray(getattr(response, name)) for name in _OF_RESPONSE})
+
+
+def _read(
+    path: Path, orbits: np.ndarray, shape: tuple[int, int, int], total_charge: float
+) -> tuple[Solution, RepeatingResponse] | None:
+    """What was kept for the same parts, or None."""
+    data = read_arrays(path)
+    if data is None or not np.array_equal(data["orbits"], orbits):
+        return None
+    solution = Solution(
+        site_potentials=np.zeros(orbits.size),
+        total_charge=float(total_charge),
+        converged=True,
+        cycles=int(data["cycles"]),
+        charges=data["charges"],
+        populations=data["populations"],
+        energy=float(data["energy"]),
+        fermi_level=float(data["fermi_level"]),
+        entropy_energy=float(data["entropy_energy"]),
+        residual=float(data["residual"]),
+    )
+    return solution, RepeatingResponse(data["columns"], orbits, shape, data["fukui"], float(data["hardness"]))
 
 
 def _levels(states: Sequence[BlochStates]) -> tuple[np.ndarray, np.ndarray]:

@@ -27,7 +27,7 @@ from polcouple.dftb.filling import Filling, fermi_filling
 from polcouple.dftb.gapped import Expansion
 from polcouple.dftb.hamiltonian import build_orbitals
 from polcouple.dftb.newton import LineSearch, newton_step
-from polcouple.dftb.preparation import Prepared, prepare, require_sound
+from polcouple.dftb.preparation import Prepared, cache_stem, prepare, require_sound
 from polcouple.dftb.repeating import RepeatingElectrode, equal_parts
 from polcouple.dftb.response import ChargeResponse, LinearResponse, self_consistent_response
 from polcouple.dftb.skf import Parameters
@@ -111,11 +111,16 @@ class FrozenElectrode:
     @cached_property
     def repeating(self) -> RepeatingElectrode | None:
         """The bare electrode without dense matrices, if it has so many equal parts that it pays."""
-        electrode, parameters, k_points, shell_resolved, _ = self._settings
+        electrode, parameters, k_points, shell_resolved, directory = self._settings
         parts = equal_parts(electrode, self.n_orbitals)
         if parts is None:
             return None
-        return RepeatingElectrode(electrode, *parts, parameters, self.temperature, k_points, shell_resolved)
+        stem = None
+        if directory is not None:
+            stem = cache_stem(directory, electrode, parameters, k_points, shell_resolved)
+        return RepeatingElectrode(
+            electrode, *parts, parameters, self.temperature, k_points, shell_resolved, stem
+        )
 
     @cached_property
     def mean_interaction(self) -> np.ndarray:

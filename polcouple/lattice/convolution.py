@@ -105,6 +105,9 @@ def lattice_orbits(
 
     def carried(shift: np.ndarray) -> np.ndarray | None:
         """The atom that each atom is carried to, or None if the lattice does not repeat."""
+        # the first atom tells of most translations that they are none of the lattice's
+        if tree.query(folded(fractional[:1] + shift))[0].max() * lengths.max() >= _SAME_PLACE:
+            return None
         distance, index = tree.query(folded(fractional + shift))
         same = distance.max() * lengths.max() < _SAME_PLACE and (kinds[index] == kinds).all()
         return index if same and len(np.unique(index)) == n else None

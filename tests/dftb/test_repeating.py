@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 from dftb_cases import graphene
 
-from polcouple.dftb.imaginary_time import imaginary_times
+from polcouple.dftb.bloch import Mesh, bloch_states, part_hamiltonian
+from polcouple.dftb.blocks import monkhorst_pack
+from polcouple.dftb.filling import fermi_filling
+from polcouple.dftb.hamiltonian import build_orbitals, charge_sites
+from polcouple.dftb.imaginary_time import imaginary_times, response_columns
 from polcouple.dftb.repeating import RepeatingElectrode, equal_parts
 from polcouple.dftb.scf import FrozenElectrode
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
+from polcouple.dftb.uniform_response import uniform_response
 from polcouple.electrode import Electrode
-from polcouple.lattice.convolution import lattice_orbits
+from polcouple.lattice.convolution import first_part, lattice_orbits
 from polcouple.units import ANGSTROM_TO_BOHR, KELVIN_TO_HARTREE
 
 PARAMETERS = load_parameters(DEFAULT_SLAKO, ["C", "H"])
@@ -33,6 +38,22 @@ def tilted(layers, shape=(4, 3), hydrogen=False):
     cell = np.array([shape[0] * VECTORS[0], shape[1] * VECTORS[1], [3.0, 1.0, 30.0]])
     names = np.array(symbols * len(origins))[order]
     return Electrode(tuple(map(str, names)), positions[order] * ANGSTROM_TO_BOHR, cell * ANGSTROM_TO_BOHR)
+
+
+def bloch(electrode, charge, k_points):
+    """States of the parts without interaction, number of charge sites, and Fermi level."""
+    orbits, shape = lattice_orbits(electrode)
+    part = first_part(electrode, orbits, shape)
+    orbitals = build_orbitals(part.symbols, PARAMETERS)
+    sites = charge_sites(orbitals, False)
+    states = []
+    for kappa, weight in zip(*monkhorst_pack(k_points), strict=True):
+        hamiltonian = part_hamiltonian(part, orbitals, PARAMETERS, Mesh.of(shape, kappa), float(weight))
+        states += bloch_states(hamiltonian, sites.of_orbital, np.zeros(len(sites.neutral)))
+    energies = np.concatenate([state.energies.ravel() for state in states])
+    holds = np.concatenate([state.degeneracies.ravel() for state in states])
+    filling = fermi_filling(energies, holds, float(sites.neutral.sum()) * len(orbits), ROOM, -charge)
+    return states, len(sites.neutral), filling.fermi_level
 
 
 @pytest.mark.parametrize(
@@ -66,6 +87,42 @@ def test_state_and_response_are_the_dense_ones(electrode, charge, temperature, k
     np.testing.assert_allclose(fast.mean_interaction, dense.mean_interaction, atol=1e-11)
     vector = np.random.default_rng(0).standard_normal(len(electrode))
     np.testing.assert_allclose(response.kernel(electrode) @ vector, kernel @ vector, atol=1e-10)
+
+
+def test_uniform_response_is_the_sum_over_all_parts():
+    for electrode, charge, k_points in (
+        (tilted(2), -2.0, (1, 1, 1)),
+        (tilted(1, hydrogen=True), -0.3, (2, 1, 1)),
+    ):
+        states, sites, level = bloch(electrode, charge, k_points)
+        columns = response_columns(states, level, ROOM, sites)
+        uniform = uniform_response(states, level, ROOM, sites)
+        assert np.abs(uniform - columns.sum(axis=0)).max() < 1e-10 * np.abs(uniform).max()
+
+
+def test_what_was_found_is_kept_for_the_same_electrode_at_the_same_charge(tmp_path):
+    sheet = graphene(6, 4)
+    higher = Electrode(sheet.symbols, sheet.positions + np.array([0.0, 0.0, 3.0]), sheet.cell)
+
+    def answer(electrode, charge, directory):
+        return FrozenElectrode(electrode, PARAMETERS, ROOM, cache_directory=directory).bare_reference(charge)
+
+    first, kept = answer(sheet, -1.5, tmp_path), answer(higher, -1.5, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    fresh = answer(higher, -1.5, None)
+    for name in ("energy", "fermi_level", "entropy_energy", "residual", "cycles", "total_charge"):
+        assert getattr(kept[0], name) == getattr(first[0], name)
+        assert getattr(kept[0], name) == pytest.approx(getattr(fresh[0], name), abs=1e-11)
+    for name in ("charges", "populations"):
+        np.testing.assert_array_equal(getattr(kept[0], name), getattr(first[0], name))
+    np.testing.assert_array_equal(kept[1].columns, first[1].columns)
+    np.testing.assert_allclose(kept[1].columns, fresh[1].columns, atol=1e-11)
+    assert (kept[1].hardness, kept[1].shape) == (first[1].hardness, first[1].shape)
+    assert answer(sheet, -1.0, tmp_path)[0].total_charge == -1.0
+    assert len(list(tmp_path.iterdir())) == 2
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:1000])
+    assert answer(sheet, -1.5, tmp_path)[0].energy == first[0].energy
 
 
 def test_a_large_sheet_keeps_the_sum_rules():
