@@ -103,7 +103,7 @@ def _opposite(shape: tuple[int, int, int]) -> np.ndarray:
 def _green(
     block: BlochStates, factors: np.ndarray, upper: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``upper`` elements of cc and bb (parts, u), and cb (parts, n, n), with ``factors`` (m, n) of the levels."""
+    """cc and bb, their ``upper`` elements (parts, u), and cb (parts, n, n); ``factors`` (m, n) of levels."""
     c, overlap = block.vectors, block.overlap
     cc = (c * factors[:, None, :]) @ c.conj().swapaxes(1, 2)
     cb = cc @ overlap
