@@ -259,12 +259,14 @@ class _CaseSection(_Section):
     """What system.yaml has in every format.
 
     ``ipi_atoms: liquid``: i-PI has the liquid alone, and the electrodes' atoms stand in electrode.xyz.
+    ``fast_backend``: of ``part: fast``, by name; its settings are those under ``backends``.
     """
 
     ipi_atoms: Literal["all", "liquid"] = "all"
     potential: Potential | None = None
     slab: Slab | None = None
     refresh: Refresh = Refresh()
+    fast_backend: str | None = None
     backends: dict[str, dict[str, Any]] = {}
 
 

@@ -11,11 +11,11 @@ from polcouple.case.model import read_case
 from polcouple.check.cost import check_patience, check_slater_koster, measure
 from polcouple.check.direct import check_direct, check_names
 from polcouple.check.finding import Finding
-from polcouple.check.forces import shares_liquid
+from polcouple.check.forces import named_part_of, own_fields, shares_liquid
 from polcouple.check.inputs import check_input
 from polcouple.check.simulation import load_input
 from polcouple.check.structure import check_structure
-from polcouple.coupling.mobile import create_charges
+from polcouple.coupling.mobile import create_charges, create_fast_charges
 from polcouple.engines.base import NATIVE, engine_origin
 from polcouple.errors import InputError, PolcoupleError
 from polcouple.files import require_writable
@@ -55,6 +55,13 @@ def find(plan: RunPlan, steps: int | None, for_a_run: bool = False) -> Iterator[
         if missing or broken:
             return
         part: Part = "electrode" if shares_liquid(simulation) else "all"
+        if {named_part_of(field) for field in own_fields(simulation)} & {"fast", "slow"}:
+            fast = create_fast_charges(case, plan.refresh or case.system.refresh.interval)
+            cost, findings = measure(case, fast, part, plan.platform, plan.threads, once=for_a_run)
+            yield from findings
+            yield Finding(
+                "note", f"fast_backend {case.system.fast_backend}: {cost.later:.3g} s for an evaluation"
+            )
         charges = create_charges(case, plan.backend, plan.settings(case))
         cost, findings = measure(case, charges, part, plan.platform, plan.threads, once=for_a_run)
     except PolcoupleError as error:

@@ -19,6 +19,16 @@ from polcouple.units import ATOMIC_TIME_TO_FS
 _LONGEST_INNER_STEP, _LONGEST_OUTER_STEP = 1.0, 2.5
 
 
+#: what a part has: terms inside molecules, all others with the backend that the command names, all others
+#: with the case's fast_backend; and whether it is the electrode's alone
+_TERMS: dict[str, tuple[int, int, int, int]] = {
+    "all": (1, 1, 0, 0),
+    "bonded": (1, 0, 0, 0),
+    "nonbonded": (0, 1, 0, 0),
+    "fast": (1, 0, 1, 0),
+    "slow": (0, 1, -1, 0),
+    "electrode": (0, 0, 0, 1),
+}
 #: what to add where force fields of other potentials are among the forces
 _OTHERS = "; an <ffdirect> is polcouple's by <pes> custom </pes><pes_path> polcouple_pes.py </pes_path>"
 
@@ -106,14 +116,14 @@ def _check_ensemble(ensemble: Any, fields: Mapping[str, Any]) -> Iterator[Findin
 def shares_liquid(simulation: Any) -> bool:
     """Whether the liquid's own forces come from other programs: a force field has ``part: electrode``."""
     fields = children(simulation, "ffsocket", "ffdirect")
-    return any(_named(field) == "electrode" for field in fields)
+    return any(named_part_of(field) == "electrode" for field in fields)
 
 
 def own_fields(simulation: Any) -> list[Any]:
     """The <ffsocket> and <ffdirect> of this package; see :func:`polcouple.ipi.input.own_sockets`."""
     sockets = children(simulation, "ffsocket")
     if shares_liquid(simulation):
-        sockets = [field for field in sockets if _named(field) is not None]
+        sockets = [field for field in sockets if named_part_of(field) is not None]
     return [*sockets, *(field for field in children(simulation, "ffdirect") if is_own_file(field))]
 
 
@@ -129,7 +139,8 @@ def is_own_file(direct: Any) -> bool:
     return bool(direct.pes_path.fetch().rpartition("/")[2] == "polcouple_pes.py")
 
 
-def _named(field: Any) -> str | None:
+def named_part_of(field: Any) -> str | None:
+    """The part that a force field asks for; None where it says none."""
     return named_part(_dictionary(field.parameters.fetch()))
 
 
@@ -137,13 +148,16 @@ def _check_sum(parts: dict[str, int], of_liquid: list[str]) -> Iterator[Finding]
     """Whether the parts, with other programs' force fields ``of_liquid``, are all forces once."""
     names = [f"'{name}'" for name in of_liquid]
     found = ", ".join([f"{count} x {part}" for part, count in parts.items()] + names) or "none"
-    if parts in ({"all": 1}, {"bonded": 1, "nonbonded": 1}) and not names:
+    terms = np.sum([count * np.array(_TERMS[part]) for part, count in parts.items()], axis=0)
+    if np.array_equal(terms, _TERMS["all"]) and not names:
         return
     if "electrode" not in parts:
         yield Finding(
             "error",
             f"i-PI: the forces add up to {found}; use one with {{part: all}}, or one with {{part: bonded}}"
-            " and one with {part: nonbonded}" + _OTHERS * bool(names),
+            " and one with {part: nonbonded}, or one with {part: fast} and one with {part: slow}"
+            + _OTHERS
+            * bool(names),
         )
     elif parts != {"electrode": 1}:
         yield Finding(
@@ -214,14 +228,15 @@ def _check_steps(motion: Any, weights: dict[str, np.ndarray]) -> Iterator[Findin
     steps = dynamics.timestep.fetch() * ATOMIC_TIME_TO_FS / divisions
     if dynamics is motion.constrained_dynamics:
         return  # check_rigid looks at them
-    if len(weights.get("nonbonded", [])) > 1 and weights["nonbonded"][1:].any():
-        yield Finding(
-            "warning",
-            "i-PI: the nonbonded forces are evaluated on an inner level, which saves nothing; give them"
-            " weight on the first level only",
-        )
+    for part in ("nonbonded", "slow"):
+        if len(weights.get(part, [])) > 1 and weights[part][1:].any():
+            yield Finding(
+                "warning",
+                f"i-PI: the {part} forces are evaluated on an inner level, which saves nothing; give them"
+                " weight on the first level only",
+            )
     for part, part_weights in weights.items():
-        longest = _LONGEST_INNER_STEP if part in ("all", "bonded") else _LONGEST_OUTER_STEP
+        longest = _LONGEST_INNER_STEP if part in ("all", "bonded", "fast") else _LONGEST_OUTER_STEP
         for step, weight in zip(steps, part_weights, strict=False):
             if weight and step > longest + 1e-6:
                 yield Finding(

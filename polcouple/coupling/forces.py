@@ -26,7 +26,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -59,8 +59,8 @@ class Evaluation:
             ``electrode_charges`` (electrodes,) in e, ``refresh_work`` accumulated in Hartree, ``refreshes``
             counted, and ``fermi_level`` in eV where the backend has one; of several electrodes, or where a
             potential is held, ``fermi_levels`` (electrodes,) in eV and ``source_work`` in Hartree, NaN where
-            unknown; of a mobile electrode ``electrons`` N, ``free_energy`` E and ``grand_potential`` E - mu N
-            in Hartree, in the liquid's potentials. Empty for the bonded part.
+            unknown; of a mobile electrode both, ``electrons`` N, ``free_energy`` E and ``grand_potential``
+            E - mu N in Hartree, in the liquid's potentials. Empty for the bonded part.
     """
 
     energy: float
@@ -88,6 +88,24 @@ class Timings:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
+class Forces(Protocol):
+    """What answers positions with energy, forces and extras; attributes as :class:`ForceProvider`'s."""
+
+    @property
+    def timings(self) -> Timings:
+        """Where the time went."""
+        ...
+
+    @property
+    def warnings(self) -> set[str]:
+        """What the backend warned of, each line once."""
+        ...
+
+    def evaluate(self, positions: np.ndarray, cell: np.ndarray, replica: int = 0) -> Evaluation:
+        """See :meth:`ForceProvider.evaluate`."""
+        ...
+
+
 #: called with the replica, the number of its evaluations since the run began before this one, what its
 #: electrodes see, and their charges (n_electrode,) in e
 Observer = Callable[[int, int, Environment, np.ndarray], None]
@@ -100,7 +118,8 @@ class ForceProvider:
         case: the system.
         backend: source of the electrode charges (:func:`polcouple.coupling.mobile.create_charges`); None for
             the bonded part, which needs none.
-        part: which forces; charges matter to ``all`` and ``nonbonded`` only.
+        part: which forces; charges matter to all but ``bonded``. ``fast`` is ``all`` with the backend that is
+            given; of ``slow`` see :mod:`polcouple.coupling.difference`.
         platform: ``native``, or a platform of OpenMM.
         threads: of the processor, at most; None for all.
         interval: evaluations of a replica between refreshes of its charges.
@@ -139,7 +158,7 @@ class ForceProvider:
         self._interval = interval
         self._observer = observer
         self._held = held
-        self._engine, other = create_engine(case, part, platform, threads)
+        self._engine, other = create_engine(case, "all" if part == "fast" else part, platform, threads)
         self._charges = None if self._backend is None else self._solver(self._backend)
         self._guard = StructureGuard(case)
         self._replicas: dict[int, ReplicaState] = {}
@@ -278,6 +297,8 @@ def _of_mobile(result: MobileResult, held: bool) -> dict[str, object]:
     electrons, level = result.electrons, np.nan if result.fermi_level is None else result.fermi_level
     free = result.energy + (level * electrons if held else 0.0)
     told: dict[str, object] = {
+        "fermi_level": level * HARTREE_TO_EV,
+        "fermi_levels": [level * HARTREE_TO_EV],
         "electrons": electrons,
         "free_energy": free,
         "grand_potential": free - level * electrons,

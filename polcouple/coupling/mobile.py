@@ -20,13 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, ChargeResult, Environment
+from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, backends_with, resolved_options
 from polcouple.backends.mobile import MobileBackend, MobileResult, checked_mobile_solve, create_mobile
 from polcouple.case.model import Case
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.dftb.moving.ensemble import Ensemble, FermiLevel, TotalCharge
 from polcouple.electrode import Electrolyte
 from polcouple.engines.base import Engine, SitePotentialEngine
+from polcouple.errors import InputError
 from polcouple.units import EV_TO_HARTREE
 
 
@@ -46,6 +47,35 @@ def create_charges(
         return create_electrodes(case, name, settings)
     own = case.backend_settings(name, settings)
     return create_mobile(name, case.electrode, case.electrolyte, own, case.directory, case.system.backends)
+
+
+def create_fast_charges(case: Case, interval: int = 1) -> ChargeBackend | MobileBackend:
+    """The case's ``fast_backend``, for ``part: fast`` and ``part: slow`` of multiple time stepping.
+
+    Args:
+        interval: evaluations between refreshes of the charges.
+
+    Raises:
+        InputError: the case names none, or one whose energy is no function of the positions; or charges are
+            kept.
+    """
+    where, name = case.directory / "system.yaml", case.system.fast_backend
+    if name is None:
+        raise InputError(
+            f"{where}: part: fast and part: slow need a cheaper backend; write fast_backend: with its name"
+        )
+    if interval != 1:
+        raise InputError(
+            f"{where}: part: fast and part: slow need charges in every evaluation, not every {interval};"
+            " write refresh: {interval: 1}"
+        )
+    own = case.backend_settings(name)
+    if not resolved_options(name, own, case.directory, case.system.backends).capabilities().conservative:
+        raise InputError(
+            f"{where}: fast_backend: {name} has no energy of which its charges are the derivative, and"
+            f" multiple time stepping would drift; use {backends_with('conservative')}"
+        )
+    return create_charges(case, name)
 
 
 def held_of(case: Case) -> Ensemble:

@@ -265,21 +265,22 @@ def evaluations_per_step(root: ElementTree.Element, path: Path) -> int:
     """How often the electrode's charges are asked for between two steps of i-PI, each at other positions.
 
     One, but with multiple time stepping where forces that need the charges have a weight on an inner level:
-    then as often as there are steps of the innermost such level in one step of i-PI.
+    then as often as there are steps of the innermost such level in one step of i-PI. The charges of
+    ``part: fast`` do not count.
 
     Raises:
         InputError: a list of numbers is none.
     """
     divisions = [round(number) for number in _numbers(root.find(".//nmts"), path)]
-    bonded = {
+    others = {
         field.get("name", "").strip()
         for tag in ("ffsocket", "ffdirect")
         for field in root.iter(tag)
-        if named_part(field.findtext("parameters") or "") == "bonded"
+        if named_part(field.findtext("parameters") or "") in ("bonded", "fast")
     }
     deepest = 0
     for force in root.iter("force"):
-        if force.get("forcefield", "").strip() not in bonded:
+        if force.get("forcefield", "").strip() not in others:
             weights = _numbers(force.find("mts_weights"), path)
             deepest = max([deepest, *(level for level, weight in enumerate(weights) if weight)])
     return max(1, math.prod(divisions[: deepest + 1]))

@@ -5,5 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 #: the parts that i-PI can ask for: everything; inside water molecules, and all the rest, for multiple time
-#: stepping; what the electrode does to a liquid whose own forces come from another force field
-Part = Literal["all", "bonded", "nonbonded", "electrode"]
+#: stepping; everything with the case's ``fast_backend``, and what is missing then, for the same; what the
+#: electrode does to a liquid whose own forces come from another force field
+Part = Literal["all", "bonded", "nonbonded", "fast", "slow", "electrode"]

@@ -20,7 +20,7 @@ import numpy as np
 from ase.calculators.socketio import IPIProtocol, SocketClosed
 
 from polcouple.case.model import Case
-from polcouple.coupling.forces import Evaluation, ForceProvider
+from polcouple.coupling.forces import Evaluation, Forces
 from polcouple.errors import InputError, ProtocolError
 from polcouple.ipi.input import SocketAddress
 from polcouple.propagation.guard import serves
@@ -41,7 +41,7 @@ class _Connection:
     """One socket and where it stands in the protocol."""
 
     address: SocketAddress
-    provider: ForceProvider
+    provider: Forces
     stream: socket.socket
     protocol: IPIProtocol
     replica: int | None = None
@@ -53,7 +53,7 @@ class DriverReport:
     """What the driver did so far.
 
     Attributes:
-        evaluations: answers given to i-PI, not counting the bonded part's where another part is served too.
+        evaluations: answers given to i-PI; of several parts those of the slow one, or not the bonded one's.
         started: ``time.perf_counter()`` when the first positions arrived; 0 before.
         waited: seconds spent waiting for i-PI since then.
     """
@@ -115,7 +115,7 @@ def connect(
 def serve(
     addresses: Sequence[SocketAddress],
     streams: Sequence[socket.socket],
-    providers: Sequence[ForceProvider],
+    providers: Sequence[Forces],
     case: Case,
     progress: Callable[[DriverReport], None],
 ) -> DriverReport:
@@ -129,7 +129,8 @@ def serve(
         PolcoupleError: whatever the providers refuse.
     """
     report = DriverReport()
-    refreshing = {a.part for a in addresses} - {"bonded"} or {"bonded"}
+    parts = {address.part for address in addresses}
+    refreshing = {"slow"} & parts or parts - {"bonded"} or {"bonded"}
     with selectors.DefaultSelector() as selector:
         for address, stream, provider in zip(addresses, streams, providers, strict=True):
             stream.settimeout(_MESSAGE_TIMEOUT[address.mode])

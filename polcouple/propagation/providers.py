@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from polcouple.case.model import Case
+from polcouple.coupling.difference import SlowForces
 from polcouple.coupling.electrodes import backend_identity
-from polcouple.coupling.forces import ForceProvider, Observer
+from polcouple.coupling.forces import ForceProvider, Forces, Observer
 from polcouple.coupling.held_state import held_states
-from polcouple.coupling.mobile import create_charges
+from polcouple.coupling.mobile import create_charges, create_fast_charges
 from polcouple.engines.base import NATIVE
 from polcouple.ipi.parts import Part
 
@@ -25,7 +26,7 @@ def create_providers(
     interval: int | None = None,
     first_evaluation: int = 0,
     observer: Observer | None = None,
-) -> dict[Part, ForceProvider]:
+) -> dict[Part, Forces]:
     """Providers by part; the backend is made where a part needs charges.
 
     Args:
@@ -41,11 +42,19 @@ def create_providers(
     interval = case.system.refresh.interval if interval is None else interval
     identity = backend_identity(case, backend, settings)
     wanted = set(parts)
+    fast = create_fast_charges(case, interval) if wanted & {"fast", "slow"} else None
     charges, held = None, None
-    if wanted != {"bonded"}:
+    if not wanted <= {"bonded", "fast"}:
         charges = create_charges(case, backend, settings)
         held = held_states(case, charges, identity, interval, first_evaluation, counted=observer is not None)
-    return {
-        part: ForceProvider(case, charges, part, platform, threads, interval, observer, held)
-        for part in sorted(wanted)
-    }
+
+    def provider(part: Part) -> Forces:
+        if part == "fast":
+            return ForceProvider(case, fast, part, platform, threads)
+        kind: Part = "nonbonded" if part == "slow" else part
+        accurate = ForceProvider(case, charges, kind, platform, threads, interval, observer, held)
+        if part == "slow":
+            return SlowForces(accurate, ForceProvider(case, fast, kind, platform, threads))
+        return accurate
+
+    return {part: provider(part) for part in sorted(wanted)}

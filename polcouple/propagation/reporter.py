@@ -9,7 +9,7 @@ from polcouple.log import log
 from polcouple.propagation.record import driver_part
 
 if TYPE_CHECKING:
-    from polcouple.coupling.forces import ForceProvider
+    from polcouple.coupling.forces import Forces
     from polcouple.propagation.driver import DriverReport
 
 
@@ -20,7 +20,7 @@ class Reporter:
     """
 
     def __init__(self, period: float) -> None:
-        self.providers: list[ForceProvider] = []
+        self.providers: list[Forces] = []
         self._report: DriverReport | None = None
         self._period = period
         self._last = time.perf_counter()
