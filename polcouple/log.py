@@ -6,23 +6,28 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
 class Warned:
-    """Prints warnings, those that differ in their numbers alone once."""
+    """Tells warnings once, those that differ in their numbers alone, too."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
-    def log(self, warnings: Iterable[str]) -> None:
-        """Print those that are new."""
+    def new(self, warnings: Iterable[str]) -> Iterator[str]:
+        """Those of a kind that was not there before."""
         for warning in warnings:
             kind = re.sub(r"\d[\d.e+-]*", "0", warning)
             if kind not in self._seen:
                 self._seen.add(kind)
-                log(f"warning: {warning}")
+                yield warning
+
+    def log(self, warnings: Iterable[str]) -> None:
+        """Print those that are new."""
+        for warning in self.new(warnings):
+            log(f"warning: {warning}")
 
 
 def log(message: str) -> None:

@@ -17,6 +17,7 @@ COMMANDS = {
     "import": "write a case directory from files of GROMACS, Amber, CHARMM or OpenMM",
     "check": "look for what would spoil a run before it starts",
     "run": "run i-PI and the driver together",
+    "watch": "where a run stands: temperature, drift, charges, speed, warnings",
     "i-pi": "i-PI alone, for a driver in another terminal",
     "sample": "run a case and keep frames of it in a dataset",
     "label": "charges of a dataset's frames by a backend, in parallel",

@@ -32,8 +32,8 @@ _UNIT = re.compile(r"\{([^}]*)\}")
 
 
 @dataclass(frozen=True)
-class _Column:
-    """A property of one number: where it stands in a row, and its unit in atomic units."""
+class Column:
+    """A property of one number: its name, where it stands in a row, and its unit in atomic units."""
 
     name: str
     start: int
@@ -57,7 +57,7 @@ def read_properties(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: no such file; give the directory of a run") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a property output of i-PI") from None
-    columns, width = _header(text.splitlines(), path)
+    columns, width = property_columns(text.splitlines(), path)
     if not width:
         raise InputError(f"{path}: no header '# column   1     --> ...' of i-PI's, which tells what is where")
     lines = [line for line in text.split("\n")[:-1] if line.strip() and not line.startswith("#")]
@@ -75,7 +75,7 @@ def last_properties(path: Path) -> dict[str, float]:
     """
     try:
         with path.open() as stream:
-            columns, width = _header(stream, path)
+            columns, width = property_columns(stream, path)
             stream.seek(0, os.SEEK_END)
             stream.seek(max(0, stream.tell() - 8192 - 32 * width))
             lines = [line for line in stream.read().split("\n")[:-1] if line and not line.startswith("#")]
@@ -126,6 +126,26 @@ def iterate_extras(path: Path) -> Iterator[tuple[int, np.ndarray]]:
         size = size or len(values)
         if len(values) == size:
             yield step, values
+
+
+def last_extras(path: Path, count: int) -> tuple[int, np.ndarray] | None:
+    """Step and values (``count``,) of the last complete frame, without reading a long file whole.
+
+    None where there is none yet, or nothing that can be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            # a number takes 26 characters at i-PI's most digits
+            text = _tail(stream, 2 * (40 * count + 200)).decode(errors="replace")
+        frames = text.split("#EXTRAS(")[1:]
+        for frame in reversed(frames):
+            head, _, body = frame.partition("\n")
+            values = np.array(body.split(), dtype=float) if body.endswith(("\n", "\n ")) else np.empty(0)
+            if len(values) == count:
+                return int(head.partition("Step:")[2].split()[0]), values
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
 
 
 def _extras_frames(path: Path) -> Iterator[tuple[int, str]]:
@@ -198,8 +218,8 @@ def _tail(stream: BinaryIO, length: int) -> bytes:
     return stream.read()
 
 
-def _header(lines: Iterable[str], path: Path) -> tuple[list[_Column], int]:
-    """What the header says of the columns, and their number.
+def property_columns(lines: Iterable[str], path: Path) -> tuple[list[Column], int]:
+    """What a property output's header says of the columns that are known, and the number of all.
 
     Its lines are ``# column   1     --> time{picosecond} : ...``; of a vector ``# cols.    3-8   --> ...``.
 
@@ -221,5 +241,5 @@ def _header(lines: Iterable[str], path: Path) -> tuple[list[_Column], int]:
         unit = _UNIT.search(qualifiers)
         where = f"{path}: line {number}: {name}"
         factor = to_atomic_units(dimension, unit.group(1) if unit else "", where)
-        columns.append(_Column(name, int(first) - 1, factor))
+        columns.append(Column(name, int(first) - 1, factor))
     return columns, width

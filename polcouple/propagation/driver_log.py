@@ -10,6 +10,11 @@ from polcouple.log import Warned
 _WARNING = re.compile(r"^\d\d:\d\d:\d\d warning: (.*)$", re.MULTILINE)
 
 
+def warnings_in(text: str) -> list[str]:
+    """What a driver's log warns of, in its order."""
+    return _WARNING.findall(text)
+
+
 class DriverWarnings:
     """Prints the warnings that are appended to a log from now on, those that differ in numbers alone once.
 
@@ -31,4 +36,4 @@ class DriverWarnings:
             added = stream.read()
         added = added[: added.rfind(b"\n") + 1]
         self._read += len(added)
-        self._warned.log(_WARNING.findall(added.decode(errors="replace")))
+        self._warned.log(warnings_in(added.decode(errors="replace")))

@@ -46,6 +46,21 @@ def locked(directory: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
+def at_work(directory: Path) -> bool:
+    """Whether a program holds the lock of a run directory; nothing is made or changed there."""
+    try:
+        descriptor = os.open(directory / "run.lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def require_usable(address: SocketAddress, own_name: bool = True) -> None:
     """Refuse an address at which i-PI cannot listen, whoever starts it.
 

@@ -1,0 +1,97 @@
+"""Where a run stands, as rows for a terminal and as one line for a file."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+
+from polcouple.analysis.block_errors import Estimate
+from polcouple.analysis.watching import Standing
+
+#: warnings that are shown; more are counted
+_SHOWN = 4
+
+
+def with_error(result: Estimate, unit: str = "") -> str:
+    """``1.23 ± 0.04 V``: two digits of the error; ``1.2 ± ?`` where it is not known.
+
+    An error that is a lower bound, of a series too short for its correlation, reads ``± >0.04``.
+    """
+    value, error = float(result.value), float(result.error)
+    unit = f" {unit}" if unit else ""
+    if not np.isfinite(value):
+        return "not known"
+    if not np.isfinite(error):
+        return f"{value:.3g} ± ?{unit}"
+    if error == 0:
+        return f"{value:.4g} ± 0{unit}"
+    decimals = 1 - int(np.floor(np.log10(error)))
+    bound = "" if result.converged else ">"
+    if not -2 <= decimals <= 6:
+        return f"{value:.4g} ± {bound}{error:.2g}{unit}"
+    decimals = max(decimals, 0)
+    return f"{value:.{decimals}f} ± {bound}{error:.{decimals}f}{unit}"
+
+
+def rows(now: Standing) -> list[tuple[str, str]]:
+    """Name and value of each thing that is known."""
+    found = [("state", _state(now)), ("steps", _steps(now))]
+    if now.time_ps is not None:
+        found.append(("simulated", f"{now.time_ps:.4g} ps"))
+    if now.temperature is not None:
+        mean = "" if now.mean_temperature is None else f", mean {with_error(now.mean_temperature, 'K')}"
+        found.append(("temperature", f"{now.temperature:.1f} K{mean}"))
+    if now.conserved is not None:
+        less = ", less the work of refreshes" if now.corrected else ""
+        found.append(("conserved", f"{now.conserved:.3f} kJ/mol{less}"))
+    if now.drift is not None:
+        found.append(("drift", with_error(now.drift, "kJ/mol/ps")))
+    for electrode in now.charges:
+        found.append(
+            (
+                f"charge, {electrode.name}",
+                f"{electrode.total:+.4f} e, atoms {electrode.lowest:+.4f} to {electrode.highest:+.4f} e"
+                f" (step {now.charges_step})",
+            )
+        )
+    if now.ns_per_day is not None:
+        found.append(("speed", f"{now.ns_per_day:.3g} ns/day"))
+    if now.seconds_left is not None:
+        found.append(("time left", str(timedelta(seconds=round(now.seconds_left)))))
+    shown = list(now.warnings[:_SHOWN])
+    if len(now.warnings) > _SHOWN:
+        shown.append(f"and {len(now.warnings) - _SHOWN} more in driver.log")
+    found += [("warning", warning) for warning in shown] or [("warnings", "none")]
+    return found
+
+
+def line(now: Standing) -> str:
+    """The same in one line, without what does not change."""
+    words = [_steps(now)]
+    if now.temperature is not None:
+        words.append(f"{now.temperature:.0f} K")
+    if now.drift is not None:
+        words.append(f"drift {with_error(now.drift, 'kJ/mol/ps')}")
+    words += [f"{electrode.name} {electrode.total:+.4f} e" for electrode in now.charges]
+    if now.ns_per_day is not None:
+        words.append(f"{now.ns_per_day:.3g} ns/day")
+    if now.seconds_left is not None:
+        words.append(f"{timedelta(seconds=round(now.seconds_left))} left")
+    if now.warnings:
+        words.append(f"{len(now.warnings)} warning{'s' if len(now.warnings) > 1 else ''}")
+    return ", ".join(words)
+
+
+def _state(now: Standing) -> str:
+    by = f", charges by {now.backend}" if now.backend else ""
+    message = f": {now.message}" if now.message else ""
+    return f"{now.state}{by}{message}"
+
+
+def _steps(now: Standing) -> str:
+    if now.step is None:
+        return "none written yet" + ("" if now.last_step is None else f" of {now.last_step}")
+    if not now.last_step:
+        return f"step {now.step}"
+    return f"step {now.step} of {now.last_step} ({100 * now.step / now.last_step:.0f} %)"

@@ -1,0 +1,161 @@
+"""`polcouple watch`: what it shows of runs that are at work and of others, on any terminal and on none."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from compare_cases import jiggled, write_run
+
+from polcouple.analysis.watching import Watched
+from polcouple.cli.commands import main
+from polcouple.propagation.guard import locked
+from polcouple.propagation.record import Start, read_record, write_record
+from polcouple.units import HARTREE_TO_KJ_PER_MOL
+
+HEADER = (
+    "# column 1 --> step : s\n# column 2 --> time{picosecond} : t\n# column 3 --> conserved : c\n"
+    "# column 4 --> temperature{kelvin} : T\n"
+)
+#: kJ/mol/ps
+SLOPE = 3.0
+
+
+@pytest.fixture
+def a_run(tmp_path, small_case):
+    """1,000 of 2,000 steps of 0.5 fs; charges that are held drain what the refreshes' work makes up for."""
+    directory = tmp_path / "run"
+    charges = np.full((6, 96), -1 / 96)
+    charges[-1, 7] += 0.3
+    write_run(directory, jiggled(small_case, 6), charges, small_case.symbols, finished=False)
+    add_rows(directory, 0, 1000)
+    record = read_record(directory)
+    began = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(time.time() - 100))
+    record.starts.append(
+        Start(command="polcouple run", directory="/", began=began, first_step=0, last_step=2000)
+    )
+    write_record(directory, record)
+    (directory / "driver.log").write_text(
+        "10:00:00 600 atoms\n10:00:01 warning: charges move by 0.31 e\n"
+        "10:00:02 warning: charges move by 0.4 e\n"
+        "10:00:02 warning: " + "a site potential is beyond those that the network was trained on; " * 2 + "\n"
+    )
+    return directory
+
+
+def add_rows(directory, first, last):
+    generator = np.random.default_rng(first)
+    steps = np.arange(first, last + 1, 10)
+    work = -0.02 * steps  # Hartree
+    energies = SLOPE * steps * 5e-4 / HARTREE_TO_KJ_PER_MOL + work + 1e-6 * generator.normal(size=len(steps))
+    with (directory / "simulation.out").open("a") as stream:
+        stream.write(HEADER if first == 0 else "")
+        for step, energy in zip(steps, energies, strict=True):
+            stream.write(f" {step:.10e} {5e-4 * step:.10e} {energy:.12e} {290.0 + step % 40:.10e}\n")
+    with (directory / "simulation.refresh_work_0").open("a") as stream:
+        for step, one in zip(steps, work, strict=True):
+            stream.write(f" #EXTRAS(refresh_work)# Step: {step:10d} \n {one:.16e}\n")
+
+
+def end(directory, status, reached, message=""):
+    record = read_record(directory)
+    start = record.starts[-1]
+    start.status, start.reached, start.message = status, reached, message
+    start.ended = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    write_record(directory, record)
+
+
+def watch(directory, **variables):
+    return subprocess.Popen(
+        [sys.executable, "-m", "polcouple.cli", "watch", str(directory)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | variables,
+    )
+
+
+def test_figures(a_run):
+    watched = Watched(a_run)
+    with locked(a_run):
+        now = watched.look()
+        assert (now.state, now.step, now.last_step, now.time_ps) == (
+            "running",
+            1000,
+            2000,
+            pytest.approx(0.5),
+        )
+        assert now.corrected and float(now.drift.value) == pytest.approx(SLOPE, abs=0.02)
+        assert 0 < now.drift.error < 0.02
+        assert now.temperature == pytest.approx(290.0) and float(now.mean_temperature.value) == pytest.approx(
+            305, 0.01
+        )
+        (sheet,) = now.charges
+        assert (sheet.name, now.charges_step) == ("sheet", 1000)
+        assert (sheet.total, sheet.highest) == (pytest.approx(-0.7), pytest.approx(0.3 - 1 / 96))
+        # 1,000 steps in 100 s since the start
+        assert now.seconds_left == pytest.approx(100, rel=0.05)
+        assert now.ns_per_day == pytest.approx(0.432, rel=0.05)
+        assert [w[:12] for w in now.warnings] == ["charges move", "a site poten"]
+        add_rows(a_run, 1010, 1500)
+        time.sleep(0.5)
+        later = watched.look()
+        assert later.step == 1500
+        # 500 steps since the last look
+        assert 100 < later.seconds_left * 1000 < 600
+    assert watched.look().state == "killed"
+    end(a_run, "failed", 1500, "the driver stopped with status 2: no")
+    now = watched.look()
+    assert (now.state, now.message) == ("failed", "the driver stopped with status 2: no")
+    assert now.seconds_left is None and now.ns_per_day == pytest.approx(0.648, rel=0.05)
+
+
+@pytest.mark.parametrize("terminal", ["xterm", "dumb", None])
+def test_follows_to_the_end(a_run, terminal):
+    leader, follower = os.openpty()
+    kept = follower if terminal else subprocess.PIPE
+    environment = os.environ | {"COLUMNS": "80", "LINES": "40", "TERM": terminal or "xterm"}
+    with locked(a_run):
+        command = [sys.executable, "-m", "polcouple.cli", "watch", str(a_run)]
+        process = subprocess.Popen(command, stdout=kept, stderr=subprocess.STDOUT, env=environment)
+        os.close(follower)
+        stream = open(leader, "rb", buffering=0) if terminal else process.stdout  # noqa: SIM115
+        said = b""
+        while b"trained on" not in said:
+            said += stream.read(4096 if terminal else 1)
+        assert process.poll() is None
+        add_rows(a_run, 1010, 2000)
+        end(a_run, "done", 2000)
+    try:
+        while part := stream.read(4096):
+            said += part
+    except OSError:  # the terminal's other end is closed
+        pass
+    assert process.wait(10) == 0
+    stream.close()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode())
+    lines = [part.rstrip() for part in re.split(r"[\r\n]+", text)]
+    assert max(map(len, lines)) <= 80
+    assert (b"\x1b[" in said) == (terminal == "xterm")
+    assert "step 2000 of 2000 (100 %)" in text and "running, charges by response" in text
+    assert re.search(r"state +done", text) and re.search(r"drift +3\.0\d+ ± >?0\.00\d+ kJ/mol/ps", text)
+
+
+def test_interrupted(a_run):
+    with locked(a_run):
+        process = watch(a_run)
+        assert process.stdout.readline().startswith("state ")
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "Traceback" not in said and "error" not in said
+
+
+def test_refusals(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["watch", str(tmp_path)])
+    assert "no run here" in capsys.readouterr().err
