@@ -55,7 +55,8 @@ def main() -> None:
         moving = dataclasses.replace(moving, system=moving.system.model_copy(update={"potential": held}))
     steps = round(1000.0 * args.picoseconds / _STEP_FS)
     print(f"{'':<22} drift per moving atom, K/ns   fluctuation, K   ms/step")
-    for name, own in [("fixed", case), *((name, moving) for name in args.backends)]:
+    runs = [("fixed", case), *((name, moving) for name in args.backends)]
+    for name, own in runs if steps else []:
         begin = time.perf_counter()
         energies, atoms = conserved(own, name, steps, args.threads)
         wall = 1e3 * (time.perf_counter() - begin) / steps
@@ -63,11 +64,9 @@ def main() -> None:
         label = f"{name}, {'all atoms move' if own.mobile else 'frozen'}"
         print(f"{label:<22} {slope:10.2f} +- {error:<10.2f} {spread:14.4f} {wall:12.1f}", flush=True)
     for accuracy in _ACCURACIES:
-        found = np.median(list(seconds(case, accuracy, args.threads)), axis=0)
-        frozen, free = 1e3 * found
-        print(
-            f"potentials to {accuracy:g}: frozen {frozen:.2f} ms, mobile {free:.2f}, {free / frozen:.2f} times"
-        )
+        frozen, free = 1e3 * np.median(list(seconds(case, accuracy, args.threads)), axis=0)
+        times = f"frozen {frozen:.2f} ms, mobile {free:.2f} ms, {free / frozen:.2f} times"
+        print(f"potentials to {accuracy:g} Hartree/e and forces: {times}")
 
 
 def conserved(case: Case, backend: str, steps: int, threads: int) -> tuple[np.ndarray, int]:
