@@ -90,6 +90,8 @@ class MobileBackend:
             total_charge=float(found.charges.sum()) if level_held else None,
             forces=found.forces,
             electrons=found.electrons,
+            entropy=found.terms.entropy,
+            capacitance=found.capacitance,
             steps=(*before, (positions.copy(), found.populations))[-_STEPS:],
         )
 

@@ -17,7 +17,7 @@ and liquid: the engine, too, gives what the charges do to the liquid.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,6 +39,11 @@ from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ConvergenceError, InputError
 
 
+def _unknown() -> float:
+    """The capacitance where a backend has none."""
+    return np.nan
+
+
 @dataclass(frozen=True, eq=False)
 class MobileResult(ChargeResult):
     """The answer for one geometry of the electrode; see the module for the signs.
@@ -49,10 +54,14 @@ class MobileResult(ChargeResult):
     Attributes:
         forces: (n, 3) on the electrode's atoms at fixed site potentials, Hartree/bohr.
         electrons: N: the valence electrons, or minus the charge where a backend knows of no others.
+        entropy: T S of the electrons in Hartree, which E has subtracted; 0 where a backend knows of none.
+        capacitance: dN/dmu at fixed R and phi in 1/Hartree when called; NaN where a backend has none.
     """
 
     forces: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
     electrons: float = np.nan
+    entropy: float = 0.0
+    capacitance: Callable[[], float] = _unknown
 
 
 class MobileBackend(Protocol):

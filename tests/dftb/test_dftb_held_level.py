@@ -133,3 +133,18 @@ def test_extrapolation_continues_polynomials():
         if t == 0:
             assert np.array_equal(extrapolation.next(), [1.0, 0.0, 0.0])
     assert np.abs(extrapolation.next() - [1.0, 5.0, 45.0]).max() < 1e-12
+
+
+@pytest.mark.parametrize("name", ["graphene24_q-1", "benzoate_charges"])
+def test_electrons_per_level_at_fixed_atoms(name):
+    """dN/dmu by linear response against differences of N: a metal in a cell, a molecule among charges."""
+    case = moving_case(name)
+    level = case.solve().fermi_level + 0.002
+    centre = case.solve(ensemble=FermiLevel(level))
+
+    def electrons(shift):
+        return case.solve(ensemble=FermiLevel(level + shift), start=centre.populations).electrons
+
+    slope = four_point(electrons, 0.0, 5e-4)
+    assert slope > 0.1
+    assert abs(centre.capacitance() / slope - 1.0) < 1e-5

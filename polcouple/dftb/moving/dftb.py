@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from polcouple.dftb.hamiltonian import find_pairs
+from polcouple.dftb.moving.capacitance import electrons_per_level
 from polcouple.dftb.moving.ensemble import Ensemble
 from polcouple.dftb.moving.forces import electronic_forces
 from polcouple.dftb.moving.matrices import Basis, build_matrices
@@ -60,6 +63,7 @@ class DftbResult:
         iterations: diagonalisations (of all k-points).
         residual: largest difference of a population from self-consistency, e.
         converged: whether it is below the accuracy asked for.
+        capacitance: dN/dmu at fixed atoms and surroundings in 1/Hartree when called; NaN without convergence.
     """
 
     energy: float
@@ -75,6 +79,7 @@ class DftbResult:
     iterations: int
     residual: float
     converged: bool
+    capacitance: Callable[[], float]
 
 
 class MovingDftb:
@@ -178,6 +183,11 @@ class MovingDftb:
             iterations=state.cycles,
             residual=state.residual,
             converged=state.converged,
+            capacitance=(
+                partial(electrons_per_level, state, matrices.gamma.matrix, self._temperature)
+                if state.converged
+                else _unknown
+            ),
         )
 
     def _terms(self, state: State, gamma: np.ndarray, surroundings: float, repulsive: float) -> EnergyTerms:
@@ -208,3 +218,8 @@ class MovingDftb:
         return Electrode(
             symbols, positions, np.eye(3) if cell is None else np.asarray(cell, dtype=float), (periodic,) * 3
         )
+
+
+def _unknown() -> float:
+    """The capacitance of a state that did not converge."""
+    return np.nan
