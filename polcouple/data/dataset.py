@@ -23,21 +23,17 @@ Layout (every array carries its unit as the attribute ``unit``)::
     /labels/NAME/fermi_level     (f,) Hartree, NaN where the backend has none
     /labels/NAME/status          (f,) int8: 0 not labelled, 1 converged, 2 not converged
 
-The file is open only while something is read or written. An append writes the rows first and ``n_frames``
-last, and a label's charges before its ``status``: what a killed process leaves behind is a complete,
-shorter dataset. Rows beyond ``n_frames`` mean nothing. HDF5 cannot make an array longer, or add one, without
-a moment at which a killed process leaves nothing readable: that is done in a copy that then takes the file's
-place, and by a quarter of the length at a time. All else writes over rows that are there.
+An append writes the rows first and ``n_frames`` last, and a label's charges before its ``status``: what a
+killed process leaves behind is a complete, shorter dataset (:mod:`polcouple.data.growing_file`). Rows beyond
+``n_frames`` mean nothing.
+
+Electrodes that move have another format (:mod:`polcouple.data.moving`).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,18 +41,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from polcouple.data.hdf5 import DAMAGE, read_array, set_text, sound_array, text, write_array, write_growing
+from polcouple.data.growing_file import BLOCK, GrowingFile, grow, length_for
+from polcouple.data.hdf5 import set_text, sound_array, text, write_array, write_growing
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import InputError, ModelMismatchError
 from polcouple.files import replacing
 
 _FORMAT = "polcouple dataset"
 _VERSION = 1
-_BLOCK = 64
-#: an array that is full is made longer by this part of its length
-_GROWTH = 4
-#: a run that records waits this long for somebody who reads the dataset, and the other way round (s)
-_PATIENCE = 10.0
 
 #: total charges that differ by less are the same (e)
 _SAME_CHARGE = 1e-9
@@ -112,9 +104,8 @@ class Dataset:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        if not self.path.is_file():
-            raise InputError(f"{self.path}: no such dataset; `polcouple sample` makes one")
-        with self._open("r") as file:
+        self._file = GrowingFile(self.path)
+        with self._file.open("r") as file:
             if text(file, "format") != _FORMAT:
                 raise InputError(f"{self.path}: an HDF5 file, but not a polcouple dataset")
             if file.attrs.get("version") != _VERSION:
@@ -124,15 +115,15 @@ class Dataset:
             self.origin = text(file, "origin")
             self._backends: dict[str, dict[str, Any]] = json.loads(text(file, "backends") or "{}")
             self.electrode = Electrode(
-                tuple(self._array(file, "electrode/symbols").astype(str)),
-                self._array(file, "electrode/positions"),
-                self._array(file, "electrode/cell"),
-                tuple(self._array(file, "electrode/pbc").tolist()),
+                tuple(self._file.array(file, "electrode/symbols").astype(str)),
+                self._file.array(file, "electrode/positions"),
+                self._file.array(file, "electrode/cell"),
+                tuple(self._file.array(file, "electrode/pbc").tolist()),
             )
             self.electrolyte = Electrolyte(
-                tuple(self._array(file, "electrolyte/symbols").astype(str)),
-                self._array(file, "electrolyte/charges"),
-                self._array(file, "electrolyte/ion_indices"),
+                tuple(self._file.array(file, "electrolyte/symbols").astype(str)),
+                self._file.array(file, "electrolyte/charges"),
+                self._file.array(file, "electrolyte/ion_indices"),
             )
             if text(file["electrode"], "fingerprint") != self.electrode.fingerprint():
                 raise InputError(f"{self.path}: /electrode was changed after the dataset was made")
@@ -179,16 +170,16 @@ class Dataset:
             write_array(group, "ion_indices", np.asarray(electrolyte.ion_indices, dtype=np.int64), "")
             group = file.create_group("frames")
             group.attrs["n_frames"] = 0
-            write_growing(group, "time", (), "f8", "ps", _BLOCK)
-            write_growing(group, "site_potentials", (n,), "f8", "Hartree/e", _BLOCK)
-            write_growing(group, "ion_positions", (k, 3), "f8", "bohr", _BLOCK)
+            write_growing(group, "time", (), "f8", "ps", BLOCK)
+            write_growing(group, "site_potentials", (n,), "f8", "Hartree/e", BLOCK)
+            write_growing(group, "ion_positions", (k, 3), "f8", "bohr", BLOCK)
             if store_positions:
-                write_growing(group, "positions", (m, 3), "f4", "bohr", _BLOCK)
+                write_growing(group, "positions", (m, 3), "f4", "bohr", BLOCK)
             file.create_group("labels")
         return cls(path)
 
     def __len__(self) -> int:
-        with self._open("r") as file:
+        with self._file.open("r") as file:
             return int(file["frames"].attrs["n_frames"])
 
     def with_own_settings(self, backend: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,7 +225,7 @@ class Dataset:
 
     def _appended(self, columns: Mapping[str, np.ndarray], added: int) -> bool:
         """Write rows after the last one; False where room had to be made first."""
-        with self._open("r+") as file:
+        with self._file.open("r+") as file:
             group = file["frames"]
             start = int(group.attrs["n_frames"])
             for name, values in columns.items():
@@ -248,7 +239,7 @@ class Dataset:
                     raise InputError(f"{self.path}: new {name} hold NaN or infinity; nothing was added")
             end = start + added
             if any(len(group[name]) < end for name in columns):
-                self._replace(lambda new: _grow(new["frames"], max(end, start + start // _GROWTH)))
+                self._file.replace(lambda new: grow(new["frames"], length_for(end, start)))
                 return False
             for name, values in columns.items():
                 group[name][start:end] = values
@@ -260,22 +251,22 @@ class Dataset:
         """All complete frames, with all positions (float32) where asked for."""
         if positions and not self.has_positions:
             raise InputError(f"{self.path}: all positions were not stored; sample again with them")
-        with self._open("r") as file:
+        with self._file.open("r") as file:
             n = int(file["frames"].attrs["n_frames"])
-            found = self._array(file, "frames/positions", n) if positions else None
+            found = self._file.array(file, "frames/positions", n) if positions else None
             if found is not None and not np.isfinite(found).all():
                 frame = np.argwhere(~np.isfinite(found))[0, 0]
                 raise InputError(f"{self.path}: /frames/positions: frame {frame} holds NaN or infinity")
             return Frames(
-                self._array(file, "frames/time", n),
-                self._array(file, "frames/site_potentials", n),
-                self._array(file, "frames/ion_positions", n),
+                self._file.array(file, "frames/time", n),
+                self._file.array(file, "frames/site_potentials", n),
+                self._file.array(file, "frames/ion_positions", n),
                 found,
             )
 
     def label_sets(self) -> list[tuple[str, float]]:
         """(backend, total charge in e) of every set of labels, in the order of their names."""
-        with self._open("r") as file:
+        with self._file.open("r") as file:
             found = []
             for name, group in file["labels"].items():
                 backend, total_charge = text(group, "backend"), float(group.attrs["total_charge"])
@@ -287,7 +278,7 @@ class Dataset:
     def label_settings(self, backend: str, total_charge: float) -> dict[str, str]:
         """What decided these labels, as :meth:`require_settings` takes it; empty where it is not known."""
         name = label_name(backend, total_charge)
-        with self._open("r") as file:
+        with self._file.open("r") as file:
             group = file["labels"].get(name, {})
             known = name in file["labels"] and "settings" in group.attrs
             settings = dict(json.loads(text(group, "settings"))) if known else {}
@@ -303,7 +294,7 @@ class Dataset:
             InputError: naming what differs, or another total charge of the same name.
         """
         name = label_name(backend, total_charge)
-        with self._open("r") as file:
+        with self._file.open("r") as file:
             if name not in file["labels"]:
                 return
             group = file["labels"][name]
@@ -356,7 +347,7 @@ class Dataset:
             group = new["labels"].get(name) or self._create_labels(new, name, backend, total_charge)
             if settings is not None and not group["status"][:].any():
                 set_text(group, "settings", told)
-            _grow(group, len(new["frames/time"]))
+            grow(group, len(new["frames/time"]))
 
         def is_prepared(group: h5py.Group | None) -> bool:
             if group is None or any(len(column) < n_frames for column in group.values()):
@@ -364,10 +355,10 @@ class Dataset:
             return settings is None or text(group, "settings") == told or group["status"][:].any()
 
         while True:
-            with self._open("r+") as file:
+            with self._file.open("r+") as file:
                 group = file["labels"].get(name)
                 if not is_prepared(group):
-                    self._replace(prepare)
+                    self._file.replace(prepare)
                     continue
                 group["charges"][rows] = charges[order]
                 group["energy"][rows] = np.asarray(energy, dtype=float)[order]
@@ -383,7 +374,7 @@ class Dataset:
             InputError: there is no such set; a converged label is not finite.
         """
         name = label_name(backend, total_charge)
-        with self._open("r") as file:
+        with self._file.open("r") as file:
             n = int(file["frames"].attrs["n_frames"])
             if name not in file["labels"]:
                 known = ", ".join(file["labels"]) or "none"
@@ -391,7 +382,7 @@ class Dataset:
             group = f"labels/{name}"
             labels = Labels(
                 *(
-                    _padded(self._array(file, f"{group}/{column}", n), n, fill)
+                    _padded(self._file.array(file, f"{group}/{column}", n), n, fill)
                     for column, fill in (
                         ("charges", np.nan),
                         ("energy", np.nan),
@@ -426,43 +417,6 @@ class Dataset:
             raise InputError(f"{where}: charges of frame {wrong[0]} sum to {totals[wrong[0]]:.4f} e")
         return labels
 
-    def _replace(self, change: Callable[[h5py.File], None]) -> None:
-        """Put a changed copy in the file's place, which is to be held open for writing meanwhile."""
-        path = self.path.resolve()
-        with replacing(path) as temporary:
-            shutil.copy(path, temporary)
-            with h5py.File(temporary, "r+") as file:
-                change(file)
-
-    @contextmanager
-    def _open(self, mode: str) -> Iterator[h5py.File]:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                file = h5py.File(self.path, mode)
-                if mode == "r" or os.path.samestat(os.fstat(file.id.get_vfd_handle()), os.stat(self.path)):
-                    break
-                file.close()  # another writer has put a longer one in its place
-            except OSError as error:
-                if "truncated" in str(error):
-                    raise InputError(f"{self.path}: truncated; copy it again or sample anew") from None
-                if "unable to lock" not in str(error):
-                    raise InputError(f"{self.path}: not a readable HDF5 file") from None
-                if time.monotonic() > deadline:
-                    raise InputError(f"{self.path}: another process has it open; try again") from None
-                time.sleep(0.02)
-        with file:
-            try:
-                yield file
-            except DAMAGE as error:
-                raise InputError(
-                    f"{self.path}: damaged, or the disk is full ({' '.join(str(error).split())[:100]});"
-                    " copy it again or sample anew"
-                ) from error
-
-    def _array(self, file: h5py.File, name: str, rows: int | None = None) -> np.ndarray:
-        return read_array(self.path, file, name, rows)
-
     def _check_frames(self, file: h5py.File) -> None:
         n, m, k = len(self.electrode), len(self.electrolyte), len(self.electrolyte.ion_indices)
         frames = int(file["frames"].attrs["n_frames"])
@@ -478,7 +432,7 @@ class Dataset:
                 )
             if name == "positions":
                 continue
-            finite = np.isfinite(self._array(file, f"frames/{name}", frames))
+            finite = np.isfinite(self._file.array(file, f"frames/{name}", frames))
             bad = np.flatnonzero(~finite.all(axis=tuple(range(1, finite.ndim))))
             if len(bad):
                 raise InputError(f"{self.path}: /frames/{name}: frame {bad[0]} holds NaN or infinity")
@@ -487,18 +441,11 @@ class Dataset:
         group = file["labels"].create_group(name)
         set_text(group, "backend", backend)
         group.attrs["total_charge"] = float(total_charge)
-        write_growing(group, "charges", (len(self.electrode),), "f8", "e", _BLOCK, np.nan)
-        write_growing(group, "energy", (), "f8", "Hartree", _BLOCK, np.nan)
-        write_growing(group, "fermi_level", (), "f8", "Hartree", _BLOCK, np.nan)
-        write_growing(group, "status", (), "i1", "", _BLOCK, PENDING)
+        write_growing(group, "charges", (len(self.electrode),), "f8", "e", BLOCK, np.nan)
+        write_growing(group, "energy", (), "f8", "Hartree", BLOCK, np.nan)
+        write_growing(group, "fermi_level", (), "f8", "Hartree", BLOCK, np.nan)
+        write_growing(group, "status", (), "i1", "", BLOCK, PENDING)
         return group
-
-
-def _grow(group: h5py.Group, rows: int) -> None:
-    """Make the arrays of a group hold so many rows, in whole blocks."""
-    for array in group.values():
-        if rows > len(array):
-            array.resize(-(-rows // _BLOCK) * _BLOCK, axis=0)
 
 
 def _padded(values: np.ndarray, rows: int, fill: float) -> np.ndarray:
