@@ -109,6 +109,8 @@ class Forces(Protocol):
 #: called with the replica, the number of its evaluations since the run began before this one, what its
 #: electrodes see, and their charges (n_electrode,) in e
 Observer = Callable[[int, int, Environment, np.ndarray], None]
+#: the same of a mobile electrode: replica, number, positions (N, 3) in bohr, the answer, and the backend's
+MobileObserver = Callable[[int, int, np.ndarray, Evaluation, MobileResult], None]
 
 
 class ForceProvider:
@@ -123,7 +125,8 @@ class ForceProvider:
         platform: ``native``, or a platform of OpenMM.
         threads: of the processor, at most; None for all.
         interval: evaluations of a replica between refreshes of its charges.
-        observer: told of every evaluation that charges matter to.
+        observer: told of every evaluation that charges matter to; of a mobile electrode a
+            :data:`MobileObserver`.
         held: where the states of an earlier provider are found and this one's are kept; None if nothing but
             the positions matters, or nobody goes on from here.
 
@@ -143,7 +146,7 @@ class ForceProvider:
         platform: str = NATIVE,
         threads: int | None = None,
         interval: int = 1,
-        observer: Observer | None = None,
+        observer: Observer | MobileObserver | None = None,
         held: HeldStates | None = None,
     ) -> None:
         for name, number in (("threads", threads), ("interval", interval)):
@@ -202,8 +205,9 @@ class ForceProvider:
                 if self._held is not None:
                     self._held.append(replica, positions, state)
             self.timings.add("charges", start)
-            if self._observer is not None and state.result is not None:
-                self._observer(replica, state.evaluations - 1, environment, state.result.charges)
+            if self._observer is not None and state.result is not None and not self._case.mobile:
+                observer = cast(Observer, self._observer)
+                observer(replica, state.evaluations - 1, environment, state.result.charges)
             surface_energy = state.internal_energy
             extras = _extras(state, self._case)
         start = time.perf_counter()
@@ -214,7 +218,11 @@ class ForceProvider:
             forces[self._case.electrode_indices] += state.result.forces
         self.timings.add("forces", start)
         require_usable(self._case, positions, energy, forces, replica)
-        return Evaluation(energy + surface_energy, forces, extras)
+        answer = Evaluation(energy + surface_energy, forces, extras)
+        if self._observer is not None and isinstance(state.result, MobileResult):
+            watch = cast(MobileObserver, self._observer)
+            watch(replica, state.evaluations - 1, positions, answer, state.result)
+        return answer
 
     def _state(self, replica: int, positions: np.ndarray) -> tuple[ReplicaState, bool]:
         """State of a replica, and whether it is the one after these positions (of an earlier provider)."""

@@ -15,6 +15,7 @@ level is held, E_electrode is the grand potential.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,12 +24,13 @@ import numpy as np
 from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, backends_with, resolved_options
 from polcouple.backends.mobile import MobileBackend, MobileResult, checked_mobile_solve, create_mobile
 from polcouple.case.model import Case
+from polcouple.case.schema import Potential
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.dftb.moving.ensemble import Ensemble, FermiLevel, TotalCharge
 from polcouple.electrode import Electrolyte
 from polcouple.engines.base import Engine, SitePotentialEngine
 from polcouple.errors import InputError
-from polcouple.units import EV_TO_HARTREE
+from polcouple.units import EV_TO_HARTREE, HARTREE_TO_EV
 
 
 def create_charges(
@@ -85,6 +87,18 @@ def held_of(case: Case) -> Ensemble:
         return TotalCharge(case.total_charge)
     assert potential.fermi_level_ev is not None
     return FermiLevel(potential.fermi_level_ev * EV_TO_HARTREE)
+
+
+def with_held(case: Case, held: Ensemble) -> Case:
+    """The same case of a mobile electrode with something else held; that its cell is neutral is not asked."""
+    sections, potential = list(case.system.electrodes), None
+    if isinstance(held, FermiLevel):
+        potential = Potential(fermi_level_ev=held.level * HARTREE_TO_EV, counter_charge="background")
+    else:
+        sections[0] = sections[0].model_copy(update={"total_charge_e": held.charge})
+    return replace(
+        case, system=case.system.model_copy(update={"electrodes": sections, "potential": potential})
+    )
 
 
 class MobileEnvironment(Environment):

@@ -15,50 +15,28 @@ from polcouple.backends.base import Environment
 from polcouple.backends.setting_words import absolute
 from polcouple.case.model import Case
 from polcouple.coupling.mutual import kernel_between
+from polcouple.coupling.recording_schedule import RecordingSchedule
 from polcouple.data.dataset import Dataset, Frames
 from polcouple.errors import InputError
 from polcouple.output_paths import require_suffix
 
-#: i-PI's first positions are the case's but for the rounding of its bohr (bohr)
-_SAME = 1e-4
-
 
 class FrameRecorder:
-    """Appends a frame of one replica every ``stride`` steps; an observer of a force provider.
+    """Appends the frames of a schedule; an observer of a force provider.
 
-    That is the first that asks: i-PI numbers the beads of its force components through, so that the only bead
-    of a second component is replica 1.
-
-    i-PI evaluates a restarted run's last step again, and a run that goes on from a checkpoint repeats steps:
-    frames that are not later than a dataset's last one are left out.
+    Frames that are not later than a dataset's last one are left out.
 
     Args:
         datasets: where to append, one for each electrode; they belong to this one run.
         case: where the run began.
-        stride: steps between frames.
-        skipped: steps without frames at the start.
-        time_step: of i-PI in ps.
-        per_step: evaluations in a step (:func:`polcouple.ipi.input.evaluations_per_step`).
+        schedule: of its frames, by the positions of the electrolyte.
     """
 
-    def __init__(
-        self,
-        datasets: Sequence[Dataset],
-        case: Case,
-        stride: int,
-        skipped: int,
-        time_step: float,
-        per_step: int = 1,
-    ) -> None:
+    def __init__(self, datasets: Sequence[Dataset], case: Case, schedule: RecordingSchedule) -> None:
         self._datasets = datasets
         self._slices = case.electrode_slices
         self._between = kernel_between(case)
-        self._start = case.electrolyte_positions(case.positions)
-        self._stride = stride
-        self._skipped = skipped
-        self._time_step = time_step
-        self._per_step = per_step
-        self._replica: int | None = None
+        self._schedule = schedule
         self._last_times = [_last_time(dataset) for dataset in datasets]
 
     def __call__(self, replica: int, evaluation: int, environment: Environment, charges: np.ndarray) -> None:
@@ -67,22 +45,13 @@ class FrameRecorder:
         Raises:
             InputError: the positions of step 0 are not those of the case.
         """
-        if self._replica is None:
-            self._replica = replica
-        step, within = divmod(evaluation, self._per_step)
-        if replica != self._replica or within:
-            return
-        if step == 0 and np.abs(environment.positions - self._start).max() > _SAME:
-            raise InputError(
-                "--record: i-PI is under way and the step of its positions is not known; start it again, too"
-            )
-        time = step * self._time_step
-        if step <= self._skipped or (step - self._skipped) % self._stride:
+        positions = environment.positions
+        time = self._schedule.time(replica, evaluation, positions)
+        if time is None:
             return
         potentials = environment.site_potentials + self._between @ charges
-        positions = environment.positions
         for number, (dataset, own) in enumerate(zip(self._datasets, self._slices, strict=True)):
-            if time < self._last_times[number] + 0.5 * self._time_step:
+            if not self._schedule.is_later(time, self._last_times[number]):
                 continue
             dataset.append(
                 Frames(

@@ -7,6 +7,7 @@ Layout (every array carries its unit as the attribute ``unit``)::
                                  label sets)
     /case                        (bytes,) uint8: JSON, the texts of the case's files by name
     /atoms/symbols               (N,) str
+    /atoms/start                 (N, 3) bohr, the case's positions
     /atoms/cell                  (3, 3) bohr, one lattice vector per row
     /atoms/electrode             (n,) int, which of the atoms are the electrode's
     /frames/time                 (f,) ps, NaN where a frame was given
@@ -59,6 +60,10 @@ _UNITS = {
 }
 
 
+#: NaN where a frame was given, or a backend has none
+_MAY_BE_UNKNOWN = ("time", "capacitance", "fermi_level", "grand_potential")
+
+
 class MovingDataset:
     """An existing dataset file, validated when opened.
 
@@ -66,6 +71,7 @@ class MovingDataset:
         path: of the file.
         origin: where the frames come from.
         symbols: of all N atoms.
+        start: (N, 3) positions of the case in bohr.
         cell: (3, 3) in bohr.
         electrode: (n,) indices of the electrode's atoms.
         case_files: texts of the case's files by name.
@@ -87,6 +93,7 @@ class MovingDataset:
             self.origin = text(file, "origin")
             array = self._file.array
             self.symbols = tuple(array(file, "atoms/symbols").astype(str).tolist())
+            self.start = array(file, "atoms/start")
             self.cell = array(file, "atoms/cell")
             self.electrode = array(file, "atoms/electrode")
             self.case_files: dict[str, str] = json.loads(array(file, "case").tobytes())
@@ -97,6 +104,7 @@ class MovingDataset:
         cls,
         path: Path | str,
         symbols: tuple[str, ...],
+        start: np.ndarray,
         cell: np.ndarray,
         electrode: np.ndarray,
         case_files: Mapping[str, str],
@@ -121,6 +129,7 @@ class MovingDataset:
             write_array(file, "case", np.frombuffer(content, np.uint8), "")
             group = file.create_group("atoms")
             write_array(group, "symbols", np.array(symbols, dtype="S3"), "")
+            write_array(group, "start", np.asarray(start, dtype=float), "bohr")
             write_array(group, "cell", np.asarray(cell, dtype=float), "bohr")
             write_array(group, "electrode", np.asarray(electrode, dtype=np.int64), "")
             group = file.create_group("frames")
@@ -230,7 +239,7 @@ class MovingDataset:
     ) -> None:
         if values.shape != shape:
             raise InputError(f"{self.path}: new {name} have shape {values.shape}, expected {shape}")
-        if name in ("time", "capacitance", "internal_energy"):  # not known of every frame and backend
+        if name in _MAY_BE_UNKNOWN:
             return
         counted = values if status is None else values[status == CONVERGED]
         if not np.isfinite(counted).all():
@@ -275,7 +284,8 @@ class MovingDataset:
     def _check(self, file: h5py.File) -> None:
         n_atoms, n_electrode = len(self.symbols), len(self.electrode)
         shapes = {"positions": (n_atoms, 3), "forces": (n_atoms, 3), "charges": (n_electrode,)}
-        if self.cell.shape != (3, 3) or not np.isin(self.electrode, np.arange(n_atoms)).all():
+        whole = self.cell.shape == (3, 3) and self.start.shape == (n_atoms, 3)
+        if not whole or not np.isin(self.electrode, np.arange(n_atoms)).all():
             raise InputError(f"{self.path}: /atoms is damaged")
         kinds = {"frames": MovingFrames, "labels": MovingLabels}
         for (group, kind), rows in zip(kinds.items(), _counts(file), strict=True):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Protocol, TypeAlias
 
 from polcouple.errors import InputError
 from polcouple.ipi.checkpoints import checkpoints, restart_file
@@ -30,6 +33,26 @@ from polcouple.propagation.record import read_driver_part, recorded_start
 _POLL = 0.2
 
 
+class Display(Protocol):
+    """What shows the progress of one start; see :class:`polcouple.propagation.progress.Progress`."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def look(self) -> None:
+        """Show what is new."""
+
+    def end(self, state: str, step: int) -> None:
+        """Show how it ended, and the step that was reached."""
+
+
+#: a run that is followed; it returns the step reached
+Propagation: TypeAlias = Generator[None, None, int]
+
+
 def propagate(directory: Path, last_step: int, driver_words: list[str], forced: Sequence[str] = ()) -> int:
     """Run i-PI and the driver in a prepared directory, from where it stands to ``last_step``.
 
@@ -43,6 +66,38 @@ def propagate(directory: Path, last_step: int, driver_words: list[str], forced: 
     Raises:
         RunFailedError: one of the two ended early.
         InputError: another run is at work in the directory.
+    """
+    return finished(propagation(directory, last_step, driver_words, forced))
+
+
+def finished(run: Propagation) -> int:
+    """Wait for a run to end; the step that it reached."""
+    while True:
+        try:
+            next(run)
+            time.sleep(_POLL)
+        except StopIteration as end:
+            return int(end.value)
+        except KeyboardInterrupt as stop:
+            run.throw(stop)
+
+
+def propagation(
+    directory: Path,
+    last_step: int,
+    driver_words: list[str],
+    forced: Sequence[str] = (),
+    show: Callable[[Path, ElementTree.Element, int, int], Display] = Progress,
+    say: Callable[[str], None] = log,
+) -> Propagation:
+    """:func:`propagate` for a caller that does other things meanwhile, such as following other runs.
+
+    Args:
+        show: makes what shows the progress, of i-PI's properties, its input, first and last step.
+        say: told a line at the beginning and at the end.
+
+    Yields:
+        While the run goes on; its programs end when the generator is closed or something is thrown into it.
     """
     with locked(directory) as lock:
         restart = restart_file(directory)
@@ -63,16 +118,16 @@ def propagate(directory: Path, last_step: int, driver_words: list[str], forced: 
         remove_stale_sockets(addresses)
         for name in other_sockets(root):
             log(f"the liquid's own forces: start the program that serves {name} once i-PI listens there")
-        log(f"running in {directory}; what i-PI and the driver say is in i-pi.log and driver.log there")
+        say(f"running in {directory}; what i-PI and the driver say is in i-pi.log and driver.log there")
         warnings = DriverWarnings(directory / "driver.log")
         begun = read_xml(directory / "input.xml")
-        progress = Progress(directory / progress_file(begun), begun, first, last_step)
+        progress = show(directory / progress_file(begun), begun, first, last_step)
         with recorded_start(directory, first, last_step, forced) as start, progress:
             programs = start_programs(directory, input_name, driver_words, lock)
             try:
-                _follow(programs, directory, addresses, progress, warnings)
+                yield from _follow(programs, directory, addresses, progress, warnings)
                 start.status = "done"
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, GeneratorExit):
                 start.status = "stopped"
                 raise
             finally:
@@ -86,7 +141,7 @@ def propagate(directory: Path, last_step: int, driver_words: list[str], forced: 
                     start.status = "stopped"
                 progress.end(start.status, start.reached)
         if "summary" in start.driver:
-            log(f"driver: {start.driver['summary']}")
+            say(f"driver: {start.driver['summary']}")
         return start.reached
 
 
@@ -100,17 +155,17 @@ def _follow(
     programs: Programs,
     directory: Path,
     addresses: Sequence[SocketAddress],
-    progress: Progress,
+    progress: Display,
     warnings: DriverWarnings,
-) -> None:
-    """Show progress, and what the driver warns of, until i-PI ends.
+) -> Iterator[None]:
+    """Show progress, and what the driver warns of, until i-PI ends; between two looks the caller is asked.
 
     Raises:
         RunFailedError: one of the two ended early, with its last words, or another program answers i-PI, too.
     """
     kept = checkpoints(read_xml(directory / "input.xml"), directory)
     while programs.ipi.poll() is None:
-        time.sleep(_POLL)
+        yield
         for address in addresses:
             if foreign_client(address, programs.driver.pid):
                 raise RunFailedError(

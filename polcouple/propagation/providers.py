@@ -8,7 +8,7 @@ from typing import Any
 from polcouple.case.model import Case
 from polcouple.coupling.difference import SlowForces
 from polcouple.coupling.electrodes import backend_identity
-from polcouple.coupling.forces import ForceProvider, Forces, Observer
+from polcouple.coupling.forces import ForceProvider, Forces, MobileObserver, Observer
 from polcouple.coupling.held_state import held_states
 from polcouple.coupling.mobile import create_charges, create_fast_charges
 from polcouple.engines.base import NATIVE
@@ -25,7 +25,7 @@ def create_providers(
     threads: int | None = None,
     interval: int | None = None,
     first_evaluation: int = 0,
-    observer: Observer | None = None,
+    observer: Observer | MobileObserver | None = None,
 ) -> dict[Part, Forces]:
     """Providers by part; the backend is made where a part needs charges.
 

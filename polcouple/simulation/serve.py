@@ -29,7 +29,9 @@ from polcouple.propagation.record import described, write_driver_part
 from polcouple.propagation.reporter import Reporter
 
 if TYPE_CHECKING:
+    from polcouple.coupling.moving_recorder import MovingRecorder
     from polcouple.coupling.recorder import FrameRecorder
+    from polcouple.coupling.recording_schedule import RecordingSchedule
 
 
 @dataclass(frozen=True)
@@ -137,22 +139,38 @@ def _serve(service: Service, reporter: Reporter) -> None:
     log("i-PI said EXIT; " + reporter.summary(report))
 
 
-def _recorder(service: Service, case: Case, root: Element | None) -> FrameRecorder | None:
+def _recorder(service: Service, case: Case, root: Element | None) -> FrameRecorder | MovingRecorder | None:
     recording = service.recording
     if recording is None:
         return None
     if root is None:
         raise InputError("--record needs i-PI's input for the time step; leave --unix and --host away")
     from polcouple.coupling.recorder import FrameRecorder, open_datasets
+    from polcouple.coupling.recording_schedule import RecordingSchedule
 
-    origin = "polcouple-driver --record"
-    datasets = open_datasets(recording.dataset, case, store_positions=False, origin=origin)
     path = service.case / service.input
-    return FrameRecorder(
-        datasets,
-        case,
+    start = case.positions if case.mobile else case.electrolyte_positions(case.positions)
+    schedule = RecordingSchedule(
+        start,
         recording.every,
         recording.after,
         time_step_ps(root, path),
         evaluations_per_step(root, path),
     )
+    origin = "polcouple-driver --record"
+    if case.mobile:
+        return _moving_recorder(service, recording.dataset, case, schedule, origin)
+    datasets = open_datasets(recording.dataset, case, store_positions=False, origin=origin)
+    return FrameRecorder(datasets, case, schedule)
+
+
+def _moving_recorder(
+    service: Service, path: Path, case: Case, schedule: RecordingSchedule, origin: str
+) -> MovingRecorder:
+    from polcouple.coupling.mobile import held_of
+    from polcouple.coupling.moving_recorder import MovingRecorder, label_set, open_moving, reference_level
+
+    dataset, held = open_moving(path, case, origin), held_of(case)
+    reference = reference_level(dataset, case, service.backend, service.given)
+    wanted = label_set(case, service.backend, service.given, held, reference)
+    return MovingRecorder(dataset, dataset.number_of(wanted), held, schedule)

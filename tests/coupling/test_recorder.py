@@ -11,6 +11,7 @@ from polcouple.backends.base import Environment, create_backend
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.coupling.forces import ForceProvider
 from polcouple.coupling.recorder import FrameRecorder, open_datasets
+from polcouple.coupling.recording_schedule import RecordingSchedule
 from polcouple.data.dataset import Frames
 from polcouple.electrostatics.ewald import ewald_potential
 from polcouple.errors import InputError
@@ -18,10 +19,14 @@ from polcouple.errors import InputError
 SLAB = {"displacement_volt_per_angstrom": 0.1}
 
 
+def schedule(case, time_step, per_step=1):
+    return RecordingSchedule(case.electrolyte_positions(case.positions), 1, 0, time_step, per_step)
+
+
 def recorded(tmp_path, case, backend, steps=2, **words):
     """Datasets of a run that stands still, and its last charges."""
     datasets = open_datasets(tmp_path / "frames.h5", case, True, "a test")
-    recorder = FrameRecorder(datasets, case, 1, 0, 0.01)
+    recorder = FrameRecorder(datasets, case, schedule(case, 0.01))
     provider = ForceProvider(case, backend, threads=1, observer=recorder, **words)
     for _ in range(steps):
         answer = provider.evaluate(case.positions, case.cell)
@@ -64,7 +69,7 @@ def test_charges_that_are_held_are_the_ones_seen(tmp_path):
     """Between refreshes the other electrode keeps its charges, while the liquid moves."""
     case = capacitor()
     datasets = open_datasets(tmp_path / "frames.h5", case, False, "a test")
-    recorder = FrameRecorder(datasets, case, 1, 0, 0.01)
+    recorder = FrameRecorder(datasets, case, schedule(case, 0.01))
     backend = create_electrodes(case, "dftb", HOT)
     provider = ForceProvider(case, backend, threads=1, observer=recorder, interval=5)
     charges = provider.evaluate(case.positions, case.cell).extras["charges"]
@@ -120,7 +125,7 @@ def test_labels_and_scores_are_made_with_the_settings_of_the_case(tmp_path):
 def test_frames_are_of_the_replica_that_asks_first_and_of_whole_steps(tmp_path, replica, per_step, kept):
     case = capacitor()
     datasets = open_datasets(tmp_path / "frames.h5", case, False, "test")
-    recorder = FrameRecorder(datasets, case, 1, 0, 0.001, per_step)
+    recorder = FrameRecorder(datasets, case, schedule(case, 0.001, per_step))
     environment = Environment(
         case.electrolyte,
         case.electrolyte_positions(case.positions),
