@@ -6,18 +6,15 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import yaml
-
 from polcouple.analysis.runs import Run, read_run
 from polcouple.case.model import Case, read_case
+from polcouple.case.schema import Potential
 from polcouple.check.findings import require_sound
 from polcouple.compare.making import make_runs, wanted_run
 from polcouple.errors import InputError
-from polcouple.files import write_whole
 from polcouple.ipi.initialize import start_file
-from polcouple.ipi.input import read_xml, write_xml
-from polcouple.propagation.case_copy import system_elsewhere
-from polcouple.propagation.inputs import copy_beside, copy_inputs
+from polcouple.ipi.input import read_xml
+from polcouple.propagation.case_copy import write_case_that_holds
 from polcouple.propagation.plan import RunPlan
 
 
@@ -75,7 +72,7 @@ def make_sweep(sweep: Sweep, work: Path) -> list[Run]:
     copies = []
     for volts in sweep.voltages:
         copy = work / "cases" / voltage_name(volts)
-        _write_copy(plan.case, plan.input, copy, volts)
+        write_case_that_holds(plan.case, plan.input, copy, Potential(voltage_volt=volts))
         copies.append(copy)
     wanted = [
         wanted_run(replace(plan, case=copy), plan.backend, work / "runs" / voltage_name(volts))
@@ -93,15 +90,3 @@ def make_sweep(sweep: Sweep, work: Path) -> list[Run]:
 def voltage_name(volts: float) -> str:
     """Of a directory, such as 0.5V."""
     return f"{volts:g}V"
-
-
-def _write_copy(case: Path, input_name: str, copy: Path, volts: float) -> None:
-    """The structure, the i-PI input, and system.yaml with another voltage."""
-    copy.mkdir(parents=True, exist_ok=True)
-    root = read_xml(case / input_name)
-    copy_inputs(root, case, copy)
-    write_xml(root, copy / input_name)
-    copy_beside(case, copy)
-    content = system_elsewhere(case)
-    content["potential"] = {"voltage_volt": volts}
-    write_whole(copy / "system.yaml", yaml.safe_dump(content, sort_keys=False))

@@ -10,6 +10,7 @@ from polcouple.backends.setting_words import parse_settings
 from polcouple.case.model import Case
 from polcouple.cli.settings_help import add_settings_help
 from polcouple.coupling.electrodes import create_electrodes
+from polcouple.coupling.held_values import HeldValues
 from polcouple.engines.base import NATIVE, engine_names
 from polcouple.propagation.plan import RunPlan
 
@@ -51,10 +52,34 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"what computes the forces: an engine, {', '.join(engine_names())}, or OpenMM's CPU, CUDA, HIP,"
         f" OpenCL or Reference ({NATIVE})",
     )
-    parser.add_argument("--threads", type=_positive, help="processors for the forces, at most (all)")
+    parser.add_argument("--threads", type=positive, help="processors for the forces, at most (all)")
     parser.add_argument(
-        "--refresh", type=_positive, metavar="N", help="evaluations between refreshes, over system.yaml's"
+        "--refresh", type=positive, metavar="N", help="evaluations between refreshes, over system.yaml's"
     )
+
+
+def add_held_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--potentials``, ``--fermi-levels`` and ``--total-charges``."""
+    parser.add_argument(
+        "--potentials", type=float, nargs="+", default=[], metavar="U",
+        help="of an electrode that moves, in V: its Fermi level is that of the neutral electrode in the"
+        " case's start structure less e U, so that electrons leave where U grows",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fermi-levels", type=float, nargs="+", default=[], metavar="E", help="of one that moves, in eV"
+    )
+    parser.add_argument(
+        "--total-charges", type=float, nargs="+", default=[], metavar="Q", help="of the electrode, e"
+    )
+
+
+def held_values(args: argparse.Namespace) -> HeldValues:
+    """What the three options say.
+
+    Raises:
+        InputError: a number given twice, or one that is not finite.
+    """
+    return HeldValues(tuple(args.potentials), tuple(args.fermi_levels), tuple(args.total_charges))
 
 
 def backend_from_arguments(args: argparse.Namespace, case: Case) -> ChargeBackend:
@@ -92,7 +117,8 @@ def run_plan(args: argparse.Namespace) -> RunPlan:
     )
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A positive number of the command line."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not a positive number")

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from polcouple.cli.options import add_backend_arguments, add_engine_arguments, run_plan
+from polcouple.cli.options import (
+    add_backend_arguments,
+    add_engine_arguments,
+    add_held_arguments,
+    held_values,
+    positive,
+    run_plan,
+)
 from polcouple.simulation.sample import Sampling, sample
 
 #: the default: charges that follow the liquid, for any electrode that there are parameters for
@@ -24,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of several electrodes DATASET_NAME.h5 each",
     )
     parser.add_argument(
-        "--frames", type=int, required=True, metavar="N", help="frames the dataset shall have"
+        "--frames", type=int, required=True, metavar="N", help="frames the dataset shall have, of each run"
     )
     parser.add_argument("--every", type=float, default=0.5, metavar="PS", help="ps between frames (0.5)")
     parser.add_argument("--skip", type=float, default=0.0, metavar="PS", help="ps left out at the start (0)")
@@ -35,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run-directory", type=Path, metavar="DIR", help="where i-PI runs (CASE/sample_DATASET)"
     )
+    add_held_arguments(parser)
+    parser.add_argument("--workers", type=positive, help="runs at a time (all processors)")
     add_backend_arguments(parser, default=_BACKEND)
     add_engine_arguments(parser)
 
@@ -43,6 +52,15 @@ def run(args: argparse.Namespace) -> int:
     """Run, or go on with, a sampling until the dataset has its frames."""
     if args.input is None:
         args.input = "input_mts.xml" if (args.case / "input_mts.xml").is_file() else "input.xml"
-    wanted = Sampling(run_plan(args), args.frames, args.every, args.skip, args.positions, args.run_directory)
+    wanted = Sampling(
+        run_plan(args),
+        args.frames,
+        args.every,
+        args.skip,
+        args.positions,
+        args.run_directory,
+        held_values(args),
+        args.workers,
+    )
     sample(wanted, args.output)
     return 0

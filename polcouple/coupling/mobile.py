@@ -89,16 +89,21 @@ def held_of(case: Case) -> Ensemble:
     return FermiLevel(potential.fermi_level_ev * EV_TO_HARTREE)
 
 
+def in_words(held: Ensemble) -> Potential | float:
+    """What system.yaml says of it: a potential, or a total charge in e."""
+    if isinstance(held, FermiLevel):
+        return Potential(fermi_level_ev=held.level * HARTREE_TO_EV, counter_charge="background")
+    return held.charge
+
+
 def with_held(case: Case, held: Ensemble) -> Case:
     """The same case of a mobile electrode with something else held; that its cell is neutral is not asked."""
-    sections, potential = list(case.system.electrodes), None
-    if isinstance(held, FermiLevel):
-        potential = Potential(fermi_level_ev=held.level * HARTREE_TO_EV, counter_charge="background")
-    else:
-        sections[0] = sections[0].model_copy(update={"total_charge_e": held.charge})
-    return replace(
-        case, system=case.system.model_copy(update={"electrodes": sections, "potential": potential})
-    )
+    sections, told = list(case.system.electrodes), in_words(held)
+    potential = told if isinstance(told, Potential) else None
+    if not isinstance(told, Potential):
+        sections[0] = sections[0].model_copy(update={"total_charge_e": told})
+    changed = case.system.model_copy(update={"electrodes": sections, "potential": potential})
+    return replace(case, system=changed)
 
 
 class MobileEnvironment(Environment):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,8 @@ from polcouple.coupling.recording_schedule import RecordingSchedule
 from polcouple.data.moving import MovingDataset
 from polcouple.data.moving_rows import CONVERGED, LabelSet, MovingFrames, MovingLabels
 from polcouple.dftb.moving.ensemble import Ensemble, FermiLevel, TotalCharge
-from polcouple.errors import InputError
 from polcouple.output_paths import require_suffix
-from polcouple.units import EV_TO_HARTREE, HARTREE_TO_EV
+from polcouple.units import HARTREE_TO_EV
 
 #: names in a dataset of the case's files
 _SYSTEM, _FORCE_FIELD = "system.json", "force_field.xml"
@@ -149,35 +148,3 @@ def reference_level(
     provider = ForceProvider(neutral, create_charges(neutral, backend, settings))
     level = provider.evaluate(case.positions, case.cell).extras.get("fermi_level")
     return level / HARTREE_TO_EV if isinstance(level, float) and np.isfinite(level) else None
-
-
-def held_ensembles(
-    reference: float | None,
-    potentials: Sequence[float] = (),
-    fermi_levels: Sequence[float] = (),
-    total_charges: Sequence[float] = (),
-) -> list[Ensemble]:
-    """What is to be held.
-
-    Args:
-        reference: see :func:`reference_level`.
-        potentials: U in V; the Fermi level is reference - e U, so that electrons leave where U grows.
-        fermi_levels: in eV.
-        total_charges: in e.
-
-    Raises:
-        InputError: the same twice, what is no number, or potentials of a backend that has no reference.
-    """
-    for name, values in (
-        ("--potentials", potentials), ("--fermi-levels", fermi_levels), ("--total-charges", total_charges)
-    ):  # fmt: skip
-        if len({round(value, 9) for value in values}) < len(values) or not np.isfinite(values).all():
-            raise InputError(f"{name} {' '.join(f'{value:g}' for value in values)}: give each number once")
-    if len(potentials) and reference is None:
-        raise InputError(
-            "--potentials count from the Fermi level of the neutral electrode, and the backend has none; give"
-            " --fermi-levels"
-        )
-    levels = [(reference or 0.0) - volts * EV_TO_HARTREE for volts in potentials]
-    levels += [level * EV_TO_HARTREE for level in fermi_levels]
-    return [*map(FermiLevel, levels), *map(TotalCharge, total_charges)]

@@ -42,7 +42,7 @@ import h5py
 import numpy as np
 
 from polcouple.data.growing_file import BLOCK, GrowingFile, grow, length_for
-from polcouple.data.hdf5 import set_text, sound_array, text, write_array, write_growing
+from polcouple.data.hdf5 import MOVING, set_text, sound_array, text, write_array, write_growing
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import InputError, ModelMismatchError
 from polcouple.files import replacing
@@ -106,6 +106,11 @@ class Dataset:
         self.path = Path(path)
         self._file = GrowingFile(self.path)
         with self._file.open("r") as file:
+            if text(file, "format") == MOVING:
+                raise InputError(
+                    f"{self.path}: holds frames of an electrode that moves; this is done for electrodes in"
+                    " their place (`polcouple export` writes it for other trainers)"
+                )
             if text(file, "format") != _FORMAT:
                 raise InputError(f"{self.path}: an HDF5 file, but not a polcouple dataset")
             if file.attrs.get("version") != _VERSION:

@@ -15,6 +15,9 @@ import numpy as np
 
 from polcouple.errors import InputError
 
+#: format of a dataset of electrodes that move
+MOVING = "polcouple moving dataset"
+
 #: what h5py raises when bytes of a file are damaged
 DAMAGE = (
     OSError,

@@ -41,12 +41,11 @@ import h5py
 import numpy as np
 
 from polcouple.data.growing_file import BLOCK, GrowingFile, grow, length_for
-from polcouple.data.hdf5 import set_text, sound_array, text, write_array, write_growing
+from polcouple.data.hdf5 import MOVING, set_text, sound_array, text, write_array, write_growing
 from polcouple.data.moving_rows import CONVERGED, UNCONVERGED, LabelSet, MovingFrames, MovingLabels
 from polcouple.errors import InputError, ModelMismatchError
 from polcouple.files import replacing
 
-FORMAT = "polcouple moving dataset"
 _VERSION = 1
 _UNITS = {
     "internal_energy": "Hartree",
@@ -84,7 +83,7 @@ class MovingDataset:
         self.path = Path(path)
         self._file = GrowingFile(self.path)
         with self._file.open("r") as file:
-            if text(file, "format") != FORMAT:
+            if text(file, "format") != MOVING:
                 raise InputError(f"{self.path}: no dataset of an electrode that moves")
             if file.attrs.get("version") != _VERSION:
                 raise InputError(
@@ -120,7 +119,7 @@ class MovingDataset:
             raise InputError(f"{path}: exists already; open it to append, or choose another name")
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-            set_text(file, "format", FORMAT)
+            set_text(file, "format", MOVING)
             file.attrs["version"] = _VERSION
             set_text(file, "origin", origin)
             set_text(file, "sets", "[]")
@@ -307,7 +306,7 @@ def is_moving(path: Path) -> bool:
     """Whether a file says that it is such a dataset; False where it is not there or cannot be read."""
     try:
         with h5py.File(path, "r") as file:
-            return text(file, "format") == FORMAT
+            return text(file, "format") == MOVING
     except OSError:
         return False
 

@@ -10,7 +10,11 @@ from typing import Any
 import yaml
 
 from polcouple.backends.base import backend_options
+from polcouple.case.schema import Potential
 from polcouple.errors import PolcoupleError
+from polcouple.files import write_whole
+from polcouple.ipi.input import read_xml, write_xml
+from polcouple.propagation.inputs import copy_beside, copy_inputs
 
 
 def copy_system(case: Path, directory: Path) -> None:
@@ -57,3 +61,23 @@ def _kept_or(given: Any, made: Any, case: Path) -> Any:
     if not isinstance(given, str) or not isinstance(made, Path) or Path(given).is_absolute():
         return given
     return str(made.resolve()) if (case / given).exists() else given
+
+
+def write_case_that_holds(case: Path, input_name: str, copy: Path, held: Potential | float) -> None:
+    """Write a copy of a case with its i-PI input that holds something else.
+
+    Args:
+        held: a potential, or the total charge of the first electrode in e.
+    """
+    copy.mkdir(parents=True, exist_ok=True)
+    root = read_xml(case / input_name)
+    copy_inputs(root, case, copy)
+    write_xml(root, copy / input_name)
+    copy_beside(case, copy)
+    content = system_elsewhere(case)
+    if isinstance(held, Potential):
+        content["potential"] = held.model_dump(exclude_none=True)
+    else:
+        content.pop("potential", None)
+        content["electrodes"][0]["total_charge_e"] = held
+    write_whole(copy / "system.yaml", yaml.safe_dump(content, sort_keys=False))

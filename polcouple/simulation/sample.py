@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from polcouple.case.model import read_case
 from polcouple.check.findings import require_sound
+from polcouple.coupling.held_values import HeldValues
 from polcouple.coupling.recorder import dataset_paths, open_datasets
 from polcouple.errors import InputError
 from polcouple.files import require_writable
@@ -17,6 +18,7 @@ from polcouple.propagation.plan import RunPlan, require_case
 from polcouple.propagation.programs import RunFailedError
 from polcouple.propagation.propagate import propagate
 from polcouple.simulation.directory import begin, examine, has_steps, refuse_a_run, take_up
+from polcouple.simulation.sample_moving import Schedule, sample_moving
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Sampling:
         skip: ps left out at the start.
         positions: keep all positions, in float32.
         run_directory: where i-PI runs (CASE/sample_DATASET).
+        held: of an electrode that moves: a run for each level or charge, ``workers`` at a time (None: as many
+            as there are processors).
     """
 
     plan: RunPlan
@@ -37,6 +41,8 @@ class Sampling:
     skip: float = 0.0
     positions: bool = False
     run_directory: Path | None = None
+    held: HeldValues = field(default_factory=HeldValues)
+    workers: int | None = None
 
 
 def sample(wanted: Sampling, output: Path) -> None:
@@ -67,6 +73,16 @@ def sample(wanted: Sampling, output: Path) -> None:
     )
     if output.is_dir():
         raise InputError(f"{output}: a directory; name the dataset's file, such as frames.h5")
+    directory = wanted.run_directory or plan.case / f"sample_{output.stem}"
+    if case.mobile:
+        schedule = Schedule(wanted.frames, stride, skipped, time_step)
+        sample_moving(plan, case, schedule, wanted.held, wanted.workers, directory, output)
+        return
+    if wanted.held:
+        raise InputError(
+            f"{plan.case / 'system.yaml'}: --potentials, --fermi-levels and --total-charges are for an"
+            " electrode that moves; write mobile: true in its section, or make a case for each"
+        )
     paths = dataset_paths(output, case)
     names = ", ".join(map(str, paths))
     if all(path.exists() for path in paths):
@@ -74,7 +90,6 @@ def sample(wanted: Sampling, output: Path) -> None:
         if done >= wanted.frames:
             log(f"{names}: {done} frames already")
             return
-    directory = wanted.run_directory or plan.case / f"sample_{output.stem}"
     going_on = None
     if has_steps(directory):
         going_on = examine(plan, directory, "or name another dataset and --run-directory")
