@@ -19,6 +19,7 @@ from polcouple.propagation.programs import RunFailedError
 from polcouple.propagation.propagate import propagate
 from polcouple.simulation.directory import begin, examine, has_steps, refuse_a_run, take_up
 from polcouple.simulation.sample_moving import Schedule, sample_moving
+from polcouple.simulation.serve import require_one_part
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def sample(wanted: Sampling, output: Path) -> None:
         raise InputError(f"{output}: a directory; name the dataset's file, such as frames.h5")
     directory = wanted.run_directory or plan.case / f"sample_{output.stem}"
     if case.mobile:
+        require_one_part(root, plan.case / plan.input)
         schedule = Schedule(wanted.frames, stride, skipped, time_step)
         sample_moving(plan, case, schedule, wanted.held, wanted.workers, directory, output)
         return

@@ -149,6 +149,8 @@ def _recorder(service: Service, case: Case, root: Element | None) -> FrameRecord
     from polcouple.coupling.recording_schedule import RecordingSchedule
 
     path = service.case / service.input
+    if case.mobile:
+        require_one_part(root, path)
     start = case.positions if case.mobile else case.electrolyte_positions(case.positions)
     schedule = RecordingSchedule(
         start,
@@ -174,3 +176,17 @@ def _moving_recorder(
     reference = reference_level(dataset, case, service.backend, service.given)
     wanted = label_set(case, service.backend, service.given, held, reference)
     return MovingRecorder(dataset, dataset.number_of(wanted), held, schedule)
+
+
+def require_one_part(root: Element, path: Path) -> None:
+    """Refuse to record labels of an electrode that moves where i-PI sums forces of several parts.
+
+    Raises:
+        InputError: with the cure.
+    """
+    parts = sorted({address.part for address in socket_addresses(root, path)})
+    if parts != ["all"]:
+        raise InputError(
+            f"{path}: i-PI asks for the parts {', '.join(parts)} of the forces, and labels are of all forces;"
+            " sample by an input with one <ffsocket> of part: all (--input input.xml)"
+        )
