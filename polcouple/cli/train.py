@@ -1,4 +1,4 @@
-"""``polcouple train``: a classifier, or a response net with the prior it needs from the electrode's DFTB."""
+"""``polcouple train``: a classifier, a response net with the prior it needs from DFTB, or a potential."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from pathlib import Path
 
 from polcouple.backends.setting_words import given_slako
 from polcouple.cli.option_arguments import add_option_arguments, options_from_arguments
+from polcouple.data.configurations import read_configurations
 from polcouple.learning.evaluation import level_table, markdown_table
-from polcouple.learning.progress import training_progress
+from polcouple.learning.potential_scores import score_table
+from polcouple.learning.potential_training import PotentialOptions, train_potential
+from polcouple.learning.progress import epochs_progress, training_progress
 from polcouple.learning.response_training import ResponseOptions
 from polcouple.learning.train import PRIOR, train_response_net
 from polcouple.learning.training import ClassifierOptions, train_classifier
@@ -31,11 +34,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if kind == "response":
             command.add_argument("--slako", metavar="SET", help="parameter set for the prior, or directory")
         add_option_arguments(command, options)
+    help_line = "an energy of atoms whose derivative is the forces: NeuralIL"
+    command = kinds.add_parser("potential", help=help_line, description=help_line)
+    command.add_argument(
+        "data",
+        type=Path,
+        nargs="+",
+        metavar="DATA",
+        help="frames with energies or forces, in any format of ASE",
+    )
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="directory")
+    command.add_argument(
+        "--energy-key", default="energy", metavar="NAME", help="of the energies (energy), eV"
+    )
+    command.add_argument(
+        "--forces-key", default="forces", metavar="NAME", help="of the forces (forces), eV/A"
+    )
+    command.add_argument("--origin", default="", metavar="TEXT", help="of the frames, for the model card")
+    add_option_arguments(command, PotentialOptions)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train with progress on the terminal; print the table of the model card."""
     require_directory_name(args.output)
+    if args.kind == "potential":
+        return _train_potential(args)
     levels: dict[str, tuple[float, float]] = {}
     with training_progress() as progress:
         if args.kind == "classifier":
@@ -56,6 +79,18 @@ def run(args: argparse.Namespace) -> int:
     if levels:
         print(level_table(levels))
     log(f"written to {args.output}; use it with --backend nn --set model={_as_setting(args.output)}")
+    return 0
+
+
+def _train_potential(args: argparse.Namespace) -> int:
+    options = options_from_arguments(args, PotentialOptions)
+    configurations = read_configurations(args.data, args.energy_key, args.forces_key)
+    origin = args.origin or f"From {', '.join(path.name for path in args.data)}."
+    with epochs_progress() as progress:
+        trained = train_potential(configurations, args.output, options, origin=origin, progress=progress)
+    if trained.rows:
+        print(score_table(trained.rows))
+    log(f"written to {args.output}")
     return 0
 
 

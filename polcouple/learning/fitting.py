@@ -131,7 +131,7 @@ def fit(
                     variable.assign(value)
                 if state.waited >= options.patience:
                     stopped_by = "patience"
-            _log_scalars(log, state.epoch, {"loss/training": train, "loss/validation": state.validation})
+            log_scalars(log, state.epoch, {"loss/training": train, "loss/validation": state.validation})
             if on_epoch is not None:
                 on_epoch(state.epoch, train, state.validation, state.waited)
             if time.monotonic() - last_saved > _CHECKPOINT_SECONDS:
@@ -215,7 +215,7 @@ def _digest(options: FitOptions, purpose: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _log_scalars(writer: Any, step: int, values: dict[str, float]) -> None:
+def log_scalars(writer: Any, step: int, values: dict[str, float]) -> None:
     """What tf.summary.scalar writes; that function itself needs the tensorboard package."""
     tf = tensorflow()
     metadata = tf.compat.v1.SummaryMetadata(

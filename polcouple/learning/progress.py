@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from polcouple.learning.potential_training import Progress as EpochsProgress
 from polcouple.learning.training import Progress
 
 
@@ -26,5 +27,27 @@ def training_progress() -> Iterator[Progress]:
             if name not in tasks:
                 tasks[name] = bars.add_task(name, total=patience, text=text)
             bars.update(tasks[name], completed=waited, text=text)
+
+        yield report
+
+
+@contextmanager
+def epochs_progress() -> Iterator[EpochsProgress]:
+    """A live line per member: epoch, losses, and how much of the training is done."""
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    text_column = TextColumn("{task.fields[text]}")
+    columns = TextColumn("{task.description}"), BarColumn(), text_column
+    with Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(name: str, epochs: int, epoch: int, train: float, validation: float) -> None:
+            text = f"epoch {epoch}/{epochs}, loss {train:.4f}"
+            if validation == validation:
+                text += f", validation {validation:.4f}"
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=epochs, text=text)
+            bars.update(tasks[name], completed=epoch, text=text)
 
         yield report

@@ -1,0 +1,69 @@
+"""The model card of a potential."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from polcouple.learning.potential_scores import Score, score_table
+from polcouple.nn.potential.potential import Potential
+
+
+def potential_card(potential: Potential, description: Mapping[str, Any], rows: Mapping[str, Score]) -> str:
+    """README.md of a potential; ``description`` is that of model.yaml, with ``training`` and ``data``."""
+    a, training, data = potential.architecture, description["training"], description["data"]
+    split = data["split"]
+    widths = " x ".join(str(width) for width in a.widths)
+    numbers = potential.members.shape[1]
+    weight = training["energy_weight"]
+    energies = "0 where there are forces, else 1" if weight is None else f"{weight:g}"
+    start = f"\nTraining went on from the members of {training['start']}." if training["start"] else ""
+    morse = "a repulsive Morse term" if a.repulsion else "no Morse term"
+    names = ("learning_rate", "highest_learning_rate", "final_learning_rate")
+    rates = " to ".join(f"{training[name]:g}" for name in names)
+    usual = ""
+    if potential.usual is not None:
+        kept = split["validation"] + split["test"]
+        which = "frames that trained none of them" if kept else "the frames they were trained on"
+        median, highest = (1e3 * value for value in potential.usual)
+        usual = f"""
+Members differ: on {which} the root mean square of their deviation was {median:.0f} meV/A in
+the median frame and {highest:.0f} at most. Heed a much larger one: the atoms are where no frame was.
+"""
+    scored = "No frames were kept to test on: see the folds in docs/potential_networks.md.\n"
+    if rows:
+        scored = f"""{score_table(dict(rows))}
+"without net forces": the mean force of each frame is taken off the labels first; no function of relative
+positions has one. The last row uses no model.
+"""
+    return f"""# {potential.name}
+
+A potential of {", ".join(a.elements)}: NeuralIL's network, whose energy has the forces as its derivative.
+
+- Descriptors: spherical Bessel power spectrum, {a.cutoff:g} A, l + n up to {a.n_max}; embedding of
+  {a.embedding} an element.
+- Network: {widths}, swish, layer norm; {morse}; {numbers} numbers a member.
+- Committee of {len(potential.members)}.
+
+## Data
+
+{data["frames"]} frames: {split["train"]} trained, {split["validation"]} chose the epoch,
+{split["test"]} tested ({_split(training["split"])}). {data["origin"]}
+SHA-256: `{data["sha256"]}`.
+
+Loss: ln cosh of force components at {training["force_scale"]:g} A/eV, weight {training["force_weight"]:g};
+of energies an atom at {training["energy_scale"]:g} /eV, weight {energies}. {training["epochs"]} epochs,
+batches of {training["batch_size"]}, AdamW, learning rate {rates} in every
+{training["cycle"]}; seeds from {training["seed"]}. {training["seconds"] / 60:.0f} min in all.{start}
+
+## Accuracy on frames unseen in training
+
+{scored}{usual}
+## Use
+
+`PotentialCalculator` for ASE (docs/potential_networks.md). Another element is refused.
+"""
+
+
+def _split(kind: str) -> str:
+    return "contiguous blocks in time" if kind == "blocks" else "random frames"

@@ -1,0 +1,157 @@
+"""Loss of a potential over frames, and its derivative by a member's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from polcouple.data.configurations import Configuration
+from polcouple.lattice.pairs import neighbour_pairs
+from polcouple.nn.potential.descriptors import Descriptors, Surroundings
+from polcouple.nn.potential.graph import weight_derivative
+from polcouple.nn.potential.morse import Repulsion
+from polcouple.nn.potential.network import Layout, Network
+from polcouple.nn.potential.potential import Architecture, pair_forces
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What training needs of a frame; geometry is worked out once.
+
+    Attributes:
+        seen: surroundings of its atoms.
+        spectrum: (n, d) descriptors in single precision.
+        energy: what the networks are to give, the elements' references taken off (eV), or None.
+        forces: (n, 3) without their mean, which no function of relative positions has (eV/A), or None.
+    """
+
+    seen: Surroundings
+    spectrum: np.ndarray
+    energy: float | None
+    forces: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """The loss: ln cosh(s x)/s of errors x, mean over components, atoms and frames.
+
+    Attributes:
+        force_scale: s of force components, A/eV.
+        energy_scale: s of energies an atom, 1/eV.
+        force_weight, energy_weight: of the two parts.
+    """
+
+    force_scale: float
+    energy_scale: float
+    force_weight: float
+    energy_weight: float
+
+
+def prepared(
+    configuration: Configuration, architecture: Architecture, descriptors: Descriptors, references: np.ndarray
+) -> Frame:
+    """A frame ready for training."""
+    kinds = architecture.kinds(configuration.symbols)
+    pairs = neighbour_pairs(
+        configuration.positions, configuration.cell, configuration.periodic, architecture.cutoff
+    )
+    seen = descriptors.surroundings(kinds, pairs)
+    energy, forces = configuration.energy, configuration.forces
+    return Frame(
+        seen,
+        seen.spectrum.astype(np.float32),
+        None if energy is None else energy - float(references[kinds].sum()),
+        None if forces is None else forces - forces.mean(axis=0),
+    )
+
+
+class PotentialLoss:
+    """Loss and derivative of one member; the compiled parts are shared by all members."""
+
+    def __init__(self, architecture: Architecture, options: LossOptions) -> None:
+        self._architecture, self._options = architecture, options
+        self._layout: Layout = architecture.layout()
+        self._descriptors = architecture.descriptors()
+        self._places = self._layout.places()
+        self._by_weights: Callable[..., np.ndarray] | None = None
+
+    def predict(self, vector: np.ndarray, frames: Sequence[Frame]) -> list[tuple[float, np.ndarray]]:
+        """Energy (eV, without references) and forces (n, 3) of every frame."""
+        network, repulsion = self._made(vector)
+        found = []
+        for frame in frames:
+            kinds, pairs = frame.seen.kinds, frame.seen.pairs
+            energies, by_spectrum = network.energies(kinds, frame.spectrum)
+            by_vectors = self._descriptors.by_vectors(frame.seen, by_spectrum.astype(float))
+            total = float(energies.sum(dtype=float))
+            if repulsion is not None:
+                morse, by_morse = repulsion.energies(kinds, pairs)
+                total += float(morse.sum())
+                by_vectors += by_morse
+            found.append((total, pair_forces(pairs, by_vectors)))
+        return found
+
+    def value(self, vector: np.ndarray, frames: Sequence[Frame]) -> float:
+        """The loss."""
+        predicted = self.predict(vector, frames)
+        return float(np.mean([self._of_frame(f, *p)[0] for f, p in zip(frames, predicted, strict=True)]))
+
+    def value_and_derivative(self, vector: np.ndarray, frames: Sequence[Frame]) -> tuple[float, np.ndarray]:
+        """The loss and its derivative (numbers,) by the member's vector."""
+        if self._by_weights is None:
+            self._by_weights = weight_derivative(self._layout)
+        _, repulsion = self._made(vector)
+        predicted = self.predict(vector, frames)
+        total, tangents, weights = 0.0, [], []
+        by_morse, by_switch = np.zeros((self._layout.elements, 3)), 0.0
+        for frame, (energy, forces) in zip(frames, predicted, strict=True):
+            value, by_energy, by_forces = self._of_frame(frame, energy, forces)
+            total += value
+            pairs = frame.seen.pairs
+            owner = np.repeat(np.arange(len(frame.spectrum)), np.diff(pairs.first))
+            # forces are minus derivatives: atoms move against the loss's derivative
+            moves = by_forces[owner] - by_forces[pairs.second]
+            tangents.append(self._descriptors.tangent(frame.seen, moves))
+            weights.append(np.full(len(frame.spectrum), by_energy))
+            if repulsion is not None:
+                part, switch = repulsion.by_parameters(frame.seen.kinds, pairs, weights[-1], moves)
+                by_morse += part
+                by_switch += switch
+        kinds = np.concatenate([frame.seen.kinds for frame in frames])
+        spectrum = np.concatenate([frame.spectrum for frame in frames])
+        moves, by_energies = np.concatenate(tangents), np.concatenate(weights)
+        derivative = self._by_weights(vector, kinds, spectrum, moves, by_energies).copy()
+        if repulsion is not None:
+            derivative[self._places["morse"]] += by_morse.ravel().astype(np.float32)
+            derivative[self._places["morse_switch"]] += np.float32(by_switch)
+        return total / len(frames), derivative / np.float32(len(frames))
+
+    def _made(self, vector: np.ndarray) -> tuple[Network, Repulsion | None]:
+        parts = self._layout.parts(vector)
+        network = Network(self._layout, parts)
+        if not self._architecture.repulsion:
+            return network, None
+        switch = float(parts["morse_switch"][0])
+        return network, Repulsion(parts["morse"], switch, self._architecture.cutoff)
+
+    def _of_frame(self, frame: Frame, energy: float, forces: np.ndarray) -> tuple[float, float, np.ndarray]:
+        """Loss of a frame, its derivatives by the energy and the forces."""
+        options = self._options
+        value, by_energy, by_forces = 0.0, 0.0, np.zeros_like(forces)
+        if frame.forces is not None and options.force_weight:
+            errors = forces - frame.forces
+            value += options.force_weight * float(_log_cosh(errors, options.force_scale).mean())
+            by_forces = options.force_weight * np.tanh(options.force_scale * errors) / errors.size
+        if frame.energy is not None and options.energy_weight:
+            n = len(frame.spectrum)
+            error = (energy - frame.energy) / n
+            value += options.energy_weight * float(_log_cosh(np.array(error), options.energy_scale))
+            by_energy = options.energy_weight * float(np.tanh(options.energy_scale * error)) / n
+        return value, by_energy, by_forces
+
+
+def _log_cosh(errors: np.ndarray, scale: float) -> np.ndarray:
+    scaled = np.abs(scale * errors)
+    return (scaled + np.log1p(np.exp(-2.0 * scaled)) - np.log(2.0)) / scale

@@ -1,0 +1,1 @@
+"""Networks for energies of atoms, and forces as their derivative: NeuralIL."""
