@@ -1,4 +1,4 @@
-"""The compiled loops of :mod:`polcouple.electrostatics.site_forces`; they release the GIL."""
+"""The compiled loops of :mod:`.site_forces` and :mod:`.two_sets`; they release the GIL."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ def read_mesh(
     window: np.ndarray,
     stencil: tuple[int, ...],
     mesh: np.ndarray,
+    potentials: np.ndarray,
     forces: np.ndarray,
-) -> float:
-    """Energy and forces of charges in a potential on a mesh; forces are overwritten.
+) -> None:
+    """Potentials at charges and forces on them in a potential on a mesh; both are overwritten.
 
     Args:
         positions: (m, 3) in bohr.
@@ -41,10 +42,8 @@ def read_mesh(
         shape: mesh points along the lattice vectors.
         window, stencil: see :func:`polcouple.electrostatics._kernels.spread`.
         mesh: (n0, n1, n2 + width) potential in Hartree/e, continued periodically along the last axis.
+        potentials: (m,) in Hartree/e.
         forces: (m, 3) in Hartree/bohr.
-
-    Returns:
-        In Hartree.
     """
     width = len(stencil)
     terms = window.shape[0]
@@ -52,7 +51,6 @@ def read_mesh(
     w0, w1, w2 = np.empty(width), np.empty(width), np.empty(width)
     d0, d1, d2 = np.empty(width), np.empty(width), np.empty(width)
     i1 = np.empty(width, np.int64)
-    energy = 0.0
     for j in range(positions.shape[0]):
         x, y, z = positions[j, 0], positions[j, 1], positions[j, 2]
         s0 = x * inverse[0, 0] + y * inverse[1, 0] + z * inverse[2, 0]
@@ -93,7 +91,7 @@ def read_mesh(
             slope0 += d0[t0] * v0
             slope1 += w0[t0] * v1
             slope2 += w0[t0] * v2
-        energy += charges[j] * value
+        potentials[j] = value
         # f = 2 u - 1 in mesh points, and u = n s in lattice coordinates
         g0, g1, g2 = (
             -2.0 * n0 * charges[j] * slope0,
@@ -102,7 +100,6 @@ def read_mesh(
         )
         for axis in range(3):
             forces[j, axis] = g0 * inverse[axis, 0] + g1 * inverse[axis, 1] + g2 * inverse[axis, 2]
-    return energy
 
 
 @compiled
@@ -184,3 +181,57 @@ def short_range_forces(
                 if dx * dx + dy * dy + dz * dz <= closest * (1.0 + 1e-12):
                     nearest_site = site
     return energy, nearest, nearest_charge, nearest_site
+
+
+@compiled
+def short_range_fields(
+    positions: np.ndarray,
+    charges: np.ndarray,
+    cell: np.ndarray,
+    inverse: np.ndarray,
+    boxes: tuple[int, int, int],
+    box_start: np.ndarray,
+    box_sites: np.ndarray,
+    sites: np.ndarray,
+    r_cut: float,
+    polynomial: np.ndarray,
+    slope: np.ndarray,
+    degree: tuple[int, ...],
+    fields: np.ndarray,
+) -> tuple[float, int, int]:
+    """Real-space part of potentials and fields at site images, the converse of :func:`short_range_forces`.
+
+    Args:
+        positions, ...: see there.
+        fields: (4, g) potential in Hartree/e and the field's three components in Hartree/(bohr e), to add to.
+
+    Returns:
+        Square of the smallest distance found (or a huge number), and that charge and that site image.
+    """
+    terms = len(degree)
+    squared_cut = r_cut * r_cut
+    scale = 2.0 / squared_cut
+    nearest, nearest_charge, nearest_site = 1e300, -1, -1
+    for j in range(positions.shape[0]):
+        point = positions[j]
+        x, y, z, box = box_of(point[0], point[1], point[2], cell, inverse, boxes)
+        for k in range(box_start[box], box_start[box + 1]):
+            site = box_sites[k]
+            dx, dy, dz = sites[0, site] - x, sites[1, site] - y, sites[2, site] - z
+            square = dx * dx + dy * dy + dz * dz
+            if square >= squared_cut:
+                continue
+            u = square * scale - 1.0
+            p, d = polynomial[terms - 1], slope[terms - 1]
+            for term in range(terms - 2, -1, -1):
+                p = p * u + polynomial[term]
+                d = d * u + slope[term]
+            over = 1.0 / np.sqrt(square)
+            f = charges[j] * (over * over * over + d)
+            fields[0, site] += charges[j] * (over - p)
+            fields[1, site] += f * dx
+            fields[2, site] += f * dy
+            fields[3, site] += f * dz
+            if square < nearest:
+                nearest, nearest_charge, nearest_site = square, j, site
+    return nearest, nearest_charge, nearest_site

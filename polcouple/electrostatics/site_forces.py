@@ -140,13 +140,13 @@ class SiteForces:
         self, site_charges: np.ndarray, positions: np.ndarray, charges: np.ndarray
     ) -> tuple[float, np.ndarray]:
         mesh = self._mesh
-        forces = np.empty((len(charges), 3))
+        potentials, forces = np.empty(len(charges)), np.empty((len(charges), 3))
         image_charges = site_charges[mesh.boxes.site]
         bounds = np.linspace(0, len(charges), _SLICES + 1).astype(int)
 
         def slice_of(index: int) -> tuple[float, float, int, int]:
             part = slice(bounds[index], bounds[index + 1])
-            far = force_kernels.read_mesh(
+            force_kernels.read_mesh(
                 positions[part],
                 charges[part],
                 mesh.inverse,
@@ -154,8 +154,10 @@ class SiteForces:
                 mesh.window,
                 self._stencil,
                 self._potential,
+                potentials[part],
                 forces[part],
             )
+            far = float(charges[part] @ potentials[part])
             near, square, atom, image = force_kernels.short_range_forces(
                 positions[part],
                 charges[part],

@@ -146,7 +146,8 @@ class MovingDftb:
         atoms = self._geometry(positions, cell)
         ensemble.check(float(basis.neutral.sum()), basis.capacity)
         matrices = build_matrices(basis, atoms)
-        phi = point_charges.potentials(atoms)
+        field = point_charges.field(atoms, accuracy)
+        phi = field.potentials
         state = solve(
             basis,
             matrices,
@@ -163,7 +164,7 @@ class MovingDftb:
         half = find_pairs(atoms, reach).half()
         repulsive, forces = repulsive_energy_forces(atoms.symbols, half, self._repulsive)
         forces += electronic_forces(basis, matrices, state)
-        on_atoms, on_charges = point_charges.forces(atoms, charges)
+        on_atoms, on_charges = field.forces(charges)
         forces += on_atoms
         terms = self._terms(state, matrices.gamma.matrix, float(charges @ phi), repulsive)
         energy = terms.band + terms.charges + terms.surroundings + terms.repulsive

@@ -9,22 +9,33 @@ import numpy as np
 
 from polcouple.electrode import Electrode
 from polcouple.electrostatics.coulomb import coulomb_forces_between, coulomb_potential
-from polcouple.electrostatics.ewald import ewald_forces_between, ewald_potential
+from polcouple.electrostatics.two_sets import COARSEST, FINEST, FieldOfCharges
 from polcouple.errors import InputError
 
-#: of periodic sums, Hartree/e
-_ACCURACY = 1e-11
+#: error of a potential in Hartree/e over that of populations in e which may not show it
+_POTENTIAL_SHARE = 0.01
+
+
+class Field(Protocol):
+    """What is around the atoms, at one place of theirs.
+
+    Attributes:
+        potentials: (n_atoms,) at the atoms in Hartree/e.
+    """
+
+    @property
+    def potentials(self) -> np.ndarray: ...
+
+    def forces(self, charges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Forces on the atoms (n_atoms, 3), of ``charges`` (n_atoms,) in e, and on what is around (m, 3)."""
+        ...
 
 
 class Surroundings(Protocol):
     """What makes potentials at the atoms."""
 
-    def potentials(self, atoms: Electrode) -> np.ndarray:
-        """Potential (n_atoms,) at the atoms in Hartree/e."""
-        ...
-
-    def forces(self, atoms: Electrode, charges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Forces on the atoms (n_atoms, 3), of ``charges`` (n_atoms,), and on what is around (m, 3)."""
+    def field(self, atoms: Electrode, accuracy: float) -> Field:
+        """At the atoms, good enough for populations of ``accuracy`` in e."""
         ...
 
 
@@ -38,7 +49,12 @@ class GivenPotentials:
 
     values: np.ndarray
 
-    def potentials(self, atoms: Electrode) -> np.ndarray:
+    @property
+    def potentials(self) -> np.ndarray:
+        """See :class:`Field`."""
+        return self.values
+
+    def field(self, atoms: Electrode, accuracy: float) -> Field:
         """See :class:`Surroundings`.
 
         Raises:
@@ -46,11 +62,11 @@ class GivenPotentials:
         """
         if self.values.shape != (len(atoms),):
             raise InputError(f"potentials have shape {self.values.shape}, there are {len(atoms)} atoms")
-        return self.values
+        return self
 
-    def forces(self, atoms: Electrode, charges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """None: see :class:`Surroundings`."""
-        return np.zeros((len(atoms), 3)), np.zeros((0, 3))
+    def forces(self, charges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """None: see :class:`Field`."""
+        return np.zeros((len(self.values), 3)), np.zeros((0, 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,23 +100,26 @@ class PointCharges:
     def __len__(self) -> int:
         return len(self.charges)
 
-    def potentials(self, atoms: Electrode) -> np.ndarray:
-        """Potential (n_atoms,) of the charges at the atoms in Hartree/e."""
-        if not len(self):
-            return np.zeros(len(atoms))
-        if all(atoms.pbc):
-            return ewald_potential(atoms.positions, self.positions, self.charges, atoms.cell, _ACCURACY)
-        return coulomb_potential(atoms.positions, self.positions, self.charges)
+    def field(self, atoms: Electrode, accuracy: float) -> Field:
+        """See :class:`Surroundings`; the forces among the point charges are not included.
 
-    def forces(self, atoms: Electrode, charges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Forces on the atoms (n_atoms, 3), of ``charges`` (n_atoms,), and on the point charges (m, 3).
-
-        Charges in e, forces in Hartree/bohr. The forces among the point charges are not included.
+        Raises:
+            InputError: a charge at an atom.
         """
         if not len(self):
-            return np.zeros((len(atoms), 3)), np.zeros((0, 3))
-        if all(atoms.pbc):
-            return ewald_forces_between(
-                atoms.positions, charges, self.positions, self.charges, atoms.cell, _ACCURACY
-            )
-        return coulomb_forces_between(atoms.positions, charges, self.positions, self.charges)
+            return GivenPotentials(np.zeros(len(atoms)))
+        if not all(atoms.pbc):
+            return _OpenField(atoms.positions, self)
+        of_potential = float(np.clip(_POTENTIAL_SHARE * accuracy, FINEST, COARSEST))
+        return FieldOfCharges(atoms.positions, self.positions, self.charges, atoms.cell, of_potential)
+
+
+class _OpenField:
+    """Of point charges, without periodicity, at ``places`` (n_atoms, 3)."""
+
+    def __init__(self, places: np.ndarray, around: PointCharges) -> None:
+        self._places, self._around = places, around
+        self.potentials = coulomb_potential(places, around.positions, around.charges)
+
+    def forces(self, charges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return coulomb_forces_between(self._places, charges, self._around.positions, self._around.charges)
