@@ -40,3 +40,17 @@ def small_directory(tmp_path):
         if path.is_file():
             shutil.copy(path, directory)
     return directory
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    """The 24 carbons of the quantum case alone, at its held level; the shipped tables suffice."""
+    from mobile_cases import QUANTUM, change
+
+    directory = tmp_path / "sheet"
+    shutil.copytree(QUANTUM, directory)
+    lines = (directory / "init.xyz").read_text().splitlines()
+    (directory / "init.xyz").write_text("\n".join(["24", *lines[1:26]]) + "\n")
+    section = {"name": "sheet", "first_atom": 0, "last_atom": 23, "total_charge_e": 0.0, "mobile": True}
+    change(directory, topology=[{"species": "electrode", "count": 24}], electrodes=[section], backends={})
+    return directory

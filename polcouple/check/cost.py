@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -25,6 +25,8 @@ _TIMEOUT_MARGIN = 5.0
 _LATENCY_SHARE, _SHORT_LATENCY = 0.1, 1e-4
 #: atoms move by about this much in a step (bohr)
 _STEP = 0.01 * ANGSTROM_TO_BOHR
+#: charge an atom of an electrode at a held level that is meant (e)
+_LARGEST_CHARGE = 0.05
 #: the largest force in an equilibrated liquid is a fifth of this (Hartree/bohr)
 _LARGEST_FORCE = 0.5
 
@@ -86,6 +88,8 @@ def measure(
         seconds.append(time.perf_counter() - start)
         largest = max(largest, float(np.linalg.norm(evaluation.forces, axis=1).max()))
     findings = [Finding("warning", warning) for warning in sorted(provider.warnings)]
+    if case.mobile and case.system.potential is not None:
+        findings.append(_of_held_level(case, float(cast(float, evaluation.extras["total_charge"]))))
     if largest > _LARGEST_FORCE:
         findings.append(
             Finding(
@@ -95,6 +99,16 @@ def measure(
             )
         )
     return Cost(seconds[0], min(seconds[1:] or seconds)), findings
+
+
+def _of_held_level(case: Case, charge: float) -> Finding:
+    """The charge that a held Fermi level gives a mobile electrode: a level far off is most likely a slip."""
+    assert case.system.potential is not None
+    level = case.system.potential.fermi_level_ev
+    text = f"Fermi level {level:g} eV: the electrode carries {charge:+.3f} e at the start"
+    if abs(charge) > _LARGEST_CHARGE * len(case.electrode):
+        return Finding("warning", f"{text}, {charge / len(case.electrode):+.2f} an atom; is the level meant?")
+    return Finding("note", text)
 
 
 def check_patience(simulation: Any, cost: Cost, backend: str) -> Iterator[Finding]:

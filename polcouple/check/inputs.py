@@ -158,7 +158,7 @@ def check_motion(motion: Any, case: Case) -> Iterator[Finding]:
     if ensemble not in ("nve", "nvt"):
         yield Finding(
             "error",
-            f"i-PI: <dynamics mode='{ensemble}'>; a frozen electrode needs a constant cell, write nvt or nve",
+            f"i-PI: <dynamics mode='{ensemble}'>; electrodes need a constant cell, write nvt or nve",
         )
     atoms = motion.fixatoms.fetch()
     fixed = motion.fixatoms_dof.fetch()

@@ -6,40 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
-from conftest import ROOT
+from mobile_cases import QUANTUM, change
 from run_cases import extras, properties
 from test_run import polcouple
 
 from polcouple.case.structure import write_init_xyz
 from polcouple.units import EV_TO_HARTREE, HARTREE_TO_EV
 
-CASE = ROOT / "ipi_inputs" / "graphene_water_qm"
 DYNAMICS = Path(__file__).parent.parent / "data" / "dftbplus_dynamics"
-
-
-def change(directory, **keys):
-    path = directory / "system.yaml"
-    content = yaml.safe_load(path.read_text()) | keys
-    path.write_text(yaml.safe_dump({key: value for key, value in content.items() if value is not None}))
 
 
 def run(case, output, steps, *words):
     done = polcouple("run", case, "--output", output, "--steps", steps, "--threads", 1, *words)
     assert done.returncode == 0, done.stderr
     return properties(output / "simulation.out")
-
-
-@pytest.fixture
-def sheet(tmp_path):
-    """The carbons of the case alone."""
-    directory = tmp_path / "sheet"
-    shutil.copytree(CASE, directory)
-    lines = (directory / "init.xyz").read_text().splitlines()
-    (directory / "init.xyz").write_text("\n".join(["24", *lines[1:26]]) + "\n")
-    section = {"name": "sheet", "first_atom": 0, "last_atom": 23, "total_charge_e": 0.0, "mobile": True}
-    change(directory, topology=[{"species": "electrode", "count": 24}], electrodes=[section], backends={})
-    return directory
 
 
 def test_a_sheet_conserves_its_grand_potential(sheet, tmp_path):
@@ -73,7 +53,7 @@ def test_dynamics_of_dftbplus_is_reproduced(path, tmp_path):
     with np.load(path) as data:
         recorded = {key: data[key] for key in data.files}
     symbols, bohr = tuple(str(symbol) for symbol in recorded["symbols"]), float(recorded["bohr_in_Angstrom"])
-    shutil.copytree(CASE, tmp_path / "case")
+    shutil.copytree(QUANTUM, tmp_path / "case")
     directory = tmp_path / "case"
     write_init_xyz(
         directory / "init.xyz", symbols, recorded["start_positions"] / bohr, recorded["cell"] / bohr
