@@ -59,7 +59,7 @@ class Run:
         made_of: text that tells the run's making from others.
         time_step_ps: between two steps of i-PI (the outer level of multiple time stepping).
         first_step: frames before it are left out.
-        last_step: where the run ended.
+        last_step: where the run ended; 0 of one that was read before its end.
         positions_path, charges_path: i-PI's trajectories.
         length_unit: of the written positions, in bohr.
     """
@@ -106,7 +106,8 @@ class Run:
         return _universe(self.case, self.positions_path, self.length_unit)
 
     def frames(self) -> Iterator[Frame]:
-        """Positions, one frame after the other; the electrode's are the case's and not the file's.
+        """Positions, one frame after the other; a frozen electrode's are the case's and not
+        the file's.
 
         Raises:
             InputError: a frame does not belong to the case, or the file is damaged.
@@ -124,7 +125,8 @@ class Run:
                 guard.check(positions, self.case.cell, _rounding(positions[electrode], self.length_unit))
             except InputError as error:
                 raise InputError(f"{where}: {error}") from None
-            positions[electrode] = self.case.electrode.positions
+            if not self.case.mobile:
+                positions[electrode] = self.case.electrode.positions
             yield Frame(int(step), positions)
 
     def charges(self) -> Iterator[tuple[int, np.ndarray]]:
@@ -153,8 +155,11 @@ class Run:
         return numbers, steps[numbers]
 
 
-def read_run(directory: Path | str, skip_ps: float = 0.0) -> Run:
-    """Open a finished run; the frames of its first ``skip_ps`` (equilibration) are left out.
+def read_run(directory: Path | str, skip_ps: float = 0.0, finished: bool = True) -> Run:
+    """Open a run; the frames of its first ``skip_ps`` (equilibration) are left out.
+
+    Args:
+        finished: refuse a run that has not come to its end; else what it has written so far is read.
 
     Raises:
         InputError: no run, an unfinished one, one with beads, or one whose outputs cannot be used.
@@ -165,10 +170,10 @@ def read_run(directory: Path | str, skip_ps: float = 0.0) -> Run:
         raise InputError(f"{directory}: no run here; give a directory that `polcouple run` made")
     root = read_xml(path)
     case = read_case(directory, start_file(root, path))
-    last_step = _require_finished(directory)
+    last_step = _require_finished(directory) if finished else 0
     files = run_files(directory)
     if files.beads != 1:
-        raise InputError(f"{directory}: a run with {files.beads} beads; only runs with one are compared")
+        raise InputError(f"{directory}: a run with {files.beads} beads; only those with one can be read")
     made_of = _made_of(directory)
     time_step = time_step_ps(root, path)
     positions = files.positions()[0]

@@ -69,9 +69,13 @@ def slab_of(case: Case) -> Slab:
     """The slab of a case, from its initial structure; of two electrodes the lower one is the sheet.
 
     Raises:
-        InputError: the cell's third vector is not along z, there is no vacuum, or no liquid above an
-        electrode.
+        InputError: the cell's third vector is not along z, there is no vacuum, no liquid above an electrode,
+        or an electrode that moves.
     """
+    if case.mobile:
+        raise InputError(
+            f"{case.directory}: profiles count distances from an electrode in its place, and this one moves"
+        )
     cell, z = case.lattice, case.positions[:, 2]
     if np.abs([*cell[2, :2], *cell[:2, 2]]).max() > 1e-6:
         raise InputError(f"{case.directory}: the third cell vector must be along z and the others across it")

@@ -25,7 +25,7 @@ from polcouple.files import require_writable
 from polcouple.ipi.input import read_xml, time_step_ps
 from polcouple.lattice.cell import base_area
 from polcouple.propagation.plan import require_case
-from polcouple.report.page import require_free, write_report
+from polcouple.report.directory import require_free, write_report
 from polcouple.units import KELVIN_TO_HARTREE
 
 #: frames of a run at least: twice the blocks of an error

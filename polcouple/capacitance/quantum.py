@@ -23,7 +23,7 @@ from polcouple.electrode import Electrode
 from polcouple.errors import InputError, nearest
 from polcouple.lattice.cell import base_area
 from polcouple.log import Warned, log
-from polcouple.report.page import require_free, write_report
+from polcouple.report.directory import require_free, write_report
 from polcouple.report.section import Figure, Section, Table
 from polcouple.report.style import WIDTH_INCHES, line_styles
 from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, BOHR_TO_ANGSTROM, EV_TO_HARTREE, HARTREE_TO_EV

@@ -23,6 +23,7 @@ COMMANDS = {
     "label": "charges of a dataset's frames by a backend, in parallel",
     "train": "train a network on a labelled dataset",
     "evaluate": "score backends on a labelled dataset, beside the null baselines",
+    "report": "one run on one page: charges, densities, potential, energy, settings, warnings",
     "compare": "compare runs and backends, in a report with figures and numbers",
     "capacitance": "charge and capacitance of two electrodes against voltage",
     "quantum-capacitance": "capacitance of an electrode's own levels",

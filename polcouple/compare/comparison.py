@@ -25,7 +25,7 @@ from polcouple.frames.reading import read_frames
 from polcouple.ipi.initialize import start_file
 from polcouple.ipi.input import read_xml
 from polcouple.propagation.plan import RunPlan, require_case
-from polcouple.report.page import require_free, write_report
+from polcouple.report.directory import require_free, write_report
 from polcouple.report.section import Section, Table
 
 #: always replayed: the answer that needs no training

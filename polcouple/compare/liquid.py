@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from polcouple.analysis.gather import LEAST_FRAMES, gather
 from polcouple.analysis.runs import Run, labels, require_frames, require_same_system
-from polcouple.compare import held_potential
-from polcouple.compare.charge_sections import charge_section, potential_section
 from polcouple.compare.liquid_differences import difference_section
-from polcouple.compare.liquid_sections import density_section, ion_section, orientation_section
+from polcouple.report import held_potential
+from polcouple.report.charge_sections import charge_section, potential_section
+from polcouple.report.liquid_sections import density_section, ion_section, orientation_section
 from polcouple.report.section import Section
 
 

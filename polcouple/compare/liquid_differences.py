@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from polcouple.analysis.differences import SIGNIFICANCE, Difference, Quantity, differences
+from polcouple.analysis.differences import (
+    DIFFER,
+    SAME,
+    SIGNIFICANCE,
+    TOO_SHORT,
+    Difference,
+    Quantity,
+    differences,
+)
 from polcouple.analysis.gather import Liquid
 from polcouple.report.section import Section, Table
 
@@ -15,39 +23,27 @@ def difference_section(liquids: Sequence[Liquid], quantities: Sequence[Quantity]
     found = differences(quantities)
     estimates = {quantity.name: quantity.estimates for quantity in quantities}
     rows = []
-    for test in found:
+    for test in sorted(found, key=lambda test: (test.other, _ORDER.index(test.verdict))):
         a, b = estimates[test.quantity][0], estimates[test.quantity][test.other]
-        assert a is not None and b is not None
+        errors = abs(test.difference) / test.error if test.error > 0 else None
         rows.append(
-            (
-                test.quantity,
-                names[test.other],
-                float(a.value),
-                float(a.error),
-                float(b.value),
-                float(b.error),
-                test.difference / test.error,
-                test.corrected,
-                test.detectable,
-                test.verdict,
-            )
+            (test.quantity, names[test.other], test.verdict, a, b, errors, test.corrected, test.detectable)
         )
     columns = (
         "quantity",
         "run",
+        "verdict",
         names[0],
-        f"{names[0]}, error",
         "the run",
-        "the run, error",
-        "difference / its error",
+        "difference in errors",
         "p, corrected",
         "seen with 80 % chance if above",
-        "verdict",
     )
     caption = (
-        "Welch's t test on block means, two-sided. p is corrected by Holm for the number of tests."
-        " 'Too short to tell': the blocks are not long against the correlation, so that the errors are lower"
-        " bounds and p is too small."
+        "Welch's t test on block means, two-sided. p is corrected by Holm for the number of tests; a"
+        f" difference counts at p < {SIGNIFICANCE:g}. An error after '>' is a lower bound: the blocks are not"
+        " long against the correlation. For the test it is widened as if the whole run were one independent"
+        " value, and what does not differ even so is 'too short to tell'."
     )
     return Section(
         "Do the liquids differ?",
@@ -71,6 +67,8 @@ def difference_section(liquids: Sequence[Liquid], quantities: Sequence[Quantity]
     )
 
 
+#: of the rows
+_ORDER = (DIFFER, TOO_SHORT, SAME)
 _REMARK = (
     "Runs of one case start from the same structure, and with the same seed from the same velocities. Until"
     " they have forgotten that, they are more alike than their errors say; motions slower than the runs are"
@@ -79,19 +77,16 @@ _REMARK = (
 
 
 def _statement(names: Sequence[str], other: int, found: Sequence[Difference]) -> str:
-    """In words: what differs, what does not, what cannot be told."""
-    tests = [test for test in found if test.other == other]
-    groups = {
-        verdict: [test.quantity for test in tests if test.verdict == verdict]
-        for verdict in ("differ", "no difference seen", "too short to tell")
+    """How many of the rows below say what."""
+    verdicts = [test.verdict for test in found if test.other == other]
+    counts = {verdict: verdicts.count(verdict) for verdict in _ORDER}
+    text = f"{names[other]} against {names[0]}, {len(verdicts)} quantities: "
+    if verdicts and counts[SAME] == len(verdicts):
+        return f"{text}none differs beyond the error."
+    parts = {
+        DIFFER: f"{counts[DIFFER]} differ{'s' if counts[DIFFER] == 1 else ''} beyond the error",
+        TOO_SHORT: f"for {counts[TOO_SHORT]} the runs are too short to tell",
+        SAME: f"no difference is seen in {counts[SAME]}",
     }
-    text = f"{names[other]} against {names[0]}, {len(tests)} quantities. "
-    if groups["differ"]:
-        text += f"Beyond the error differ: {'; '.join(groups['differ'])}. "
-    else:
-        text += "None differs beyond the error. "
-    if groups["no difference seen"]:
-        text += f"No difference is seen in: {'; '.join(groups['no difference seen'])}. "
-    if groups["too short to tell"]:
-        text += f"Too short to tell are the runs for: {'; '.join(groups['too short to tell'])}. "
-    return f"{text}A difference counts at p < {SIGNIFICANCE:g} after correction for the number of tests."
+    said = [part for verdict, part in parts.items() if counts[verdict]] or ["nothing to compare"]
+    return f"{text}{'; '.join(said)}."

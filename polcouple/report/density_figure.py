@@ -15,7 +15,8 @@ import numpy as np
 from polcouple.analysis.density import DensityProfile, species_of
 from polcouple.analysis.gather import LEAST_FRAMES
 from polcouple.analysis.runs import read_run, require_frames
-from polcouple.analysis.slab import slab_of
+from polcouple.analysis.slab import Slab, slab_of
+from polcouple.case.model import Case
 from polcouple.errors import InputError
 from polcouple.files import write_whole
 from polcouple.output_paths import require_suffix
@@ -64,13 +65,18 @@ def read_densities(directory: Path, skip_ps: float = 0.0) -> Densities:
     for frame in run.frames():
         for profile in profiles:
             profile.add(frame.positions)
+    times = run.steps * run.time_step_ps
+    return Densities(profiles, electrode_layers(run.case, slab), float(times[0]), float(times[-1]), len(run))
+
+
+def electrode_layers(case: Case, slab: Slab) -> dict[str, list[float]]:
+    """Heights in Angstrom of the layers of each electrode, by its name."""
     layers = {}
-    for electrode, part in zip(run.case.system.electrodes, run.case.electrode_slices, strict=True):
-        heights = np.sort(slab.heights(run.case.electrode.positions[part, 2])) * BOHR_TO_ANGSTROM
+    for electrode, part in zip(case.system.electrodes, case.electrode_slices, strict=True):
+        heights = np.sort(slab.heights(case.electrode.positions[part, 2])) * BOHR_TO_ANGSTROM
         starts = np.flatnonzero(np.diff(heights, prepend=-np.inf) > _SAME_LAYER)
         layers[electrode.name] = [float(layer.mean()) for layer in np.split(heights, starts[1:])]
-    times = run.steps * run.time_step_ps
-    return Densities(profiles, layers, float(times[0]), float(times[-1]), len(run))
+    return layers
 
 
 def require_format(path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import matplotlib.figure
+
+from polcouple.analysis.block_errors import Estimate
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,21 @@ class Movie:
     caption: str
 
 
+#: what a cell of a table may hold: None where nothing can be said; an estimate of one number with its error
+Cell: TypeAlias = str | float | int | Estimate | None
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of text and numbers; the unit of each column stands in its heading ("peak height (g/cm3)").
 
-    Numbers are written to the CSV as they are, and rounded to four significant digits in the page.
+    Numbers are written to the CSV as they are, the errors of estimates in a column of their own; in the page
+    they are rounded, those with errors to two digits of the error.
     """
 
     name: str
     columns: tuple[str, ...]
-    rows: Sequence[Sequence[str | float | int | None]]
+    rows: Sequence[Sequence[Cell]]
     caption: str
 
 

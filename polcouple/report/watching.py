@@ -4,34 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import numpy as np
-
-from polcouple.analysis.block_errors import Estimate
 from polcouple.analysis.watching import Standing
+from polcouple.report.words import with_error
 
 #: warnings that are shown; more are counted
 _SHOWN = 4
-
-
-def with_error(result: Estimate, unit: str = "") -> str:
-    """``1.23 ± 0.04 V``: two digits of the error; ``1.2 ± ?`` where it is not known.
-
-    An error that is a lower bound, of a series too short for its correlation, reads ``± >0.04``.
-    """
-    value, error = float(result.value), float(result.error)
-    unit = f" {unit}" if unit else ""
-    if not np.isfinite(value):
-        return "not known"
-    if not np.isfinite(error):
-        return f"{value:.3g} ± ?{unit}"
-    if error == 0:
-        return f"{value:.4g} ± 0{unit}"
-    decimals = 1 - int(np.floor(np.log10(error)))
-    bound = "" if result.converged else ">"
-    if not -2 <= decimals <= 6:
-        return f"{value:.4g} ± {bound}{error:.2g}{unit}"
-    decimals = max(decimals, 0)
-    return f"{value:.{decimals}f} ± {bound}{error:.{decimals}f}{unit}"
 
 
 def rows(now: Standing) -> list[tuple[str, str]]:

@@ -1,24 +1,20 @@
 """The report: complete or not there, nobody's files overwritten, readable in a browser on desk and phone."""
 
 import csv
-import html
 import json
 import re
-import shutil
-import subprocess
 
-import matplotlib.image
 import pytest
+from browser_cases import NEEDS_A_BROWSER, require_readable
 from matplotlib.figure import Figure as Canvas
 
 from polcouple.errors import InputError
-from polcouple.report.page import write_report
+from polcouple.report.directory import write_report
 from polcouple.report.section import Figure, Movie, Section, Table
 
 COMPARISON = {"backends": ["dftb", "nn:model=./a<b"], "steps": 10}
 #: 1 x 1 pixel
 GIF = bytes.fromhex("47494638396101000100800000ffffff00000021f90400000000002c00000000010001000002024401003b")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def figure(width=5.0):
@@ -98,40 +94,7 @@ def test_failure_leaves_the_old_report(tmp_path, monkeypatch):
     assert "old" in (tmp_path / "out" / "report.html").read_text()
 
 
-# The page is shown in a frame, because Chromium's own window is never narrower than 500 pixels.
-PROBE = """<!DOCTYPE html><style>body {{ margin: 0 }} iframe {{ border: 0; display: block }}</style>
-<iframe width={width} height=1500 srcdoc="{page}"></iframe>
-<script>
-addEventListener("load", () => {{
-  const page = document.querySelector("iframe").contentDocument;
-  const outside = [...page.body.querySelectorAll("*")].filter(
-    e => !e.parentElement.closest(".scroll") && e.getBoundingClientRect().right > {width} + 0.5);
-  document.body.append(Object.assign(document.createElement("pre"), {{textContent: JSON.stringify({{
-    scrollWidth: page.documentElement.scrollWidth,
-    outside: outside.map(e => e.outerHTML.slice(0, 80)),
-    images: [...page.images].every(e => e.complete && e.naturalWidth > 0),
-  }})}}));
-}});
-</script>"""
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH (Debian: apt-get install chromium)")
+@NEEDS_A_BROWSER
 @pytest.mark.parametrize("width", [390, 1280])
 def test_browser(report, tmp_path, width):
-    page = html.escape((report / "report.html").read_text())
-    (tmp_path / "probe.html").write_text(PROBE.format(width=width, page=page))
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={max(width, 500)},1500"]
-    shown = subprocess.run(
-        [*command, "--dump-dom", str(tmp_path / "probe.html")], capture_output=True, text=True, timeout=120
-    )
-    found = json.loads(html.unescape(re.search("<pre>(.*)</pre>", shown.stdout).group(1)))
-    assert found == {"scrollWidth": width, "outside": [], "images": True}
-    picture = tmp_path / "page.png"
-    subprocess.run(
-        [*command, f"--screenshot={picture}", str(tmp_path / "probe.html")], capture_output=True, timeout=120
-    )
-    pixels = matplotlib.image.imread(picture)[:, :width, :3]
-    assert pixels.shape[1] == width
-    # text and curves on white
-    assert 0.005 < (pixels.min(axis=2) < 0.6).mean() < 0.3
+    require_readable((report / "report.html").read_text(), width, tmp_path)

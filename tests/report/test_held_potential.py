@@ -7,7 +7,7 @@ from conftest import CAPACITOR
 
 from polcouple.analysis.runs import read_run
 from polcouple.case.model import read_case
-from polcouple.compare.held_potential import section
+from polcouple.report.held_potential import section
 
 FRAMES = 2048
 
@@ -31,12 +31,12 @@ def test_mean_fluctuation_and_capacitance(runs):
     found, (quantity,) = section(runs)
     metal, response = (found.numbers[name] for name in ("metal", "response"))
     error = 0.1 / np.sqrt(FRAMES)
-    assert metal["charge of lower (e)"] == pytest.approx(0.5, abs=4 * error)
-    assert metal["charge, error (e)"] == pytest.approx(error, rel=0.3)
-    assert metal["its fluctuation (e)"] == pytest.approx(0.1, rel=0.06)
+    assert metal["charge of lower (e)"]["value"] == pytest.approx(0.5, abs=4 * error)
+    assert metal["charge of lower (e)"]["error"] == pytest.approx(error, rel=0.3)
+    assert metal["its fluctuation (e)"]["value"] == pytest.approx(0.1, rel=0.06)
     # 0.5 e at 1 V on 12.3 x 12.7825 Angstrom
-    assert metal["integral capacitance (µF/cm²)"] == pytest.approx(0.5 * 1602.18 / 157.225, rel=0.03)
-    assert response["charge of lower (e)"] > metal["charge of lower (e)"] + 0.05
+    assert metal["integral capacitance (µF/cm²)"]["value"] == pytest.approx(0.5 * 1602.18 / 157.225, rel=0.03)
+    assert response["charge of lower (e)"]["value"] > metal["charge of lower (e)"]["value"] + 0.05
     assert quantity.name == "charge of lower (e)" and len(quantity.estimates) == 2
     assert "1 V" in found.paragraphs[0]
     assert [figure.name for figure in found.figures] == ["held_potential_charge"]

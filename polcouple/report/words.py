@@ -1,15 +1,17 @@
-"""What the sections on liquids share: numbers with errors in words and tables, curves with bands."""
+"""What sections share: numbers with errors in words and tables, curves with bands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from polcouple.analysis.block_errors import Estimate
-from polcouple.analysis.gather import Liquid
 from polcouple.units import BOHR_TO_ANGSTROM
+
+if TYPE_CHECKING:
+    from polcouple.analysis.gather import Liquid
 
 PER_BOHR2_TO_PER_NM2 = 100.0 / BOHR_TO_ANGSTROM**2
 #: profiles are shown up to this distance from the sheet (Angstrom)
@@ -36,15 +38,36 @@ def draw_curve(
     axes.fill_between(x[shown], value - error, value + error, color=style["color"], alpha=0.25, linewidth=0)
 
 
-def number_and_error(result: Estimate) -> tuple[float, float | None]:
-    """Value and error for a table."""
-    return float(result.value), float(result.error) if np.isfinite(result.error) else None
+def with_error(result: Estimate, unit: str = "") -> str:
+    """``1.23 ± 0.04 V``: two digits of the error; ``1.2 ± ?`` where it is not known.
+
+    An error that is a lower bound, of a series too short for its correlation, reads ``± >0.04``.
+    """
+    value, error = float(result.value), float(result.error)
+    unit = f" {unit}" if unit else ""
+    if not np.isfinite(value):
+        return "not known"
+    if not np.isfinite(error):
+        return f"{value:.3g} ± ?{unit}"
+    if error == 0:
+        return f"{value:.4g} ± 0{unit}"
+    decimals = 1 - int(np.floor(np.log10(error)))
+    bound = "" if result.converged else ">"
+    if not -2 <= decimals <= 6:
+        return f"{value:.4g} ± {bound}{error:.2g}{unit}"
+    decimals = max(decimals, 0)
+    return f"{value:.{decimals}f} ± {bound}{error:.{decimals}f}{unit}"
+
+
+def known(value: Any) -> Any:
+    """None for a number that is not finite: nothing could be said."""
+    return None if isinstance(value, float | np.ndarray) and not np.isfinite(value) else value
 
 
 def as_numbers(result: Estimate) -> dict[str, float | bool | None]:
     """Value and error for numbers.json."""
-    value, error = number_and_error(result)
-    return {"value": value, "error": error, "error_converged": result.converged}
+    error = float(result.error) if np.isfinite(result.error) else None
+    return {"value": float(result.value), "error": error, "error_converged": result.converged}
 
 
 def remark(*results: Estimate) -> str:
@@ -63,12 +86,9 @@ def finite(values: np.ndarray) -> list[float | None]:
 
 
 def listed(liquids: Sequence[Liquid], results: Sequence[Estimate], unit: str = "") -> str:
-    """``1.23 ± 0.04 V (response), 1.30 ± 0.05 V (fixed)``."""
-    parts = []
-    for liquid, result in zip(liquids, results, strict=True):
-        decimals = 2
-        if np.isfinite(result.error) and result.error > 0:
-            decimals = max(0, 1 - int(np.floor(np.log10(result.error))))
-        text = f"{float(result.value):.{decimals}f} ± {float(result.error):.{decimals}f}"
-        parts.append(f"{text} {unit} ({liquid.label})".replace("  ", " "))
+    """``1.23 ± 0.04 V (response), 1.30 ± 0.05 V (fixed)``; of one run without its name."""
+    parts = [
+        with_error(result, unit) + (f" ({liquid.label})" if len(liquids) > 1 else "")
+        for liquid, result in zip(liquids, results, strict=True)
+    ]
     return ", ".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import matplotlib.figure
 import numpy as np
@@ -11,7 +12,9 @@ from polcouple.analysis.block_errors import Estimate, scaled
 from polcouple.analysis.density import first_minimum, first_peak
 from polcouple.analysis.differences import Quantity
 from polcouple.analysis.gather import NEAR_SHEET, Liquid
-from polcouple.compare.liquid_words import (
+from polcouple.report.section import Figure, Section, Table
+from polcouple.report.style import WIDTH_INCHES, line_styles
+from polcouple.report.words import (
     BAND,
     PER_BOHR2_TO_PER_NM2,
     SHOWN,
@@ -19,12 +22,9 @@ from polcouple.compare.liquid_words import (
     draw_curve,
     finite,
     listed,
-    number_and_error,
     remark,
     say_instead,
 )
-from polcouple.report.section import Figure, Section, Table
-from polcouple.report.style import line_styles
 from polcouple.units import BOHR_TO_ANGSTROM
 
 
@@ -32,10 +32,8 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
     """Normalised densities and first peaks; also where the first water layer ends (bohr)."""
     styles = line_styles([liquid.label for liquid in liquids])
     count = len(liquids[0].profiles)
-    canvas = matplotlib.figure.Figure(figsize=(8, 3 * ((count + 1) // 2)), layout="constrained")
-    panels = canvas.subplots((count + 1) // 2, 2, sharex=True, squeeze=False).ravel()
-    for panel in panels[count:]:
-        panel.set_axis_off()
+    canvas = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 0.6 + 1.9 * count), layout="constrained")
+    panels = canvas.subplots(count, 1, sharex=True, squeeze=False).ravel()
     quantities, rows, without, absent = [], [], [], []
     layer = NEAR_SHEET
     for kind, panel in zip(range(count), panels, strict=False):
@@ -53,7 +51,7 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
             say_instead(panel, "never in the bulk")
         absent += unknown
         panel.axhline(1.0, color="0.6", linewidth=0.6)
-        panel.set(title=name, xlim=(0, SHOWN), ylim=(0, None), ylabel="density / bulk density")
+        panel.set(title=name, xlim=(0, SHOWN), ylim=(0, None), ylabel="density / bulk")
         top = first_peak(profiles)
         if top is None:
             without.append(name)
@@ -69,17 +67,15 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
             (
                 name,
                 liquid.label,
-                *number_and_error(height),
-                *number_and_error(place),
+                height,
+                place,
                 place.blocks,
                 remark(height, place),
             )
             for liquid, height, place in zip(liquids, tops, places, strict=True)
         ]
     panels[0].legend(fontsize="small")
-    for panel in panels[max(count - 2, 0) : count]:
-        panel.set_xlabel("distance from the sheet / Å")
-        panel.tick_params(labelbottom=True)
+    panels[-1].set_xlabel("distance from the sheet / Å")
     covered = [scaled(liquid.profiles[0].within(layer), PER_BOHR2_TO_PER_NM2) for liquid in liquids]
     end = layer * BOHR_TO_ANGSTROM
     quantities.append(Quantity(f"water in the first layer, below {end:.1f} Å (1/nm²)", covered))
@@ -101,9 +97,7 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
         "species",
         "run",
         "peak height (bulk = 1)",
-        "height, error",
         "distance (Å)",
-        "distance, error (Å)",
         "blocks",
         "remark",
     )
@@ -139,22 +133,22 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
 def orientation_section(liquids: Sequence[Liquid], layer: float) -> tuple[Section, list[Quantity]]:
     """Water's dipoles against the sheet's normal; ``layer`` (bohr) is the end of the first layer."""
     styles = line_styles([liquid.label for liquid in liquids])
-    canvas = matplotlib.figure.Figure(figsize=(8, 3.2), layout="constrained")
-    left, right = canvas.subplots(1, 2)
+    canvas = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 5.2), layout="constrained")
+    top, bottom = canvas.subplots(2, 1)
     for liquid in liquids:
         orientation = liquid.orientation
         heights = orientation.heights * BOHR_TO_ANGSTROM
-        draw_curve(left, heights, orientation.profile(), styles[liquid.label], liquid.label)
+        draw_curve(top, heights, orientation.profile(), styles[liquid.label], liquid.label)
         draw_curve(
-            right, orientation.cosines, orientation.distribution(layer), styles[liquid.label], liquid.label
+            bottom, orientation.cosines, orientation.distribution(layer), styles[liquid.label], liquid.label
         )
-    left.axhline(0.0, color="0.6", linewidth=0.6)
-    left.set(xlabel="distance of the oxygen from the sheet / Å", ylabel="mean cos θ", xlim=(0, None))
-    right.axhline(0.5, color="0.6", linewidth=0.6)
+    top.axhline(0.0, color="0.6", linewidth=0.6)
+    top.set(xlabel="distance of the oxygen from the sheet / Å", ylabel="mean cos θ", xlim=(0, None))
+    bottom.axhline(0.5, color="0.6", linewidth=0.6)
     end = layer * BOHR_TO_ANGSTROM
-    right.set(xlabel=f"cos θ, first layer (below {end:.1f} Å)", ylabel="probability density", xlim=(-1, 1))
-    right.set_ylim(0, None)
-    left.legend(fontsize="small")
+    bottom.set(xlabel=f"cos θ, first layer (below {end:.1f} Å)", ylabel="probability density", xlim=(-1, 1))
+    bottom.set_ylim(0, None)
+    top.legend(fontsize="small")
     means = [liquid.orientation.mean_within(layer) for liquid in liquids]
     section = Section(
         "Water orientation",
@@ -185,8 +179,8 @@ def ion_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
     near = NEAR_SHEET * BOHR_TO_ANGSTROM
     if not species:
         return Section("Ions near the sheet", ("There are no ions.",)), []
-    canvas = matplotlib.figure.Figure(figsize=(4 * len(species), 3.2), layout="constrained")
-    panels = canvas.subplots(1, len(species), sharey=True, squeeze=False)[0]
+    canvas = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 0.6 + 1.9 * len(species)), layout="constrained")
+    panels = canvas.subplots(len(species), 1, squeeze=False)[:, 0]
     rows, quantities = [], []
     for name, panel in zip(species, panels, strict=True):
         numbers: list[Estimate | None] = []
@@ -200,35 +194,34 @@ def ion_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
             numbers.append(number)
             # the error of a rate is not known before somebody leaves
             rates.append(rate if rate.value > 0 else None)
-            time = 1.0 / float(rate.value) if rate.value > 0 else None
-            error = float(rate.error) * time**2 if time else None
+            time = (
+                replace(scaled(rate, float(rate.value) ** -2), value=1 / rate.value)
+                if rate.value > 0
+                else None
+            )
             rows.append(
                 (
                     name,
                     liquid.label,
-                    *number_and_error(number),
-                    *number_and_error(rate),
+                    number,
+                    rates[-1],
                     time,
-                    error,
                     remark(number, rate),
                 )
             )
-        panel.set(title=name, xlabel="time / ps", ylim=(0, 1.05), xlim=(0, None))
+        panel.set(title=name, ylabel="fraction that stayed", ylim=(0, 1.05), xlim=(0, None))
         if not any(number.value for number in numbers if number is not None):
             say_instead(panel, f"never within {near:.0f} Å")
         quantities.append(Quantity(f"{name} within {near:.0f} Å, number", numbers))
         quantities.append(Quantity(f"{name} within {near:.0f} Å, rate of leaving (1/ps)", rates))
-    panels[0].set_ylabel("fraction that has stayed")
+    panels[-1].set_xlabel("time / ps")
     panels[0].legend(fontsize="small")
     columns = (
         "species",
         "run",
         "number",
-        "number, error",
         "rate of leaving (1/ps)",
-        "rate, error (1/ps)",
         "residence time (ps)",
-        "time, error (ps)",
         "remark",
     )
     section = Section(

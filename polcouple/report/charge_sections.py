@@ -10,17 +10,16 @@ import numpy as np
 from polcouple.analysis.block_errors import Estimate, scaled
 from polcouple.analysis.differences import Quantity
 from polcouple.analysis.gather import Liquid
-from polcouple.compare.liquid_words import (
+from polcouple.report.section import Figure, Section, Table
+from polcouple.report.style import DIVERGING, WIDTH_INCHES, line_styles
+from polcouple.report.words import (
     BAND,
     as_numbers,
     draw_curve,
     listed,
-    number_and_error,
     remark,
     unconverged,
 )
-from polcouple.report.section import Figure, Section, Table
-from polcouple.report.style import DIVERGING, line_styles
 from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 
 
@@ -30,7 +29,7 @@ def charge_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
     moving = [liquid for liquid in liquids if liquid.correlation is not None]
     figures, rows, words, times = [], [], [], []
     if moving:
-        canvas = matplotlib.figure.Figure(figsize=(6, 3.4), layout="constrained")
+        canvas = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
         axes = canvas.subplots()
         for liquid in moving:
             assert liquid.correlation is not None
@@ -60,15 +59,12 @@ def charge_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
                 )
                 time = unconverged(time)
         times.append(time)
-        integral = (None, None) if time is None else number_and_error(time)
         word = remark(fluctuation) if time is None else remark(fluctuation, time)
-        rows.append((liquid.label, *number_and_error(fluctuation), *integral, spread, expected, word))
+        rows.append((liquid.label, fluctuation, time, spread, expected, word))
     columns = (
         "run",
         "fluctuation (e)",
-        "fluctuation, error (e)",
         "integral time (ps)",
-        "integral time, error (ps)",
         "spread of the means over the sheet (e)",
         "spread expected from sampling (e)",
         "remark",
@@ -106,7 +102,7 @@ def charge_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
 def potential_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
     """Potential across the cell, and its drop from the bulk to the sheet."""
     styles = line_styles([liquid.label for liquid in liquids])
-    canvas = matplotlib.figure.Figure(figsize=(6, 3.4), layout="constrained")
+    canvas = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
     axes = canvas.subplots()
     for liquid in liquids:
         heights = liquid.potential.grid.centres * BOHR_TO_ANGSTROM

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from polcouple.analysis.block_errors import Estimate
+from polcouple.analysis.block_errors import Estimate, scaled
 from polcouple.analysis.differences import Quantity
 from polcouple.analysis.electrode_series import ChargeStatistics
 from polcouple.analysis.runs import Run, labels
 from polcouple.lattice.cell import base_area
-from polcouple.report.section import Figure, Section, Table
+from polcouple.report.section import Cell, Figure, Section, Table
 from polcouple.report.style import WIDTH_INCHES, line_styles
+from polcouple.report.words import as_numbers
 from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, EV_TO_HARTREE
 
 
@@ -27,28 +28,16 @@ def section(runs: Sequence[Run]) -> tuple[Section, list[Quantity]]:
     means = [one.mean() for one in statistics]
     spreads = [one.fluctuation() for one in statistics]
     electrode = runs[0].case.system.electrodes[0].name
-    columns = [
-        "run",
-        f"charge of {electrode} (e)",
-        "charge, error (e)",
-        "its fluctuation (e)",
-        "fluctuation, error (e)",
-    ]
-    rows: list[tuple[str | float | None, ...]] = [
-        (name, float(mean.value), _finite(mean), float(spread.value), _finite(spread))
-        for name, mean, spread in zip(names, means, spreads, strict=True)
-    ]
+    columns = ["run", f"charge of {electrode} (e)", "its fluctuation (e)"]
+    rows: list[tuple[Cell, ...]] = list(zip(names, means, spreads, strict=True))
     words = [f"The Fermi level of {electrode} is held at {held.fermi_level_ev} eV."]
     if held.voltage_volt is not None:
         words = [f"{electrode} is held at {held.voltage_volt:g} V against the other electrode."]
     if held.voltage_volt:
         voltage = held.voltage_volt * EV_TO_HARTREE
         unit = ATOMIC_TO_MICROFARAD_PER_CM2 / (base_area(runs[0].case.cell) * voltage)
-        columns += ["integral capacitance (µF/cm²)", "capacitance, error (µF/cm²)"]
-        rows = [
-            (*row, float(mean.value) * unit, None if _finite(mean) is None else float(mean.error) * abs(unit))
-            for row, mean in zip(rows, means, strict=True)
-        ]
+        columns.append("integral capacitance (µF/cm²)")
+        rows = [(*row, scaled(mean, unit)) for row, mean in zip(rows, means, strict=True)]
     canvas = Canvas(figsize=(WIDTH_INCHES, 3.0), layout="constrained")
     axes = canvas.subplots()
     for (name, style), (times, charges) in zip(line_styles(names).items(), series, strict=True):
@@ -61,7 +50,14 @@ def section(runs: Sequence[Run]) -> tuple[Section, list[Quantity]]:
         tuple(words),
         (Figure("held_potential_charge", canvas, caption),),
         (Table("held_potential", tuple(columns), rows, caption),),
-        numbers={str(row[0]): dict(zip(columns[1:], row[1:], strict=True)) for row in rows},
+        numbers={
+            str(name): {
+                column: as_numbers(cell)
+                for column, cell in zip(columns[1:], cells, strict=True)
+                if isinstance(cell, Estimate)
+            }
+            for name, *cells in rows
+        },
     )
     return found, [Quantity(f"charge of {electrode} (e)", means)]
 
@@ -80,7 +76,3 @@ def _statistics(charges: np.ndarray) -> ChargeStatistics:
     for charge in charges:
         statistics.add(np.asarray(charge))
     return statistics
-
-
-def _finite(result: Estimate) -> float | None:
-    return float(result.error) if np.isfinite(result.error) else None

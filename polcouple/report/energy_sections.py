@@ -1,0 +1,149 @@
+"""What a run did with its energy, its temperature and its time, in tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.figure
+import numpy as np
+
+from polcouple.analysis.block_errors import Estimate
+from polcouple.analysis.conserved import drift_and_spread, read_conserved
+from polcouple.analysis.drift import drift, mean_in_time
+from polcouple.ipi.files import run_files
+from polcouple.ipi.input import read_xml
+from polcouple.ipi.output import last_of_each, read_properties
+from polcouple.ipi.units import to_atomic_units
+from polcouple.report.section import Cell, Figure, Section, Table
+from polcouple.report.style import WIDTH_INCHES, line_styles
+from polcouple.report.words import as_numbers
+from polcouple.units import ATOMIC_TIME_TO_FS, KELVIN_TO_HARTREE
+
+#: points of a curve at most
+_POINTS = 2000
+
+
+def energy_section(directory: Path, skip_ps: float) -> tuple[Section, Estimate]:
+    """The conserved quantity with and without the refreshes' work, and the drift of the latter.
+
+    Raises:
+        InputError: as :func:`polcouple.analysis.conserved.read_conserved`.
+    """
+    data = read_conserved(directory)
+    kept = data.time >= skip_ps
+    time = data.time[kept]
+    curves = {"as i-PI has it": data.conserved[kept], "less the work of the refreshes": data.corrected[kept]}
+    canvas = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
+    axes = canvas.subplots()
+    rows: list[tuple[Cell, ...]] = []
+    drifts = {}
+    for (name, style), energy in zip(line_styles(list(curves)).items(), curves.values(), strict=True):
+        shown = thinned(len(time))
+        axes.plot(time[shown], energy[shown] - energy[0], label=name, **style)
+        drifts[name] = drift(time, energy)
+        rows.append((name, drifts[name], drift_and_spread(time, energy)[1], float(energy[-1] - energy[0])))
+    axes.set(xlabel="time / ps", ylabel="conserved quantity / kJ/mol per cell")
+    axes.legend(fontsize="small")
+    columns = (
+        "conserved quantity",
+        "drift (kJ/mol/ps)",
+        "fluctuation about it (kJ/mol)",
+        "last - first (kJ/mol)",
+    )
+    work = float(data.refresh_work[kept][-1] - data.refresh_work[kept][0])
+    section = Section(
+        "Energy account",
+        (
+            "Exchanging the charges does work on the atoms wherever they are held for several steps or have"
+            " no energy. Less this work, i-PI's conserved quantity tells the integrator's own error. All is"
+            f" of the whole cell. Work of the refreshes in this time: {work:.4g} kJ/mol.",
+        ),
+        (Figure("conserved", canvas, "Conserved quantity, from its first value on."),),
+        (
+            Table(
+                "energy",
+                columns,
+                rows,
+                "Slope of the straight line through the conserved quantity, with its error by blocks.",
+            ),
+        ),
+        numbers={name: {"drift_kj_per_mol_ps": as_numbers(one)} for name, one in drifts.items()}
+        | {"refresh_work_kj_per_mol": work},
+    )
+    return section, drifts["less the work of the refreshes"]
+
+
+def temperature_section(directory: Path, skip_ps: float) -> tuple[Section, Estimate]:
+    """Temperature in time, its mean, and the one that was asked for.
+
+    Raises:
+        InputError: the run does not write its temperature.
+    """
+    path = run_files(directory).properties("step", "time", "temperature")
+    properties = read_properties(path)
+    kept = last_of_each(properties["step"].astype(int))
+    time = properties["time"] * ATOMIC_TIME_TO_FS * 1e-3
+    kept &= time >= skip_ps
+    time, temperature = time[kept], properties["temperature"][kept] / KELVIN_TO_HARTREE
+    mean = mean_in_time(temperature)
+    canvas = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 2.6), layout="constrained")
+    axes = canvas.subplots()
+    shown = thinned(len(time))
+    (style,) = line_styles(["temperature"]).values()
+    axes.plot(time[shown], temperature[shown], **style | {"linewidth": 0.8})
+    asked = asked_temperature(directory)
+    words = []
+    if asked is not None:
+        axes.axhline(asked, color="0.4", linestyle=":")
+        words.append(f"Asked for: {asked:g} K (dotted).")
+    axes.set(xlabel="time / ps", ylabel="temperature / K")
+    rows: list[tuple[Cell, ...]] = [
+        ("temperature", mean, float(np.std(temperature)), float(temperature.min()), float(temperature.max()))
+    ]
+    columns = ("quantity", "mean (K)", "standard deviation (K)", "lowest (K)", "highest (K)")
+    section = Section(
+        "Temperature",
+        tuple(words),
+        (Figure("temperature", canvas, "Temperature as i-PI has it."),),
+        (Table("temperature_mean", columns, rows, "Mean with its error by blocks."),),
+        numbers={"mean_kelvin": as_numbers(mean), "asked_for_kelvin": asked},
+    )
+    return section, mean
+
+
+def time_section(driver: Mapping[str, Any]) -> Section:
+    """Where the wall time of the last start went, by what its driver says."""
+    seconds: Mapping[str, float] = driver.get("seconds") or {}
+    count = driver.get("evaluations") or 0
+    wall = seconds.get("wall", 0.0)
+    parts = {name: value for name, value in seconds.items() if name != "wall"}
+    rows: list[tuple[Cell, ...]] = [
+        (name, value, 1e3 * value / count, 100.0 * value / wall) for name, value in parts.items()
+    ]
+    if rows:
+        rows.append(("in all", wall, 1e3 * wall / count, 100.0))
+    columns = ("work", "seconds", "ms for each step", "share (%)")
+    return Section(
+        "Where the time went",
+        () if rows else ("The driver has not told yet; it does at the end of a start.",),
+        tables=(Table("seconds", columns, rows, f"Wall time of the last start, {count} evaluations, the first"
+                      " with its preparations included."),) if rows else (),
+        numbers={"seconds": dict(seconds), "evaluations": count},
+    )  # fmt: skip
+
+
+def asked_temperature(directory: Path) -> float | None:
+    """Of i-PI's ensemble, in K; None where the input names none."""
+    path = directory / "input.xml"
+    element = read_xml(path).find(".//ensemble/temperature")
+    if element is None:
+        return None
+    unit = to_atomic_units("temperature", element.get("units", ""), f"{path}: <temperature>")
+    return float(element.text or "nan") * unit / KELVIN_TO_HARTREE
+
+
+def thinned(count: int) -> slice:
+    """Every so many rows, that no curve has too many points."""
+    return slice(None, None, max(1, count // _POINTS))
