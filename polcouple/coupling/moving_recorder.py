@@ -142,7 +142,7 @@ def reference_level(
         PolcoupleError: the backend gives no forces on a mobile electrode, or fails.
     """
     for one in () if dataset is None else dataset.sets():
-        if one.backend == backend:
+        if one.backend == backend and one.reference is not None:
             return one.reference
     neutral = with_held(case, TotalCharge(0.0))
     provider = ForceProvider(neutral, create_charges(neutral, backend, settings))

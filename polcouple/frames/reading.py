@@ -29,7 +29,7 @@ _COARSEST = 0.02 * ANGSTROM_TO_BOHR
 
 
 def read_frames(path: Path, case: Case) -> Iterator[np.ndarray]:
-    """Positions (N, 3) in bohr of one frame after the other; the electrode's are the case's.
+    """Positions (N, 3) in bohr of one frame after the other; the electrode's are the case's, but if it moves.
 
     A frame has all atoms, or, of a case whose electrode i-PI lacks, those of i-PI: then the electrode is put
     back. i-PI's xyz and PDB are read in the units that they name, PDB and .gro as these formats have them,
@@ -59,7 +59,8 @@ def read_frames(path: Path, case: Case) -> Iterator[np.ndarray]:
             guard.check_order(frame.positions)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
-        frame.positions[case.electrode_indices] = case.electrode.positions
+        if not case.mobile:
+            frame.positions[case.electrode_indices] = case.electrode.positions
         yield frame.positions
     if number < 0:
         raise InputError(f"{path}: no frames")

@@ -7,14 +7,10 @@ is done is in the file every few seconds, and a repeated call does the rest.
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +28,9 @@ from polcouple.backends.base import (
 from polcouple.data.dataset import CONVERGED, PENDING, Dataset, label_name
 from polcouple.data.positions import electrolyte_positions, require_positions
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.errors import InputError
+from polcouple.learning.workers import executors, results
 
-#: a frame whose worker died this often is given up
-_ATTEMPTS = 2
 _WRITE_EVERY_S = 5.0
-_TASKS_PER_WORKER = 2
-_TASKS_ON_CLUSTER = 256
 
 #: called with the frames done so far and the frames to do
 Progress = Callable[[int, int], None]
@@ -135,9 +127,9 @@ def label_dataset(
     everything = len(dataset) * len(total_charges)
     done_before = everything - len(tasks)
     lost: list[int] = []
-    with _executors(workers, scheduler) as (new_executor, in_flight):
+    with executors(workers, scheduler) as (new_executor, in_flight):
         try:
-            for task, result in _run(system, tasks, new_executor, in_flight):
+            for task, result in results(partial(_solve, system), tasks, new_executor, in_flight):
                 if result is None:
                     lost.append(task.frame)
                 else:
@@ -189,83 +181,6 @@ def _solve(system: _System, task: _Task) -> ChargeResult:
         result.iterations,
         warnings=result.warnings,
     )
-
-
-def _run(
-    system: _System, tasks: Sequence[_Task], new_executor: Callable[[], Executor], in_flight: int
-) -> Iterator[tuple[_Task, ChargeResult | None]]:
-    """Results as they come, None for a frame whose worker died twice.
-
-    A pool that lost a worker is replaced, and what was running then is tried once more, one frame at a time,
-    so that only the frame at fault is given up.
-    """
-    waiting = list(reversed(tasks))
-    deaths: dict[int, int] = {}
-    executor = new_executor()
-    running: dict[Future[ChargeResult], _Task] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < (1 if id(waiting[-1]) in deaths else in_flight):
-                task = waiting.pop()
-                running[executor.submit(_solve, system, task)] = task
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            suspects = []
-            for future in finished:
-                task = running.pop(future)
-                error = future.exception()
-                if error is None:
-                    yield task, future.result()
-                elif isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker":
-                    suspects.append(task)
-                else:
-                    raise error
-            if suspects:
-                suspects.extend(running.values())
-                _stop(executor, running)
-                running.clear()
-                executor = new_executor()
-            for task in suspects:
-                deaths[id(task)] = deaths.get(id(task), 0) + 1
-                if deaths[id(task)] < _ATTEMPTS:
-                    waiting.append(task)
-                else:
-                    yield task, None
-    finally:
-        _stop(executor, running)
-
-
-def _stop(executor: Executor, running: Iterable[Future[ChargeResult]]) -> None:
-    """Give up what is running; Dask's executor knows no ``cancel_futures``."""
-    for future in running:
-        future.cancel()
-    executor.shutdown(wait=False)
-
-
-@contextmanager
-def _executors(workers: int, scheduler: str | None) -> Iterator[tuple[Callable[[], Executor], int]]:
-    """A maker of executors, and how many tasks to keep in flight."""
-    if scheduler is not None:
-        try:
-            from distributed import Client
-        except ImportError:
-            raise InputError("--scheduler needs Dask: pip install 'polcouple[cluster]'") from None
-        try:
-            client = Client(scheduler, timeout=30)
-        except OSError as error:
-            raise InputError(f"no Dask scheduler at {scheduler} ({str(error).splitlines()[0]})") from None
-        with client:
-            yield client.get_executor, _TASKS_ON_CLUSTER
-        return
-    before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    os.environ.update(dict.fromkeys(before, "1"))
-    context = multiprocessing.get_context("spawn")
-    try:
-        yield lambda: ProcessPoolExecutor(workers, mp_context=context), _TASKS_PER_WORKER * workers
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
 
 
 class _Writer:
