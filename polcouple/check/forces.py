@@ -71,6 +71,12 @@ def check_forces(simulation: Any, system: Any, case: Case) -> Iterator[Finding]:
                 "error",
                 f"i-PI: the weights of force '{name}' sum to {total:g} over all levels; they must sum to 1",
             )
+    if "slow" in parts and part != "slow":
+        yield Finding(
+            "warning",
+            f"i-PI: the extras that it writes are those of the last force, here of part: {part}; put that of"
+            " part: slow last, whose charges are not the fast_backend's",
+        )
     yield from _check_sum(parts, sorted(of_liquid))
     if shares_liquid(simulation):
         yield from _check_reach([others[name] for name in sorted(of_liquid)], case)

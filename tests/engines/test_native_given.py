@@ -13,8 +13,8 @@ from imported_systems import with_tolerance
 from polcouple.engines.base import create_engine
 from polcouple.engines.native.engine import NativeEngine
 from polcouple.engines.openmm import ClassicalEngine
-from polcouple.testing import EngineContract
-from polcouple.testing.cases import derivative
+from polcouple.testing import EngineContract, MobileEngineContract
+from polcouple.testing.cases import derivative, mobile
 from polcouple.testing.engine_contract import WATER, charges_of
 
 
@@ -37,6 +37,16 @@ class TestTables(TestGiven):
         assert other is None, other
         made.set_charges(charges_of(case) if charges is None else charges)
         return made
+
+
+@pytest.mark.slow
+class TestMobile(MobileEngineContract):
+    """An electrode that moves beside an imported liquid."""
+
+    platform = "native"
+
+    def engine(self, case, accuracy=1e-6):
+        return super().engine(mobile(as_given(case)), accuracy)
 
 
 def both(case, part, native, openmm_accuracy=1e-7):

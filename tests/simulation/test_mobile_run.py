@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ from mobile_cases import QUANTUM, change
 from run_cases import extras, properties
 from test_run import polcouple
 
+from polcouple.case.model import read_case
 from polcouple.case.structure import write_init_xyz
+from polcouple.coupling.forces import ForceProvider
+from polcouple.coupling.mobile import create_charges
 from polcouple.units import EV_TO_HARTREE, HARTREE_TO_EV
 
 DYNAMICS = Path(__file__).parent.parent / "data" / "dftbplus_dynamics"
@@ -42,6 +46,25 @@ def test_a_restart_goes_on_as_if_nothing_had_been(sheet, tmp_path):
     parts = run(sheet, tmp_path / "parts", 6, "--restart")
     assert np.array_equal(parts[:, 0], whole[:, 0])
     assert np.abs(parts[:, 2:] - whole[:, 2:]).max() < 1e-9 * np.abs(whole[:, 2:]).max()
+
+
+@pytest.mark.slow
+def test_beads_have_the_charges_of_their_own_positions(sheet, tmp_path):
+    """A ring polymer of eight at a held level, by one driver."""
+    path = sheet / "input.xml"
+    text = path.read_text().replace('nbeads="1"', 'nbeads="8"').replace('stride="10"', 'stride="1"')
+    path.write_text(text.replace('mode="langevin"', 'mode="pile_g"'))
+    run(sheet, tmp_path / "run", 3, "--backend", "dftb", "--set", "accuracy=1e-9")
+    beads = ElementTree.parse(tmp_path / "run" / "RESTART").find(".//beads/q").text
+    case = read_case(sheet)
+    backend = create_charges(case, "dftb", {"accuracy": 1e-9})
+    numbers = []
+    for bead, places in enumerate(np.fromstring(beads.strip(" []\n"), sep=",").reshape(8, -1, 3)):
+        answer = ForceProvider(case, backend, threads=1).evaluate(places, case.cell)
+        found = extras(tmp_path / "run" / f"simulation.charges_{bead}")[-1]
+        assert np.abs(found - answer.extras["charges"]).max() < 1e-8
+        numbers.append(answer.extras["electrons"])
+    assert np.ptp(numbers) > 1e-3
 
 
 @pytest.mark.slow
