@@ -8,19 +8,41 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from polcouple.backends.base import backend_names
 from polcouple.cli.exits import guarded
 from polcouple.cli.options import add_backend_arguments, add_engine_arguments, given_settings
+from polcouple.errors import InputError
 from polcouple.ipi.input import SocketAddress
 from polcouple.ipi.parts import Part
+from polcouple.nn.potential.flag import Extrapolation
+from polcouple.output_paths import require_suffix
 from polcouple.simulation.serve import Recording, Service, serve_case
+from polcouple.simulation.serve_potential import PotentialService, serve_potential
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the driver."""
     parser.add_argument("--case", type=Path, default=Path(), metavar="DIR", help="case directory (here)")
     parser.add_argument("--input", default="input.xml", help="i-PI's input in that directory, or RESTART")
-    add_backend_arguments(parser)
+    add_backend_arguments(parser, required=False)
     add_engine_arguments(parser)
+    parser.add_argument(
+        "--potential",
+        type=Path,
+        metavar="MODEL",
+        help="serve the liquid's own forces by this network, in place of a backend, to the socket that stands"
+        " beside part: electrode",
+    )
+    parser.add_argument(
+        "--extrapolation",
+        choices=get_args(Extrapolation),
+        default="warn",
+        help="where the network's members differ much (warn)",
+    )
+    parser.add_argument(
+        "--check-every", type=int, default=10, metavar="N", help="steps between looks at that; 0: never (10)"
+    )
+    parser.add_argument("--keep", type=Path, metavar="FILE.xyz", help="append such frames, to be labelled")
     parser.add_argument("--unix", metavar="NAME", help="unix socket instead of the input's")
     parser.add_argument("--host", help="inet socket instead of the input's (with --port)")
     parser.add_argument("--port", type=int, default=31415, help="port of --host (31415)")
@@ -40,6 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until i-PI says EXIT."""
+    if args.potential is not None:
+        serve_potential(_potential_service(args))
+        return 0
+    if args.backend is None:
+        raise InputError(f"name a backend ({', '.join(backend_names())}) with --backend, or a --potential")
     recording = None
     if args.record is not None:
         recording = Recording(args.record, args.record_every, args.record_after)
@@ -60,6 +87,31 @@ def run(args: argparse.Namespace) -> int:
         )
     )
     return 0
+
+
+def _potential_service(args: argparse.Namespace) -> PotentialService:
+    named = {
+        "--backend": args.backend,
+        "--set": args.settings,
+        "--slako": args.slako,
+        "--record": args.record,
+    }
+    for option, value in named.items():
+        if value:
+            raise InputError(f"{option} has no say in the liquid's own forces; leave it out with --potential")
+    if args.keep is not None:
+        require_suffix(args.keep, ".xyz")
+    return PotentialService(
+        args.case,
+        args.potential,
+        args.input,
+        _address(args),
+        args.extrapolation,
+        args.check_every,
+        args.keep,
+        args.wait,
+        args.report,
+    )
 
 
 def _address(args: argparse.Namespace) -> SocketAddress | None:

@@ -146,20 +146,22 @@ def own_sockets(root: ElementTree.Element) -> list[ElementTree.Element]:
 
 def other_sockets(root: ElementTree.Element) -> list[str]:
     """Names and places of the sockets that other programs serve, for people to read."""
+    return [f"'{name}' at {address}" for name, address in other_addresses(root)]
+
+
+def other_addresses(root: ElementTree.Element) -> list[tuple[str, SocketAddress]]:
+    """Names and addresses of the sockets that other programs serve."""
     prefix = root.get("sockets_prefix", UNIX_SOCKET_PREFIX).strip()
-    names = []
+    found = []
     for element in root.iter("ffsocket"):
         if element in own_sockets(root):
             continue
         host = (element.findtext("address") or _ADDRESS).strip()
-        unix = element.get("mode", "inet").strip() == "unix"
-        place = (
-            f"unix socket {prefix}{host}"
-            if unix
-            else f"{host}:{(element.findtext('port') or '65535').strip()}"
-        )
-        names.append(f"'{element.get('name', '?').strip()}' at {place}")
-    return names
+        mode = "unix" if element.get("mode", "inet").strip() == "unix" else "inet"
+        port = (element.findtext("port") or "65535").strip()
+        number = int(port) if mode == "inet" and port.isascii() and port.isdigit() else 0
+        found.append((element.get("name", "?").strip(), SocketAddress(mode, host, number, prefix=prefix)))
+    return found
 
 
 def named_part(parameters: str) -> str | None:

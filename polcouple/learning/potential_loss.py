@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from polcouple.data.configurations import Configuration
 from polcouple.lattice.pairs import neighbour_pairs
 from polcouple.nn.potential.descriptors import Descriptors, Surroundings
-from polcouple.nn.potential.graph import weight_derivative
+from polcouple.nn.potential.graph import graph_of
 from polcouple.nn.potential.morse import Repulsion
 from polcouple.nn.potential.network import Layout, Network
 from polcouple.nn.potential.potential import Architecture, pair_forces
@@ -22,7 +22,7 @@ class Frame:
 
     Attributes:
         seen: surroundings of its atoms.
-        spectrum: (n, d) descriptors in single precision.
+        spectrum: (n, d) descriptors over their scales, in single precision.
         energy: what the networks are to give, the elements' references taken off (eV), or None.
         forces: (n, 3) without their mean, which no function of relative positions has (eV/A), or None.
     """
@@ -52,7 +52,7 @@ class LossOptions:
 def prepared(
     configuration: Configuration, architecture: Architecture, descriptors: Descriptors, references: np.ndarray
 ) -> Frame:
-    """A frame ready for training."""
+    """A frame ready for training, with descriptors as they are."""
     kinds = architecture.kinds(configuration.symbols)
     pairs = neighbour_pairs(
         configuration.positions, configuration.cell, configuration.periodic, architecture.cutoff
@@ -67,31 +67,45 @@ def prepared(
     )
 
 
-class PotentialLoss:
-    """Loss and derivative of one member; the compiled parts are shared by all members."""
+def scaled(frame: Frame, scales: np.ndarray) -> Frame:
+    """The frame with its descriptors over ``scales`` (d,)."""
+    return replace(frame, spectrum=(frame.seen.spectrum / scales).astype(np.float32))
 
-    def __init__(self, architecture: Architecture, options: LossOptions) -> None:
+
+class PotentialLoss:
+    """Loss and derivative of one member.
+
+    Args:
+        scales: (d,) of the descriptors that the frames have and the member's numbers are for.
+    """
+
+    def __init__(self, architecture: Architecture, options: LossOptions, scales: np.ndarray) -> None:
+        self._scales = scales
         self._architecture, self._options = architecture, options
         self._layout: Layout = architecture.layout()
         self._descriptors = architecture.descriptors()
         self._places = self._layout.places()
-        self._by_weights: Callable[..., np.ndarray] | None = None
 
     def predict(self, vector: np.ndarray, frames: Sequence[Frame]) -> list[tuple[float, np.ndarray]]:
         """Energy (eV, without references) and forces (n, 3) of every frame."""
-        network, repulsion = self._made(vector)
-        found = []
-        for frame in frames:
-            kinds, pairs = frame.seen.kinds, frame.seen.pairs
-            energies, by_spectrum = network.energies(kinds, frame.spectrum)
-            by_vectors = self._descriptors.by_vectors(frame.seen, by_spectrum.astype(float))
-            total = float(energies.sum(dtype=float))
-            if repulsion is not None:
-                morse, by_morse = repulsion.energies(kinds, pairs)
-                total += float(morse.sum())
-                by_vectors += by_morse
-            found.append((total, pair_forces(pairs, by_vectors)))
-        return found
+        network, repulsion = Network(self._layout, self._layout.parts(vector)), self._repulsion(vector)
+        return [
+            self._with_forces(frame, repulsion, *network.energies(frame.seen.kinds, frame.spectrum))
+            for frame in frames
+        ]
+
+    def _with_forces(
+        self, frame: Frame, repulsion: Repulsion | None, energies: np.ndarray, by_spectrum: np.ndarray
+    ) -> tuple[float, np.ndarray]:
+        """Energy and forces from what the network gives for each atom."""
+        pairs = frame.seen.pairs
+        by_vectors = self._descriptors.by_vectors(frame.seen, by_spectrum / self._scales)
+        total = float(energies.sum(dtype=float))
+        if repulsion is not None:
+            morse, by_morse = repulsion.energies(frame.seen.kinds, pairs)
+            total += float(morse.sum())
+            by_vectors += by_morse
+        return total, pair_forces(pairs, by_vectors)
 
     def value(self, vector: np.ndarray, frames: Sequence[Frame]) -> float:
         """The loss."""
@@ -100,10 +114,13 @@ class PotentialLoss:
 
     def value_and_derivative(self, vector: np.ndarray, frames: Sequence[Frame]) -> tuple[float, np.ndarray]:
         """The loss and its derivative (numbers,) by the member's vector."""
-        if self._by_weights is None:
-            self._by_weights = weight_derivative(self._layout)
-        _, repulsion = self._made(vector)
-        predicted = self.predict(vector, frames)
+        graph, repulsion = graph_of(self._layout), self._repulsion(vector)
+        kinds = np.concatenate([frame.seen.kinds for frame in frames])
+        spectrum = np.concatenate([frame.spectrum for frame in frames])
+        of_atoms = graph.by_spectrum(vector, kinds, spectrum)
+        ends = np.cumsum([len(frame.spectrum) for frame in frames])[:-1]
+        parts = zip(frames, *(np.split(array, ends) for array in of_atoms), strict=True)
+        predicted = [self._with_forces(frame, repulsion, *found) for frame, *found in parts]
         total, tangents, weights = 0.0, [], []
         by_morse, by_switch = np.zeros((self._layout.elements, 3)), 0.0
         for frame, (energy, forces) in zip(frames, predicted, strict=True):
@@ -113,28 +130,24 @@ class PotentialLoss:
             owner = np.repeat(np.arange(len(frame.spectrum)), np.diff(pairs.first))
             # forces are minus derivatives: atoms move against the loss's derivative
             moves = by_forces[owner] - by_forces[pairs.second]
-            tangents.append(self._descriptors.tangent(frame.seen, moves))
+            tangents.append(self._descriptors.tangent(frame.seen, moves) / self._scales)
             weights.append(np.full(len(frame.spectrum), by_energy))
             if repulsion is not None:
                 part, switch = repulsion.by_parameters(frame.seen.kinds, pairs, weights[-1], moves)
                 by_morse += part
                 by_switch += switch
-        kinds = np.concatenate([frame.seen.kinds for frame in frames])
-        spectrum = np.concatenate([frame.spectrum for frame in frames])
         moves, by_energies = np.concatenate(tangents), np.concatenate(weights)
-        derivative = self._by_weights(vector, kinds, spectrum, moves, by_energies).copy()
+        derivative = graph.by_weights(vector, kinds, spectrum, moves, by_energies)
         if repulsion is not None:
             derivative[self._places["morse"]] += by_morse.ravel().astype(np.float32)
             derivative[self._places["morse_switch"]] += np.float32(by_switch)
         return total / len(frames), derivative / np.float32(len(frames))
 
-    def _made(self, vector: np.ndarray) -> tuple[Network, Repulsion | None]:
-        parts = self._layout.parts(vector)
-        network = Network(self._layout, parts)
+    def _repulsion(self, vector: np.ndarray) -> Repulsion | None:
         if not self._architecture.repulsion:
-            return network, None
-        switch = float(parts["morse_switch"][0])
-        return network, Repulsion(parts["morse"], switch, self._architecture.cutoff)
+            return None
+        parts = self._layout.parts(vector)
+        return Repulsion(parts["morse"], float(parts["morse_switch"][0]), self._architecture.cutoff)
 
     def _of_frame(self, frame: Frame, energy: float, forces: np.ndarray) -> tuple[float, float, np.ndarray]:
         """Loss of a frame, its derivatives by the energy and the forces."""

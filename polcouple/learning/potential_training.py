@@ -17,7 +17,7 @@ from polcouple.data.splits import SplitKind
 from polcouple.errors import InputError
 from polcouple.learning.potential_card import potential_card
 from polcouple.learning.potential_fitting import Cycle, FittedMember, Schedule, fit_member
-from polcouple.learning.potential_loss import Frame, LossOptions, PotentialLoss, prepared
+from polcouple.learning.potential_loss import Frame, LossOptions, PotentialLoss, prepared, scaled
 from polcouple.learning.potential_scores import Score, scores
 from polcouple.nn.model_files import find_model, save_model
 from polcouple.nn.potential.potential import Architecture, Potential, load_potential
@@ -41,6 +41,9 @@ class PotentialOptions(BaseModel):
         16,
         16,
     )
+    unit_variance: Annotated[
+        bool, Field(description="train on descriptors over their standard deviations")
+    ] = False
     no_repulsion: Annotated[bool, Field(description="leave the Morse term out")] = False
     members: Annotated[int, Field(ge=1, description="networks in the committee")] = 10
     epochs: Annotated[int, Field(ge=1, description="passes over the frames")] = 500
@@ -144,8 +147,8 @@ def train_potential(
         raise InputError(f"{directory}: holds a model already; choose another name")
     split = split_configurations(len(configurations), options)
     data = _Data(configurations, split, options)
-    loss = PotentialLoss(data.architecture, data.loss)
-    starts = _starts(options, data.architecture)
+    loss = PotentialLoss(data.architecture, data.loss, data.scales)
+    starts = _starts(options, data)
     fitted = []
     for member in range(options.members):
         name = f"member_{member}"
@@ -201,6 +204,13 @@ class _Data:
             int(i): prepared(configurations[i], self.architecture, descriptors, self.references)
             for i in np.concatenate([split.train, split.validation])
         }
+        self.scales = np.ones(descriptors.length)
+        if options.unit_variance:
+            seen = np.concatenate([frame.seen.spectrum for frame in self.of(split.train)])
+            deviations = seen.std(axis=0)
+            # elements that never meet have descriptors that never change
+            self.scales = np.where(deviations > 1e-9 * deviations.max(), deviations, 1.0)
+            self._frames = {i: scaled(frame, self.scales) for i, frame in self._frames.items()}
         self.count = len(configurations)
         self.sha256 = digest(configurations)
         kept = {"members", "epochs", "start", "seed"}
@@ -226,6 +236,7 @@ class _Data:
                     for frame, (energy, _) in zip(frames, predicted, strict=True)
                 ]
                 vector[place] += np.float32(np.mean(missing))
+            self._inlet(vector)[:] /= self.scales[:, None].astype(np.float32)
             shifted.append(vector)
         committee = Potential(name, self.architecture, np.array(shifted), self.references)
         if len(vectors) == 1:
@@ -235,6 +246,16 @@ class _Data:
         found = [self._disagreement(committee, int(i)) for i in (unseen if len(unseen) else split.train)]
         usual = (float(np.median(found)), float(np.max(found)))
         return Potential(name, self.architecture, np.array(shifted), self.references, usual)
+
+    def started(self, vector: np.ndarray) -> np.ndarray:
+        """A committee's member as training has it, for descriptors over their scales."""
+        vector = vector.copy()
+        self._inlet(vector)[:] *= self.scales[:, None].astype(np.float32)
+        return vector
+
+    def _inlet(self, vector: np.ndarray) -> np.ndarray:
+        """What the first layer makes of the descriptors: a view."""
+        return self.architecture.layout().parts(vector)["kernel_0"][: len(self.scales)]
 
     def _disagreement(self, committee: Potential, number: int) -> float:
         """Root mean square over the atoms of a frame, eV/A."""
@@ -278,7 +299,7 @@ def _weights(configurations: Sequence[Configuration], options: PotentialOptions)
     return options.force_weight, energy_weight
 
 
-def _starts(options: PotentialOptions, architecture: Architecture) -> np.ndarray | None:
+def _starts(options: PotentialOptions, data: _Data) -> list[np.ndarray] | None:
     """Members to go on from.
 
     Raises:
@@ -287,11 +308,11 @@ def _starts(options: PotentialOptions, architecture: Architecture) -> np.ndarray
     if options.start is None:
         return None
     start = load_potential(find_model(options.start))
-    if start.architecture != architecture:
+    if start.architecture != data.architecture:
         raise InputError(
-            f"--start {options.start}: its members are of {start.architecture}, and not of {architecture}"
+            f"--start {options.start}: its members are of {start.architecture}, these of {data.architecture}"
         )
-    return start.members
+    return [data.started(vector) for vector in start.members]
 
 
 def _save(

@@ -15,7 +15,7 @@ from ase.io import write
 
 from polcouple.data.configurations import Configuration, read_configurations
 from polcouple.errors import InputError
-from polcouple.learning.potential_loss import LossOptions, PotentialLoss, prepared
+from polcouple.learning.potential_loss import LossOptions, PotentialLoss, prepared, scaled
 from polcouple.learning.potential_training import (
     PotentialOptions,
     reference_energies,
@@ -68,7 +68,9 @@ def test_the_losss_derivative_is_that_by_differences(configurations):
     references = reference_energies(configurations, architecture)
     descriptors = architecture.descriptors()
     some = [prepared(one, architecture, descriptors, references) for one in configurations[:3]]
-    loss = PotentialLoss(architecture, LossOptions(10.0, 50.0, 1.0, 0.5))
+    scales = np.random.default_rng(3).uniform(0.5, 2.0, descriptors.length)
+    some = [scaled(one, scales) for one in some]
+    loss = PotentialLoss(architecture, LossOptions(10.0, 50.0, 1.0, 0.5), scales)
     vector = architecture.layout().initial(1)
     value, derivative = loss.value_and_derivative(vector, some)
     assert value == pytest.approx(loss.value(vector, some), rel=1e-5)

@@ -1,4 +1,4 @@
-"""i-PI adds ``part: electrode`` to a liquid of LAMMPS, of ASE or of tblite: the forces of one engine."""
+"""i-PI adds ``part: electrode`` to a liquid of LAMMPS, of ASE, of tblite or of a network."""
 
 import shutil
 import subprocess
@@ -16,7 +16,10 @@ from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.coupling.forces import ForceProvider
 from polcouple.engines.base import create_engine
+from polcouple.nn.model_files import save_model
+from polcouple.nn.potential.potential import Architecture, Potential
 from polcouple.testing.cases import liquid_alone
+from polcouple.units import BOHR_TO_ANGSTROM, EV_TO_HARTREE
 
 EXAMPLES = ROOT / "examples" / "electrode_part"
 
@@ -118,4 +121,34 @@ def test_tblite(tmp_path):
         expected = from_electrode(case, positions, charges)
         water.update(positions[atoms], case.cell)
         expected[atoms] -= water.singlepoint().get("gradient")
+        assert np.abs(forces - expected)[atoms].max() < 1e-6
+
+
+@pytest.mark.slow
+def test_a_networks_potential(tmp_path):
+    """The electrode answers to the water's charges; water's own forces are a network's, of random weights."""
+    shutil.copytree(EXAMPLES / "xtb", tmp_path, dirs_exist_ok=True)
+    accurate(tmp_path)
+    architecture = Architecture(("H", "O"))
+    members = np.array([architecture.layout().initial(seed) for seed in range(2)])
+    net = Potential("net", architecture, members, np.zeros(2), (100.0, 100.0))
+    save_model(tmp_path / "net", net.description(), net.arrays(), "")
+
+    def liquid(address):
+        return [str(BIN / "polcouple-driver"), "--potential", "net", "--unix", address]
+
+    frames = run_shared(tmp_path, liquid, ("--backend", "metal"), "input.xml")
+    case = read_case(tmp_path)
+    atoms = case.electrolyte_indices
+    kinds = architecture.kinds([case.symbols[i] for i in atoms])
+    backend = create_electrodes(case, "metal", {})
+    for positions, forces in frames:
+        environment = Surroundings(case, 1e-8).environment(positions)
+        expected = from_electrode(
+            case, positions, backend.solve(environment, case.total_charge, None).charges
+        )
+        lengths = BOHR_TO_ANGSTROM * positions[atoms], BOHR_TO_ANGSTROM * case.cell
+        own = net.evaluate(kinds, *lengths, (True, True, True)).forces
+        expected[atoms] += own * (EV_TO_HARTREE * BOHR_TO_ANGSTROM)
+        assert np.abs(own).max() > 1e-2
         assert np.abs(forces - expected)[atoms].max() < 1e-6

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 
 from polcouple.nn.potential.potential import Potential, PotentialResult
 
+#: what is done about such a frame
+Extrapolation = Literal["warn", "stop"]
 #: disagreement of the frame over the highest on frames kept from training
 _MUCH = 1.5
 

@@ -11,7 +11,6 @@ those of :mod:`polcouple.nn.potential.descriptors`: nothing of the geometry is i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -24,14 +23,47 @@ from polcouple.nn.potential.network import NORM_EPSILON, Layout
 _ROWS = 128
 
 
-@cache
-def weight_derivative(layout: Layout) -> Callable[..., np.ndarray]:
-    """A function of (vector, kinds (n,), spectrum (n, d), u (n, d), w (n,)) that gives (length,)."""
-    tf = tensorflow()
-    places, shapes = layout.places(), layout.shapes()
-    last = len(layout.widths)
+class Graph:
+    """The compiled derivatives of members of one layout."""
 
-    def energies(vector: Any, chosen: Any, spectrum: Any) -> Any:
+    def __init__(self, layout: Layout) -> None:
+        tf = tensorflow()
+        self._tf, self._layout = tf, layout
+        self._by_spectrum = tf.function(self._traced_spectrum, autograph=False, jit_compile=True)
+        self._by_weights = tf.function(self._traced_weights, autograph=False, jit_compile=True)
+
+    def by_spectrum(
+        self, vector: np.ndarray, kinds: np.ndarray, spectrum: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Energies (n,) and their derivatives (n, d) by the descriptors ``spectrum`` (n, d)."""
+        n = len(kinds)
+        energies, by_spectrum = self._by_spectrum(*self._padded(vector, kinds, spectrum))
+        return energies.numpy()[:n], by_spectrum.numpy()[:n]
+
+    def by_weights(
+        self,
+        vector: np.ndarray,
+        kinds: np.ndarray,
+        spectrum: np.ndarray,
+        moves: np.ndarray,
+        weights: np.ndarray,
+    ) -> np.ndarray:
+        """(length,) derivative by ``vector``, with u ``moves`` (n, d) and w ``weights`` (n,)."""
+        return np.array(self._by_weights(*self._padded(vector, kinds, spectrum, moves, weights)).numpy())
+
+    def _padded(self, vector: np.ndarray, kinds: np.ndarray, *arrays: np.ndarray) -> list[Any]:
+        rows = -(-len(kinds) // _ROWS) * _ROWS
+        chosen = np.zeros((rows, self._layout.elements), np.float32)
+        chosen[np.arange(len(kinds)), kinds] = 1.0
+        padded = [np.zeros((rows, *array.shape[1:]), np.float32) for array in arrays]
+        for longer, array in zip(padded, arrays, strict=True):
+            longer[: len(kinds)] = array
+        return [self._tf.constant(array) for array in (vector.astype(np.float32), chosen, *padded)]
+
+    def _energies(self, vector: Any, chosen: Any, spectrum: Any) -> Any:
+        tf, last = self._tf, len(self._layout.widths)
+        places, shapes = self._layout.places(), self._layout.shapes()
+
         def part(name: str) -> Any:
             place = places[name]
             return tf.reshape(vector[place.start : place.stop], shapes[name])
@@ -47,28 +79,22 @@ def weight_derivative(layout: Layout) -> Callable[..., np.ndarray]:
         value = tf.nn.silu(value @ part(f"kernel_{last}") + part(f"bias_{last}"))
         return tf.reshape(value, (-1,)) * part("energy_scale") + part("energy_shift")
 
-    def derivative(vector: Any, chosen: Any, spectrum: Any, moves: Any, weights: Any) -> Any:
+    def _traced_spectrum(self, vector: Any, chosen: Any, spectrum: Any) -> Any:
+        with self._tf.GradientTape() as tape:
+            tape.watch(spectrum)
+            found = self._energies(vector, chosen, spectrum)
+        return found, tape.gradient(found, spectrum)
+
+    def _traced_weights(self, vector: Any, chosen: Any, spectrum: Any, moves: Any, weights: Any) -> Any:
+        tf = self._tf
         with tf.GradientTape() as outer:
             outer.watch(vector)
-            with tf.GradientTape() as inner:
-                inner.watch(spectrum)
-                found = energies(vector, chosen, spectrum)
-            by_spectrum = inner.gradient(found, spectrum)
+            found, by_spectrum = self._traced_spectrum(vector, chosen, spectrum)
             total = tf.reduce_sum(weights * found) + tf.reduce_sum(moves * by_spectrum)
         return outer.gradient(total, vector)
 
-    traced = tf.function(derivative, autograph=False, jit_compile=True)
 
-    def of_atoms(
-        vector: np.ndarray, kinds: np.ndarray, spectrum: np.ndarray, moves: np.ndarray, weights: np.ndarray
-    ) -> np.ndarray:
-        rows = -(-len(kinds) // _ROWS) * _ROWS
-        padded = [np.zeros((rows, *a.shape[1:]), np.float32) for a in (spectrum, moves, weights)]
-        for array, given in zip(padded, (spectrum, moves, weights), strict=True):
-            array[: len(kinds)] = given
-        chosen = np.zeros((rows, layout.elements), np.float32)
-        chosen[np.arange(len(kinds)), kinds] = 1.0
-        arrays = [tf.constant(a) for a in (vector, chosen, *padded)]
-        return np.asarray(traced(*arrays).numpy())
-
-    return of_atoms
+@cache
+def graph_of(layout: Layout) -> Graph:
+    """The graph, compiled once in a process."""
+    return Graph(layout)

@@ -1,0 +1,103 @@
+"""A network's potential as the liquid's own forces: what stands beside ``part: electrode``.
+
+The potential sees the liquid's atoms alone, periodic in the case's cell. Where its members differ much more
+than on the frames that they were judged by (:class:`polcouple.nn.potential.flag.Flag`), the atoms are where
+no frame was: that is told, the frame kept for labels where asked to, or the run stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.case.case import Case
+from polcouple.coupling.forces import Evaluation, Timings
+from polcouple.errors import ConvergenceError, InputError
+from polcouple.nn.potential.flag import Extrapolation, Flag
+from polcouple.nn.potential.potential import Potential
+from polcouple.units import BOHR_TO_ANGSTROM, EV_TO_HARTREE
+
+
+class PotentialForces:
+    """Energy and forces of a case's liquid by a potential, in Hartree and bohr.
+
+    Args:
+        case: whose electrodes it does not see; their forces are zero.
+        potential: of the liquid's elements.
+        extrapolation: what is done where members differ much.
+        check_every: evaluations between looks at that; 0 for none.
+        keep: file of extended XYZ to which such frames are appended, to be labelled.
+
+    Attributes:
+        timings: where the time went.
+        warnings: what was told of.
+
+    Raises:
+        InputError: another element, or no committee to look at.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        potential: Potential,
+        extrapolation: Extrapolation = "warn",
+        check_every: int = 10,
+        keep: Path | None = None,
+    ) -> None:
+        self.timings, self.warnings = Timings(), set[str]()
+        self._liquid = case.electrolyte_indices
+        self._symbols = [case.symbols[i] for i in self._liquid]
+        self._kinds = potential.architecture.kinds(self._symbols)
+        self._potential, self._flag = potential, Flag(potential)
+        self._extrapolation, self._keep = extrapolation, keep
+        self._check_every = check_every
+        self._evaluations = 0
+        if not self._flag.possible and (extrapolation == "stop" or keep is not None):
+            raise InputError(
+                f"{potential.name}: one network alone cannot tell where it has not been trained; train a"
+                " committee (--members), or go without --extrapolation stop and --keep"
+            )
+
+    def evaluate(self, positions: np.ndarray, cell: np.ndarray, replica: int = 0) -> Evaluation:
+        """Answer to positions (N, 3) of the whole case; extras: ``disagreement`` in eV/A where looked at.
+
+        Raises:
+            ConvergenceError: members differ much, and that is to stop the run.
+        """
+        looked = bool(self._check_every) and self._evaluations % self._check_every == 0
+        self._evaluations += 1
+        start = time.perf_counter()
+        liquid, lattice = positions[self._liquid] * BOHR_TO_ANGSTROM, cell * BOHR_TO_ANGSTROM
+        looked = looked and self._flag.possible
+        result = self._potential.evaluate(self._kinds, liquid, lattice, (True,) * 3, disagreement=looked)
+        self.timings.add("network", start)
+        forces = np.zeros_like(positions)
+        forces[self._liquid] = result.forces * (EV_TO_HARTREE * BOHR_TO_ANGSTROM)
+        extras: dict[str, object] = {}
+        if result.disagreement is not None:
+            extras["disagreement"] = float(np.sqrt((result.disagreement**2).mean()))
+        text = self._flag.warning(result)
+        if text is not None:
+            self._tell(text, liquid, lattice)
+        return Evaluation(result.energy * EV_TO_HARTREE, forces, extras)
+
+    def _tell(self, text: str, positions: np.ndarray, cell: np.ndarray) -> None:
+        if self._keep is not None:
+            from ase import Atoms
+            from ase.io import write
+
+            write(
+                self._keep, Atoms(self._symbols, positions, cell=cell, pbc=True), format="extxyz", append=True
+            )
+        if self._extrapolation == "stop":
+            raise ConvergenceError(f"{text}; label such frames and train on them, or --extrapolation warn")
+        if not self.warnings:
+            self.warnings.add(text)
+
+
+def of_the_liquid(case: Case) -> Case:
+    """The case as i-PI sends it to the program that has the liquid: the liquid's atoms alone."""
+    return replace(case, system=case.system.model_copy(update={"ipi_atoms": "liquid"}))

@@ -1,0 +1,95 @@
+"""A network's potential of a case's liquid served to i-PI, beside the electrode's forces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from polcouple.case.model import read_case
+from polcouple.errors import InputError, PolcoupleError, ProtocolError
+from polcouple.ipi.initialize import start_beside
+from polcouple.ipi.input import SocketAddress, other_addresses, read_xml
+from polcouple.log import log
+from polcouple.nn.model_files import find_model
+from polcouple.nn.potential.flag import Extrapolation
+from polcouple.nn.potential.potential import load_potential
+from polcouple.propagation.reporter import Reporter
+
+
+@dataclass(frozen=True)
+class PotentialService:
+    """What to serve, and where.
+
+    Attributes:
+        case: its directory.
+        model: directory of the potential.
+        input: i-PI's input in the case's directory, or RESTART.
+        address: of the socket, in place of the input's.
+        extrapolation, check_every, keep: see
+            :class:`polcouple.propagation.potential_forces.PotentialForces`.
+        patience: seconds to wait for i-PI to appear.
+        report_period: seconds between lines of progress.
+    """
+
+    case: Path
+    model: Path
+    input: str = "input.xml"
+    address: SocketAddress | None = None
+    extrapolation: Extrapolation = "warn"
+    check_every: int = 10
+    keep: Path | None = None
+    patience: float = 60.0
+    report_period: float = 10.0
+
+
+def serve_potential(service: PotentialService) -> None:
+    """Serve the liquid's own forces until i-PI says EXIT.
+
+    Raises:
+        PolcoupleError: case, input, model or positions are refused, members differ and that is to stop the
+            run, or i-PI is not there or gone.
+    """
+    path = service.case / service.input
+    address, start = service.address, None
+    if address is None:
+        address, start = _liquid_socket(path), start_beside(path)
+    case = read_case(service.case, start)
+    potential = load_potential(find_model(service.model))
+    from polcouple.propagation.driver import connect, serve, stop_ipi
+    from polcouple.propagation.potential_forces import PotentialForces, of_the_liquid
+
+    forces = PotentialForces(case, potential, service.extrapolation, service.check_every, service.keep)
+    liquid = of_the_liquid(case)
+    count, members = len(liquid.ipi_indices), len(potential.members)
+    log(f"{count} atoms of the liquid by {potential.name}, networks: {members}")
+    streams = connect([address], service.patience, log)
+    log(f"connected to {address}")
+    reporter = Reporter(service.report_period)
+    reporter.providers = [forces]
+    try:
+        report = serve([address], streams, [forces], liquid, reporter.progress)
+    except ProtocolError:
+        raise
+    except PolcoupleError:
+        stop_ipi(service.case, streams)
+        raise
+    finally:
+        for stream in streams:
+            stream.close()
+    log("i-PI said EXIT; " + reporter.summary(report))
+
+
+def _liquid_socket(path: Path) -> SocketAddress:
+    """The only socket that is not ours.
+
+    Raises:
+        InputError: there is none, or there are several.
+    """
+    found = other_addresses(read_xml(path))
+    if len(found) != 1:
+        names = ", ".join(name for name, _ in found) or "none"
+        raise InputError(
+            f"{path}: one <ffsocket> without a part must stand beside part: electrode, found {names}; name"
+            " the socket with --unix or --host"
+        )
+    return found[0][1]

@@ -1,0 +1,77 @@
+"""A network's potential beside the electrode's forces."""
+
+import sys
+
+import ase.io
+import numpy as np
+import pytest
+from conftest import SMALL
+
+from polcouple.case.model import read_case
+from polcouple.cli.driver import main
+from polcouple.errors import ConvergenceError, InputError
+from polcouple.nn.model_files import save_model
+from polcouple.nn.potential.potential import Architecture, Potential
+from polcouple.propagation.potential_forces import PotentialForces, of_the_liquid
+from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
+
+
+def potential(elements=("Cl", "H", "Na", "O"), members=2, usual=(0.05, 0.1)):
+    architecture = Architecture(elements)
+    vectors = np.array([architecture.layout().initial(seed) for seed in range(members)])
+    return Potential("net", architecture, vectors, np.zeros(len(elements)), usual)
+
+
+@pytest.fixture(scope="module")
+def case():
+    return read_case(SMALL)
+
+
+def test_it_is_the_potential_of_the_liquid_alone(case):
+    net = potential(usual=(5.0, 5.0))
+    found = PotentialForces(case, net).evaluate(case.positions, case.cell)
+    liquid = case.electrolyte_indices
+    kinds = net.architecture.kinds([case.symbols[i] for i in liquid])
+    scale = 1.0 / ANGSTROM_TO_BOHR
+    alone = net.evaluate(kinds, case.positions[liquid] * scale, case.cell * scale, (True,) * 3)
+    assert found.energy == pytest.approx(alone.energy * EV_TO_HARTREE)
+    assert np.allclose(found.forces[liquid], alone.forces * EV_TO_HARTREE * scale)
+    assert np.abs(found.forces).max() > 1e-4
+    assert not found.forces[case.electrode_indices].any()
+    assert found.extras["disagreement"] > 0
+    sent = of_the_liquid(case)
+    assert np.array_equal(sent.of_ipi(found.forces), found.forces[liquid])
+
+
+def test_frames_where_members_differ_are_told_kept_or_stop_the_run(case, tmp_path):
+    net, path = potential(usual=(1e-6, 1e-6)), tmp_path / "odd.xyz"
+    forces = PotentialForces(case, net, check_every=2, keep=path)
+    for _ in range(4):
+        forces.evaluate(case.positions, case.cell)
+    assert len(forces.warnings) == 1 and "unlike the frames" in next(iter(forces.warnings))
+    kept = ase.io.read(path, ":")
+    assert len(kept) == 2
+    assert kept[0].get_chemical_symbols() == [case.symbols[i] for i in case.electrolyte_indices]
+    with pytest.raises(ConvergenceError, match="label such frames"):
+        PotentialForces(case, net, "stop").evaluate(case.positions, case.cell)
+    with pytest.raises(InputError, match="one network alone"):
+        PotentialForces(case, potential(members=1), "stop")
+    with pytest.raises(InputError, match="not Cl, Na"):
+        PotentialForces(case, potential(("H", "O")))
+
+
+def test_the_driver_refuses_what_has_no_say(tmp_path, monkeypatch, capsys):
+    net = potential()
+    save_model(tmp_path / "net", net.description(), net.arrays(), "")
+    for words, text in (
+        (["--potential", "net", "--backend", "metal"], "--backend has no say"),
+        (["--potential", "net", "--keep", "odd.h5"], "the format written here is .xyz"),
+        (["--potential", "net"], "beside part: electrode, found none"),
+        ([], "name a backend"),
+    ):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["polcouple-driver"])
+        with pytest.raises(SystemExit) as stopped:
+            main([*words, "--case", str(SMALL)])
+        assert stopped.value.code == 2
+        assert text in capsys.readouterr().err
