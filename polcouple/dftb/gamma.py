@@ -7,6 +7,9 @@ Phys. Rev. B 58, 7260 (1998)). Atom-resolved DFTB uses the U of the s shell for 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
+
 import numpy as np
 
 from polcouple.dftb import _gamma_kernels as kernels
@@ -20,6 +23,8 @@ from polcouple.lattice.convolution import first_part
 _ACCURACY = 1e-12
 #: cost of a compiled pair of the real-space sum over that of one of the plain sum
 _PAIRS_SHARE = 0.2
+#: blocks of waves that are kept for the forces, at most; each takes some 30 MB
+_MOST_KEPT = 2
 #: s(R) is dropped where tau R exceeds this: s < 1e-12 Hartree
 _REACH = 32.0
 
@@ -59,19 +64,39 @@ class Gamma:
             self._tau,
             reach,
         )
+        self._lattice = tuple(np.asarray(atoms.cell, dtype=float).ravel()), self._split, n
+        self._kept: list[tuple[np.ndarray, np.ndarray]] | None = None
         self.matrix = self._build()
 
     def forces(self, charges: np.ndarray) -> np.ndarray:
         """Forces (n_atoms, 3) in Hartree/bohr from 1/2 sum q_A gamma_AB q_B of ``charges`` (n_sites,), e."""
         forces = np.zeros((len(self._atoms), 3))
         kernels.add_near_forces(*self._near, charges, forces)
-        if self._periodic:
-            of_atom = np.bincount(self._site_atom, charges)
-            for k_vectors, weights in reciprocal(self._atoms.cell, self._split, len(self._atoms)):
-                waves = np.exp(1j * (self._atoms.positions @ k_vectors.T))
-                structure = of_atom @ waves
-                forces += of_atom[:, None] * ((waves * (weights * structure.conj())).imag @ k_vectors)
+        of_atom = np.bincount(self._site_atom, charges)
+        for k_vectors, waves in self._waves():
+            cosines, sines = np.split(waves, 2, axis=1)
+            slopes = sines * (of_atom @ cosines) - cosines * (of_atom @ sines)
+            forces += of_atom[:, None] * (slopes @ k_vectors)
         return forces
+
+    def _waves(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Blocks of reciprocal vectors (k, 3) and, times the roots of their weights, cosines and sines.
+
+        (n_atoms, 2 k) of the positions; kept if they are few, so that the forces need not make them again.
+        """
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[tuple[np.ndarray, np.ndarray]] = []
+        for k_vectors, weights in _reciprocal(*self._lattice) if self._periodic else ():
+            phases = self._atoms.positions @ k_vectors.T
+            waves = np.concatenate([np.cos(phases), np.sin(phases)], axis=1)
+            waves *= np.sqrt(np.tile(weights, 2))
+            if len(kept) <= _MOST_KEPT:
+                kept.append((k_vectors, waves))
+            yield k_vectors, waves
+        if len(kept) <= _MOST_KEPT:
+            self._kept = kept
 
     def _build(self) -> np.ndarray:
         n = len(self._atoms)
@@ -80,16 +105,18 @@ class Gamma:
         if self._periodic:
             between = np.full((n, n), background(self._atoms.cell, self._split))
             between[np.diag_indices(n)] -= 2.0 * self._split.alpha / np.sqrt(np.pi)
-            for k_vectors, weights in reciprocal(self._atoms.cell, self._split, n):
-                phases = self._atoms.positions @ k_vectors.T
-                waves = np.concatenate([np.cos(phases), np.sin(phases)], axis=1)
-                waves *= np.sqrt(np.tile(weights, 2))
+            for _, waves in self._waves():
                 between += waves @ waves.T
-            gamma += between[np.ix_(self._site_atom, self._site_atom)]
-        for first, last in zip(self._start[:-1], self._start[1:], strict=True):
-            own = slice(first, last)
-            gamma[own, own] += on_site(self._tau[own, None], self._tau[own])
-        return 0.5 * (gamma + gamma.T)
+            gamma += between if n == len(gamma) else between[np.ix_(self._site_atom, self._site_atom)]
+        first, second = np.nonzero(self._site_atom[:, None] == self._site_atom)
+        gamma[first, second] += on_site(self._tau[first], self._tau[second])
+        return np.asarray(0.5 * (gamma + gamma.T))
+
+
+@lru_cache(maxsize=2)
+def _reciprocal(cell: tuple[float, ...], split: Split, n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Reciprocal vectors and weights as :func:`polcouple.electrostatics.ewald.reciprocal` gives them."""
+    return list(reciprocal(np.array(cell).reshape(3, 3), split, n))
 
 
 def short_range(r: np.ndarray, tau_a: float, tau_b: float) -> tuple[np.ndarray, np.ndarray]:

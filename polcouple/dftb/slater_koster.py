@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from polcouple.dftb import _pair_kernels as kernels
 from polcouple.dftb.skf import COLUMNS, Parameters
 
 #: p functions in the order m = -1, 0, 1 are y, z, x
@@ -48,14 +49,9 @@ class PairBlocks:
 
     def gradient(self, weights: np.ndarray) -> np.ndarray:
         """Derivatives (p, 3) with the vectors of the sum of ``weights`` (2, p, n_a, n_b) times values."""
-        distance = np.linalg.norm(self.vectors, axis=1)[:, None]
-        radial = (weights * self.slopes).sum(axis=(0, 2, 3))[:, None]
-        left = _generators(self.values.shape[2])
-        right = _generators(self.values.shape[3])
-        from_left = (self.values @ weights.swapaxes(2, 3)).sum(axis=0)
-        from_right = (self.values.swapaxes(2, 3) @ weights).sum(axis=0)
-        torque = np.einsum("xik,pki->px", left, from_left) - np.einsum("xkj,pkj->px", right, from_right)
-        return radial * self.vectors / distance + np.cross(torque, self.vectors) / distance**2
+        gradients = np.empty_like(self.vectors)
+        kernels.block_gradients(self.vectors, self.values, self.slopes, weights, _GENERATORS, gradients)
+        return gradients
 
 
 def pair_blocks(
@@ -89,44 +85,11 @@ def _blocks(
     distances: np.ndarray,
 ) -> PairBlocks:
     shells_a, shells_b = parameters.atoms[a].n_shells, parameters.atoms[b].n_shells
-    rotations = _bond_rotations(vectors / distances[:, None], max(shells_a, shells_b))
     of_ab = parameters.pairs[a, b].interpolate(distances)
     of_ba = of_ab if a == b else parameters.pairs[b, a].interpolate(distances)
-    blocks = np.zeros((2, 2, len(pairs), shells_a**2, shells_b**2))
-    for l1 in range(shells_a):
-        for l2 in range(shells_b):
-            low = min(l1, l2)
-            if l1 <= l2:
-                integrals = of_ab[..., COLUMNS[l1, l2]]
-            else:
-                integrals = (-1) ** (l1 + l2) * of_ba[..., COLUMNS[l2, l1]]
-            by_m = integrals[..., np.abs(np.arange(-low, low + 1))].swapaxes(1, 2)
-            left = rotations[l1][:, :, l1 - low : l1 + low + 1]
-            right = rotations[l2][:, :, l2 - low : l2 + low + 1]
-            rotated = (left * by_m[..., None, :]) @ right.swapaxes(1, 2)
-            blocks[..., l1**2 : (l1 + 1) ** 2, l2**2 : (l2 + 1) ** 2] = rotated
+    blocks = np.empty((2, 2, len(pairs), shells_a**2, shells_b**2))
+    kernels.rotate_blocks(vectors, of_ab, of_ba, _FIRST_COLUMN, shells_a, shells_b, _D_TENSORS, blocks)
     return PairBlocks(pairs, vectors, *blocks)
-
-
-def _bond_rotations(direction: np.ndarray, shells: int) -> list[np.ndarray]:
-    """D^0, D^1, D^2 (p, 2l+1, 2l+1) of real harmonics (m = -l .. l) for unit bond vectors (p, 3).
-
-    As many as there are ``shells``.
-    """
-    if shells == 1:
-        return [np.ones((len(direction), 1, 1))]
-    helper = np.where(np.abs(direction[:, 2:]) < 0.7, [[0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0]])
-    x = np.cross(helper, direction)
-    x /= np.linalg.norm(x, axis=1)[:, None]
-    y = np.cross(direction, x)
-    rotation = np.stack([x, y, direction], axis=2)
-    d1 = rotation[:, _YZX][:, :, _YZX]
-    rotations = [np.ones((len(direction), 1, 1)), d1]
-    if shells > 2:
-        # a tensor turns with both its indices; (p, m, n) from the products of all tensors' elements
-        turned = np.einsum("pac,ncd,pbd->pnab", rotation, _D_TENSORS, rotation, optimize=True)
-        rotations.append(np.einsum("mab,pnab->pmn", _D_TENSORS, turned, optimize=True))
-    return rotations
 
 
 def _d_tensors() -> np.ndarray:
@@ -157,7 +120,5 @@ def _all_generators() -> np.ndarray:
 
 
 _GENERATORS = _all_generators()
-
-
-def _generators(n_orbitals: int) -> np.ndarray:
-    return _GENERATORS[:, :n_orbitals, :n_orbitals]
+#: the column of <l1 0| . |l2 0>, l1 <= l2; those of larger |m| follow it
+_FIRST_COLUMN = np.array([[COLUMNS.get((a, b), [-1])[0] for b in range(3)] for a in range(3)])

@@ -161,7 +161,7 @@ class MovingDftb:
         ensemble.check_levels(state.energies)
         charges = -np.bincount(basis.site_atom, state.populations)
         reach = max(pair.cutoff for pair in self._repulsive.values())
-        half = find_pairs(atoms, reach).half()
+        half = matrices.pairs if reach <= basis.parameters.cutoff else find_pairs(atoms, reach).half()
         repulsive, forces = repulsive_energy_forces(atoms.symbols, half, self._repulsive)
         forces += electronic_forces(basis, matrices, state)
         on_atoms, on_charges = field.forces(charges)
