@@ -192,12 +192,8 @@ class MovingDftb:
         )
 
     def _terms(self, state: State, gamma: np.ndarray, surroundings: float, repulsive: float) -> EnergyTerms:
-        levels = sum(
-            float(electrons @ block.energies)
-            for electrons, block in zip(state.electrons_of_levels, state.blocks, strict=True)
-        )
         return EnergyTerms(
-            band=levels - float((state.populations + self._basis.neutral) @ state.potential),
+            band=state.energy_of_levels - float((state.populations + self._basis.neutral) @ state.potential),
             charges=0.5 * float(state.populations @ gamma @ state.populations),
             surroundings=surroundings,
             repulsive=repulsive,

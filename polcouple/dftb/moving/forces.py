@@ -25,11 +25,7 @@ def electronic_forces(basis: Basis, matrices: Matrices, state: State) -> np.ndar
     places = [block_orbitals(basis.orbitals, pairs, part) for part in matrices.blocks]
     weights = [np.zeros(part.values.shape) for part in matrices.blocks]
     half = 0.5 * state.potential[basis.orbital_site]
-    for block, electrons, k in zip(state.blocks, state.electrons_of_levels, basis.mesh, strict=True):
-        occupied = electrons > 0.0
-        vectors = block.vectors[:, occupied]
-        density = (vectors * electrons[occupied]) @ vectors.conj().T
-        energy_weighted = (vectors * (electrons * block.energies)[occupied]) @ vectors.conj().T
+    for (density, energy_weighted), k in zip(state.density_matrices(), basis.mesh, strict=True):
         of_overlap = (half[:, None] + half) * density - energy_weighted
         phase = np.exp(-2j * np.pi * (pairs.shift @ k)) if k.any() else np.ones(len(pairs.first))
         for part, (rows, columns), weight in zip(matrices.blocks, places, weights, strict=True):
