@@ -31,8 +31,9 @@ def write_run(
 ) -> Path:
     """A run directory of ``case``; positions (N, 3) in bohr and charges (n,) in e, a frame every 0.1 ps."""
     directory.mkdir(parents=True)
-    for name in ("system.yaml", "init.xyz"):
-        shutil.copy(case / name, directory)
+    for name in ("system.yaml", "init.xyz", "electrode.xyz"):
+        if (case / name).exists():
+            shutil.copy(case / name, directory)
     lengths = (case / "init.xyz").read_text().splitlines()[1].split()[2:5]
     count = 0
     with (directory / "simulation.positions_0.xyz").open("w") as stream:

@@ -29,6 +29,7 @@ COMMANDS = {
     "quantum-capacitance": "capacitance of an electrode's own levels",
     "density": "densities of a run's liquid between its electrodes, drawn",
     "conserved": "correct a run's conserved quantity for the work of the refreshes",
+    "export": "frames of a run with charges, for ASE, MDAnalysis and others",
     "charges": "evaluate a backend on the frames of a trajectory",
 }
 
