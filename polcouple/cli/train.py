@@ -7,7 +7,9 @@ from pathlib import Path
 
 from polcouple.backends.setting_words import given_slako
 from polcouple.cli.option_arguments import add_option_arguments, options_from_arguments
-from polcouple.data.configurations import read_configurations
+from polcouple.data.configurations import Configuration, read_configurations
+from polcouple.data.moving_configurations import moving_configurations
+from polcouple.errors import InputError
 from polcouple.learning.evaluation import level_table, markdown_table
 from polcouple.learning.potential_scores import score_table
 from polcouple.learning.potential_training import PotentialOptions, train_potential
@@ -50,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--forces-key", default="forces", metavar="NAME", help="of the forces (forces), eV/A"
     )
+    command.add_argument("--labels", metavar="NAME", help="of a dataset with several, such as dftb@-4.35eV")
     command.add_argument("--origin", default="", metavar="TEXT", help="of the frames, for the model card")
     add_option_arguments(command, PotentialOptions)
 
@@ -84,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _train_potential(args: argparse.Namespace) -> int:
     options = options_from_arguments(args, PotentialOptions)
-    configurations = read_configurations(args.data, args.energy_key, args.forces_key)
+    configurations = _configurations(args)
     origin = args.origin or f"From {', '.join(path.name for path in args.data)}."
     with epochs_progress() as progress:
         trained = train_potential(configurations, args.output, options, origin=origin, progress=progress)
@@ -92,6 +95,17 @@ def _train_potential(args: argparse.Namespace) -> int:
         print(score_table(trained.rows))
     log(f"written to {args.output}")
     return 0
+
+
+def _configurations(args: argparse.Namespace) -> list[Configuration]:
+    datasets = [path for path in args.data if path.suffix == ".h5"]
+    if not datasets:
+        if args.labels is not None:
+            raise InputError("--labels chooses labels of a dataset (.h5); name keys by --energy-key")
+        return read_configurations(args.data, args.energy_key, args.forces_key)
+    if len(datasets) < len(args.data):
+        raise InputError("give datasets (.h5) or other files of frames; their energies are not of one kind")
+    return [one for path in datasets for one in moving_configurations(path, args.labels)]
 
 
 def _as_setting(path: Path) -> str:

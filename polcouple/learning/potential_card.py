@@ -23,12 +23,13 @@ def potential_card(potential: Potential, description: Mapping[str, Any], rows: M
     rates = " to ".join(f"{training[name]:g}" for name in names)
     usual = ""
     if potential.usual is not None:
-        kept = split["validation"] + split["test"]
-        which = "frames that trained none of them" if kept else "the frames they were trained on"
-        median, highest = (1e3 * value for value in potential.usual)
+        kept = (split["validation"] or split["test"]) and "folds" not in data
+        which = "the frames that trained none of them" if kept else "the frames they were trained on"
+        frame, atom = (1e3 * value for value in potential.usual)
         usual = f"""
-Members differ: on {which} the root mean square of their deviation was {median:.0f} meV/A in
-the median frame and {highest:.0f} at most. Heed a much larger one: the atoms are where no frame was.
+Members differ: in nine of ten of {which} the root mean square of their deviation over
+the atoms was below {frame:.0f} meV/A and that of the worst atom below {atom:.0f}. More than twice as much is
+told of: those atoms are where no frame was.
 """
     scored = "No frames were kept to test on: see the folds in docs/potential_networks.md.\n"
     if rows:
@@ -47,8 +48,7 @@ A potential of {", ".join(a.elements)}: NeuralIL's network, whose energy has the
 
 ## Data
 
-{data["frames"]} frames: {split["train"]} trained, {split["validation"]} chose the epoch,
-{split["test"]} tested ({_split(training["split"])}). {data["origin"]}
+{data["frames"]} frames: {_used(data, training["split"])}. {data["origin"]}
 SHA-256: `{data["sha256"]}`.
 
 Loss: ln cosh of force components at {training["force_scale"]:g} A/eV, weight {training["force_weight"]:g};
@@ -65,5 +65,12 @@ batches of {training["batch_size"]}, AdamW, learning rate {rates} in every
 """
 
 
-def _split(kind: str) -> str:
-    return "contiguous blocks in time" if kind == "blocks" else "random frames"
+def _used(data: Mapping[str, Any], kind: str) -> str:
+    """Which frames were used for what."""
+    blocks = "contiguous blocks in time" if kind == "blocks" else "random frames"
+    split = data["split"]
+    if "folds" in data:
+        return f"each member left out one of {data['folds']} parts ({blocks}) and is judged on it"
+    return (
+        f"{split['train']} trained, {split['validation']} chose the epoch, {split['test']} tested\n({blocks})"
+    )

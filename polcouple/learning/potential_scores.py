@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polcouple.data.configurations import Configuration
+from polcouple.nn.potential.flag import rms_and_worst
 from polcouple.nn.potential.potential import Potential
 
 
@@ -36,10 +37,7 @@ def scores(
     """Errors on ``test`` by name of the row: the committee, its members, and null baselines."""
     if not test:
         return {}
-    single = [
-        Potential(potential.name, potential.architecture, vector[None], potential.references)
-        for vector in potential.members
-    ]
+    single = [potential.member(number) for number in range(len(potential.members))]
     rows = {}
     if len(single) > 1:
         rows["this potential"] = score(test, *predictions(potential, test))
@@ -81,6 +79,18 @@ def score(frames: Sequence[Configuration], energies: Sequence[float], forces: Se
         float(np.mean(np.abs(per_atom))) if per_atom else math.nan,
         math.sqrt(float(np.mean(np.square(per_atom)))) if per_atom else math.nan,
     )
+
+
+def usual_disagreement(potential: Potential, frames: Sequence[Configuration]) -> tuple[float, float]:
+    """What nine of ten ``frames`` do not exceed: root mean square over the atoms, worst atom; eV/A."""
+    found = []
+    for one in frames:
+        kinds = potential.architecture.kinds(one.symbols)
+        result = potential.evaluate(kinds, one.positions, one.cell, one.periodic, disagreement=True)
+        assert result.disagreement is not None
+        found.append(rms_and_worst(result.disagreement))
+    frame, atom = np.quantile(found, 0.9, axis=0)
+    return float(frame), float(atom)
 
 
 def _mae(parts: list[np.ndarray]) -> float:

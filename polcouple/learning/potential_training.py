@@ -18,7 +18,7 @@ from polcouple.errors import InputError
 from polcouple.learning.potential_card import potential_card
 from polcouple.learning.potential_fitting import Cycle, FittedMember, Schedule, fit_member
 from polcouple.learning.potential_loss import Frame, LossOptions, PotentialLoss, prepared, scaled
-from polcouple.learning.potential_scores import Score, scores
+from polcouple.learning.potential_scores import Score, scores, usual_disagreement
 from polcouple.nn.model_files import find_model, save_model
 from polcouple.nn.potential.potential import Architecture, Potential, load_potential
 
@@ -238,14 +238,15 @@ class _Data:
                 vector[place] += np.float32(np.mean(missing))
             self._inlet(vector)[:] /= self.scales[:, None].astype(np.float32)
             shifted.append(vector)
-        committee = Potential(name, self.architecture, np.array(shifted), self.references)
+        references = np.tile(self.references, (len(shifted), 1))
+        committee = Potential(name, self.architecture, np.array(shifted), references)
         if len(vectors) == 1:
             return committee
         split = self.split
         unseen = np.concatenate([split.validation, split.test])
-        found = [self._disagreement(committee, int(i)) for i in (unseen if len(unseen) else split.train)]
-        usual = (float(np.median(found)), float(np.max(found)))
-        return Potential(name, self.architecture, np.array(shifted), self.references, usual)
+        shown = [self._configurations[i] for i in (unseen if len(unseen) else split.train)]
+        usual = usual_disagreement(committee, shown)
+        return Potential(name, self.architecture, np.array(shifted), references, usual)
 
     def started(self, vector: np.ndarray) -> np.ndarray:
         """A committee's member as training has it, for descriptors over their scales."""
@@ -256,14 +257,6 @@ class _Data:
     def _inlet(self, vector: np.ndarray) -> np.ndarray:
         """What the first layer makes of the descriptors: a view."""
         return self.architecture.layout().parts(vector)["kernel_0"][: len(self.scales)]
-
-    def _disagreement(self, committee: Potential, number: int) -> float:
-        """Root mean square over the atoms of a frame, eV/A."""
-        one = self._configurations[number]
-        kinds = self.architecture.kinds(one.symbols)
-        result = committee.evaluate(kinds, one.positions, one.cell, one.periodic, disagreement=True)
-        assert result.disagreement is not None
-        return float(np.sqrt((result.disagreement**2).mean()))
 
 
 def reference_energies(configurations: Sequence[Configuration], architecture: Architecture) -> np.ndarray:

@@ -19,7 +19,7 @@ from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 def potential(elements=("Cl", "H", "Na", "O"), members=2, usual=(0.05, 0.1)):
     architecture = Architecture(elements)
     vectors = np.array([architecture.layout().initial(seed) for seed in range(members)])
-    return Potential("net", architecture, vectors, np.zeros(len(elements)), usual)
+    return Potential("net", architecture, vectors, np.zeros((members, len(elements))), usual)
 
 
 @pytest.fixture(scope="module")

@@ -131,7 +131,7 @@ def test_a_networks_potential(tmp_path):
     accurate(tmp_path)
     architecture = Architecture(("H", "O"))
     members = np.array([architecture.layout().initial(seed) for seed in range(2)])
-    net = Potential("net", architecture, members, np.zeros(2), (100.0, 100.0))
+    net = Potential("net", architecture, members, np.zeros((2, 2)), (100.0, 100.0))
     save_model(tmp_path / "net", net.description(), net.arrays(), "")
 
     def liquid(address):

@@ -11,15 +11,16 @@ from polcouple.nn.potential.potential import Potential, PotentialResult
 
 #: what is done about such a frame
 Extrapolation = Literal["warn", "stop"]
-#: disagreement of the frame over the highest on frames kept from training
-_MUCH = 1.5
+#: disagreement over what it seldom exceeds
+_MUCH = 2.0
 
 
 class Flag:
     """Whether a frame is outside what a committee was trained on.
 
-    Its root mean square disagreement is compared with the highest on the frames that were kept from training,
-    times 1.5.
+    Its root mean square disagreement, and that of its worst atom, are compared with twice what they seldom
+    exceed on frames like those of the training. The former tells of temperature and density, the latter of a
+    single bond.
 
     Attributes:
         possible: whether the potential has a committee, and frames to compare with.
@@ -27,18 +28,24 @@ class Flag:
 
     def __init__(self, potential: Potential) -> None:
         self.possible = len(potential.members) > 1 and potential.usual is not None
-        self._limit = math.inf if potential.usual is None else _MUCH * potential.usual[1]
+        self._limits = [math.inf] * 2 if potential.usual is None else [_MUCH * u for u in potential.usual]
         self._name = potential.name
 
     def warning(self, result: PotentialResult) -> str | None:
         """One line where ``result`` is to be distrusted."""
         if result.disagreement is None:
             return None
-        mean = float(np.sqrt((result.disagreement**2).mean()))
-        if mean <= self._limit:
+        mean, highest = rms_and_worst(result.disagreement)
+        if mean <= self._limits[0] and highest <= self._limits[1]:
             return None
         worst = int(result.disagreement.argmax())
         return (
-            f"{self._name}: its members differ by {1e3 * mean:.0f} meV/A (most at atom {worst}), more than"
-            f" {1e3 * self._limit:.0f}: these atoms are unlike the frames it was trained on"
+            f"{self._name}: its networks differ by {1e3 * mean:.0f} meV/A over the atoms (limit"
+            f" {1e3 * self._limits[0]:.0f}), {1e3 * highest:.0f} at atom {worst} (limit"
+            f" {1e3 * self._limits[1]:.0f}): these atoms are unlike the frames it was trained on"
         )
+
+
+def rms_and_worst(disagreement: np.ndarray) -> tuple[float, float]:
+    """Of a frame's atoms (n,): the root mean square, and the highest."""
+    return float(np.sqrt((disagreement**2).mean())), float(disagreement.max())

@@ -90,9 +90,9 @@ class Potential:
     Args:
         architecture: of every member.
         members: (m, numbers) vectors of :class:`polcouple.nn.potential.network.Layout`.
-        references: (e,) energy in eV that every atom of an element adds.
-        usual: what the members' disagreement was on frames they were not trained on (eV/A): its median and
-            its highest over the frames, of each frame's root mean square.
+        references: (m, e) energy in eV that every atom of an element adds, of each member.
+        usual: what the members' disagreement seldom exceeds on frames like those of the training (eV/A), as
+            root mean square over a frame's atoms, and of its worst atom.
         precision: of the networks' arithmetic; that of the geometry is double.
     """
 
@@ -110,8 +110,8 @@ class Potential:
         layout = architecture.layout()
         if self.members.ndim != 2 or self.members.shape[1] != layout.length or not len(self.members):
             raise ValueError(f"members of {layout.length} numbers expected, got {self.members.shape}")
-        if self.references.shape != (len(architecture.elements),):
-            raise ValueError(f"{len(architecture.elements)} references expected")
+        if self.references.shape != (len(self.members), len(architecture.elements)):
+            raise ValueError(f"references of {len(architecture.elements)} elements expected")
         self._descriptors = architecture.descriptors()
         parts = [layout.parts(vector.astype(precision)) for vector in self.members]
         self._networks = [Network(layout, one) for one in parts]
@@ -163,12 +163,19 @@ class Potential:
             by_vectors = self._by_vectors(seen, np.mean(by_spectra, axis=0))
             if morse:
                 by_vectors += np.mean([by_vector for _, by_vector in morse], axis=0)
-        own = np.array(energies) + self.references[kinds].sum()
+        own = np.array(energies) + self.references[:, kinds].sum(axis=1)
         virial = -pairs.vectors.T @ by_vectors
         return PotentialResult(float(own.mean()), pair_forces(pairs, by_vectors), virial, own, spread)
 
     def _by_vectors(self, seen: Surroundings, by_spectrum: np.ndarray) -> np.ndarray:
         return self._descriptors.by_vectors(seen, by_spectrum.astype(float))
+
+    def member(self, number: int) -> Potential:
+        """One member as a potential of its own."""
+        one = slice(number, number + 1)
+        return Potential(
+            self.name, self.architecture, self.members[one], self.references[one], None, self._precision
+        )
 
     def description(self) -> dict[str, Any]:
         """What model.yaml says of it."""

@@ -12,7 +12,9 @@ def random_potential(members=2, precision=np.float64, **changes):
     architecture = Architecture(ELEMENTS, **changes)
     vectors = np.array([architecture.layout().initial(seed) for seed in range(members)])
     vectors[:, architecture.layout().places()["energy_scale"]] = 2.0
-    return Potential("random", architecture, vectors, np.arange(4.0), (0.05, 0.1), precision)
+    return Potential(
+        "random", architecture, vectors, np.tile(np.arange(4.0), (members, 1)), (0.05, 0.1), precision
+    )
 
 
 def random_atoms(count=60, seed=0, cell=CELL):

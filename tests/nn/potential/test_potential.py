@@ -110,10 +110,7 @@ def test_an_atom_that_passes_the_cutoff_leaves_no_trace(potential):
 def test_members_are_averaged_and_their_disagreement_is_of_forces(potential):
     kinds, positions = random_atoms()
     both = potential.evaluate(kinds, positions, CELL, PERIODIC, disagreement=True)
-    alone = [
-        type(potential)("m", potential.architecture, vector[None], potential.references, None, np.float64)
-        for vector in potential.members
-    ]
+    alone = [potential.member(number) for number in range(2)]
     results = [one.evaluate(kinds, positions, CELL, PERIODIC) for one in alone]
     assert both.energy == pytest.approx(np.mean([one.energy for one in results]), abs=1e-10)
     assert np.allclose(both.member_energies, [one.energy for one in results])
@@ -178,8 +175,11 @@ def test_frames_where_members_differ_much_are_flagged(potential):
     kinds, positions = random_atoms()
     result = potential.evaluate(kinds, positions, CELL, PERIODIC, disagreement=True)
     spread = float(np.sqrt((result.disagreement**2).mean()))
-    quiet, loud = random_potential(), random_potential()
-    quiet.usual, loud.usual = (spread, spread), (spread / 9, spread / 2)
-    assert Flag(quiet).warning(result) is None
-    assert "unlike the frames" in Flag(loud).warning(result)
+    worst = float(result.disagreement.max())
+    one = random_potential()
+    for usual, told in (((spread, worst), False), ((spread / 3, worst), True), ((spread, worst / 3), True)):
+        one.usual = usual
+        text = Flag(one).warning(result)
+        assert (text is not None) == told
+    assert "unlike the frames" in text
     assert not Flag(random_potential(members=1)).possible

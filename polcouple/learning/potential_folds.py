@@ -1,0 +1,158 @@
+"""Potentials that each left out another part of the frames: judged on that part, joined to one committee."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from polcouple.data.configurations import Configuration, digest
+from polcouple.errors import InputError
+from polcouple.learning.potential_card import potential_card
+from polcouple.learning.potential_scores import Score, predictions, score, usual_disagreement
+from polcouple.learning.potential_training import PotentialOptions, split_configurations
+from polcouple.nn.model_files import load_description, save_model
+from polcouple.nn.potential.potential import Potential, load_potential
+
+#: shown as the last row: no model
+_NULL = "forces zero, mean energy of the composition"
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Potentials that left out the same frames.
+
+    Attributes:
+        potential: all members together.
+        test: numbers of those frames.
+        null: of no model, on them.
+    """
+
+    potential: Potential
+    test: np.ndarray
+    null: Score
+
+
+@dataclass(frozen=True, eq=False)
+class FoldScores:
+    """What folds say on the frames that they left out.
+
+    Attributes:
+        rows: errors by name of the row.
+        errors: (f,) root mean square error of a frame's forces, eV/A.
+        disagreements: (f,) root mean square of the members' deviation, eV/A; NaN of single members.
+    """
+
+    rows: dict[str, Score]
+    errors: np.ndarray
+    disagreements: np.ndarray
+
+
+def read_folds(directories: Sequence[Path], configurations: Sequence[Configuration]) -> list[Fold]:
+    """Potentials by the frames that they left out.
+
+    Raises:
+        InputError: one was trained on other frames, or left none out.
+    """
+    found: dict[tuple[int, ...], list[Potential]] = {}
+    nulls: dict[tuple[int, ...], Score] = {}
+    sha256 = digest(configurations)
+    for directory in directories:
+        description = load_description(directory)
+        potential = load_potential(directory)
+        if description.get("data", {}).get("sha256") != sha256:
+            raise InputError(f"{directory}: was trained on other frames than these")
+        names = PotentialOptions.model_fields.keys() - {"start"}
+        training = {name: value for name, value in description["training"].items() if name in names}
+        test = split_configurations(len(configurations), PotentialOptions.model_validate(training)).test
+        if not len(test):
+            raise InputError(f"{directory}: left no frames out; train with a --test-fraction")
+        key = tuple(int(i) for i in test)
+        found.setdefault(key, []).append(potential)
+        nulls[key] = Score(**description["metrics"][_NULL])
+    return [Fold(joined("fold", parts), np.array(key), nulls[key]) for key, parts in sorted(found.items())]
+
+
+def joined(name: str, potentials: Sequence[Potential], usual: tuple[float, float] | None = None) -> Potential:
+    """One committee of all members.
+
+    Raises:
+        InputError: they are of different architectures.
+    """
+    first = potentials[0].architecture
+    if any(one.architecture != first for one in potentials):
+        raise InputError("potentials of different architectures make no committee")
+    members = np.concatenate([one.members for one in potentials])
+    references = np.concatenate([one.references for one in potentials])
+    return Potential(name, first, members, references, usual)
+
+
+def score_folds(folds: Sequence[Fold], configurations: Sequence[Configuration]) -> FoldScores:
+    """Errors of every fold on the frames that it left out; all folds count by their frames."""
+    together, alone, weights = [], [], []
+    errors, disagreements = [], []
+    for fold in folds:
+        frames = [configurations[i] for i in fold.test]
+        members = len(fold.potential.members)
+        together.append(score(frames, *predictions(fold.potential, frames)))
+        each = [score(frames, *predictions(fold.potential.member(m), frames)) for m in range(members)]
+        alone.append(_mean(each, [1] * members))
+        weights.append(len(frames))
+        for one in frames:
+            kinds = fold.potential.architecture.kinds(one.symbols)
+            found = fold.potential.evaluate(kinds, one.positions, one.cell, one.periodic, members > 1)
+            spread = np.nan if found.disagreement is None else np.sqrt((found.disagreement**2).mean())
+            if one.forces is not None:
+                errors.append(float(np.sqrt(((found.forces - one.forces) ** 2).sum(axis=1).mean())))
+                disagreements.append(float(spread))
+    counts = sorted({len(fold.potential.members) for fold in folds})
+    size = "/".join(map(str, counts))
+    rows = {"one network": _mean(alone, weights)}
+    if counts != [1]:
+        rows[f"{size} networks together"] = _mean(together, weights)
+    rows[_NULL] = _mean([fold.null for fold in folds], weights)
+    return FoldScores(rows, np.array(errors), np.array(disagreements))
+
+
+def write_committee(
+    directory: Path,
+    folds: Sequence[Fold],
+    configurations: Sequence[Configuration],
+    rows: dict[str, Score],
+    training: Path,
+    origin: str,
+) -> Potential:
+    """All folds' members as one model.
+
+    Args:
+        rows: of :func:`score_folds`, for the card.
+        training: one of the trained potentials, whose settings are those of all.
+    """
+    bare = joined(directory.name, [fold.potential for fold in folds])
+    usual = usual_disagreement(bare, configurations)
+    potential = joined(directory.name, [fold.potential for fold in folds], usual)
+    settings = load_description(training)["training"] | {"members": len(potential.members)}
+    total, out = len(configurations), len(folds[0].test)
+    data = {
+        "origin": origin,
+        "frames": total,
+        "sha256": digest(configurations),
+        "split": {"train": total - out, "validation": 0, "test": out},
+        "folds": len(folds),
+    }
+    metrics = {name: asdict(row) for name, row in rows.items()}
+    description = potential.description() | {"training": settings, "data": data, "metrics": metrics}
+    save_model(directory, description, potential.arrays(), potential_card(potential, description, rows))
+    return potential
+
+
+def _mean(scores: Sequence[Score], weights: Sequence[int]) -> Score:
+    """Means; of root mean squares, the root of the mean square."""
+    values = {}
+    for name in Score.__dataclass_fields__:
+        of_folds = np.array([getattr(one, name) for one in scores])
+        power = 2 if name.endswith("rmse") else 1
+        values[name] = float(np.average(of_folds**power, weights=weights) ** (1 / power))
+    return Score(**values)
