@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from polcouple.importing.source import Source as Source
     from polcouple.importing.writing import ImportOptions as ImportOptions
     from polcouple.importing.writing import import_case as import_case
+    from polcouple.ipi.changes import InputChanges as InputChanges
     from polcouple.propagation.programs import RunFailedError as RunFailedError
     from polcouple.simulation.run import run_case as run_case
 
@@ -81,6 +82,7 @@ _HOMES = {
     "importing.source": ("PairOptions", "Source"),
     "importing.writing": ("ImportOptions", "import_case"),
     "propagation.programs": ("RunFailedError",),
+    "ipi.changes": ("InputChanges",),
     "simulation.run": ("run_case",),
 }
 
@@ -101,6 +103,7 @@ __all__ = [
     "Finding",
     "ForceProvider",
     "ImportOptions",
+    "InputChanges",
     "InputError",
     "MovingDftb",
     "PairOptions",

@@ -37,7 +37,7 @@ def find(plan: RunPlan, steps: int | None, for_a_run: bool = False) -> Iterator[
         require_case(plan.case)
         engine_origin(plan.platform)
         path = plan.case / plan.input
-        simulation = load_input(path)
+        simulation = load_input(path, plan.changes)
         case = read_case(plan.case, start_beside(path))
     except PolcoupleError as error:
         yield Finding("error", str(error))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import tostring
 
 from polcouple.errors import InputError
+from polcouple.ipi.changes import NO_CHANGES, InputChanges
+from polcouple.ipi.input import read_xml
 
 
-def load_input(path: Path) -> Any:
-    """i-PI's InputSimulation of a file.
+def load_input(path: Path, changes: InputChanges = NO_CHANGES) -> Any:
+    """i-PI's InputSimulation of a file with ``changes``.
 
     Raises:
-        InputError: the file is missing, or i-PI refuses it.
+        InputError: the file is missing, i-PI refuses it, or it has not what is to be changed.
     """
     from ipi.inputs.simulation import InputSimulation
     from ipi.utils.io.inputs.io_xml import xml_parse_string
@@ -21,6 +24,10 @@ def load_input(path: Path) -> Any:
         text = path.read_text()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; name i-PI's input with --input") from None
+    if changes.given():
+        changed = read_xml(path)
+        changes.apply(changed, path)
+        text = tostring(changed, encoding="unicode")
     simulation = InputSimulation()
     try:
         root = xml_parse_string(text).fields[0][1]

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from polcouple.cli.options import add_backend_arguments, add_engine_arguments, given_settings
+from polcouple.ipi.changes import InputChanges
 from polcouple.simulation.run import run_case
 
 
@@ -25,6 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="go on although case, input, backend or settings are others now"
     )
+    group = parser.add_argument_group("i-PI's input", "set in the run's own copy; by default as in the input")
+    group.add_argument("--temperature", type=float, metavar="K", help="of the ensemble and at the start")
+    group.add_argument("--timestep", type=float, metavar="FS", help="the outer one of multiple time stepping")
+    group.add_argument("--thermostat", metavar="NAME", help="langevin or svr; pile_l or pile_g for beads")
+    group.add_argument("--tau", type=float, metavar="FS", help="relaxation time of the thermostat")
+    group.add_argument(
+        "--stride", type=int, metavar="N", help="steps between frames of positions and charges"
+    )
     add_backend_arguments(parser, required=False)
     add_engine_arguments(parser)
     parser.set_defaults(platform=None)
@@ -43,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         platform=args.platform,
         threads=args.threads,
         refresh=args.refresh,
+        changes=InputChanges(args.temperature, args.timestep, args.thermostat, args.tau, args.stride),
         restart=args.restart,
         force=args.force,
     )

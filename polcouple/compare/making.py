@@ -11,6 +11,7 @@ from pathlib import Path
 
 from polcouple.check.findings import require_sound
 from polcouple.errors import InputError
+from polcouple.ipi.changes import set_stride
 from polcouple.log import command_line, log, say_how_to_go_on
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.programs import RunFailedError
@@ -49,7 +50,7 @@ def make_runs(wanted: Sequence[WantedRun], steps: int, every: int) -> list[Path]
             nothing is run then.
         RunFailedError: i-PI or the driver stopped early.
     """
-    edit = partial(_set_strides, every=every)
+    edit = partial(_set_strides, every=every, path=wanted[0].plan.case / wanted[0].plan.input)
     missing = [run for run in wanted if _reached(run, edit) < steps]
     for run in missing:
         require_sound(run.plan, steps, run.directory)
@@ -85,11 +86,8 @@ def _reached(run: WantedRun, edit: Edit) -> int:
     return step_reached(run.directory)
 
 
-def _set_strides(root: ElementTree.Element, every: int) -> None:
+def _set_strides(root: ElementTree.Element, every: int, path: Path) -> None:
     """Positions and charges every ``every`` steps; checkpoints, so that an interruption is cheap."""
-    for trajectory in root.iter("trajectory"):
-        content = (trajectory.text or "").partition("{")[0].strip()
-        if content == "positions" or trajectory.get("extra_type") == "charges":
-            trajectory.set("stride", str(every))
+    set_stride(root, every, path)
     for checkpoint in root.iter("checkpoint"):
         checkpoint.set("stride", str(_CHECKPOINT_STRIDE))

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from polcouple.backends.setting_words import setting_word
 from polcouple.case.model import Case
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
+from polcouple.ipi.changes import NO_CHANGES, InputChanges
+from polcouple.ipi.input import read_xml
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class RunPlan:
         given: settings of the backend that go before those of system.yaml; paths are absolute.
         platform: that computes the forces, and ``threads`` at most (None: all processors).
         refresh: evaluations between refreshes of the charges; None for system.yaml's.
+        changes: of i-PI's input.
 
     Raises:
         InputError: a number that is not positive.
@@ -36,6 +40,7 @@ class RunPlan:
     platform: str = NATIVE
     threads: int | None = None
     refresh: int | None = None
+    changes: InputChanges = NO_CHANGES
 
     def __post_init__(self) -> None:
         for name, number in (("threads", self.threads), ("refresh", self.refresh)):
@@ -45,6 +50,17 @@ class RunPlan:
     def settings(self, case: Case) -> dict[str, Any]:
         """The backend's settings in a case, not yet validated."""
         return case.backend_settings(self.backend, self.given)
+
+    def input_root(self) -> Element:
+        """i-PI's input in the case with the changes.
+
+        Raises:
+            InputError: it cannot be read, or has not what is to be changed.
+        """
+        path = self.case / self.input
+        root = read_xml(path)
+        self.changes.apply(root, path)
+        return root
 
     def driver_words(self) -> list[str]:
         """The options of polcouple-driver, for a process that is started on the user's behalf."""

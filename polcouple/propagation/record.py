@@ -52,6 +52,7 @@ class MadeOf(_Part):
         files: SHA-256 of system.yaml, i-PI's input and the start structure as they are in the case.
         start: SHA-256 of the start structure, electrodes included.
         seed: of i-PI's random numbers; None where i-PI takes one from the clock.
+        changes: what the command line set in i-PI's input, which ``elements`` have.
     """
 
     case: str
@@ -70,6 +71,7 @@ class MadeOf(_Part):
     files: dict[str, str]
     start: str
     seed: int | None
+    changes: dict[str, Any] = {}
 
 
 def decisive(made_of: MadeOf) -> str:

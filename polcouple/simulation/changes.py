@@ -15,8 +15,8 @@ from polcouple.case.model import Case, read_case
 from polcouple.case.schema import ELECTRODE_FILE
 from polcouple.engines.base import engine_origin
 from polcouple.errors import InputError, PolcoupleError
+from polcouple.ipi.changes import NO_CHANGES
 from polcouple.ipi.initialize import start_file, text_of
-from polcouple.ipi.input import read_xml
 from polcouple.propagation.inputs import file_elements
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.record import MadeOf, other_packages
@@ -38,7 +38,7 @@ def made_of(plan: RunPlan, root: ElementTree.Element | None = None) -> MadeOf:
         PolcoupleError: the case, the input, or a setting cannot be used.
     """
     path = plan.case / plan.input
-    root = read_xml(path) if root is None else root
+    root = plan.input_root() if root is None else root
     start = start_file(root, path)
     case = read_case(plan.case, start)
     options = resolved_options(plan.backend, plan.settings(case), case.directory, case.system.backends)
@@ -67,6 +67,7 @@ def made_of(plan: RunPlan, root: ElementTree.Element | None = None) -> MadeOf:
         files={file.name: _digest(file) for file in files},
         start=_digest(*structure),
         seed=_seed(root),
+        changes=plan.changes.given(),
     )
 
 
@@ -88,8 +89,8 @@ def changes(
     Raises:
         PolcoupleError: the run's own copies, or a setting, cannot be used.
     """
-    own = made_of(replace(plan, case=directory, input="input.xml"))
-    kept = {name: getattr(before, name) for name in ("case", "input", "elements", "files", "seed")}
+    own = made_of(replace(plan, case=directory, input="input.xml", changes=NO_CHANGES))
+    kept = {name: getattr(before, name) for name in ("case", "input", "elements", "files", "seed", "changes")}
     own = own.model_copy(update=kept)
     found = _settings(before, own)
     found += _system_changes(before, own, directory)

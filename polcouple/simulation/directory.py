@@ -51,7 +51,7 @@ def examine(plan: RunPlan, directory: Path, cure: str | None, edit: Edit | None 
         return Continuation([], made_of(replace(plan, case=directory, input="input.xml")))
     root = None
     if edit is not None:
-        root = read_xml(plan.case / plan.input)
+        root = plan.input_root()
         edit(root)
     found, own = changes(record.made_of, directory, plan, root)
     if cure is not None:
@@ -84,12 +84,12 @@ def begin(plan: RunPlan, directory: Path, edit: Edit | None = None) -> None:
         InputError: see :func:`prepare`.
     """
     prepare(plan.case, plan.input, directory)
-    root = read_xml(plan.case / plan.input)
+    root, own = plan.input_root(), read_xml(directory / "input.xml")
+    plan.changes.apply(own, directory / "input.xml")
     if edit is not None:
-        own = read_xml(directory / "input.xml")
         for one in (own, root):
             edit(one)
-        write_xml(own, directory / "input.xml")
+    write_xml(own, directory / "input.xml")
     begin_record(directory, made_of(plan, root))
 
 

@@ -18,12 +18,13 @@ from polcouple.backends.setting_words import absolute
 from polcouple.check.findings import require_sound
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
+from polcouple.ipi.changes import NO_CHANGES, InputChanges
 from polcouple.log import log, say_how_to_go_on
 from polcouple.propagation.guard import locked
 from polcouple.propagation.plan import RunPlan, require_case
 from polcouple.propagation.programs import RunFailedError
 from polcouple.propagation.propagate import propagate, step_reached
-from polcouple.propagation.record import RECORD, read_record
+from polcouple.propagation.record import RECORD, MadeOf, read_record
 from polcouple.simulation.directory import begin, examine, refuse_a_run, take_up
 
 #: what to do about changes
@@ -45,6 +46,7 @@ class _Wanted:
         platform: that computes the forces (native), and ``threads`` at most (all processors).
         refresh: evaluations between refreshes of the charges (system.yaml's).
         output: the run's directory (CASE/run_BACKEND).
+        changes: of i-PI's input.
     """
 
     case: Path
@@ -55,6 +57,7 @@ class _Wanted:
     threads: int | None = None
     refresh: int | None = None
     output: Path | None = None
+    changes: InputChanges = NO_CHANGES
 
 
 def run_case(
@@ -69,6 +72,7 @@ def run_case(
     platform: str | None = None,
     threads: int | None = None,
     refresh: int | None = None,
+    changes: InputChanges = NO_CHANGES,
     restart: bool = False,
     force: bool = False,
 ) -> Path:
@@ -83,6 +87,7 @@ def run_case(
         output: the run's directory (CASE/run_BACKEND).
         platform: that computes the forces (native), with ``threads`` at most (all processors).
         refresh: evaluations between refreshes of the charges (system.yaml's).
+        changes: what to set in the run's copy of i-PI's input, such as its temperature.
         restart: go on from where the run that is there stands; what is not given is as it began.
         force: go on although case, input, backend or settings are others now.
 
@@ -103,7 +108,7 @@ def run_case(
         raise InputError("--force goes with --restart")
     own = None if output is None else Path(output)
     words = absolute(settings or {})
-    wanted = _Wanted(Path(case), backend, words, input, platform, threads, refresh, own)
+    wanted = _Wanted(Path(case), backend, words, input, platform, threads, refresh, own, changes)
     return _go_on_with_run(wanted, steps, until, force) if restart else _begin_run(wanted, given)
 
 
@@ -163,6 +168,7 @@ def _beginning(wanted: _Wanted) -> tuple[RunPlan, Path]:
         wanted.platform or NATIVE,
         wanted.threads,
         wanted.refresh,
+        wanted.changes,
     )
     directory = wanted.output or wanted.case / f"run_{wanted.backend}"
     refuse_a_run(directory)
@@ -205,8 +211,27 @@ def _going_on(wanted: _Wanted) -> tuple[RunPlan, Path]:
             platform=wanted.platform or before.platform,
             threads=wanted.threads or before.threads,
             refresh=wanted.refresh or before.refresh_given,
+            changes=_as_before(wanted.changes, before, directory),
         )
+    elif wanted.changes.given():
+        raise InputError(f"{directory}: no {RECORD}, so that its input is not changed any more")
     return plan, directory
+
+
+def _as_before(changes: InputChanges, before: MadeOf, directory: Path) -> InputChanges:
+    """What a run's input was changed by when it began.
+
+    Raises:
+        InputError: ``changes`` ask for something else: i-PI goes on with what its checkpoint says.
+    """
+    for name, value in changes.given().items():
+        if value != before.changes.get(name):
+            was = before.changes.get(name, "not given")
+            raise InputError(
+                f"--{name} {value}: the run in {directory} began with --{name} {was}, and goes on with that;"
+                " begin another run with --output"
+            )
+    return InputChanges(**before.changes)
 
 
 def _only_run(case: Path, backend: str | None) -> Path:

@@ -14,6 +14,7 @@ from polcouple.cli.commands import main
 from polcouple.cli.driver import main as driver_main
 from polcouple.errors import InputError
 from polcouple.files import require_writable, write_whole
+from polcouple.ipi.input import read_xml, time_step_ps
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.record import read_record, recorded_start
 from polcouple.simulation.changes import changes
@@ -348,3 +349,29 @@ def test_a_file_is_replaced_whole(tmp_path):
     with pytest.raises(OSError):
         write_whole(tmp_path / "d", "three")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "d"]
+
+
+def test_what_is_set_in_the_input_is_the_runs_own(small_directory, command):
+    """Written to the run's input and its record; it goes on with that, and with nothing else."""
+    run = small_directory / "run"
+    words = ["run", small_directory, "--output", run, "--steps", 10]
+    given = {"temperature": 320.0, "timestep": 0.25, "thermostat": "svr", "tau": 100.0, "stride": 20}
+    options = [word for name, value in given.items() for word in (f"--{name}", value)]
+    assert command(*words, "--backend", "fixed", *options)[0] == 0
+    made_of = read_record(run).made_of
+    assert made_of.changes == given
+    assert made_of.elements["system/ensemble/temperature"] == "320"
+    root = read_xml(run / "input.xml")
+    assert time_step_ps(root, run) == pytest.approx(0.25e-3)
+    assert root.find(".//thermostat").get("mode") == "svr"
+    assert "300" in (small_directory / "input.xml").read_text()
+    assert command(*words, "--restart")[0] == 0
+    assert command(*words, "--restart", "--tau", 100)[0] == 0
+    before = contents(run)
+    for force in ([], ["--force"]):
+        status, said = command(*words, "--restart", "--temperature", 330, *force)
+        assert status == 2 and "began with --temperature 320.0, and goes on with that" in said
+    edit(small_directory / "input.xml", "seed> 1 ", "seed> 2 ")
+    status, said = command(*words, "--restart")
+    assert status == 2 and "prng/seed was 1, now 2" in said
+    assert contents(run) == before
