@@ -1,10 +1,11 @@
 """Time of one step of DFTB with moving atoms, by part.
 
-    python -m benchmarks.moving [--frames 12] [--large]
+    python -m benchmarks.moving [--frames 12] [--large] [--peer DFTB+ [--rounds 2] [--threads 1]]
 
 24 C and 8 H2O (24 C where mio-1-1 is not installed) along a run at a held Fermi level; with --large also the
 336-carbon sheet in one recorded configuration of aqueous NaCl, every atom displaced by 0.003 bohr per frame,
 with the forces on its 6,371 point charges. Processor time, since others may use the machine; accuracy 1e-6 e.
+With --peer, a program of DFTB+ runs the same dynamics in turns with polcouple.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.held_level import ACCURACY, load_system, make_frames
+from benchmarks.moving_peer import Start, compare, thermal
 from polcouple.dftb.moving.dftb import NOTHING, MovingDftb
 from polcouple.dftb.moving.ensemble import Ensemble, FermiLevel, TotalCharge
 from polcouple.dftb.moving.extrapolation import Extrapolation
 from polcouple.dftb.moving.surroundings import PointCharges
+from polcouple.dftb.skf import DEFAULT_SLAKO
 from polcouple.units import EV_TO_HARTREE, KELVIN_TO_HARTREE
 
 #: parts of a step: file and function
@@ -97,6 +100,27 @@ def large(frames: int) -> None:
     measure("336 C, later calls", step, 3, frames)
 
 
+def small_start() -> Start:
+    """24 C and 8 H2O, for dynamics."""
+    system = load_system()
+    velocities = thermal(system.symbols, system.positions.shape)
+    name = f"{len(system.symbols)} atoms"
+    return Start(name, system.symbols, system.positions, velocities, system.cell, 0.0, system.slako)
+
+
+def large_start() -> Start:
+    """The 336-carbon sheet in its liquid, for dynamics."""
+    from tests.dftb_cases import load_case
+
+    case = load_case("nacl336_0005")
+    symbols, positions = case.electrode.symbols, case.electrode.positions
+    positions = positions + 0.05 * np.random.default_rng(3).normal(size=positions.shape)
+    liquid = PointCharges(case.source_positions, case.source_charges)
+    velocities = thermal(symbols, positions.shape)
+    cell = case.electrode.cell
+    return Start("336 C", symbols, positions, velocities, cell, case.total_charge, DEFAULT_SLAKO, liquid)
+
+
 def main() -> None:
     """Print the times."""
     parser = argparse.ArgumentParser(
@@ -104,7 +128,15 @@ def main() -> None:
     )
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--peer", metavar="DFTB+")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
+    if options.peer:
+        compare(small_start(), 24, options.rounds, options.threads, options.peer)
+        if options.large:
+            compare(large_start(), 2, 1, options.threads, options.peer)
+        return
     small(options.frames)
     if options.large:
         large(3)

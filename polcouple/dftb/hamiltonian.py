@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -46,7 +47,7 @@ class Orbitals:
     def __len__(self) -> int:
         return len(self.atom)
 
-    @property
+    @cached_property
     def first(self) -> np.ndarray:
         """(n_atoms,) index of each atom's first orbital."""
         return np.searchsorted(self.atom, np.arange(self.atom[-1] + 1))

@@ -20,6 +20,7 @@ import numpy as np
 
 from polcouple.dftb.hamiltonian import Pairs
 from polcouple.dftb.skf import read_lines, read_numbers, skf_paths
+from polcouple.dftb.slater_koster import pairs_of_kinds
 from polcouple.errors import InputError
 
 #: knots of neighbouring intervals may differ by the rounding of the file, bohr
@@ -88,17 +89,19 @@ def repulsive_energy_forces(
     symbols: Sequence[str], half: Pairs, table: Mapping[tuple[str, str], RepulsivePair]
 ) -> tuple[float, np.ndarray]:
     """Energy in Hartree and forces (n_atoms, 3) in Hartree/bohr from every pair once (:meth:`Pairs.half`)."""
-    kinds = np.array(symbols)
     energy, forces = 0.0, np.zeros((len(symbols), 3))
     distance = np.linalg.norm(half.vector, axis=1)
-    for (a, b), pair in table.items():
-        near = distance < pair.cutoff
-        chosen = np.flatnonzero(near & (kinds[half.first] == a) & (kinds[half.second] == b))
+    near = half.chosen(distance < max(pair.cutoff for pair in table.values()))
+    distance = np.linalg.norm(near.vector, axis=1)
+    for kinds, chosen in pairs_of_kinds(symbols, near.first, near.second).items():
+        if not len(chosen):
+            continue
+        pair = table[kinds]
         energies, slopes = pair.energy_slope(distance[chosen])
         energy += float(energies.sum())
-        pulls = (slopes / distance[chosen])[:, None] * half.vector[chosen]
-        np.add.at(forces, half.first[chosen], pulls)
-        np.subtract.at(forces, half.second[chosen], pulls)
+        pulls = (slopes / distance[chosen])[:, None] * near.vector[chosen]
+        np.add.at(forces, near.first[chosen], pulls)
+        np.subtract.at(forces, near.second[chosen], pulls)
     return energy, forces
 
 

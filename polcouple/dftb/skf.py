@@ -81,7 +81,7 @@ class PairTable:
         """Distance in bohr beyond which all integrals vanish."""
         return len(self.values) * self.step + TAIL
 
-    @property
+    @cached_property
     def start(self) -> float:
         """Distance in bohr from which on no row that enters an integral is a filler."""
         return (_first_real_row(self.values.reshape(len(self.values), -1)) + POINTS // 2) * self.step

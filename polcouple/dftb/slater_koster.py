@@ -54,6 +54,19 @@ class PairBlocks:
         return gradients
 
 
+def pairs_of_kinds(
+    symbols: Sequence[str], first: np.ndarray, second: np.ndarray
+) -> dict[tuple[str, str], np.ndarray]:
+    """Indices of the pairs of atoms ``first`` and ``second`` (p,) of each two elements, in this order."""
+    names = sorted(set(symbols))
+    kind = np.array([names.index(symbol) for symbol in symbols], dtype=int)
+    code = kind[first] * len(names) + kind[second]
+    order = np.argsort(code, kind="stable")
+    bounds = np.searchsorted(code[order], np.arange(len(names) ** 2 + 1))
+    both = [(a, b) for a in names for b in names]
+    return {ab: order[i:j] for ab, i, j in zip(both, bounds[:-1], bounds[1:], strict=True)}
+
+
 def pair_blocks(
     parameters: Parameters,
     symbols: Sequence[str],
@@ -65,12 +78,11 @@ def pair_blocks(
 
     Pairs out of reach are left out.
     """
-    kinds = np.array(symbols)
     distance = np.linalg.norm(vectors, axis=1)
     found = []
-    for a, b in parameters.pairs:
+    for (a, b), own in pairs_of_kinds(symbols, first, second).items():
         reach = max(parameters.pairs[a, b].cutoff, parameters.pairs[b, a].cutoff)
-        chosen = np.flatnonzero((kinds[first] == a) & (kinds[second] == b) & (distance < reach))
+        chosen = own[distance[own] < reach]
         if len(chosen):
             found.append(_blocks(parameters, a, b, chosen, vectors[chosen], distance[chosen]))
     return found
