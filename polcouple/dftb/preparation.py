@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.dftb.blocks import Block, find_blocks, monkhorst_pack, planar_frame, reference_block
-from polcouple.dftb.cache import read_arrays, write_arrays
+from polcouple.dftb.cache import kept, read_arrays, write_arrays
 from polcouple.dftb.gamma import Gamma
 from polcouple.dftb.hamiltonian import (
     DUPLICATE,
@@ -99,15 +99,17 @@ def prepare(
     """
     orbitals = build_orbitals(electrode.symbols, parameters)
     sites = charge_sites(orbitals, shell_resolved)
-    stem, found = None, None
-    if cache_directory is not None:
-        stem = cache_stem(cache_directory, electrode, parameters, k_points, shell_resolved)
-        found = _read(stem.with_suffix(".npz"))
-    if found is None:
+
+    def made() -> tuple[np.ndarray, tuple[Block, ...]]:
         blocks = _build_blocks(electrode, orbitals, sites.of_orbital, parameters, k_points)
-        found = Gamma(electrode, sites.atom, sites.hubbard).matrix, blocks
-        if stem is not None:
-            _write(stem.with_suffix(".npz"), *found)
+        return Gamma(electrode, sites.atom, sites.hubbard).matrix, blocks
+
+    stem = None
+    if cache_directory is None:
+        found = made()
+    else:
+        stem = cache_stem(cache_directory, electrode, parameters, k_points, shell_resolved)
+        found = kept(stem.with_suffix(".npz"), _read, made, _write)
     repeats = _repeats(electrode, sites.atom, orbitals.atom, found[0])
     return Prepared(sites.atom, sites.neutral, *found, repeats, stem)
 
@@ -210,7 +212,8 @@ def _read(path: Path) -> tuple[np.ndarray, tuple[Block, ...]] | None:
     return data["gamma"], tuple(blocks)
 
 
-def _write(path: Path, gamma: np.ndarray, blocks: tuple[Block, ...]) -> None:
+def _write(path: Path, found: tuple[np.ndarray, tuple[Block, ...]]) -> None:
+    gamma, blocks = found
     arrays = {"gamma": gamma, "weights": np.array([block.weight for block in blocks])}
     for k, block in enumerate(blocks):
         arrays |= {f"{name}_{k}": getattr(block, name) for name in _BLOCK_ARRAYS}

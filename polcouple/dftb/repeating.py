@@ -15,14 +15,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from polcouple.dftb.bloch import BlochStates, Mesh, bloch_states, part_hamiltonian
 from polcouple.dftb.blocks import monkhorst_pack
-from polcouple.dftb.cache import read_arrays, write_arrays
+from polcouple.dftb.cache import kept, read_arrays, write_arrays
 from polcouple.dftb.filling import Filling, fermi_filling, level_density, level_weights
 from polcouple.dftb.gamma import gamma_columns
 from polcouple.dftb.hamiltonian import build_orbitals, charge_sites
@@ -125,12 +125,10 @@ class RepeatingElectrode:
     def solve(self, total_charge: float) -> tuple[Solution, RepeatingResponse]:
         """State and response at zero site potentials and a total charge in e that the valence allows."""
         path = self._file(total_charge)
-        known = None if path is None else _read(path, self.orbits, self.shape, total_charge)
-        if known is None:
-            known = self._solve(total_charge)
-            if path is not None and known[0].converged:
-                _write(path, *known)
-        return known
+        if path is None:
+            return self._solve(total_charge)
+        read = partial(_read, orbits=self.orbits, shape=self.shape, total_charge=total_charge)
+        return kept(path, read, partial(self._solve, total_charge), _write)
 
     def _file(self, total_charge: float) -> Path | None:
         """Where state and response at this total charge are kept."""
@@ -224,9 +222,11 @@ _OF_STATE = ("charges", "populations", "energy", "fermi_level", "entropy_energy"
 _OF_RESPONSE = ("columns", "orbits", "fukui", "hardness")
 
 
-def _write(path: Path, solution: Solution, response: RepeatingResponse) -> None:
-    kept = {name: np.asarray(getattr(solution, name)) for name in _OF_STATE}
-    write_arrays(path, kept | {name: np.asarray(getattr(response, name)) for name in _OF_RESPONSE})
+def _write(path: Path, found: tuple[Solution, RepeatingResponse]) -> None:
+    solution, response = found
+    if solution.converged:
+        arrays = {name: np.asarray(getattr(solution, name)) for name in _OF_STATE}
+        write_arrays(path, arrays | {name: np.asarray(getattr(response, name)) for name in _OF_RESPONSE})
 
 
 def _read(
