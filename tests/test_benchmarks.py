@@ -30,6 +30,7 @@ items = importlib.import_module("benchmarks.items")
         "nve",
         "openmm_steps",
         "peers",
+        "potential_networks",
         "qm",
         "rigid",
         "scaling",

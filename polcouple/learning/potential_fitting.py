@@ -27,8 +27,8 @@ Cycle = Literal["epoch", "training"]
 #: called after each epoch: its number, the training and the validation loss
 OnEpoch = Callable[[int, float, float], None]
 _CHECKPOINT_SECONDS = 60.0
-#: of Adam, and of its weight decay as in NeuralIL
-_BETAS, _EPSILON, _DECAY = (0.9, 0.999), 1e-8, 1e-4
+#: of Adam
+_BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Schedule:
         batch_size: frames a step.
         rates: first, highest and last learning rate.
         cycle: what a cycle of them lasts for.
+        weight_decay: share of the numbers that a step takes off, times its rate.
         seed: of the order of the frames.
     """
 
@@ -47,6 +48,7 @@ class Schedule:
     batch_size: int
     rates: tuple[float, float, float]
     cycle: Cycle
+    weight_decay: float
     seed: int
 
     def rate(self, step: int, steps: int, epoch: int) -> float:
@@ -140,7 +142,7 @@ def _run_epoch(loss: PotentialLoss, state: _State, train: Sequence[Frame], sched
                 f"epoch {epoch}: the loss is no longer finite; lower the learning rate, or look for frames"
                 " with wrong forces"
             )
-        state.step(derivative, schedule.rate(step, steps, state.epoch))
+        state.step(derivative, schedule.rate(step, steps, state.epoch), schedule.weight_decay)
         losses.append(value)
     state.epoch += 1
     return float(np.mean(losses))
@@ -158,7 +160,7 @@ class _State:
         self.epoch = self._steps = self._best_epoch = 0
         self._best_loss, self.seconds = np.inf, 0.0
 
-    def step(self, derivative: np.ndarray, rate: float) -> None:
+    def step(self, derivative: np.ndarray, rate: float, decay: float) -> None:
         """Adam with weight decay."""
         self._steps += 1
         one, two = _BETAS
@@ -166,7 +168,7 @@ class _State:
         self._second = np.float32(two) * self._second + np.float32(1.0 - two) * derivative**2
         first = self._first / np.float32(1.0 - one**self._steps)
         second = self._second / np.float32(1.0 - two**self._steps)
-        move = first / (np.sqrt(second) + np.float32(_EPSILON)) + np.float32(_DECAY) * self.vector
+        move = first / (np.sqrt(second) + np.float32(_EPSILON)) + np.float32(decay) * self.vector
         self.vector = self.vector - np.float32(rate) * move
 
     def judge(self, validation: float) -> None:

@@ -52,6 +52,9 @@ class PotentialOptions(BaseModel):
     highest_learning_rate: Annotated[float, Field(gt=0, description="at 45 %% of the cycle")] = 1e-2
     final_learning_rate: Annotated[float, Field(gt=0, description="at its end")] = 1e-5
     cycle: Annotated[Cycle, Field(description="what the learning rate's cycle lasts for")] = "epoch"
+    weight_decay: Annotated[
+        float, Field(ge=0, description="share of the numbers a step takes off, times its rate")
+    ] = 1e-4
     force_scale: Annotated[float, Field(gt=0, description="s of ln cosh(s x)/s for forces, A/eV")] = 10.0
     energy_scale: Annotated[float, Field(gt=0, description="the same for energies an atom, 1/eV")] = 50.0
     force_weight: Annotated[float, Field(ge=0, description="of forces in the loss")] = 1.0
@@ -158,6 +161,7 @@ def train_potential(
             options.batch_size,
             (options.learning_rate, options.highest_learning_rate, options.final_learning_rate),
             options.cycle,
+            options.weight_decay,
             seed,
         )
         start = data.architecture.layout().initial(seed) if starts is None else starts[member % len(starts)]

@@ -110,6 +110,8 @@ class Network:
         first = parts["kernel_0"]
         self._inlet = np.ascontiguousarray(first[: layout.inputs])
         self._by_inlet = np.ascontiguousarray(self._inlet.T)
+        #: of every layer with norm, what its units times makes their mean
+        self._averages = [np.full(w, 1.0 / w, self._inlet.dtype) for w in layout.widths[1:]]
         #: what an element adds to the first layer
         self._of_element = parts["embedding"] @ first[layout.inputs :] + parts["bias_0"]
 
@@ -123,8 +125,9 @@ class Network:
         for i in range(1, last):
             dense = value @ parts[f"kernel_{i}"]
             dense += parts[f"bias_{i}"]
-            dense -= dense.mean(axis=1, keepdims=True)
-            variance = np.square(dense).mean(axis=1, keepdims=True)
+            average = self._averages[i - 1]
+            dense -= (dense @ average)[:, None]
+            variance = ((dense * dense) @ average)[:, None]
             inverse = 1.0 / np.sqrt(variance + dense.dtype.type(NORM_EPSILON))
             dense *= inverse
             norms.append((dense, inverse))
@@ -138,7 +141,8 @@ class Network:
             normal, inverse = norms[i - 1]
             back *= slopes[i]
             back *= parts[f"norm_scale_{i}"]
-            back -= back.mean(axis=1, keepdims=True) + normal * (back * normal).mean(axis=1, keepdims=True)
+            average = self._averages[i - 1]
+            back -= (back @ average)[:, None] + normal * ((back * normal) @ average)[:, None]
             back *= inverse
             back = back @ parts[f"kernel_{i}"].T
         back *= slopes[0]
