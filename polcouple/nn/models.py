@@ -16,6 +16,7 @@ from polcouple.nn.model_electrode import (
     stored_electrode,
 )
 from polcouple.nn.model_files import DESCRIPTION, load_description, load_model_files, shipped_models
+from polcouple.nn.potential.potential import KIND as POTENTIAL
 from polcouple.nn.response_net import ResponseNet
 
 
@@ -34,6 +35,10 @@ def load_model(directory: Path, electrode: Electrode | None = None) -> Classifie
     description, arrays = load_model_files(directory)
     path = directory / DESCRIPTION
     kind = description.get("kind")
+    if kind == POTENTIAL:
+        raise InputError(
+            f"{path}: a potential, and no source of charges; use it with polcouple-driver --potential"
+        )
     if kind not in ("classifier", "response"):
         raise InputError(f"{path}: unknown kind of model '{kind}'; restore the file")
     try:

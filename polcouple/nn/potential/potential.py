@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +194,14 @@ class Potential:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What weights.h5 holds."""
-        usual = np.array(self.usual if self.usual is not None else [], float)
-        return {"members": self.members, "references": self.references, "usual_disagreement": usual}
+        # checked by SHA-256, which model.yaml itself is not
+        text = json.dumps(asdict(self.architecture)).encode()
+        return {
+            "members": self.members,
+            "references": self.references,
+            "usual_disagreement": np.array(self.usual if self.usual is not None else [], float),
+            "architecture": np.frombuffer(text, np.uint8),
+        }
 
 
 def pair_forces(pairs: Pairs, by_vectors: np.ndarray) -> np.ndarray:
@@ -220,14 +227,9 @@ def load_potential(directory: Path, precision: type = np.float32) -> Potential:
     if description.get("kind") != KIND:
         raise InputError(f"{path}: a model of kind {description.get('kind')!r}, and no {KIND}")
     try:
-        architecture = Architecture(
-            tuple(description["elements"]),
-            float(description["cutoff"]),
-            int(description["n_max"]),
-            int(description["embedding"]),
-            tuple(description["widths"]),
-            bool(description["repulsion"]),
-        )
+        stored = json.loads(arrays["architecture"].tobytes())
+        lists = {"elements": tuple(stored["elements"]), "widths": tuple(stored["widths"])}
+        architecture = Architecture(**stored | lists)
         usual = arrays["usual_disagreement"]
         potential = Potential(
             directory.name,
@@ -241,6 +243,9 @@ def load_potential(directory: Path, precision: type = np.float32) -> Potential:
         raise InputError(
             f"{path}: does not fit the weights beside it ({type(error).__name__}: {error}); restore the file"
         ) from error
+    for key, value in potential.description().items():
+        if description.get(key) != value:
+            raise InputError(f"{path}: '{key}' is not what the weights beside it say; restore the file")
     if not np.isfinite(potential.members).all():
         raise InputError(f"{directory}: its weights are not finite; train it again")
     return potential

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from polcouple.errors import InputError
 from polcouple.lattice.pairs import neighbour_pairs
 from polcouple.nn.model_files import save_model
+from polcouple.nn.models import load_model
 from polcouple.nn.potential.ase_calculator import PotentialCalculator
 from polcouple.nn.potential.flag import Flag
 from polcouple.nn.potential.morse import LEAST, Repulsion
@@ -152,6 +153,14 @@ def test_files_hold_the_same_potential(potential, tmp_path):
     kinds, positions = random_atoms()
     assert energy(again, kinds, positions) == energy(potential, kinds, positions)
     assert again.usual == potential.usual
+    path = tmp_path / "net" / "model.yaml"
+    stated = path.read_text()
+    path.write_text(stated.replace("- C\n- H", "- H\n- C"))
+    with pytest.raises(InputError, match="'elements' is not what the weights"):
+        load_potential(tmp_path / "net")
+    path.write_text(stated)
+    with pytest.raises(InputError, match="polcouple-driver --potential"):
+        load_model(tmp_path / "net")
     content = (tmp_path / "net" / "weights.h5").read_bytes()
     (tmp_path / "net" / "weights.h5").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match="damaged"):
