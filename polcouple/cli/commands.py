@@ -13,6 +13,7 @@ from polcouple.errors import nearest
 
 #: subcommand -> one line of help; its module is imported when it is given
 COMMANDS = {
+    "cases": "cases and examples that come with polcouple, listed or copied out",
     "build": "write a case directory: structure, force field, i-PI inputs",
     "import": "write a case directory from files of GROMACS, Amber, CHARMM or OpenMM",
     "check": "look for what would spoil a run before it starts",
