@@ -12,8 +12,6 @@ changes with every level that is filled, and so do some charges beside one that 
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -23,18 +21,16 @@ from pydantic import Field
 from polcouple.backends.base import ChargeDerivatives, ChargeResult, Environment
 from polcouple.backends.capabilities import Capabilities
 from polcouple.backends.dftb import HamiltonianOptions, filling
+from polcouple.backends.response_mobile import MobileBackend as MobileBackend
 from polcouple.dftb.expansion import Expanded, Node, at_node, between, interpolated_kernel
-from polcouple.dftb.response import ChargeResponse
+from polcouple.dftb.nodes import Nodes, split_charge
 from polcouple.dftb.scf import FrozenElectrode
-from polcouple.dftb.shells import FILLED_SHELL, bracketed
 from polcouple.dftb.solution import Solution
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ConvergenceError, InputError
 
 #: accuracy of the self-consistent reference points, e
 _REFERENCE_ACCURACY = 1e-9
-#: a total charge this close to a whole number is one (e)
-_WHOLE = 1e-9
 #: electrodes of equal parts with more orbitals are not compared with `dftb`, which needs dense matrices
 _LARGEST_CHECKED = 2500
 #: potentials closer to the reference than this (Hartree/e, rms) do not tell how its error grows
@@ -59,6 +55,10 @@ class Options(HamiltonianOptions):
     def capabilities(self) -> Capabilities:
         """See :meth:`BackendOptions.capabilities`."""
         own = super().capabilities()
+        own = replace(own, mobile=self.array_library == "numpy" and not self.reanchor_every)
+        if not own.mobile:
+            name = "reanchor_every" if self.reanchor_every else f"array_library: {self.array_library}"
+            own = replace(own, reasons={**own.reasons, "mobile": f"{name} is for a frozen one; leave it out"})
         if not self.reanchor_every:
             return own
         whole = "reanchor_every needs whole total charges, and a potential is held at any; leave it out"
@@ -98,12 +98,11 @@ class Backend:
         self.frozen_electrode: FrozenElectrode = options.frozen_electrode(electrode)
         large = self.frozen_electrode.n_orbitals > _LARGEST_CHECKED
         self._is_checked = not (large and self.frozen_electrode.repeating is not None)
-        self._nodes: dict[float, Node] = {}
+        self._nodes = Nodes(self.frozen_electrode, electrode)
         #: exact solutions that took the place of the bare electrode, and when, by total charge
         self._anchors: dict[int, Node] = {}
         self._anchored_at: dict[int, int] = {}
         self._refreshes = 0
-        self._charges_between: dict[int, list[float]] = {}
         self._checks: dict[tuple[int, bool], _Check] = {}
 
     def solve(
@@ -116,7 +115,7 @@ class Backend:
             ConvergenceError: an exact reference calculation did not converge.
         """
         potentials = environment.site_potentials
-        whole, fraction = _split(total_charge)
+        whole, fraction = split_charge(total_charge)
         if self._options.reanchor_every and not fraction:
             self._reanchor(potentials, whole)
         elif self._options.reanchor_every:
@@ -137,11 +136,11 @@ class Backend:
 
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:
         """See :class:`polcouple.backends.base.RespondingBackend`."""
-        whole, fraction = _split(total_charge)
+        whole, fraction = split_charge(total_charge)
         expanded = self._expand(environment.site_potentials, whole, fraction)
         kernel = self._reference(whole).kernel
         if fraction:
-            kernel = interpolated_kernel(*self._neighbours(whole, fraction), total_charge)
+            kernel = interpolated_kernel(*self._nodes.neighbours(whole, fraction), total_charge)
         return ChargeDerivatives(kernel, expanded.fukui, expanded.hardness)
 
     def filling(self, result: ChargeResult) -> float:
@@ -151,49 +150,22 @@ class Backend:
     def _expand(self, potentials: np.ndarray, whole: int, fraction: float) -> Expanded:
         if not fraction:
             return at_node(self._reference(whole), potentials)
-        return between(*self._neighbours(whole, fraction), whole + fraction, potentials)
-
-    def _neighbours(self, whole: int, fraction: float) -> tuple[Node, Node]:
-        """The nodes below and above a charge that is no whole number."""
-        charges = self._nodes_from(whole)
-        above = bisect_right(charges, whole + fraction)
-        return self._node(charges[above - 1]), self._node(charges[above])
-
-    def _nodes_from(self, whole: int) -> list[float]:
-        """Total charges of the nodes from one whole charge to the next and beside them, ascending.
-
-        One that fills a shell is no node itself. With the Fermi level in the middle of the jump given there,
-        the interpolant would overshoot on both sides and not be convex; without it the level is straight.
-        """
-        if whole not in self._charges_between:
-            ends = [float(whole), whole + 1.0]
-            hardnesses = [self._node(charge).response.hardness for charge in ends]
-            smooth = [q for q, hardness in zip(ends, hardnesses, strict=True) if hardness <= FILLED_SHELL]
-            beside = bracketed(ends, hardnesses, beyond=1.0)
-            self._charges_between[whole] = sorted({*smooth, *beside})
-        return self._charges_between[whole]
-
-    def _node(self, charge: float) -> Node:
-        if charge not in self._nodes:
-            self._nodes[charge] = self._new_node(charge, *self.frozen_electrode.bare_reference(float(charge)))
-        return self._nodes[charge]
-
-    def _new_node(self, charge: float, point: Solution, response: ChargeResponse) -> Node:
-        return Node(charge, point, response, response.kernel(self._geometry))
+        return between(*self._nodes.neighbours(whole, fraction), whole + fraction, potentials)
 
     def _reference(self, whole: int) -> Node:
         """What the answers at a whole charge are expanded about: the last exact one, or the bare electrode.
 
         Charges between whole ones are interpolated from bare electrodes alone.
         """
-        return self._anchors.get(whole) or self._node(whole)
+        return self._anchors.get(whole) or self._nodes.at(whole)
 
     def _reanchor(self, potentials: np.ndarray, charge: int) -> None:
         """Expand about the exact answer to ``potentials`` if the expansion at this charge is old enough."""
         if self._refreshes - self._anchored_at.get(charge, 0) >= self._options.reanchor_every:
             exact = self._exact(potentials, float(charge))
             before = self._reference(charge).point
-            node = self._new_node(charge, exact, self.frozen_electrode.linear_response(exact))
+            response = self.frozen_electrode.linear_response(exact)
+            node = Node(charge, exact, response, response.kernel(self._geometry))
             found = at_node(node, before.site_potentials).charges
             check = _checked(exact.site_potentials - before.site_potentials, found, before)
             if check.distance > _TELLING:
@@ -240,15 +212,6 @@ class Backend:
             f"{distance / check.distance:.1f} times as far as when it was checked: "
             f"charges may be wrong by {error:.1e} e",
         )
-
-
-def _split(total_charge: float) -> tuple[int, float]:
-    """The whole charge below and the fraction above it, zero within rounding."""
-    nearest = round(total_charge)
-    if abs(total_charge - nearest) < _WHOLE:
-        return nearest, 0.0
-    whole = math.floor(total_charge)
-    return whole, total_charge - whole
 
 
 def _checked(shift: np.ndarray, charges: np.ndarray, exact: Solution) -> _Check:

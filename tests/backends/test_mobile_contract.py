@@ -14,10 +14,19 @@ class TestDftb(MobileContract):
     precision = 1e-7
 
 
+class TestResponse(MobileContract):
+    backend = "response"
+    precision = 1e-9
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("fixed", {}, "backend 'fixed' gives no forces on an electrode that moves; use dftb"),
+        (
+            "fixed",
+            {},
+            "backend 'fixed' gives no forces on an electrode that moves; use dftb or ",
+        ),
         (
             "nn",
             {"model": "graphene_nacl_small_response"},
