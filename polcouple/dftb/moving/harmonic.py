@@ -258,6 +258,6 @@ def _require_minimum(columns: np.ndarray, orbits: np.ndarray, shape: tuple[int, 
     if lowest < -_UNSTABLE:
         raise InputError(
             f"the electrode's atoms do not stay where they are: its Hessian has an eigenvalue of {lowest:.1e}"
-            " Hartree/bohr^2. Relax the electrode and its cell; or, where levels are degenerate at the Fermi level"
-            " (graphene at the Gamma point), take k_points, or dftb in every step"
+            " Hartree/bohr^2. Relax the electrode and its cell; or, where levels are degenerate at the Fermi"
+            " level (graphene at the Gamma point), take k_points, or dftb in every step"
         )
