@@ -1,0 +1,92 @@
+"""Worked examples at work: replica exchange, and PLUMED where it is installed."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from run_cases import extras, properties
+
+from polcouple.case.model import read_case
+from polcouple.case.shipped import copy_shipped
+from polcouple.coupling.charges import ChargeSolver
+from polcouple.coupling.electrodes import create_electrodes
+from polcouple.frames.reading import read_frames
+from polcouple.ipi.changes import set_stride
+from polcouple.ipi.input import read_xml, write_xml
+from polcouple.units import BOHR_TO_NM, HARTREE_TO_KJ_PER_MOL
+
+
+def prepared(tmp_path, example, script, *words):
+    """The small case with the example's input, positions and charges in every second step."""
+    case, place = (
+        copy_shipped("graphene_nacl_small", tmp_path / "case"),
+        copy_shipped(example, tmp_path / example),
+    )
+    path = case / "input.xml"
+    root = read_xml(path)
+    set_stride(root, 2, path)
+    write_xml(root, path)
+    subprocess.run([sys.executable, place / script, case, *words], check=True, timeout=60)
+    return case
+
+
+def run(case, *words, **variables):
+    command = [sys.executable, "-m", "polcouple.cli", "run", str(case), "--threads", "1", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ | variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_replica_exchange(tmp_path):
+    """Temperatures change places, and every replica has the charges of its own positions."""
+    words = ["--temperatures", "300", "302", "304", "--every", "4"]
+    case = prepared(tmp_path, "replica_exchange", "replicas.py", *words)
+    run(case, "--input", "input_remd.xml", "--backend", "response", "--steps", "40")
+    directory = case / "run_response"
+    rows = np.loadtxt(directory / "simulation.exchanges", dtype=int)
+    assert len(rows) >= 3
+    assert np.array_equal(np.sort(rows[:, 1:], axis=1), np.tile([0, 1, 2], (len(rows), 1)))
+    assert len(np.unique(rows[:, 1:], axis=0)) > 1
+    own = read_case(case)
+    found = []
+    for prefix in ("T300", "T302", "T304"):
+        charges = extras(directory / f"{prefix}_simulation.charges_0")
+        assert len(charges) == 21
+        frames = list(read_frames(directory / f"{prefix}_simulation.positions_0.xyz", own))
+        solve = ChargeSolver(own, create_electrodes(own, "response"))
+        for number in (0, 10, 20):
+            # positions have six digits
+            assert np.abs(solve(frames[number], "").charges - charges[number]).max() < 2e-5
+        found.append(charges)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(found[one][20] - found[other][20]).max() > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("plumed") is None or "PLUMED_KERNEL" not in os.environ,
+    reason="no PLUMED (pip install plumed, and PLUMED_KERNEL names libplumedKernel.so)",
+)
+def test_plumed(tmp_path):
+    """Hills appear where the ion is, their work is counted, and the run goes on."""
+    case = prepared(tmp_path, "plumed", "bias.py")
+    text = (case / "plumed.dat").read_text()
+    (case / "plumed.dat").write_text(text.replace("PACE=50", "PACE=10").replace("HEIGHT=0.5", "HEIGHT=20"))
+    run(case, "--input", "input_plumed.xml", "--backend", "response", "--steps", "40", "--timestep", "0.25")
+    directory = case / "run_response"
+    hills = np.loadtxt(directory / "HILLS")
+    assert len(hills) == 4
+    own = read_case(case)
+    frames = list(read_frames(directory / "simulation.positions_0.xyz", own))
+    heights = [BOHR_TO_NM * (frame[570, 2] - frame[:96, 2].mean()) for frame in frames]
+    # a hill every 10 steps, a frame every 2
+    assert hills[:, 1] == pytest.approx(heights[5::5], abs=1e-5)
+    rows = properties(directory / "simulation.out")
+    conserved = (rows[:, 2] - rows[0, 2]) * HARTREE_TO_KJ_PER_MOL
+    # four hills of 20 kJ/mol that were not counted would be 80
+    assert np.abs(conserved).max() < 5.0
+    run(case, "--restart", "--steps", "20")
+    assert len(np.loadtxt(directory / "HILLS")) == 6
