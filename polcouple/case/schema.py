@@ -11,9 +11,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     StrictBool,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -144,6 +146,14 @@ class _Electrode(_Section):
     name: str
     total_charge_e: float
     mobile: StrictBool = False
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``mobile`` where nothing moves, as the records of earlier versions have it."""
+        content: dict[str, Any] = inner(self)
+        if not self.mobile:
+            del content["mobile"]
+        return content
 
     @property
     def indices(self) -> np.ndarray:

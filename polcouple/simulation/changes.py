@@ -179,9 +179,20 @@ def _system(case: Case) -> dict[str, Any]:
     content = case.system.model_dump(mode="json", exclude={"backends", "refresh"})
     if case.system.ipi_atoms == "all":  # as runs of earlier versions have it
         del content["ipi_atoms"]
+    if content.pop("fast_backend") is not None:
+        content["fast_backend"] = _fast_backend(case)
     if case.given is not None:  # a run names the case's file by another path
         content["force_field"]["openmm_system"] = f"SHA-256 {_digest(case.given.path)}"
     return content
+
+
+def _fast_backend(case: Case) -> dict[str, str]:
+    """The case's fast_backend, and all that decides its charges."""
+    name = case.system.fast_backend
+    assert name is not None
+    own = case.backend_settings(name)
+    options = resolved_options(name, own, case.directory, case.system.backends)
+    return {"name": name, **options.identity(case.electrode.symbols)}
 
 
 def _flat(value: Any, where: str = "") -> dict[str, Any]:
