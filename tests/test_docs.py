@@ -10,9 +10,16 @@ from conftest import ROOT
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 
 
+def pages_of(navigation):
+    """Of all levels, in order."""
+    for entry in navigation:
+        for page in entry.values():
+            yield from pages_of(page) if isinstance(page, list) else [page]
+
+
 def test_every_page_is_in_the_navigation():
     navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
-    listed = [page for entry in navigation for page in entry.values()]
+    listed = list(pages_of(navigation))
     assert sorted(listed) == [page.name for page in PAGES if page.parent.name == "docs"]
 
 
