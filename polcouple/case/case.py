@@ -201,7 +201,7 @@ class Case:
     def electrolyte_positions(self, positions: np.ndarray) -> np.ndarray:
         """(m, 3) of all charges that move, when the atoms are at ``positions`` (N, 3); in bohr."""
         sites = self.topology.sites
-        liquid = positions[self.electrolyte_indices]
+        liquid = positions.take(self.electrolyte_indices, axis=0)
         if not len(sites):
             return liquid
         return np.concatenate([liquid, sites.positions(whole_parents(sites, positions, self.lattice))])

@@ -240,3 +240,51 @@ def test_lists_that_would_grow_without_end():
         list_neighbours(
             clusters, ticks, cell, heights, Reach(18.0, 20.0), none, True, False, 0, clusters.n_moving
         )
+
+
+def _listed(one, clusters):
+    """How often each pair of places stands in a list, those of one cluster included where it says so."""
+    n = len(clusters.order)
+    found = np.zeros((n, n), int)
+    for cluster, own, at_lj, end_lj, at_other, end_other, at_far, end_far in one.entries.tolist():
+        mine = np.arange(clusters.start[cluster], clusters.start[cluster + 1])
+        others = np.concatenate([one.atoms[at_lj:end_lj], one.atoms[at_other:end_other]]).astype(int)
+        found[np.ix_(mine, others)] += 1
+        with_lj = mine[: clusters.n_lj[cluster]]
+        found[np.ix_(with_lj, one.atoms[at_far:end_far].astype(int))] += 1
+        if own:
+            found[np.ix_(mine, mine)] += np.triu(np.ones((len(mine), len(mine)), int), 1)
+    return found
+
+
+@pytest.mark.parametrize("tilt", [0.0, 9.0])
+def test_lists_hold_every_pair_within_reach_once(tilt):
+    rng = np.random.default_rng(7)
+    n, reach = 2100, Reach(13.0, 19.0)
+    cell = np.array([[62.0, 0.0, 0.0], [tilt, 58.0, 0.0], [-0.7 * tilt, 0.4 * tilt, 70.0]])
+    height = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    kinds = rng.choice([0, 1, 2, 2, 2], n)  # 2: no Lennard-Jones interactions
+    frozen = np.arange(n) >= 1800
+    ticks = rng.integers(-(2**31), 2**31, (3, n)).astype(np.int32)
+    clusters = make_clusters(ticks, kinds, 2, frozen, height)
+    ticks = np.ascontiguousarray(ticks[:, clusters.order])
+    none = partners(np.empty((0, 2), int), n)
+    found = sum(
+        _listed(
+            list_neighbours(
+                clusters, ticks, cell, height, reach, none, False, of_frozen, 0, clusters.n_moving
+            ),
+            clusters,
+        )
+        for of_frozen in (False, True)
+    )
+    fractional = ticks.T / 2.0**32
+    apart = fractional[:, None] - fractional
+    apart = np.linalg.norm((apart - np.rint(apart)) @ cell, axis=2)
+    has_lj = kinds[clusters.order] < 2
+    needed = (apart < reach.coulomb) | ((apart < reach.lennard_jones) & has_lj[:, None] & has_lj)
+    moving = ~frozen[clusters.order]
+    needed &= ~np.eye(n, dtype=bool) & (moving[:, None] | moving)
+    both = found + found.T
+    assert both.max() == 1
+    assert needed.sum() > 30_000 and (both[needed] == 1).all()

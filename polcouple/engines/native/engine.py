@@ -21,9 +21,9 @@ mesh the potential phi alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -58,6 +58,22 @@ _FINEST_SINGLE_POTENTIAL, _FINEST_POTENTIAL = 9e-7, 1e-8
 _ROUNDING_POTENTIAL = 2e-9
 
 
+class _Answer(Protocol):
+    """What a task gives, when it is done."""
+
+    def result(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class _Done:
+    """Of a task that is done; a future costs more than many a task."""
+
+    value: Any
+
+    def result(self) -> Any:
+        return self.value
+
+
 @dataclass(eq=False)
 class _Pass:
     """A pass that has gone through the liquid.
@@ -72,8 +88,8 @@ class _Pass:
     positions: np.ndarray
     replica: int
     near: Neighbours
-    pairs: list[Future[Any]]
-    rest: list[Future[Any]]
+    pairs: Sequence[_Answer]
+    rest: Sequence[_Answer]
     forces: np.ndarray
 
 
@@ -168,7 +184,11 @@ class NativeEngine:
         self._potentials = np.empty(n, self._real)
         frozen = np.zeros(n, bool)
         frozen[case.electrode_indices] = True
-        self._lists = NeighbourLists(self._cell, lennard_jones, frozen, parameters.r_cut, _SLICES, ENTRY)
+        # long steps, which rigid molecules bear, take atoms out of a thin skin at once
+        wide = len(case.constraints[0]) > 0 or self._part == "nonbonded"
+        self._lists = NeighbourLists(
+            self._cell, lennard_jones, frozen, parameters.r_cut, wide, _SLICES, ENTRY
+        )
         self._settings = {
             several: self._pairs.settings(self._real, self._cell, several) for several in (False, True)
         }
@@ -190,7 +210,7 @@ class NativeEngine:
     def site_potentials(self, positions: np.ndarray, replica: int = 0) -> np.ndarray:
         """See :class:`polcouple.engines.base.SitePotentialEngine`."""
         places = self._places.of_atoms(positions)
-        liquid = places[self._liquid]
+        liquid = places.take(self._liquid, axis=0)
         near = self._near(positions, replica)
         tasks = near.tasks(liquid, self._liquid_charges)
         _, answers = self._begin(positions, places, replica, tasks)
@@ -232,7 +252,7 @@ class NativeEngine:
 
     def _begin(
         self, positions: np.ndarray, places: np.ndarray, replica: int, before: Sequence[tuple[Any, ...]]
-    ) -> tuple[_Pass, list[Future[Any]]]:
+    ) -> tuple[_Pass, Sequence[_Answer]]:
         """Go through the liquid; tasks ``before`` run before its pairs, which may still be under way."""
         self._finish_pass()
         if self._case.mobile:
@@ -325,15 +345,13 @@ class NativeEngine:
         )
         return energy
 
-    def _start(self, tasks: Sequence[tuple[Any, ...]]) -> list[Future[Any]]:
+    def _start(self, tasks: Sequence[tuple[Any, ...]]) -> Sequence[_Answer]:
         """The tasks (function, *arguments), under way, in their order."""
         if self._pool is not None:
             return [self._pool.submit(*task) for task in tasks]
-        done = []
+        done: list[_Answer] = []
         for function, *arguments in tasks:
-            future: Future[Any] = Future()
-            future.set_result(function(*arguments))
-            done.append(future)
+            done.append(_Done(function(*arguments)))
         return done
 
     def _run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:

@@ -23,12 +23,13 @@ from polcouple.units import BOHR_TO_ANGSTROM
 
 #: listed atoms that one entry holds, at most; with a cluster they fit a row of the pair loop's buffer
 ENTRY = 1900
-#: rows of the workspace: coordinates of the cluster's atoms and of the others', and the squares of the
-#: smallest distances to the cluster's atoms with Lennard-Jones interactions and to those without
-_WORKSPACE = 8 * SIZE
 _Unsigned = np.uint64
-_R1, _R2, _R3, _R6, _R7 = (_Unsigned(row * SIZE) for row in (1, 2, 3, 6, 7))
+#: rows of the workspace: squares of the smallest distances to a cluster's atoms with Lennard-Jones
+#: interactions and to those without
+_AT_LJ, _AT_OTHER, _WORKSPACE = _Unsigned(0), _Unsigned(SIZE), 2 * SIZE
+_R1, _R2 = (_Unsigned(row * SIZE) for row in (1, 2))
 _FAR = 1e12
+_ONE, _TWO, _THREE, _FOUR = (_Unsigned(k) for k in range(1, 5))
 #: atoms per bohr^3 that no liquid and no solid has
 _DENSEST = 0.06
 
@@ -102,16 +103,19 @@ def list_neighbours(
     capacity = 16 * ticks.shape[1]
     # a cluster of SIZE atoms lists half of those around it
     most = capacity + int(ticks.shape[1] * _DENSEST * 2.1 / SIZE * (reach.lennard_jones + EDGE) ** 3)
-    lattice = tuple(np.float32(length) for length in (cell / TICKS).ravel())
+    per_tick = np.diag(heights) if several_images else cell
+    lattice = tuple(np.float32(length) for length in (per_tick / TICKS).ravel())
     reaches = (np.float32(reach.coulomb), np.float32(reach.lennard_jones))
     middles = np.floor(0.5 * (clusters.low + clusters.high).T * TICKS).astype(np.int64).astype(np.int32)
     halves = (0.5 * (clusters.high - clusters.low) * heights).T.astype(np.float32)
     orthogonal = bool(np.allclose(cell, np.diag(np.diag(cell))))
+    places = np.zeros(3 * SIZE * len(clusters.n_lj), np.float32)
+    _from_middles(ticks, clusters.start, middles, lattice, places)
     while True:
         atoms = np.empty(capacity, np.uint32)
         entries = np.empty((2 * (last - first) + capacity // longest + 2, 8), np.int64)
         number, used = _list(
-            first, last, int(frozen), ticks, clusters.start, clusters.n_lj, clusters.n_moving, clusters.low,
+            first, last, int(frozen), places, clusters.start, clusters.n_lj, clusters.n_moving, clusters.low,
             clusters.high, middles, halves, clusters.columns, clusters.first, lattice,
             tuple(np.float32(height) for height in heights), reaches, orthogonal, several_images, longest,
             SIZE, atoms, entries,
@@ -131,14 +135,14 @@ def list_neighbours(
 
 @compiled
 def _list(
-    c0, c1, family, ticks, start, n_lj, n_moving, low, high, middles, halves, columns, first, lattice,
+    c0, c1, family, places, start, n_lj, n_moving, low, high, middles, halves, columns, first, lattice,
     heights, reaches, orthogonal, several_images, longest, lanes, atoms, entries,
 ):  # fmt: skip
     """Fill ``atoms`` and ``entries``; their numbers, or -1 where there is no room. ``lanes`` is SIZE."""
     used, number = 0, 0
     near, far = reaches[0] * reaches[0], reaches[1] * reaches[1]
     far_atoms, other_atoms = np.empty(atoms.shape[0], np.uint32), np.empty(atoms.shape[0], np.uint32)
-    w, centre = np.zeros(_WORKSPACE, np.float32), np.empty(3, np.int32)
+    w = np.zeros(_WORKSPACE, np.float32)
     squares = np.empty(start.shape[0], np.float32)
     span = np.empty((2, 2), np.int64)
     half_circle = n_moving // 2
@@ -146,9 +150,6 @@ def _list(
     for c in range(c0, c1):
         begin, others, farther = used, 0, 0
         size, own_lj = start[c + 1] - start[c], n_lj[c]
-        for axis in range(3):
-            centre[axis] = middles[axis, c]
-        _relative(w, 0, ticks, start[c], size, centre, lattice, heights, several_images)
         for axis in range(2):
             margin = reaches[1] / heights[axis]
             count = columns[axis]
@@ -158,9 +159,13 @@ def _list(
                 left, right = 0, count - 1
             span[axis, 0], span[axis, 1] = left, right
         for ia in range(span[0, 0], span[0, 1] + 1):
-            for ib in range(span[1, 0], span[1, 1] + 1):
-                column = (ia % columns[0]) * columns[1] + ib % columns[1]
-                d0, d1 = first[family, column], first[family, column + 1]
+            # the columns of a row stand one after the other; it may go on at its beginning
+            row, at = (ia % columns[0]) * columns[1], span[1, 0]
+            while at <= span[1, 1]:
+                begin_b = at % columns[1]
+                end_b = min(begin_b + span[1, 1] + 1 - at, columns[1])
+                at += end_b - begin_b
+                d0, d1 = first[family, row + begin_b], first[family, row + end_b]
                 _gaps(middles, halves, c, d0, d1, heights, orthogonal, squares)
                 for d in range(d0, d1):
                     only_lj = squares[d - d0] > near
@@ -176,24 +181,26 @@ def _list(
                         return -1, 0
                     there, split = _Unsigned(start[d]), n_lj[d]
                     count = split if only_lj else start[d + 1] - start[d]
-                    _relative(w, 3, ticks, there, count, centre, lattice, heights, several_images)
-                    _nearest(w, _R6, 0, own_lj, lanes, heights, several_images)
+                    x, y, z = _shift(middles, c, d, lattice)
+                    _nearest(places, w, _AT_LJ, c, 0, own_lj, d, x, y, z, lanes, heights, several_images)
                     if only_lj:
                         for t in range(_Unsigned(split)):
                             far_atoms[farther] = there + t
-                            farther += w[_R6 + t] < far
+                            farther += w[_AT_LJ + t] < far
                         continue
-                    _nearest(w, _R7, own_lj, size, lanes, heights, several_images)
+                    _nearest(
+                        places, w, _AT_OTHER, c, own_lj, size, d, x, y, z, lanes, heights, several_images
+                    )
                     for t in range(_Unsigned(split)):
-                        to_lj = w[_R6 + t]
-                        here = min(to_lj, w[_R7 + t]) < near
+                        to_lj = w[_AT_LJ + t]
+                        here = min(to_lj, w[_AT_OTHER + t]) < near
                         atoms[used] = there + t
                         used += here
                         far_atoms[farther] = there + t
                         farther += (not here) and to_lj < far
                     for t in range(_Unsigned(split), _Unsigned(count)):
                         other_atoms[others] = there + t
-                        others += min(w[_R6 + t], w[_R7 + t]) < near
+                        others += min(w[_AT_LJ + t], w[_AT_OTHER + t]) < near
         if used + others + farther > atoms.shape[0]:
             return -1, 0
         at_lj, at_other, at_far = begin, used, used + others
@@ -236,52 +243,75 @@ def _gaps(middles, halves, c, d0, d1, heights, orthogonal, squares):
 
 
 @compiled
-def _relative(w, row, ticks, there, count, centre, lattice, heights, several_images):
-    """Positions of ``count`` atoms as seen from a centre into three rows of ``w``, in bohr.
+def _from_middles(ticks, start, middles, lattice, places):
+    """Positions of the atoms of every cluster as seen from its middle, in bohr.
 
-    With several images: heights along the lattice vectors.
+    ``places`` holds rows x, y and z of SIZE numbers for each cluster. With several images: heights along the
+    lattice vectors.
     """
-    first = _Unsigned(there)
-    x = _Unsigned(row * SIZE)
-    y, z = x + _R1, x + _R2
-    for k in range(_Unsigned(count)):
-        w[x + k] = np.int32(ticks[0, first + k] - centre[0])
-        w[y + k] = np.int32(ticks[1, first + k] - centre[1])
-        w[z + k] = np.int32(ticks[2, first + k] - centre[2])
-    if several_images:
-        per_tick = np.float32(1.0 / TICKS)
-        for k in range(_Unsigned(count)):
-            w[x + k] *= heights[0] * per_tick
-            w[y + k] *= heights[1] * per_tick
-            w[z + k] *= heights[2] * per_tick
-        return
-    for k in range(_Unsigned(count)):
-        f0, f1, f2 = w[x + k], w[y + k], w[z + k]
-        w[x + k] = f0 * lattice[0] + f1 * lattice[3] + f2 * lattice[6]
-        w[y + k] = f0 * lattice[1] + f1 * lattice[4] + f2 * lattice[7]
-        w[z + k] = f0 * lattice[2] + f1 * lattice[5] + f2 * lattice[8]
+    for c in range(middles.shape[1]):
+        at = 3 * SIZE * c
+        for j in range(start[c], start[c + 1]):
+            f0 = np.float32(np.int32(ticks[0, j] - middles[0, c]))
+            f1 = np.float32(np.int32(ticks[1, j] - middles[1, c]))
+            f2 = np.float32(np.int32(ticks[2, j] - middles[2, c]))
+            places[at] = f0 * lattice[0] + f1 * lattice[3] + f2 * lattice[6]
+            places[at + SIZE] = f0 * lattice[1] + f1 * lattice[4] + f2 * lattice[7]
+            places[at + 2 * SIZE] = f0 * lattice[2] + f1 * lattice[5] + f2 * lattice[8]
+            at += 1
 
 
 @compiled
-def _nearest(w, out, first, last, lanes, heights, several_images):
-    """Squares of the smallest distances of the other atoms to the cluster's ``first`` to ``last``.
+def _shift(middles, c, d, lattice):
+    """The middle of cluster c as seen from that of d."""
+    f0 = np.float32(np.int32(middles[0, c] - middles[0, d]))
+    f1 = np.float32(np.int32(middles[1, c] - middles[1, d]))
+    f2 = np.float32(np.int32(middles[2, c] - middles[2, d]))
+    return (
+        f0 * lattice[0] + f1 * lattice[3] + f2 * lattice[6],
+        f0 * lattice[1] + f1 * lattice[4] + f2 * lattice[7],
+        f0 * lattice[2] + f1 * lattice[5] + f2 * lattice[8],
+    )
 
-    With several images: of lower bounds, the distances along the lattice vectors.
+
+@compiled
+def _nearest(places, w, out, c, first, last, d, x, y, z, lanes, heights, several_images):
+    """Squares of the smallest distances of the atoms of d to those of c from ``first`` to ``last``.
+
+    x, y, z is the middle of c as seen from that of d. With several images: of lower bounds, the distances
+    along the lattice vectors.
     """
     lanes = _Unsigned(lanes)
+    px = _Unsigned(3 * SIZE) * _Unsigned(d)
+    py, pz = px + _R1, px + _R2
+    own = _Unsigned(3 * SIZE) * _Unsigned(c)
+    k, end = own + _Unsigned(first), own + _Unsigned(last)
     for t in range(lanes):
         w[out + t] = _FAR
-    for k in range(_Unsigned(first), _Unsigned(last)):
-        x, y, z = w[k], w[_R1 + k], w[_R2 + k]
-        if several_images:
+    if several_images:
+        while k < end:
+            xa, ya, za = places[k] + x, places[k + _R1] + y, places[k + _R2] + z
             for t in range(lanes):
-                dx, dy, dz = w[_R3 + t] - x, w[_R3 + _R1 + t] - y, w[_R3 + _R2 + t] - z
+                dx, dy, dz = places[px + t] - xa, places[py + t] - ya, places[pz + t] - za
                 dx = abs(dx - heights[0] * np.rint(dx / heights[0]))
                 dy = abs(dy - heights[1] * np.rint(dy / heights[1]))
                 dz = abs(dz - heights[2] * np.rint(dz / heights[2]))
                 longest = max(dx, max(dy, dz))
                 w[out + t] = min(w[out + t], longest * longest)
-        else:
-            for t in range(lanes):
-                dx, dy, dz = w[_R3 + t] - x, w[_R3 + _R1 + t] - y, w[_R3 + _R2 + t] - z
-                w[out + t] = min(w[out + t], dx * dx + dy * dy + dz * dz)
+            k += _ONE
+        return
+    # four at a time, so that few smallest squares wait for the one before; the last one may come again
+    while k < end:
+        kb, kc, kd = min(k + _ONE, end - _ONE), min(k + _TWO, end - _ONE), min(k + _THREE, end - _ONE)
+        xa, ya, za = places[k] + x, places[k + _R1] + y, places[k + _R2] + z
+        xb, yb, zb = places[kb] + x, places[kb + _R1] + y, places[kb + _R2] + z
+        xc, yc, zc = places[kc] + x, places[kc + _R1] + y, places[kc + _R2] + z
+        xd, yd, zd = places[kd] + x, places[kd + _R1] + y, places[kd + _R2] + z
+        for t in range(lanes):
+            tx, ty, tz = places[px + t], places[py + t], places[pz + t]
+            sa = (tx - xa) * (tx - xa) + (ty - ya) * (ty - ya) + (tz - za) * (tz - za)
+            sb = (tx - xb) * (tx - xb) + (ty - yb) * (ty - yb) + (tz - zb) * (tz - zb)
+            sc = (tx - xc) * (tx - xc) + (ty - yc) * (ty - yc) + (tz - zc) * (tz - zc)
+            sd = (tx - xd) * (tx - xd) + (ty - yd) * (ty - yd) + (tz - zd) * (tz - zd)
+            w[out + t] = min(w[out + t], min(min(sa, sb), min(sc, sd)))
+        k += _FOUR

@@ -121,7 +121,7 @@ class Mesh:
     def site_potentials(self) -> np.ndarray:
         """The transformed liquid's potentials (n_electrode,) at the electrode, by their own splitting."""
         assert self._spectrum is not None and self._site_influence is not None
-        return self._electrode.potentials(self._spectrum * self._site_influence).astype(float)
+        return self._electrode.potentials(self._spectrum, self._site_influence).astype(float)
 
     def add_electrode(self, charges: np.ndarray) -> float:
         """Add the electrode's charges (n_electrode,) to the liquid's; all potentials may then be read.

@@ -51,9 +51,9 @@ class MovingSites:
         """Put the sites at ``places`` (n, 3) in bohr, any images; ``inverse`` of the cell."""
         to_ticks(places, inverse, self._order, self._ticks)
 
-    def potentials(self, spectrum: np.ndarray) -> np.ndarray:
-        """At the sites (n,), of a potential on the mesh transformed as ``rfftn`` does; it is overwritten."""
-        self._read(spectrum, np.ones(len(self._potentials), self._potentials.dtype))
+    def potentials(self, spectrum: np.ndarray, influence: np.ndarray) -> np.ndarray:
+        """At the sites (n,), of the product, a potential on the mesh transformed as ``rfftn`` does."""
+        self._read(spectrum * influence, np.ones(len(self._potentials), self._potentials.dtype))
         return self._potentials.copy()
 
     def forces(self, spectrum: np.ndarray, charges: np.ndarray) -> np.ndarray:

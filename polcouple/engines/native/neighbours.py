@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from polcouple.engines.native.clusters import TICKS, Clusters, farthest_move, make_clusters, to_ticks
+from polcouple.engines.native.clusters import EDGE, TICKS, Clusters, farthest_move, make_clusters, to_ticks
 from polcouple.engines.native.exclusions import partners
 from polcouple.engines.native.lists import PairList, Reach, list_neighbours, widest_reach
 from polcouple.engines.native.terms import LennardJones
 from polcouple.lattice.cell import heights
 from polcouple.units import ANGSTROM_TO_BOHR
 
-#: lists reach so far beyond the cut-offs (bohr)
-_SKIN = 0.7 * ANGSTROM_TO_BOHR
+#: lists reach so far beyond the cut-offs (bohr), if the cell has room: for steps of 0.5 and of 2 fs
+_SKIN, _WIDE_SKIN = 1.0 * ANGSTROM_TO_BOHR, 1.4 * ANGSTROM_TO_BOHR
+_THIN_SKIN = 0.7 * ANGSTROM_TO_BOHR
 
 #: runs tasks (function, *arguments), maybe several at a time, and returns what they gave
 Runner = Callable[[Sequence[tuple[Any, ...]]], list[Any]]
@@ -51,6 +52,7 @@ class NeighbourLists:
         lennard_jones: whose kinds and excluded pairs are needed.
         frozen: (n,) whether an atom belongs to the electrode.
         coulomb_cutoff: in bohr; not longer than that of Lennard-Jones interactions.
+        wide: whether atoms move far from one step to the next.
         slices: that the clusters are dealt into.
         longest: most listed atoms of an entry.
 
@@ -64,6 +66,7 @@ class NeighbourLists:
         lennard_jones: LennardJones,
         frozen: np.ndarray,
         coulomb_cutoff: float,
+        wide: bool,
         slices: int,
         longest: int,
     ) -> None:
@@ -73,7 +76,10 @@ class NeighbourLists:
         self._kinds, self._n_kinds = lennard_jones.kinds, len(lennard_jones.repulsion)
         self._partners = partners(lennard_jones.excluded, len(frozen))
         self._frozen = frozen
-        self._reach = Reach(coulomb_cutoff + _SKIN, lennard_jones.cutoff + _SKIN)
+        # where several images may be the closest every pair looks for its own, which costs more than lists
+        room = 0.5 * float(self._heights.min()) - 0.6 * EDGE - lennard_jones.cutoff
+        self._skin = max(min(_WIDE_SKIN if wide else _SKIN, room), _THIN_SKIN)
+        self._reach = Reach(coulomb_cutoff + self._skin, lennard_jones.cutoff + self._skin)
         self._slices = slices
         self._longest = longest
         self._replicas: dict[int, Neighbours] = {}
@@ -85,7 +91,7 @@ class NeighbourLists:
         near = self._replicas.get(replica)
         if near is not None:
             to_ticks(positions, self._inverse, near.clusters.order, self.ticks)
-            if farthest_move(self.ticks, near.ticks, self._cell) < (0.5 * _SKIN) ** 2:
+            if farthest_move(self.ticks, near.ticks, self._cell) < (0.5 * self._skin) ** 2:
                 return near
         near = self._replicas[replica] = self._new(positions, run)
         return near

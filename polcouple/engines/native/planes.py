@@ -69,10 +69,11 @@ class ElectrodePlanes:
             np.stack([_pairs(cosine, -sine), _pairs(sine, cosine)], axis=1), real
         )
 
-    def potentials(self, spectrum: np.ndarray) -> np.ndarray:
-        """At the sites (n,), of a potential on the mesh transformed as ``rfftn`` does."""
+    def potentials(self, spectrum: np.ndarray, influence: np.ndarray) -> np.ndarray:
+        """At the sites (n,), of the product, a potential on the mesh transformed as ``rfftn`` does."""
         waves = np.empty((*self._shape, self._along.shape[1]), spectrum.dtype)
-        _to_layers(_parts(spectrum), self._read_phases, _parts(waves))
+        rows = influence.reshape(-1, influence.shape[2])
+        _to_layers(_parts(spectrum), rows, self._read_phases, _parts(waves))
         layers = 2.0 * fft.ifft2(waves, axes=(0, 1), norm="forward").real
         at_sites = self._within @ layers.reshape(-1, layers.shape[2])
         potentials: np.ndarray = (at_sites * self._along).sum(axis=1)
@@ -99,15 +100,20 @@ def _parts(waves: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def _to_layers(spectrum, phases, out):
-    """Sums of the waves times their phases, for every layer."""
-    n = np.uint64(spectrum.shape[1])
+def _to_layers(spectrum, influence, phases, out):
+    """Sums of the waves times ``influence`` and their phases, for every layer."""
+    n, half = np.uint64(spectrum.shape[1]), np.uint64(influence.shape[1])
+    two, one = np.uint64(2), np.uint64(1)
+    waves = np.empty(spectrum.shape[1], spectrum.dtype)
     for row in range(spectrum.shape[0]):
+        for k in range(half):
+            waves[two * k] = spectrum[row, two * k] * influence[row, k]
+            waves[two * k + one] = spectrum[row, two * k + one] * influence[row, k]
         for p in range(phases.shape[0]):
             a = b = spectrum[row, 0] - spectrum[row, 0]
             for k in range(n):
-                a += spectrum[row, k] * phases[p, 0, k]
-                b += spectrum[row, k] * phases[p, 1, k]
+                a += waves[k] * phases[p, 0, k]
+                b += waves[k] * phases[p, 1, k]
             out[row, 2 * p], out[row, 2 * p + 1] = a, b
 
 
