@@ -67,6 +67,7 @@ def add_near(
     tau: np.ndarray,
     reach: float,
     gamma: np.ndarray,
+    pulls: np.ndarray,
 ) -> None:
     """Add erfc(alpha r)/r, or 1/r where ``alpha`` is 0, minus s(r) of all pairs of sites to ``gamma``.
 
@@ -79,8 +80,12 @@ def add_near(
         tau: (n_sites,) decay constants in 1/bohr.
         reach: of s in bohr.
         gamma: (n_sites, n_sites) in Hartree/e^2.
+        pulls: (3, n_sites, n_sites) in Hartree/(bohr e^2): minus the derivative with the place of the first
+            site is added; an empty array where nobody asks for it.
     """
     far = max(r_cut, reach) ** 2
+    gauss = 2.0 * alpha / math.sqrt(math.pi)
+    derived = pulls.size > 0
     for i in range(len(positions)):
         for j in range(i, len(positions)):
             for m in range(len(images)):
@@ -91,56 +96,27 @@ def add_near(
                 if square >= far or square == 0.0:
                     continue
                 r = math.sqrt(square)
-                long = math.erfc(alpha * r) / r if r < r_cut else 0.0
-                for s in range(start[i], start[i + 1]):
-                    for t in range(start[j], start[j + 1]):
-                        value = long
-                        if r < reach:
-                            value -= short_range(r, tau[s], tau[t])[0]
-                        gamma[s, t] += value
-                        if i != j:
-                            gamma[t, s] += value
-
-
-@compiled
-def add_near_forces(
-    positions: np.ndarray,
-    images: np.ndarray,
-    alpha: float,
-    r_cut: float,
-    start: np.ndarray,
-    tau: np.ndarray,
-    reach: float,
-    charges: np.ndarray,
-    forces: np.ndarray,
-) -> None:
-    """Add the forces from the same parts of sites that carry ``charges`` (n_sites,) to ``forces`` (n, 3)."""
-    far = max(r_cut, reach) ** 2
-    gauss = 2.0 * alpha / math.sqrt(math.pi)
-    for i in range(len(positions)):
-        for j in range(i + 1, len(positions)):
-            for m in range(len(images)):
-                x = positions[j, 0] + images[m, 0] - positions[i, 0]
-                y = positions[j, 1] + images[m, 1] - positions[i, 1]
-                z = positions[j, 2] + images[m, 2] - positions[i, 2]
-                square = x * x + y * y + z * z
-                if square >= far:
-                    continue
-                r = math.sqrt(square)
-                long = 0.0
+                long = long_slope = 0.0
                 if r < r_cut:
-                    long = -(math.erfc(alpha * r) / r + gauss * math.exp(-alpha * alpha * square)) / r
-                slope = 0.0
+                    long = math.erfc(alpha * r) / r
+                    if derived:
+                        long_slope = -(long + gauss * math.exp(-alpha * alpha * square)) / r
                 for s in range(start[i], start[i + 1]):
                     for t in range(start[j], start[j + 1]):
-                        change = long
+                        value, slope = long, long_slope
                         if r < reach:
-                            change -= short_range(r, tau[s], tau[t])[1]
-                        slope += charges[s] * charges[t] * change
-                slope /= r
-                forces[i, 0] += slope * x
-                forces[i, 1] += slope * y
-                forces[i, 2] += slope * z
-                forces[j, 0] -= slope * x
-                forces[j, 1] -= slope * y
-                forces[j, 2] -= slope * z
+                            near_value, near_slope = short_range(r, tau[s], tau[t])
+                            value -= near_value
+                            slope -= near_slope
+                        gamma[s, t] += value
+                        if i == j:
+                            continue
+                        gamma[t, s] += value
+                        if derived:
+                            slope /= r
+                            pulls[0, s, t] += slope * x
+                            pulls[1, s, t] += slope * y
+                            pulls[2, s, t] += slope * z
+                            pulls[0, t, s] -= slope * x
+                            pulls[1, t, s] -= slope * y
+                            pulls[2, t, s] -= slope * z

@@ -36,6 +36,7 @@ class Gamma:
         atoms: the geometry.
         site_atom: (n_sites,) atom of each site, ascending.
         hubbard: (n_sites,) U in Hartree.
+        with_forces: whether :meth:`forces` will be asked for.
 
     Attributes:
         matrix: (n_sites, n_sites) in Hartree/e^2, symmetric.
@@ -44,7 +45,9 @@ class Gamma:
         InputError: a cell without a volume.
     """
 
-    def __init__(self, atoms: Electrode, site_atom: np.ndarray, hubbard: np.ndarray) -> None:
+    def __init__(
+        self, atoms: Electrode, site_atom: np.ndarray, hubbard: np.ndarray, with_forces: bool = False
+    ) -> None:
         self._atoms, self._site_atom, n = atoms, site_atom, len(atoms)
         self._tau = 3.2 * hubbard
         self._start = np.searchsorted(site_atom, np.arange(n + 1))
@@ -66,12 +69,13 @@ class Gamma:
         )
         self._lattice = tuple(np.asarray(atoms.cell, dtype=float).ravel()), self._split, n
         self._kept: list[tuple[np.ndarray, np.ndarray]] | None = None
+        self._pulls = np.zeros((3, len(hubbard), len(hubbard)) if with_forces else (3, 0, 0))
         self.matrix = self._build()
 
     def forces(self, charges: np.ndarray) -> np.ndarray:
         """Forces (n_atoms, 3) in Hartree/bohr from 1/2 sum q_A gamma_AB q_B of ``charges`` (n_sites,), e."""
-        forces = np.zeros((len(self._atoms), 3))
-        kernels.add_near_forces(*self._near, charges, forces)
+        by_site = charges[:, None] * (self._pulls @ charges).T
+        forces = np.add.reduceat(by_site, self._start[:-1], axis=0)
         of_atom = np.bincount(self._site_atom, charges)
         for k_vectors, waves in self._waves():
             cosines, sines = np.split(waves, 2, axis=1)
@@ -101,7 +105,7 @@ class Gamma:
     def _build(self) -> np.ndarray:
         n = len(self._atoms)
         gamma = np.zeros((len(self._tau), len(self._tau)))
-        kernels.add_near(*self._near, gamma)
+        kernels.add_near(*self._near, gamma, self._pulls)
         if self._periodic:
             between = np.full((n, n), background(self._atoms.cell, self._split))
             between[np.diag_indices(n)] -= 2.0 * self._split.alpha / np.sqrt(np.pi)

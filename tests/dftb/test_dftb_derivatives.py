@@ -80,7 +80,7 @@ def test_forces_of_gamma(periodic):
     def energy(moved):
         return 0.5 * charges @ Gamma(atoms(moved), site_atom, hubbard).matrix @ charges
 
-    forces = Gamma(atoms(positions), site_atom, hubbard).forces(charges)
+    forces = Gamma(atoms(positions), site_atom, hubbard, with_forces=True).forces(charges)
     assert np.abs(forces.sum(axis=0)).max() < 1e-12
     for atom, axis in ((0, 0), (2, 1), (3, 2)):
         step = np.zeros((4, 3))

@@ -87,7 +87,8 @@ def build_matrices(basis: Basis, atoms: Electrode) -> Matrices:
     _require_apart(basis, pairs)
     blocks = pair_blocks(basis.parameters, atoms.symbols, pairs.first, pairs.second, pairs.vector)
     hamiltonians = [assemble(basis.orbitals, pairs, blocks, k) for k in basis.mesh]
-    return Matrices(pairs, blocks, hamiltonians, Gamma(atoms, basis.site_atom, basis.hubbard))
+    gamma = Gamma(atoms, basis.site_atom, basis.hubbard, with_forces=True)
+    return Matrices(pairs, blocks, hamiltonians, gamma)
 
 
 def _require_apart(basis: Basis, pairs: Pairs) -> None:
