@@ -22,11 +22,10 @@ from polcouple.compare.models import Model
 from polcouple.coupling.electrodes import create_coupled
 from polcouple.errors import InputError
 from polcouple.files import require_writable
-from polcouple.ipi.input import read_xml, time_step_ps
+from polcouple.ipi.input import read_xml, thermostat_temperature, time_step_ps
 from polcouple.lattice.cell import base_area
 from polcouple.propagation.plan import require_case
 from polcouple.report.directory import require_free, write_report
-from polcouple.units import KELVIN_TO_HARTREE
 
 #: frames of a run at least: twice the blocks of an error
 _LEAST_FRAMES = 2 * LEAST_BLOCKS
@@ -124,12 +123,12 @@ def _temperature(sweep: Sweep, case: Case) -> float:
             f"{plan.case}: charges are held between refreshes, and the fluctuation formula does not hold;"
             " give --refresh 1"
         )
-    element = root.find(".//ensemble/temperature")
-    if root.find(".//thermostat") is None or element is None or element.get("units", "").strip() != "kelvin":
+    temperature = thermostat_temperature(root)
+    if temperature is None:
         raise InputError(
             f"{path}: no thermostat with an ensemble's <temperature units='kelvin'>; use an NVT input"
         )
-    return float(element.text or "nan") * KELVIN_TO_HARTREE
+    return temperature
 
 
 def _subject(sweep: Sweep) -> dict[str, Any]:

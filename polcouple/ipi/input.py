@@ -13,7 +13,7 @@ from polcouple.errors import InputError, nearest
 from polcouple.files import write_whole
 from polcouple.ipi.parts import Part
 from polcouple.ipi.units import to_atomic_units
-from polcouple.units import ATOMIC_TIME_TO_FS
+from polcouple.units import ATOMIC_TIME_TO_FS, KELVIN_TO_HARTREE
 
 _FORCE_FIELDS = {
     f"ff{kind}"
@@ -261,6 +261,14 @@ def time_step_ps(root: ElementTree.Element, path: Path) -> float:
     if not 0.0 < value < math.inf:
         raise InputError(f"{path}: <timestep> '{(element.text or '').strip()[:40]}' is not a positive number")
     return value * unit
+
+
+def thermostat_temperature(root: ElementTree.Element) -> float | None:
+    """k_B T in Hartree of the nuclei; None without a thermostat or an ensemble's temperature in kelvin."""
+    element = root.find(".//ensemble/temperature")
+    if root.find(".//thermostat") is None or element is None or element.get("units", "").strip() != "kelvin":
+        return None
+    return float(element.text or "nan") * KELVIN_TO_HARTREE
 
 
 def evaluations_per_step(root: ElementTree.Element, path: Path) -> int:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from polcouple.analysis.held_level import at_levels
+from polcouple.analysis.held_level_words import lines
 from polcouple.case.model import Case
 from polcouple.check.findings import require_sound
 from polcouple.coupling.held_values import HeldValues
@@ -26,6 +28,7 @@ from polcouple.data.moving_rows import LabelSet
 from polcouple.dftb.moving.ensemble import Ensemble, FermiLevel
 from polcouple.errors import InputError
 from polcouple.files import require_writable
+from polcouple.ipi.input import read_xml, thermostat_temperature
 from polcouple.log import command_line, log, say_how_to_go_on
 from polcouple.propagation.case_copy import write_case_that_holds
 from polcouple.propagation.plan import RunPlan
@@ -33,7 +36,7 @@ from polcouple.propagation.programs import RunFailedError
 from polcouple.propagation.propagate import Propagation, propagation
 from polcouple.simulation.directory import begin, examine, has_steps, refuse_a_run, take_up
 from polcouple.simulation.side_by_side import SideBySide
-from polcouple.units import HARTREE_TO_EV
+from polcouple.units import HARTREE_TO_EV, KELVIN_TO_HARTREE
 
 #: between two looks at the runs (s)
 _POLL = 0.2
@@ -144,6 +147,10 @@ def sample_moving(
             f" {short[0].directory / 'driver.log'}, and go on with: {command_line()}"
         )
     log(f"{output}: {_told(dataset)}")
+    temperature = thermostat_temperature(read_xml(plan.case / plan.input))
+    if temperature is not None and any(one.fermi_level is not None for one in dataset.sets()):
+        found = at_levels(dataset, temperature)
+        print("\n".join(lines(found, temperature / KELVIN_TO_HARTREE)), flush=True)
 
 
 def _runs(

@@ -71,6 +71,7 @@ def test_a_sampling_that_was_killed_goes_on(tmp_path):
     done = ended(case, whole, *potentials, "--run-directory", str(tmp_path / "other"))
     assert done.returncode == 0, done.stderr
     assert "36 frames, 36 labels" in done.stdout and "of 420 of all runs" in done.stdout
+    assert "dN/dmu by differences" in done.stdout
     killed, expected = MovingDataset(path), MovingDataset(whole)
     labels = killed.labels()
     assert sorted(labels.frame.tolist()) == list(range(36))
