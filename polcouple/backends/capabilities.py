@@ -39,6 +39,8 @@ class Capabilities:
         levels: it has one-electron levels: its options are :class:`LevelOptions`.
         mobile: it gives forces on an electrode whose atoms move, at a total charge or a Fermi level: its
             module has a :class:`polcouple.backends.mobile.MobileBackend`.
+        bonds: its forces on an electrode that moves hold it together, so that the terms of a force field
+            between bonded electrode atoms must be dropped; without it they must be kept.
         reasons: for what other settings would make possible: the setting that forbids it and what to do, by
             the name of the attribute.
     """
@@ -56,6 +58,7 @@ class Capabilities:
     filling: bool = False
     levels: bool = False
     mobile: bool = False
+    bonds: bool = True
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -10,33 +10,78 @@ sees point charges; the difference, erfc(eta r) / r, is below 1e-10 at 2.5 Angst
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
 import numpy as np
 from pydantic import Field
-from scipy.linalg import cho_factor, cho_solve
-from scipy.special import erfc
+from scipy.linalg import cho_solve
 
-from polcouple.backends.base import BackendOptions, ChargeDerivatives, ChargeResult, Environment
+from polcouple.backends.base import (
+    BackendOptions,
+    ChargeDerivatives,
+    ChargeResult,
+    Environment,
+    backend_options,
+)
 from polcouple.backends.capabilities import Capabilities
-from polcouple.dftb.hamiltonian import find_pairs
+from polcouple.backends.dftb_options import Options as DftbOptions
+from polcouple.backends.metal_mobile import MobileBackend as MobileBackend
+from polcouple.backends.metal_mobile import factorised, gaussian_matrix
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.electrostatics.interaction import interaction_matrix
-from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR
 
-#: erfc(eta r / sqrt 2) is dropped beyond this many 1/eta: below 1e-12
-_REACH = 7.2
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Options(BackendOptions):
-    """Settings of the charges."""
+    """Settings of the charges, and of the bonds of an electrode that moves."""
 
     gaussian_exponent_per_angstrom: float = Field(
         1.979, gt=0.0, description="eta of the Gaussian charges; 1.979 is common for carbon"
     )
 
+    bonds: Literal["dftb", "file"] = Field(
+        "dftb",
+        description="what holds an electrode that moves together: the Hessian of `dftb`, or the terms of an"
+        " imported case's file (`electrode_bonded: keep`)",
+    )
+    hessian: dict[str, Any] = Field(
+        default_factory=dict, description="settings of `dftb` for it; default: those under `backends: dftb:`"
+    )
+
+    def with_others(self, others: Mapping[str, Mapping[str, Any]]) -> Self:
+        """See :meth:`BackendOptions.with_others`; the case's settings of `dftb`, for the Hessian."""
+        return self.model_copy(update={"hessian": {**others.get("dftb", {}), **self.hessian}})
+
+    def in_directory(self, directory: Path) -> Self:
+        """See :meth:`BackendOptions.in_directory`; those of the Hessian, too."""
+        settings = self.hessian_options().in_directory(directory).model_dump(exclude_unset=True)
+        return super().in_directory(directory).model_copy(update={"hessian": settings})
+
+    def hessian_options(self) -> DftbOptions:
+        """Settings of the Hessian.
+
+        Raises:
+            InputError: `dftb` has no such setting.
+        """
+        options = backend_options("dftb", self.hessian)
+        assert isinstance(options, DftbOptions)
+        return options
+
     def capabilities(self) -> Capabilities:
         """See :meth:`BackendOptions.capabilities`."""
-        return Capabilities(energy=True, conservative=True, derivatives=True, fermi_level=True, filling=True)
+        return Capabilities(
+            energy=True,
+            conservative=True,
+            derivatives=True,
+            fermi_level=True,
+            filling=True,
+            mobile=True,
+            bonds=self.bonds == "dftb",
+        )
 
 
 class Backend:
@@ -45,14 +90,7 @@ class Backend:
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
         self.capabilities = options.capabilities()
         matrix = gaussian_matrix(electrode, options.gaussian_exponent_per_angstrom / ANGSTROM_TO_BOHR)
-        try:
-            factor = cho_factor(matrix, check_finite=False)
-        except np.linalg.LinAlgError:
-            raise InputError(
-                "metal: the Gaussian charges overlap so much that their energy has no minimum; raise"
-                " gaussian_exponent_per_angstrom"
-            ) from None
-        inverse = cho_solve(factor, np.eye(len(matrix)))
+        inverse = cho_solve(factorised(matrix), np.eye(len(matrix)))
         rows = inverse.sum(axis=1)
         kernel = np.outer(rows, rows) / rows.sum() - inverse
         self._derivatives = ChargeDerivatives(
@@ -81,15 +119,3 @@ class Backend:
     def filling(self, result: ChargeResult) -> float:
         """See :class:`polcouple.backends.base.FillingBackend`; nothing but Coulomb energy is to be paid."""
         return 0.0
-
-
-def gaussian_matrix(electrode: Electrode, exponent: float) -> np.ndarray:
-    """Coulomb interaction A (n, n) in Hartree/e^2 of Gaussian charges with ``exponent`` eta in 1/bohr."""
-    matrix = interaction_matrix(electrode)
-    n = len(electrode)
-    pairs = find_pairs(electrode, _REACH / exponent)
-    distance = np.linalg.norm(pairs.vector, axis=1)
-    overlap = erfc(exponent * distance / np.sqrt(2.0)) / distance
-    matrix -= np.bincount(pairs.first * n + pairs.second, overlap, minlength=n * n).reshape(n, n)
-    matrix[np.diag_indices(n)] += np.sqrt(2.0 / np.pi) * exponent
-    return 0.5 * (matrix + matrix.T)

@@ -222,11 +222,6 @@ def check_mobile(case: Case, path: Path) -> None:
             f"{where}, and charges that are kept for {system.refresh.interval} steps give no forces on it;"
             " write refresh: {interval: 1}"
         )
-    if isinstance(system, GivenSystemSection) and system.force_field.electrode_bonded == "keep":
-        raise InputError(
-            f"{where}: its backend gives the forces between its atoms, so the file's may not be kept; write"
-            " electrode_bonded: drop"
-        )
 
 
 def check_labels(start: StartFile, symbols: tuple[str, ...], directory: Path) -> None:

@@ -180,7 +180,7 @@ class GivenForceField(_Section):
     """Interactions as a file of OpenMM has them: cut-offs, switches and mixing rules are the file's.
 
     ``ewald_tolerance`` is the accuracy of the Coulomb interactions, whatever the file has. Terms between
-    bonded atoms of an electrode are left out, or kept: the electrode does not move, so they are a constant.
+    bonded atoms of an electrode are left out, or kept: a constant, unless the electrode moves.
     Walls act on all atoms of the liquid but hydrogens.
     """
 

@@ -24,7 +24,7 @@ import numpy as np
 from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, backends_with, resolved_options
 from polcouple.backends.mobile import MobileBackend, MobileResult, checked_mobile_solve, create_mobile
 from polcouple.case.model import Case
-from polcouple.case.schema import Potential
+from polcouple.case.schema import GivenSystemSection, Potential
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.dftb.moving.ensemble import Ensemble, FermiLevel, TotalCharge
 from polcouple.electrode import Electrolyte
@@ -48,7 +48,25 @@ def create_charges(
     if not case.mobile:
         return create_electrodes(case, name, settings)
     own = case.backend_settings(name, settings)
+    _require_bonds(case, name, own)
     return create_mobile(name, case.electrode, case.electrolyte, own, case.directory, case.system.backends)
+
+
+def _require_bonds(case: Case, name: str, settings: Mapping[str, Any]) -> None:
+    """Either the backend or the case's file holds a mobile electrode together, not both and not none."""
+    system, where = case.system, case.directory / "system.yaml"
+    options = resolved_options(name, settings, case.directory, case.system.backends)
+    kept = isinstance(system, GivenSystemSection) and system.force_field.electrode_bonded == "keep"
+    if options.capabilities().bonds and kept:
+        raise InputError(
+            f"{where}: backend '{name}' gives the forces between a mobile electrode's atoms, so the file's"
+            " may not be kept; write electrode_bonded: drop"
+        )
+    if not options.capabilities().bonds and not kept:
+        raise InputError(
+            f"{where}: nothing holds the atoms of the mobile electrode together with bonds: file; write"
+            f" electrode_bonded: keep (imported cases), or bonds: dftb under backends: {name}"
+        )
 
 
 def create_fast_charges(case: Case, interval: int = 1) -> ChargeBackend | MobileBackend:

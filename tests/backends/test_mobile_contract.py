@@ -19,13 +19,18 @@ class TestResponse(MobileContract):
     precision = 1e-9
 
 
+class TestMetal(MobileContract):
+    backend = "metal"
+    precision = 1e-8
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
         (
             "fixed",
             {},
-            "backend 'fixed' gives no forces on an electrode that moves; use dftb or ",
+            "backend 'fixed' gives no forces on an electrode that moves; use dftb, metal or ",
         ),
         (
             "nn",

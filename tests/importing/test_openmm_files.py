@@ -20,11 +20,14 @@ from openmm.unit import Quantity, nanometer
 
 from polcouple.case.model import read_case
 from polcouple.cli import main
+from polcouple.coupling.forces import ForceProvider
+from polcouple.coupling.mobile import create_charges
 from polcouple.engines.openmm import ClassicalEngine
 from polcouple.errors import InputError
 from polcouple.importing.openmm_files import is_system, read_force_field, read_system
 from polcouple.importing.source import PairOptions
 from polcouple.importing.writing import ImportOptions, import_case
+from polcouple.testing.cases import derivative, mobile
 
 GRAPHENE = ImportOptions(electrodes=("resname GRA",))
 PAIRS = PairOptions(7.0, 6.0, "none")
@@ -178,6 +181,31 @@ def test_bonded_electrodes(tmp_path, parts, capsys, keep):
     added = sum(terms[1].values()) - sum(terms[0].values())
     assert answers[1][0] - answers[0][0] == pytest.approx(added, abs=1e-9)
     assert (added > 1e-3) if keep else abs(added) < 1e-9
+
+
+@pytest.mark.slow
+def test_a_metal_that_the_bonds_of_the_file_hold(tmp_path, parts):
+    """Gaussian charges that move with their atoms, and the file's terms between them: one function."""
+    options = dataclasses.replace(GRAPHENE, keep_bonded=True)
+    case = mobile(import_case(tmp_path / "case", bonded_sheet(parts), options))
+    with pytest.raises(InputError, match=r"so the file's may not be kept; write electrode_bonded: drop"):
+        create_charges(case, "response")
+    provider = ForceProvider(case, create_charges(case, "metal", {"bonds": "file"}))
+    rng = np.random.default_rng(3)
+    places = case.positions + 0.02 * rng.standard_normal(case.positions.shape)
+    direction = np.zeros_like(places)
+    direction[case.electrode_indices] = rng.standard_normal((len(case.electrode), 3))
+    direction /= np.linalg.norm(direction)
+    found = provider.evaluate(places, case.cell)
+    slope = derivative(lambda x: provider.evaluate(places + x * direction, case.cell).energy, 0.005)
+    assert float((found.forces * direction).sum()) == pytest.approx(-slope, abs=5e-6)  # Ewald's, of the case
+    assert np.abs(found.forces[case.electrode_indices]).max() > 1e-3
+
+
+def test_a_metal_that_nothing_holds(tmp_path, parts):
+    case = mobile(import_case(tmp_path / "case", bonded_sheet(parts), GRAPHENE))
+    with pytest.raises(InputError, match=r"nothing holds the atoms .* write electrode_bonded: keep"):
+        create_charges(case, "metal", {"bonds": "file"})
 
 
 def test_an_electrode_bonded_to_the_liquid(tmp_path, parts):
