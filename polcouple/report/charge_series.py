@@ -7,7 +7,7 @@ import numpy as np
 
 from polcouple.analysis.block_errors import Blocks, Estimate, estimate
 from polcouple.analysis.runs import Run
-from polcouple.report.energy_sections import thinned
+from polcouple.report.energy_sections import TICKS, thinned
 from polcouple.report.section import Cell, Figure, Section, Table
 from polcouple.report.style import WIDTH_INCHES, line_styles
 from polcouple.report.words import as_numbers
@@ -126,6 +126,7 @@ def _in_time(
     if np.ptp(totals) < 1e-6:
         whole.set_ylim(totals.min() - 0.5, totals.max() + 0.5)
     atoms.set(xlabel="time / ps", ylabel="charges of its atoms / e")
+    atoms.locator_params(axis="x", nbins=TICKS)
     if len(names) > 1:
         whole.legend(fontsize="small")
     return canvas

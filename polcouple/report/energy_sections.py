@@ -23,6 +23,8 @@ from polcouple.units import ATOMIC_TIME_TO_FS, KELVIN_TO_HARTREE
 
 #: points of a curve at most
 _POINTS = 2000
+#: of an axis of times, whose numbers may be long
+TICKS = 6
 
 
 def energy_section(directory: Path, skip_ps: float) -> tuple[Section, Estimate]:
@@ -45,6 +47,7 @@ def energy_section(directory: Path, skip_ps: float) -> tuple[Section, Estimate]:
         drifts[name] = drift(time, energy)
         rows.append((name, drifts[name], drift_and_spread(time, energy)[1], float(energy[-1] - energy[0])))
     axes.set(xlabel="time / ps", ylabel="conserved quantity / kJ/mol per cell")
+    axes.locator_params(axis="x", nbins=TICKS)
     axes.legend(fontsize="small")
     columns = (
         "conserved quantity",
@@ -99,6 +102,7 @@ def temperature_section(directory: Path, skip_ps: float) -> tuple[Section, Estim
         axes.axhline(asked, color="0.4", linestyle=":")
         words.append(f"Asked for: {asked:g} K (dotted).")
     axes.set(xlabel="time / ps", ylabel="temperature / K")
+    axes.locator_params(axis="x", nbins=TICKS)
     rows: list[tuple[Cell, ...]] = [
         ("temperature", mean, float(np.std(temperature)), float(temperature.min()), float(temperature.max()))
     ]
