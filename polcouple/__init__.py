@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from polcouple.coupling.electrodes import create_electrodes as create_electrodes
     from polcouple.coupling.forces import Evaluation as Evaluation
     from polcouple.coupling.forces import ForceProvider as ForceProvider
+    from polcouple.data.configurations import Configuration as Configuration
+    from polcouple.data.configurations import read_configurations as read_configurations
     from polcouple.dftb.moving.ase_calculator import DftbCalculator as DftbCalculator
     from polcouple.dftb.moving.dftb import DftbResult as DftbResult
     from polcouple.dftb.moving.dftb import MovingDftb as MovingDftb
@@ -52,6 +54,11 @@ if TYPE_CHECKING:
     from polcouple.importing.writing import ImportOptions as ImportOptions
     from polcouple.importing.writing import import_case as import_case
     from polcouple.ipi.changes import InputChanges as InputChanges
+    from polcouple.learning.potential_training import PotentialOptions as PotentialOptions
+    from polcouple.learning.potential_training import train_potential as train_potential
+    from polcouple.nn.potential.ase_calculator import PotentialCalculator as PotentialCalculator
+    from polcouple.nn.potential.potential import Potential as Potential
+    from polcouple.nn.potential.potential import load_potential as load_potential
     from polcouple.propagation.programs import RunFailedError as RunFailedError
     from polcouple.simulation.run import run_case as run_case
 
@@ -70,6 +77,7 @@ _HOMES = {
     "coupling.charges": ("ChargeSolver",),
     "coupling.electrodes": ("create_electrodes",),
     "coupling.forces": ("Evaluation", "ForceProvider"),
+    "data.configurations": ("Configuration", "read_configurations"),
     "dftb.moving.ase_calculator": ("DftbCalculator",),
     "dftb.moving.dftb": ("DftbResult", "MovingDftb"),
     "dftb.moving.ensemble": ("FermiLevel", "TotalCharge"),
@@ -81,8 +89,11 @@ _HOMES = {
     "importing.openmm_files": ("read_force_field", "read_system"),
     "importing.source": ("PairOptions", "Source"),
     "importing.writing": ("ImportOptions", "import_case"),
-    "propagation.programs": ("RunFailedError",),
     "ipi.changes": ("InputChanges",),
+    "learning.potential_training": ("PotentialOptions", "train_potential"),
+    "nn.potential.ase_calculator": ("PotentialCalculator",),
+    "nn.potential.potential": ("Potential", "load_potential"),
+    "propagation.programs": ("RunFailedError",),
     "simulation.run": ("run_case",),
 }
 
@@ -92,6 +103,7 @@ __all__ = [
     "ChargeResult",
     "ChargeSolver",
     "Comparison",
+    "Configuration",
     "ConvergenceError",
     "DftbCalculator",
     "DftbResult",
@@ -110,6 +122,9 @@ __all__ = [
     "PointCharges",
     "PolcoupleCalculator",
     "PolcoupleError",
+    "Potential",
+    "PotentialCalculator",
+    "PotentialOptions",
     "RunFailedError",
     "Source",
     "TotalCharge",
@@ -122,13 +137,16 @@ __all__ = [
     "create_electrodes",
     "default_force_field",
     "import_case",
+    "load_potential",
     "read_amber",
     "read_case",
     "read_charmm",
+    "read_configurations",
     "read_force_field",
     "read_gromacs",
     "read_system",
     "run_case",
+    "train_potential",
 ]
 
 

@@ -27,7 +27,7 @@ def potential_card(potential: Potential, description: Mapping[str, Any], rows: M
         which = "the frames that trained none of them" if kept else "the frames they were trained on"
         frame, atom = (1e3 * value for value in potential.usual)
         usual = f"""
-Members differ: in nine of ten of {which} the root mean square of their deviation over
+Members differ: in three of four of {which} the root mean square of their deviation over
 the atoms was below {frame:.0f} meV/A and that of the worst atom below {atom:.0f}. More than twice as much is
 told of: those atoms are where no frame was.
 """
@@ -48,7 +48,8 @@ A potential of {", ".join(a.elements)}: NeuralIL's network, whose energy has the
 
 ## Data
 
-{data["frames"]} frames: {_used(data, training["split"])}. {data["origin"]}
+{data["frames"]} frames: {_used(data, training["split"])}.
+{data["origin"]}
 SHA-256: `{data["sha256"]}`.
 
 Loss: ln cosh of force components at {training["force_scale"]:g} A/eV, weight {training["force_weight"]:g};
@@ -61,7 +62,8 @@ batches of {training["batch_size"]}, AdamW, learning rate {rates} in every
 {scored}{usual}
 ## Use
 
-`PotentialCalculator` for ASE (docs/potential_networks.md). Another element is refused.
+`polcouple.PotentialCalculator` for ASE, `polcouple-driver --potential` beside an electrode under i-PI
+(docs/potential_networks.md). Another element is refused.
 """
 
 

@@ -11,16 +11,16 @@ from polcouple.nn.potential.potential import Potential, PotentialResult
 
 #: what is done about such a frame
 Extrapolation = Literal["warn", "stop"]
-#: disagreement over what it seldom exceeds
+#: disagreement over the usual one
 _MUCH = 2.0
 
 
 class Flag:
     """Whether a frame is outside what a committee was trained on.
 
-    Its root mean square disagreement, and that of its worst atom, are compared with twice what they seldom
-    exceed on frames like those of the training. The former tells of temperature and density, the latter of a
-    single bond.
+    Its root mean square disagreement, and that of its worst atom, are compared with twice what three of four
+    frames like those of the training do not exceed. The former tells of temperature and density, the latter
+    of a single bond.
 
     Attributes:
         possible: whether the potential has a committee, and frames to compare with.

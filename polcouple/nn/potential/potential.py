@@ -92,8 +92,8 @@ class Potential:
         architecture: of every member.
         members: (m, numbers) vectors of :class:`polcouple.nn.potential.network.Layout`.
         references: (m, e) energy in eV that every atom of an element adds, of each member.
-        usual: what the members' disagreement seldom exceeds on frames like those of the training (eV/A), as
-            root mean square over a frame's atoms, and of its worst atom.
+        usual: what the members' disagreement does not exceed in three of four frames like those of the
+            training (eV/A), as root mean square over a frame's atoms, and of its worst atom.
         precision: of the networks' arithmetic; that of the geometry is double.
     """
 
