@@ -7,8 +7,8 @@ With displacements u and site potentials phi, to second order in both about the 
 H the Hessian of the free energy and D = dq/du the change of the charges at a constant number of electrons.
 The Fermi level follows with m = dmu/du. H, D and m are differences of the forces, charges and levels of
 :class:`polcouple.dftb.moving.dftb.MovingDftb`, of the atoms of one part where the electrode is a lattice of
-equal parts. They are made symmetric and keep the sum rules exactly: when all atoms move alike nothing
-changes, forces sum to zero, and so do the changes of charges.
+equal parts, with electrons at 3000 K at least. They are made symmetric and keep the sum rules exactly: when
+all atoms move alike nothing changes, forces sum to zero, and so do the changes of charges.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ from polcouple.units import KELVIN_TO_HARTREE
 _KINDS = 4
 #: displacement of the differences, bohr, and accuracy of the charges, e
 _STEP, _ACCURACY = 0.003, 1e-9
+#: electronic temperature of the differences at least, K. Degenerate levels at the Fermi level (graphene)
+#: split by g u, some 0.01 Hartree at 300 K: within k_B T the energy is curved by -g^2/k_B T, beyond it is not
+_BROADENED = 3000.0
 #: a larger force on an atom in its place (Hartree/bohr) is that of atoms which are not at rest
 _AT_REST = 0.05
 #: a Hessian with an eigenvalue below minus this (Hartree/bohr^2) is not of a minimum
@@ -70,7 +73,8 @@ class Harmonic:
     Attributes:
         reference: (n, 3) places in bohr.
         cell: (3, 3) in bohr, or None without periodicity.
-        energy: A_0, the free energy of the neutral electrode with its nuclei's repulsion, Hartree.
+        energy: A_0, the free energy of the neutral electrode with its nuclei's repulsion, Hartree, at the
+            electronic temperature of the differences.
         forces: (n, 3) F_0 in Hartree/bohr; sum to zero.
         matrix: (4 n, 4 n) second derivatives by x, y, z of an atom and the potential there: H, D and, by the
             potentials alone, zero.
@@ -125,7 +129,7 @@ def harmonic(electrode: Electrode, options: HarmonicOptions) -> Harmonic:
     orbits, shape = parts if parts is not None else (np.arange(len(electrode))[None], (1, 1, 1))
     dftb = MovingDftb(
         electrode.symbols,
-        options.temperature_kelvin * KELVIN_TO_HARTREE,
+        _temperature(options) * KELVIN_TO_HARTREE,
         options.slako_directory,
         options.k_points,
         options.shell_resolved,
@@ -228,6 +232,11 @@ class _Differences:
         return found
 
 
+def _temperature(options: HarmonicOptions) -> float:
+    """Electronic temperature of the differences, K."""
+    return max(options.temperature_kelvin, _BROADENED)
+
+
 def _tell(done: int, count: int) -> None:
     """Say how many of ``count`` coordinates are done, every tenth of them, where there are many."""
     if count >= _MANY and done * 10 // count > (done - 1) * 10 // count:
@@ -244,7 +253,7 @@ def _path(electrode: Electrode, options: HarmonicOptions) -> Path:
         options.k_points,
         options.shell_resolved,
     )
-    digest = hashlib.sha256(repr((_FORMAT, options.temperature_kelvin, _STEP, _ACCURACY)).encode())
+    digest = hashlib.sha256(repr((_FORMAT, _temperature(options), _STEP, _ACCURACY)).encode())
     for _, path in sorted(skf_paths(options.slako_directory, electrode.symbols).items()):
         digest.update(path.read_bytes())
     return stem.with_name(f"{stem.name}-harmonic-{digest.hexdigest()[:12]}.npz")
@@ -258,6 +267,5 @@ def _require_minimum(columns: np.ndarray, orbits: np.ndarray, shape: tuple[int, 
     if lowest < -_UNSTABLE:
         raise InputError(
             f"the electrode's atoms do not stay where they are: its Hessian has an eigenvalue of {lowest:.1e}"
-            " Hartree/bohr^2. Relax the electrode and its cell; or, where levels are degenerate at the Fermi"
-            " level (graphene at the Gamma point), take k_points, or dftb in every step"
+            " Hartree/bohr^2. Relax the electrode and its cell, or use dftb"
         )
