@@ -11,13 +11,13 @@ minus the charge, and the Fermi level minus the potential of the metal.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import erfc
 
 from polcouple.backends.base import ChargeResult, Environment
+from polcouple.backends.metal_options import Options
 from polcouple.backends.mobile import MobileResult
 from polcouple.dftb.hamiltonian import find_pairs
 from polcouple.dftb.moving.ensemble import Ensemble, FermiLevel
@@ -28,9 +28,6 @@ from polcouple.electrostatics.ewald import ewald_energy_forces
 from polcouple.electrostatics.interaction import interaction_matrix
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR
-
-if TYPE_CHECKING:
-    from polcouple.backends.metal import Options
 
 #: erfc(eta r / sqrt 2) is dropped beyond this many 1/eta: below 1e-12
 _REACH = 7.2
