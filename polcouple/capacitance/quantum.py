@@ -32,8 +32,8 @@ from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, BOHR_TO_ANGSTROM, EV_T
 _SLOPE = 0.4
 #: ... are sampled in steps of so many k_B T, where the sum over k-points agrees with the integral within 1 %
 _STEP = 2.5
-#: and, to show it, with this part of the k-points along each side
-_COARSER = 0.75
+#: and, to show it, with this part of the k-points along each side, of which there are so many at least
+_COARSER, _LEAST = 0.75, 4
 #: points of the curve, an odd number: the neutral electrode is one of them
 _POINTS = 401
 #: self-consistent points
@@ -131,7 +131,8 @@ def _options(asked: QuantumStudy, case: Case) -> LevelOptions:
 def _mesh(electrode: Electrode, temperature: float) -> tuple[int, int, int]:
     """So dense that the sum over levels is their integral; one k-point across the vacuum."""
     lengths = np.linalg.norm(electrode.cell, axis=1)
-    nx, ny = (math.ceil(2.0 * np.pi * _SLOPE / (_STEP * temperature * length)) for length in lengths[:2])
+    needed = (math.ceil(2.0 * np.pi * _SLOPE / (_STEP * temperature * length)) for length in lengths[:2])
+    nx, ny = (max(_LEAST, count) for count in needed)
     return nx, ny, 1
 
 

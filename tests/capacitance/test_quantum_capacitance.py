@@ -12,6 +12,7 @@ from scipy.special import erfc
 
 from polcouple.backends.base import Environment, create_backend
 from polcouple.capacitance.frames import Fillings
+from polcouple.capacitance.quantum import _mesh, _thinned
 from polcouple.case.model import Case
 from polcouple.case.schema import SystemSection
 from polcouple.cli.commands import main
@@ -286,3 +287,12 @@ def test_command(tmp_path, capsys):
         float(expected[0]) * ATOMIC_TO_MICROFARAD_PER_CM2 / area(sheet), rel=0.1
     )
     assert (report / "figures" / "quantum_capacitance.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize("kelvin", [300.0, 2000.0, 5000.0, 50000.0])
+def test_the_mesh_is_compared_with_a_coarser_one(kelvin):
+    """However hot or wide: a mesh beside itself tells nothing."""
+    for cells in ((1, 1), (12, 7), (40, 3)):
+        mesh = _mesh(graphene(*cells), kelvin * KELVIN_TO_HARTREE)
+        fewer = _thinned(mesh)
+        assert all(a < b for a, b in zip(fewer[:2], mesh[:2], strict=True)) and fewer[2] == mesh[2] == 1
