@@ -154,7 +154,13 @@ def check_motion(motion: Any, case: Case) -> Iterator[Finding]:
     if motion.mode.fetch() not in ("dynamics", "constrained_dynamics"):
         yield Finding("warning", f"i-PI: <motion mode='{motion.mode.fetch()}'> is not checked any further")
         return
-    ensemble = dynamics_of(motion).mode.fetch()
+    ensemble, thermostat = dynamics_of(motion).mode.fetch(), dynamics_of(motion).thermostat.mode.fetch()
+    if ensemble == "nve" and thermostat:
+        yield Finding(
+            "warning",
+            f"i-PI: <thermostat mode='{thermostat}'> does nothing in dynamics with mode='nve'; write nvt, or"
+            " take it out",
+        )
     if ensemble not in ("nve", "nvt"):
         yield Finding(
             "error",

@@ -264,9 +264,18 @@ def time_step_ps(root: ElementTree.Element, path: Path) -> float:
 
 
 def thermostat_temperature(root: ElementTree.Element) -> float | None:
-    """k_B T in Hartree of the nuclei; None without a thermostat or an ensemble's temperature in kelvin."""
+    """k_B T in Hartree of the nuclei; None without a temperature in kelvin and a thermostat at work.
+
+    i-PI lets a thermostat rest that stands in dynamics with mode="nve", and one without a mode.
+    """
     element = root.find(".//ensemble/temperature")
-    if root.find(".//thermostat") is None or element is None or element.get("units", "").strip() != "kelvin":
+    dynamics = [found for tag in ("dynamics", "constrained_dynamics") for found in root.iter(tag)]
+    at_work = [
+        found.get("mode", "nve").strip() != "nve"
+        and any(thermostat.get("mode", "").strip() for thermostat in found.iter("thermostat"))
+        for found in dynamics
+    ]
+    if not at_work or not all(at_work) or element is None or element.get("units", "").strip() != "kelvin":
         return None
     return float(element.text or "nan") * KELVIN_TO_HARTREE
 

@@ -195,14 +195,20 @@ def test_report(run, tmp_path, monkeypatch):
     assert len(table) == 3 and table[0].startswith("U (V),frames,Q (e)")
 
 
-def remove_potential(content):
+def remove_potential(content, case):
     del content["potential"]
 
 
-def hold_level(content):
+def hold_level(content, case):
     content["electrodes"] = [dict(content["electrodes"][0], last_atom=119)]
     content["topology"] = [{"species": "electrode", "count": 120}, *content["topology"][2:]]
     del content["potential"]
+
+
+def resting_thermostat(content, case):
+    """What one does by hand for NVE."""
+    text = (case / "input.xml").read_text()
+    (case / "input.xml").write_text(text.replace('mode="nvt"', 'mode="nve"'))
 
 
 @pytest.mark.parametrize(
@@ -214,6 +220,7 @@ def hold_level(content):
         (None, ["--skip", "0.9"], "leaves 10 frames"),
         (None, ["--refresh", "5"], "the fluctuation formula does not hold"),
         (None, ["--input", "input_nve.xml"], "no thermostat"),
+        (resting_thermostat, [], "no thermostat"),
         (None, ["--backend", "fixed"], "no Fermi level"),
         (None, ["--backend", "metl"], "no backend 'metl'"),
         (None, ["--set", "gaussian=1"], "unknown key 'gaussian'"),
@@ -226,7 +233,7 @@ def test_bad_input_is_refused_in_a_line(change, words, message, tmp_path, capsys
     shutil.copytree(CAPACITOR, case)
     if change is not None:
         content = yaml.safe_load((case / "system.yaml").read_text())
-        change(content)
+        change(content, case)
         (case / "system.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     default = ["--backend", "metal", "--voltages", "0", "1", "--steps", "2000", "-o", str(tmp_path / "out")]
     with pytest.raises(SystemExit) as ended:

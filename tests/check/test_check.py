@@ -115,6 +115,7 @@ def test_run_directory_can_be_checked_too(small_directory):
     ("old", "new", "severity", "message"),
     [
         ("<fixcom> False </fixcom>", "", "warning", "<fixcom> is True"),
+        ('mode="nvt"', 'mode="nve"', "warning", "does nothing in dynamics with mode='nve'"),
         (
             FIXED,
             f"<fixatoms> {[*range(1, 96)]} </fixatoms>",
