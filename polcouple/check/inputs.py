@@ -24,11 +24,14 @@ from polcouple.ipi.input import own_sockets, read_xml, require_sound_beads, sock
 from polcouple.ipi.start_file import frames_of
 from polcouple.propagation.guard import require_usable
 from polcouple.propagation.inputs import require_inputs
+from polcouple.units import DALTON_TO_ELECTRON_MASS
 
 #: characters of a RESTART per atom: positions and momenta, with i-PI's 16 digits
 _CHECKPOINT_BYTES = 200
 #: characters of the line above each frame of extras
 _FRAME_HEADER_BYTES = 40
+#: masses that differ by less than this part are those of the same atom, in tables of different years
+_SAME_MASS = 0.01
 #: share of the free disk space beyond which output is worth a warning
 _LARGE_SHARE = 0.5
 
@@ -41,6 +44,7 @@ def check_input(
     yield from check_plumed(simulation)
     for system in children(simulation, "system"):
         yield from check_initial_structure(system, path.parent)
+        yield from check_masses(system, case)
         yield from check_rigid(system, case)
         yield from check_motion(system.motion, case)
         yield from check_forces(simulation, system, case)
@@ -147,6 +151,26 @@ def check_initial_structure(system: Any, directory: Path) -> Iterator[Finding]:
                 f"i-PI: {str(element.value).strip()} holds {frames} frames, which i-PI would take for beads"
                 f" and average into {n_beads}; keep one frame",
             )
+
+
+def check_masses(system: Any, case: Case) -> Iterator[Finding]:
+    """Masses of the force field that i-PI is not given: it takes those of the elements."""
+    if children(system.initialize, "masses") or not children(system.initialize, "file", "positions"):
+        return
+    from ipi.utils.units import Elements
+
+    masses = case.topology.masses
+    own = np.array([Elements.mass(symbol) for symbol in case.symbols])
+    moving = np.isin(np.arange(len(case)), case.electrolyte_indices) | case.mobile
+    others = np.flatnonzero((masses > 0.0) & (np.abs(masses - own) > _SAME_MASS * own) & moving)
+    if len(others):
+        first = others[0]
+        yield Finding(
+            "warning",
+            f"i-PI: {len(others)} atoms have other masses in the force field than their elements, the first"
+            f" is {case.symbols[first]} {first} with {masses[first] / DALTON_TO_ELECTRON_MASS:.3f} u; without"
+            " <masses> in <initialize>, as `polcouple import` writes it, i-PI takes the elements'",
+        )
 
 
 def check_motion(motion: Any, case: Case) -> Iterator[Finding]:

@@ -18,18 +18,24 @@ from polcouple.coupling.forces import Evaluation, ForceProvider
 from polcouple.coupling.mobile import create_charges
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
-from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM, HARTREE_TO_EV
+from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM, DALTON_TO_ELECTRON_MASS, HARTREE_TO_EV
 
 
 def case_atoms(case: Case) -> Atoms:
-    """The case's atoms at their initial positions in Angstrom, with the electrode fixed."""
-    return Atoms(
+    """The case's atoms at their initial positions in Angstrom, with the electrode fixed.
+
+    Masses are those of the case's force field; an electrode's atoms without one have their element's.
+    """
+    atoms = Atoms(
         case.symbols,
         case.positions * BOHR_TO_ANGSTROM,
         cell=case.cell * BOHR_TO_ANGSTROM,
         pbc=True,
         constraint=FixAtoms(case.electrode_indices),
     )
+    masses = case.topology.masses / DALTON_TO_ELECTRON_MASS
+    atoms.set_masses(np.where(masses > 0.0, masses, atoms.get_masses()))
+    return atoms
 
 
 class PolcoupleCalculator(Calculator):

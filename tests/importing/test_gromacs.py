@@ -9,7 +9,9 @@ from gromacs_systems import charges_of_sheet, liquids, placed, write_gro, write_
 from imported_systems import engine_terms, unconstrained, with_tolerance
 
 from polcouple.analysis.density import species_of
+from polcouple.check.findings import check_case
 from polcouple.cli import main
+from polcouple.coupling.ase_calculator import case_atoms
 from polcouple.engines.openmm import ClassicalEngine
 from polcouple.errors import InputError
 from polcouple.importing.gromacs import read_gromacs
@@ -103,6 +105,13 @@ def test_names_masses_and_molecules(tmp_path):
     masses = text.partition("<masses")[2].partition("[")[2].partition("]")[0].split(",")
     assert np.allclose(np.array(masses, float), topology.masses, rtol=1e-9)
     assert topology.masses[96 + 10] / 1822.888486 == pytest.approx(14.027)
+    assert case_atoms(case).get_masses()[96 + 10] == pytest.approx(14.027)
+    findings = [finding.text for finding in check_case(tmp_path / "case")]
+    assert not [text for text in findings if "other masses" in text]
+    head, _, rest = text.partition("<masses")
+    (tmp_path / "case" / "input.xml").write_text(head + rest.partition("</masses>")[2])
+    findings = [finding.text for finding in check_case(tmp_path / "case")]
+    assert [text for text in findings if "5 atoms have other masses" in text]
 
 
 def test_the_command_writes_what_i_pi_runs(tmp_path, capsys):
