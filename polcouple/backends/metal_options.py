@@ -38,8 +38,9 @@ class Options(BackendOptions):
 
     def in_directory(self, directory: Path) -> Self:
         """See :meth:`BackendOptions.in_directory`; those of the Hessian, too."""
-        settings = self.hessian_options().in_directory(directory).model_dump(exclude_unset=True)
-        return super().in_directory(directory).model_copy(update={"hessian": settings})
+        given = self.hessian_options()
+        placed = given.in_directory(directory).model_dump(include=given.model_fields_set)
+        return super().in_directory(directory).model_copy(update={"hessian": placed})
 
     def hessian_options(self) -> DftbOptions:
         """Settings of the Hessian.

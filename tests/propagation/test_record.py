@@ -86,7 +86,8 @@ def test_the_record_says_what_the_run_is_made_of(small_directory, tmp_path, comm
     stored = json.loads((tmp_path / "run" / "run.json").read_text())
     made_of = stored["made_of"]
     assert made_of["backend"] == "metal"
-    assert made_of["settings"] == made_of["given"] == {"gaussian_exponent_per_angstrom": 1.5}
+    assert made_of["given"] == {"gaussian_exponent_per_angstrom": 1.5}
+    assert made_of["settings"] == made_of["given"] | {"bonds": "dftb", "hessian": {}}
     assert set(made_of["files"]) == {"system.yaml", "input.xml", "init.xyz", "electrode_atoms.txt"}
     assert all(len(digest) == 64 for digest in made_of["files"].values())
     assert made_of["seed"] == 1

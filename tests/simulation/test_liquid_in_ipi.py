@@ -11,12 +11,13 @@ from ipi.utils.units import Constants, unit_to_user
 from run_cases import extras, properties
 
 from benchmarks.ipi_share import liquid_in_ipi
-from polcouple.capacitance.sweep import _write_copy
 from polcouple.case.model import read_case
+from polcouple.case.schema import Potential
 from polcouple.check.inputs import check_input
 from polcouple.check.simulation import load_input
 from polcouple.errors import InputError
 from polcouple.frames.reading import read_frames
+from polcouple.propagation.case_copy import write_case_that_holds
 from polcouple.propagation.pes import PolcouplePES
 
 SMALL = ROOT / "ipi_inputs" / "graphene_nacl_small"
@@ -204,7 +205,7 @@ def test_the_trajectory_is_the_same_and_goes_on(liquid, tmp_path, small_case):
 def test_copies_of_a_sweep_over_voltages_have_the_electrodes(tmp_path):
     capacitor = tmp_path / "capacitor"
     liquid_in_ipi(CAPACITOR, capacitor)
-    _write_copy(capacitor, "input.xml", tmp_path / "0.5V", 0.5)
+    write_case_that_holds(capacitor, "input.xml", tmp_path / "0.5V", Potential(voltage_volt=0.5))
     copy = read_case(tmp_path / "0.5V")
     assert np.array_equal(copy.positions, read_case(capacitor).positions)
     assert copy.system.potential.voltage_volt == 0.5
