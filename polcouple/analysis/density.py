@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from ase.formula import Formula
 
 from polcouple.analysis.block_errors import Blocks, Estimate, estimate
 from polcouple.analysis.slab import Grid, Slab
@@ -57,23 +59,35 @@ def species_of(case: Case) -> list[Species]:
 
 
 def _of_molecules(case: Case, molecules: np.ndarray) -> list[Species]:
-    """Of molecules that are neither water nor single ions: the atom next to the middle of one."""
+    """Of molecules that are neither water nor single ions: the atom next to the middle of one.
+
+    Molecules are of one kind where name, elements and labels are the same: files often name all alike.
+    """
     topology = case.topology
-    kinds: dict[str, list[int]] = {}
+    first = np.searchsorted(topology.molecules, np.arange(len(topology.names) + 1))
+    kinds: dict[tuple[Any, ...], list[int]] = {}
     for molecule in molecules.tolist():
-        kinds.setdefault(topology.names[molecule], []).append(molecule)
+        atoms = slice(first[molecule], first[molecule + 1])
+        kind = topology.names[molecule], case.symbols[atoms], topology.labels[atoms]
+        kinds.setdefault(kind, []).append(molecule)
+    named = [name for name, *_ in kinds]
+    charges = np.bincount(topology.molecules, case.charges, minlength=len(topology.names))
+    if len(topology.sites):
+        owners = topology.molecules[topology.sites.parents[:, 0]]
+        charges += np.bincount(owners, topology.sites.charges, minlength=len(charges))
     inverse = np.linalg.inv(case.lattice)
     found = []
-    for name, members in kinds.items():
+    for (name, symbols, _), members in kinds.items():
         starts = np.searchsorted(topology.molecules, members)
         own = np.flatnonzero(topology.molecules == members[0])
         places = case.positions[own] - case.positions[own[0]]
         places -= np.round(places @ inverse) @ case.lattice
         middle = int(np.linalg.norm(places - places.mean(axis=0), axis=1).argmin())
-        charge = float(case.charges[own].sum())
+        charge = float(charges[members[0]])
         sign = "" if abs(charge) < _NEUTRAL else "+" if charge > 0 else "-"
         label = topology.labels[own[middle]]
-        found.append(Species(f"{name}{sign} ({label})", starts + middle, bool(sign)))
+        told = name if named.count(name) == 1 else f"{name} {Formula.from_list(list(symbols)):hill}"
+        found.append(Species(f"{told}{sign} ({label})", starts + middle, bool(sign)))
     return found
 
 

@@ -1,5 +1,7 @@
 """GROMACS' files: forces and energies are those that GROMACS itself gives, and faults are named."""
 
+import copy
+import dataclasses
 import shutil
 
 import numpy as np
@@ -9,6 +11,7 @@ from gromacs_systems import charges_of_sheet, liquids, placed, write_gro, write_
 from imported_systems import engine_terms, unconstrained, with_tolerance
 
 from polcouple.analysis.density import species_of
+from polcouple.case.virtual_sites import VirtualSites
 from polcouple.check.findings import check_case
 from polcouple.cli import main
 from polcouple.coupling.ase_calculator import case_atoms
@@ -253,3 +256,27 @@ def test_species_of_an_ionic_liquid(tmp_path):
     assert len(cation.indices) == len(anion.indices) == 8
     assert {case.symbols[i] for i in anion.indices} == {"B"}
     assert len({case.topology.labels[i] for i in cation.indices}) == 1
+
+
+def test_molecules_that_share_a_name_are_told_apart(tmp_path):
+    """Tools that write force fields name all molecules UNK; a charge between atoms counts with its molecule."""
+    recorded = np.load(RECORDED / "EMIM-BF4.npz")
+    source = read_gromacs(*files_of(tmp_path, "EMIM-BF4", recorded["positions_0"]), PAIRS)
+    case = import_case(tmp_path / "case", source, GRAPHENE)
+    topology = case.topology
+    names = tuple("UNK" if name in ("EMI", "BF4") else name for name in topology.names)
+    first = int(np.searchsorted(topology.molecules, names.index("UNK")))
+    sites = VirtualSites(
+        np.array([-1.0]),
+        np.array([[first]]),
+        np.zeros((1, 3, 1)),
+        np.zeros(1),
+        np.zeros((1, 3)),
+        np.zeros(1, bool),
+    )
+    named = copy.copy(case)
+    named.__dict__["topology"] = dataclasses.replace(topology, names=names, sites=sites)
+    cation, anion = species_of(named)
+    assert cation.name.startswith("UNK C6H11N2 (") and not cation.is_ion  # the first has a site of -1 e
+    assert anion.name == "UNK BF4- (B)" and {case.symbols[i] for i in anion.indices} == {"B"}
+    assert len(cation.indices) == len(anion.indices) == 8
