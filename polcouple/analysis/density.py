@@ -50,10 +50,15 @@ def species_of(case: Case) -> list[Species]:
             Species("water O", oxygens, False),
             Species("water H", np.sort(np.concatenate([oxygens + 1, oxygens + 2])), False),
         ]
-    for symbol in dict.fromkeys(case.symbols[i] for i in ions):
-        atoms = np.array([i for i in ions if case.symbols[i] == symbol])
-        sign = "+" if case.charges[atoms[0]] > 0 else "-"
-        found.append(Species(symbol + sign, atoms, True))
+    kinds: dict[tuple[str, float], list[int]] = {}
+    for ion in ions.tolist():
+        kinds.setdefault((case.symbols[ion], round(float(case.charges[ion]), 3)), []).append(ion)
+    elements = [symbol for symbol, _ in kinds]
+    for (symbol, charge), atoms in kinds.items():
+        told = symbol + ("+" if charge > 0 else "-")
+        if elements.count(symbol) > 1:
+            told = f"{symbol} {charge:+g} e"
+        found.append(Species(told, np.array(atoms), True))
     known = [*oxygens, *ions, *case.electrode_indices]
     return found + _of_molecules(case, np.setdiff1d(case.topology.molecules, case.topology.molecules[known]))
 

@@ -81,7 +81,9 @@ def slab_of(case: Case) -> Slab:
         raise InputError(f"{case.directory}: the third cell vector must be along z and the others across it")
     length = float(cell[2, 2])
     start, gap = widest_gap(z, length)
-    liquid = case.water_oxygens if len(case.water_oxygens) else case.wall_atoms
+    # of an aqueous solution the water alone, which ions at the walls do not shift
+    water, heavy = case.water_oxygens, case.wall_atoms
+    liquid = water if 2 * len(water) > len(heavy) else heavy
     if gap < LEAST_VACUUM or not len(liquid):
         raise InputError(
             f"{case.directory}: profiles need a liquid and, somewhere along z,"

@@ -1,5 +1,6 @@
 """Liquids compared: analyses on series with known answers, runs read back, errors and statements."""
 
+import dataclasses
 import gc
 import shutil
 import tracemalloc
@@ -618,3 +619,24 @@ def test_memory_does_not_grow_with_the_run(tmp_path, monkeypatch):
     # and steps, and the collection of garbage lets the peaks scatter by 0.05 MB
     assert len(frames[0]) * 24 * 420 > 1.1e6
     assert peaks[2] < peaks[1] + 0.15e6
+
+
+def test_little_water_is_not_the_bulk(small_case):
+    """Of a liquid with traces of water the bulk is the middle of all of it."""
+    topology = small_case.topology
+    few = dataclasses.replace(small_case)
+    oxygens, ions = small_case.water_oxygens[:3], small_case.ion_indices
+    few.__dict__.update(water_oxygens=oxygens, wall_atoms=np.concatenate([oxygens, ions]), topology=topology)
+    slab = slab_of(few)
+    expected = np.quantile(slab.heights(few.positions[few.wall_atoms, 2]), [0.25, 0.75])
+    assert slab.bulk == pytest.approx(tuple(expected))
+
+
+def test_ions_of_one_element_and_different_charges_are_two_species(small_case):
+    charges = small_case.charges.copy()
+    sodium = [i for i in small_case.ion_indices if small_case.symbols[i] == "Na"]
+    charges[sodium[:2]] = 2.0
+    mixed = dataclasses.replace(small_case)
+    mixed.__dict__["topology"] = dataclasses.replace(small_case.topology, charges=charges)
+    found = {species.name: len(species.indices) for species in species_of(mixed)}
+    assert found["Na +2 e"] == 2 and found["Na +1 e"] == len(sodium) - 2 and "Na+" not in found

@@ -11,6 +11,7 @@ from gromacs_systems import charges_of_sheet, liquids, placed, write_gro, write_
 from imported_systems import engine_terms, unconstrained, with_tolerance
 
 from polcouple.analysis.density import species_of
+from polcouple.analysis.slab import slab_of
 from polcouple.case.virtual_sites import VirtualSites
 from polcouple.check.findings import check_case
 from polcouple.cli import main
@@ -255,11 +256,14 @@ def test_species_of_an_ionic_liquid(tmp_path):
     assert cation.name.startswith("EMI+ (") and anion.name == "BF4- (B)" and cation.is_ion and anion.is_ion
     assert len(cation.indices) == len(anion.indices) == 8
     assert {case.symbols[i] for i in anion.indices} == {"B"}
+    slab = slab_of(case)
+    middle = np.quantile(slab.heights(case.positions[case.wall_atoms, 2]), [0.25, 0.75])
+    assert slab.bulk == pytest.approx(tuple(middle))
     assert len({case.topology.labels[i] for i in cation.indices}) == 1
 
 
 def test_molecules_that_share_a_name_are_told_apart(tmp_path):
-    """Tools that write force fields name all molecules UNK; a charge between atoms counts with its molecule."""
+    """Tools name all molecules UNK; a charge between atoms counts with its molecule."""
     recorded = np.load(RECORDED / "EMIM-BF4.npz")
     source = read_gromacs(*files_of(tmp_path, "EMIM-BF4", recorded["positions_0"]), PAIRS)
     case = import_case(tmp_path / "case", source, GRAPHENE)
