@@ -32,11 +32,11 @@ _LEAST_FRAMES = 8
 _FORCE_FRAMES = 20
 #: ages reach over half the run, and over so many frames at most
 _OLDEST = 1000
-#: the first water layer, and ions near the sheet (bohr)
+#: the first layer, and ions near the sheet (bohr)
 FIRST_LAYER = 5.0 * ANGSTROM_TO_BOHR
 _NEAR_IONS = 8.0 * ANGSTROM_TO_BOHR
 #: of atoms, whose forces are told of apart
-GROUPS = ("first water layer", "ions within 8 Å", "all that moves")
+GROUPS = ("first layer", "ions within 8 Å", "all that moves")
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,11 +178,14 @@ class _ForceMeter:
 
 
 def _groups(case: Case, slab: Slab, positions: np.ndarray) -> list[np.ndarray]:
-    """Atoms of each of `GROUPS`: waters go by their oxygens."""
+    """Atoms of each of `GROUPS`: the first layer is of water, by its oxygens, where there is any."""
     heights = slab.heights(positions[:, 2])
-    first = case.water_oxygens[heights[case.water_oxygens] < FIRST_LAYER]
     ions = case.ion_indices[heights[case.ion_indices] < _NEAR_IONS]
-    return [np.concatenate([first, first + 1, first + 2]), ions, case.electrolyte_indices]
+    liquid = case.electrolyte_indices
+    if not len(case.water_oxygens):
+        return [liquid[heights[liquid] < FIRST_LAYER], ions, liquid]
+    first = case.water_oxygens[heights[case.water_oxygens] < FIRST_LAYER]
+    return [np.concatenate([first, first + 1, first + 2]), ions, liquid]
 
 
 def _squares(forces: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:

@@ -52,7 +52,7 @@ def stale_section(
         "charges, rms error (e)",
         *(f"{group}, rms force error (meV/Å)" for group in GROUPS),
         *(f"{group}, over the electrode's force" for group in GROUPS),
-        "first water layer, largest (meV/Å)",
+        "first layer, largest (meV/Å)",
         "work of a refresh (J/mol per moving atom)",
         "heating (J/mol/ps per moving atom)",
         "cooling below a Langevin bath of 1 ps (K)",
@@ -159,7 +159,7 @@ def _words(result: Ageing) -> str:
     relative = result.force_error[:, 0] / result.electrode_force[0]
     null = float(result.uniform_force_error[0] / result.electrode_force[0])
     text = (
-        f"Uniform charges miss the electrode's force on the first water layer by {100 * null:.0f} %"
+        f"Uniform charges miss the electrode's force on the first layer by {100 * null:.0f} %"
         " (rms; the null baseline)."
     )
     worse = np.flatnonzero(relative > null)
@@ -177,15 +177,15 @@ def _caption(result: Ageing) -> str:
     shares = result.electrode_force / result.total_force
     return (
         "Errors of charges of a certain age. Top: rms error of the force over the electrode's rms force on"
-        f" the same atoms, which is {_percent(shares[0])} of the total force on the first water layer (oxygen"
-        f" below {FIRST_LAYER * BOHR_TO_ANGSTROM:.0f} Å), {_percent(shares[1])} on the near ions,"
+        f" the same atoms, which is {_percent(shares[0])} of the total force on the first layer (water by its"
+        f" oxygen, below {FIRST_LAYER * BOHR_TO_ANGSTROM:.0f} Å), {_percent(shares[1])} on the near ions,"
         f" {_percent(shares[2])} on all. Dotted: uniform charges Q/N. Bottom: heat drained per time by"
         " refreshes that often."
     )
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    return "nothing (no such atoms)" if np.isnan(share) else f"{100 * share:.2g} %"
 
 
 def _draw(measured: Sequence[Ageing], atoms: int, step_ps: float) -> matplotlib.figure.Figure:

@@ -29,7 +29,7 @@ from polcouple.units import BOHR_TO_ANGSTROM
 
 
 def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity], float]:
-    """Normalised densities and first peaks; also where the first water layer ends (bohr)."""
+    """Normalised densities and first peaks; also where the first layer of the first species ends (bohr)."""
     styles = line_styles([liquid.label for liquid in liquids])
     count = len(liquids[0].profiles)
     canvas = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 0.6 + 1.9 * count), layout="constrained")
@@ -78,15 +78,17 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
     panels[-1].set_xlabel("distance from the sheet / Å")
     covered = [scaled(liquid.profiles[0].within(layer), PER_BOHR2_TO_PER_NM2) for liquid in liquids]
     end = layer * BOHR_TO_ANGSTROM
-    quantities.append(Quantity(f"water in the first layer, below {end:.1f} Å (1/nm²)", covered))
+    first = liquids[0].profiles[0].species.name
+    what, who = ("water", "water molecules") if first == "water O" else (first, first)
+    quantities.append(Quantity(f"{what} in the first layer, below {end:.1f} Å (1/nm²)", covered))
     rows_caption = (
         "First peak of each species: top of the Gaussian through the five bins about the highest one (bins of"
         " 0.2 Å for water, 0.5 Å for ions); errors by jackknife over blocks."
     )
     words = [
         "Densities over the bulk's, which is the middle half of the liquid. The errors include the bulk's.",
-        f"The first water layer ends at {end:.1f} Å and holds "
-        + listed(liquids, covered, "water molecules per nm²")
+        f"The first layer of {what} ends at {end:.1f} Å and holds "
+        + listed(liquids, covered, f"{who} per nm²")
         + ".",
     ]
     if without:
