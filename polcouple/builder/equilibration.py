@@ -68,7 +68,7 @@ def equilibrate(
         done = min(first + _STEPS_PER_REPORT, steps)
         try:
             integrator.step(done - first)
-            kelvin = _temperature(context, 3 * len(case.electrolyte) - len(case.constraints[0]))
+            kelvin = _temperature(context, 3 * len(case.electrolyte_indices) - len(case.constraints[0]))
         except openmm.OpenMMException:  # a coordinate is not a number
             kelvin = math.inf
         if not kelvin < _EXPLOSION * temperature:

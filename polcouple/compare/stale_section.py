@@ -43,9 +43,11 @@ def stale_section(
     measured = [ageing(run, backend, platform, threads) for run in runs]
     spans = [f"{1e3 * run.frame_spacing_ps:g} fs apart ({len(run)} frames)" for run in runs]
     step = min(run.time_step_ps for run in runs)
-    atoms = len(runs[0].case.electrolyte)
+    case = runs[0].case
+    atoms = len(case.electrolyte_indices)
+    freedoms = 3 * atoms - len(case.constraints[0])
     best = _joined(measured)
-    rows = [_row(best, i, step, atoms) for i in range(len(best.ages_ps))]
+    rows = [_row(best, i, step, atoms, freedoms) for i in range(len(best.ages_ps))]
     columns = (
         "age (ps)",
         f"in steps of {1e3 * step:g} fs",
@@ -136,9 +138,10 @@ def _joined(measured: Sequence[Ageing]) -> Ageing:
     )
 
 
-def _row(result: Ageing, i: int, step_ps: float, atoms: int) -> tuple[float | int | None, ...]:
+def _row(result: Ageing, i: int, step_ps: float, atoms: int, freedoms: int) -> tuple[float | int | None, ...]:
+    """Of one age; ``atoms`` that move, with so many degrees of freedom."""
     age = float(result.ages_ps[i])
-    heating = result.work[i] / age / atoms
+    heating = result.work[i] / age
     return (
         age,
         round(age / step_ps, 3),
@@ -147,9 +150,9 @@ def _row(result: Ageing, i: int, step_ps: float, atoms: int) -> tuple[float | in
         *(result.force_error[i] / result.electrode_force).tolist(),
         float(result.largest_error[i, 0]) * _MEV_PER_ANGSTROM,
         float(result.work[i]) / atoms * _JOULE_PER_MOL,
-        float(heating) * _JOULE_PER_MOL,
-        # a Langevin bath of time constant tau gives 3 k dT / tau to each atom
-        float(-heating / (3 * KELVIN_TO_HARTREE)),
+        float(heating) / atoms * _JOULE_PER_MOL,
+        # a Langevin bath of time constant tau gives k dT / tau to each degree of freedom
+        float(-heating / (freedoms * KELVIN_TO_HARTREE)),
         int(result.pairs[i]),
     )
 

@@ -9,11 +9,11 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
 from polcouple.errors import InputError, nearest
+from polcouple.ipi.input import dynamics_at_work
 
 #: thermostats that one relaxation time describes
 _THERMOSTATS = ("langevin", "svr", "pile_l", "pile_g")
 _OF_CONSTRAINTS = ("langevin", "svr")
-_DYNAMICS = ("dynamics", "constrained_dynamics")
 
 
 @dataclass(frozen=True)
@@ -113,14 +113,14 @@ def _set_temperature(root: Element, kelvin: float, path: Path) -> None:
 
 
 def _set_timestep(root: Element, femtoseconds: float, path: Path) -> None:
-    found = [element for tag in _DYNAMICS for element in root.iterfind(f".//motion/{tag}/timestep")]
+    found = [element for dynamics in dynamics_at_work(root) for element in dynamics.findall("timestep")]
     if len(found) != 1:
         raise InputError(f"{path}: {len(found)} <timestep> in <dynamics> for --timestep, one is needed")
     _set(found[0], femtoseconds, "femtosecond")
 
 
 def _set_thermostat(root: Element, mode: str | None, tau: float | None, path: Path) -> None:
-    dynamics = [element for tag in _DYNAMICS for element in root.iterfind(f".//motion/{tag}")]
+    dynamics = dynamics_at_work(root)
     kinds = [element.get("mode", "nve").strip() for element in dynamics]
     found = [thermostat for element in dynamics for thermostat in element.findall("thermostat")]
     option = "--tau" if mode is None else "--thermostat"

@@ -242,15 +242,24 @@ def step_of(root: ElementTree.Element) -> int:
     return int(text)
 
 
+def dynamics_at_work(root: ElementTree.Element) -> list[ElementTree.Element]:
+    """The <dynamics> or <constrained_dynamics> of each <motion> that its mode names.
+
+    i-PI lets the other one rest where both stand there.
+    """
+    motions = [(motion, motion.get("mode", "dynamics").strip()) for motion in root.iter("motion")]
+    found = [motion.find(mode) for motion, mode in motions if mode in ("dynamics", "constrained_dynamics")]
+    return [one for one in found if one is not None]
+
+
 def time_step_ps(root: ElementTree.Element, path: Path) -> float:
     """Time in ps between two steps (of the outer level, with multiple time stepping).
 
     Raises:
         InputError: there is no time step, it is not positive, or it is in an unknown unit.
     """
-    element = root.find(".//dynamics/timestep")
-    if element is None:
-        element = root.find(".//constrained_dynamics/timestep")
+    found = [dynamics.find("timestep") for dynamics in dynamics_at_work(root)]
+    element = next((one for one in found if one is not None), None)
     if element is None:
         raise InputError(f"{path}: no <timestep> in <dynamics>")
     unit = 1e-3 * ATOMIC_TIME_TO_FS * to_atomic_units("time", element.get("units", ""), f"{path}: <timestep>")
@@ -269,11 +278,10 @@ def thermostat_temperature(root: ElementTree.Element) -> float | None:
     i-PI lets a thermostat rest that stands in dynamics with mode="nve", and one without a mode.
     """
     element = root.find(".//ensemble/temperature")
-    dynamics = [found for tag in ("dynamics", "constrained_dynamics") for found in root.iter(tag)]
     at_work = [
         found.get("mode", "nve").strip() != "nve"
         and any(thermostat.get("mode", "").strip() for thermostat in found.iter("thermostat"))
-        for found in dynamics
+        for found in dynamics_at_work(root)
     ]
     if not at_work or not all(at_work) or element is None or element.get("units", "").strip() != "kelvin":
         return None
@@ -290,7 +298,8 @@ def evaluations_per_step(root: ElementTree.Element, path: Path) -> int:
     Raises:
         InputError: a list of numbers is none.
     """
-    divisions = [round(number) for number in _numbers(root.find(".//nmts"), path)]
+    levels = [dynamics.find("nmts") for dynamics in dynamics_at_work(root)]
+    divisions = [round(number) for number in _numbers(next(iter(levels), None), path)]
     others = {
         field.get("name", "").strip()
         for tag in ("ffsocket", "ffdirect")

@@ -23,8 +23,8 @@ def section(runs: Sequence[Run]) -> tuple[Section, list[Quantity]]:
     held = runs[0].case.system.potential
     assert held is not None
     names = labels(runs)
-    series = [_first_charge(run) for run in runs]
-    statistics = [_statistics(charges) for _, charges in series]
+    series = [_charges(run) for run in runs]
+    statistics = [_statistics(charges) for _, charges, _ in series]
     means = [one.mean() for one in statistics]
     spreads = [one.fluctuation() for one in statistics]
     electrode = runs[0].case.system.electrodes[0].name
@@ -37,14 +37,17 @@ def section(runs: Sequence[Run]) -> tuple[Section, list[Quantity]]:
         voltage = held.voltage_volt * EV_TO_HARTREE
         unit = ATOMIC_TO_MICROFARAD_PER_CM2 / (base_area(runs[0].case.cell) * voltage)
         columns.append("integral capacitance (µF/cm²)")
-        rows = [(*row, scaled(mean, unit)) for row, mean in zip(rows, means, strict=True)]
+        separated = [_statistics(half).mean() for _, _, half in series]
+        rows = [(*row, scaled(mean, unit)) for row, mean in zip(rows, separated, strict=True)]
     canvas = Canvas(figsize=(WIDTH_INCHES, 3.0), layout="constrained")
     axes = canvas.subplots()
-    for (name, style), (times, charges) in zip(line_styles(names).items(), series, strict=True):
+    for (name, style), (times, charges, _) in zip(line_styles(names).items(), series, strict=True):
         axes.plot(times, charges, label=name, **style)
     axes.set(xlabel="time / ps", ylabel=f"charge of {electrode} / e")
     axes.legend(fontsize="small")
-    caption = f"Charge that the source has moved onto {electrode}. Errors by blocks."
+    caption = f"Charge of {electrode}. Errors by blocks."
+    if held.voltage_volt is not None:
+        caption += " The capacitance is of half the difference of the electrodes' charges."
     found = Section(
         "Charge at the held potential",
         tuple(words),
@@ -62,12 +65,14 @@ def section(runs: Sequence[Run]) -> tuple[Section, list[Quantity]]:
     return found, [Quantity(f"charge of {electrode} (e)", means)]
 
 
-def _first_charge(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Times in ps and the first electrode's total charge in e, of every frame of charges."""
-    own = run.case.electrode_slices[0]
-    frames = [(step * run.time_step_ps, float(charges[own].sum())) for step, charges in run.charges()]
-    times, charges = np.array(frames).T
-    return times, charges
+def _charges(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of every frame: time in ps, the first electrode's charge and half the difference of both (e)."""
+    frames = []
+    for step, charges in run.charges():
+        totals = [float(charges[own].sum()) for own in run.case.electrode_slices]
+        frames.append((step * run.time_step_ps, totals[0], 0.5 * (totals[0] - totals[-1])))
+    times, first, half = np.array(frames).T
+    return times, first, half
 
 
 def _statistics(charges: np.ndarray) -> ChargeStatistics:

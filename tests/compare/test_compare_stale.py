@@ -1,5 +1,7 @@
 """Force errors of held charges, on the small case."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from compare_cases import jiggled, write_run
@@ -7,11 +9,12 @@ from compare_cases import jiggled, write_run
 from polcouple.analysis.runs import read_run
 from polcouple.backends.base import ChargeResult, create_backend
 from polcouple.backends.capabilities import Capabilities
-from polcouple.compare.stale_charges import GROUPS, _ages, ageing
-from polcouple.compare.stale_section import _joined, stale_section
+from polcouple.compare.stale_charges import GROUPS, Ageing, _ages, ageing
+from polcouple.compare.stale_section import _joined, _row, stale_section
 from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.forces import ForceProvider
 from polcouple.errors import InputError
+from polcouple.report.held_potential import _charges
 
 
 class Linear:
@@ -158,3 +161,23 @@ def test_short_run_is_refused(tmp_path, case):
     path = write_run(tmp_path / "run", jiggled(case, 3), np.zeros((3, 96)), case.symbols)
     with pytest.raises(InputError, match="3 frames, 8 are needed"):
         ageing(read_run(path), Linear(case))
+
+
+def test_heat_is_shared_among_what_moves():
+    """One Hartree in a picosecond: over atoms, and k dT/tau for each degree of freedom of a rigid liquid."""
+    one, groups = np.ones(1), np.ones((1, 3))
+    result = Ageing(one, one, one, groups, groups, one, 1.0, one, np.ones(3), np.ones(3), 1)
+    work, heating, cooling = _row(result, 0, 0.001, atoms=184, freedoms=372)[-4:-1]
+    assert work == heating == pytest.approx(2625499.64 / 184, rel=1e-6)
+    assert cooling == pytest.approx(-315775.02 / 372, rel=1e-6)
+
+
+def test_capacitance_is_of_the_charge_that_was_separated():
+    """Both electrodes carry -1 e besides: the source has moved -0.067 e."""
+    run = SimpleNamespace(
+        case=SimpleNamespace(electrode_slices=[slice(0, 2), slice(2, 4)]),
+        time_step_ps=0.5,
+        charges=lambda: [(2, np.array([-0.5, -0.567, -0.5, -0.433]))],
+    )
+    times, first, half = _charges(run)
+    assert (times[0], first[0], half[0]) == pytest.approx((1.0, -1.067, -0.067))

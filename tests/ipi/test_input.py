@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, SMALL
@@ -25,6 +26,7 @@ from polcouple.ipi.input import (
     read_xml,
     rename_sockets,
     socket_addresses,
+    thermostat_temperature,
     time_step_ps,
 )
 
@@ -157,3 +159,20 @@ def test_how_often_charges_are_asked_for_in_a_step(levels, weights, others, expe
     text += "</forces><motion><dynamics>" + ("" if levels is None else f"<nmts>{levels}</nmts>")
     root = ElementTree.fromstring(text + "</dynamics></motion></system></simulation>")
     assert evaluations_per_step(root, INPUTS[0]) == expected
+
+
+def test_what_i_pi_lets_rest_does_not_count():
+    """A block of dynamics that the motion's mode does not name: its step, levels and thermostat are none."""
+    root = ElementTree.fromstring(
+        """<simulation><system><ensemble><temperature units="kelvin"> 300 </temperature></ensemble>
+        <motion mode="constrained_dynamics">
+          <dynamics mode="nvt">
+            <timestep units="femtosecond"> 0.5 </timestep> <nmts> [ 1, 4 ] </nmts>
+            <thermostat mode="langevin"><tau units="femtosecond"> 100 </tau></thermostat>
+          </dynamics>
+          <constrained_dynamics mode="nve"><timestep units="femtosecond"> 2 </timestep></constrained_dynamics>
+        </motion></system></simulation>"""
+    )
+    assert time_step_ps(root, Path("input.xml")) == pytest.approx(0.002)
+    assert evaluations_per_step(root, Path("input.xml")) == 1
+    assert thermostat_temperature(root) is None
