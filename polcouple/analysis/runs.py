@@ -172,8 +172,7 @@ def read_run(directory: Path | str, skip_ps: float = 0.0, finished: bool = True)
     case = read_case(directory, start_file(root, path))
     last_step = _require_finished(directory) if finished else 0
     files = run_files(directory)
-    if files.beads != 1:
-        raise InputError(f"{directory}: a run with {files.beads} beads; only those with one can be read")
+    files.require_analysable()
     made_of = _made_of(directory)
     time_step = time_step_ps(root, path)
     positions = files.positions()[0]

@@ -22,6 +22,7 @@ from polcouple.compare.models import Model
 from polcouple.coupling.electrodes import create_coupled
 from polcouple.errors import InputError
 from polcouple.files import require_writable
+from polcouple.ipi.files import files_of_input
 from polcouple.ipi.input import read_xml, thermostat_temperature, time_step_ps
 from polcouple.lattice.cell import base_area
 from polcouple.propagation.plan import require_case
@@ -48,6 +49,7 @@ def measure_capacitance(sweep: Sweep, output: Path) -> Path:
     sweep = replace(sweep, voltages=_voltages(sweep.voltages))
     plan = sweep.plan
     require_case(plan.case)
+    files_of_input(plan.case / plan.input).require_analysable()
     case = sweep_case(plan.case, plan.input)
     temperature = _temperature(sweep, case)
     subject = _subject(sweep)

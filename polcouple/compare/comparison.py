@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from polcouple.analysis.gather import LEAST_FRAMES
 from polcouple.analysis.runs import Run, read_run, require_frames, require_same_system
+from polcouple.analysis.slab import slab_of
 from polcouple.case.model import read_case
 from polcouple.compare import liquid
 from polcouple.compare.making import make_runs, wanted_run
@@ -22,8 +24,9 @@ from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
 from polcouple.files import require_writable
 from polcouple.frames.reading import read_frames
+from polcouple.ipi.files import files_of_input
 from polcouple.ipi.initialize import start_file
-from polcouple.ipi.input import read_xml
+from polcouple.ipi.input import read_xml, time_step_ps
 from polcouple.propagation.plan import RunPlan, require_case
 from polcouple.report.directory import require_free, write_report
 from polcouple.report.section import Section, Table
@@ -95,8 +98,8 @@ def compare_backends(asked: Comparison, output: Path) -> Path:
     require_free(output, _comparison(asked))
     require_writable(output.parent)
     work = output.with_name(output.name + ".work")
-    backends, models, runs = _subjects(asked, work)
     fine = [] if asked.fine_run is None else [read_run(asked.fine_run)]
+    backends, models, runs = _subjects(asked, work)
     if runs:
         require_same_system([*runs, *fine])
     for subject in runs if len(runs) > 1 else ():
@@ -131,13 +134,23 @@ def _require_sense(asked: Comparison) -> None:
     for name, value in numbers:
         if value is not None and value < 1:
             raise InputError(f"--{name} {value}: give a positive number")
-    if asked.steps is not None and asked.steps // asked.every + 1 < LEAST_FRAMES:
-        raise InputError(
-            f"--steps {asked.steps} --every {asked.every} give {asked.steps // asked.every + 1} frames,"
-            f" {LEAST_FRAMES} are needed; do more steps, or write frames more often"
-        )
     if asked.skip < 0:
         raise InputError(f"--skip {asked.skip:g}: give a time in ps that is not negative")
+
+
+def _require_frames_made(asked: Comparison, time_step: float) -> None:
+    """Refuse runs that would be too short to compare, before they are made.
+
+    Args:
+        time_step: of i-PI, in ps.
+    """
+    assert asked.steps is not None
+    left = max(asked.steps // asked.every - math.ceil(asked.skip / time_step / asked.every) + 1, 0)
+    if left < LEAST_FRAMES:
+        raise InputError(
+            f"--steps {asked.steps} --every {asked.every} --skip {asked.skip:g} give {left} frames,"
+            f" {LEAST_FRAMES} are needed; do more steps, or write frames more often"
+        )
 
 
 def _comparison(asked: Comparison) -> dict[str, Any]:
@@ -155,7 +168,11 @@ def _subjects(asked: Comparison, work: Path) -> tuple[Backends, list[Model], lis
     if asked.steps is not None:
         require_case(asked.paths[0])
         path = asked.paths[0] / asked.input
-        case = read_case(asked.paths[0], start_file(read_xml(path), path))
+        files_of_input(path).require_analysable()
+        root = read_xml(path)
+        case = read_case(asked.paths[0], start_file(root, path))
+        slab_of(case)  # refuses what has no profiles
+        _require_frames_made(asked, time_step_ps(root, path))
         backends, models = Backends(case), parse_models(asked.backends, case)
         wanted = [wanted_run(asked.plan(model), model.label, work / "runs") for model in models]
         made = make_runs(wanted, asked.steps, asked.every)

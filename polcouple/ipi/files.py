@@ -59,15 +59,7 @@ class RunFiles:
         Raises:
             InputError: there is none, it is in another format, or not of all beads.
         """
-        for element in self.output.iter("trajectory"):
-            if re.match(r"\s*positions\s*(\{|$)", element.text or ""):
-                form = element.get("format", "xyz").strip()
-                if form != "xyz":
-                    raise InputError(f"{self.path}: positions are written as {form}; use format='xyz'")
-                return self._of_beads(element, ".xyz")
-        raise InputError(
-            f"{self.path}: no <trajectory> of positions in <output>; add it as `polcouple build` writes it"
-        )
+        return self._of_beads(self._positions_output(), ".xyz")
 
     def extras(self, kind: str) -> list[Path]:
         """The extras trajectory of ``kind`` of each bead.
@@ -75,12 +67,37 @@ class RunFiles:
         Raises:
             InputError: there is none that holds this alone, or not of all beads.
         """
+        return self._of_beads(self._extras_output(kind), "")
+
+    def require_analysable(self) -> None:
+        """Refuse what no analysis can read, which an input tells before it is run.
+
+        Raises:
+            InputError: several beads, or no <trajectory> of positions or of the electrode's charges.
+        """
+        if self.beads != 1:
+            raise InputError(f"{self.path}: {self.beads} beads; only runs with one can be analysed")
+        self._positions_output()
+        self._extras_output("charges")
+
+    def _positions_output(self) -> Element:
+        for element in self.output.iter("trajectory"):
+            if re.match(r"\s*positions\s*(\{|$)", element.text or ""):
+                form = element.get("format", "xyz").strip()
+                if form != "xyz":
+                    raise InputError(f"{self.path}: positions are written as {form}; use format='xyz'")
+                return element
+        raise InputError(
+            f"{self.path}: no <trajectory> of positions in <output>; add it as `polcouple build` writes it"
+        )
+
+    def _extras_output(self, kind: str) -> Element:
         together = ""
         for element in self.output.iter("trajectory"):
             kinds = [one.strip() for one in element.get("extra_type", "raw").split(",")]
             if (element.text or "").strip() == "extras" and kind in kinds:
                 if kinds == [kind]:
-                    return self._of_beads(element, "")
+                    return element
                 together = f" of its own (it is written together with {', '.join({*kinds} - {kind})})"
         raise InputError(
             f"{self.path}: no <trajectory extra_type='{kind}'> extras{together} in <output>; add it as"
@@ -138,12 +155,25 @@ def run_files(directory: Path, system: str | None = None) -> RunFiles:
 
     Args:
         directory: of the run.
+        system: as for :func:`files_of_input`.
+
+    Raises:
+        InputError: as :func:`files_of_input`, or there is no run.
+    """
+    return files_of_input(directory / "input.xml", system)
+
+
+def files_of_input(path: Path, system: str | None = None) -> RunFiles:
+    """The outputs that a run of an input writes, or has written, beside it.
+
+    Args:
+        path: of i-PI's input.
         system: prefix of the system whose files are meant; needed where there are several.
 
     Raises:
-        InputError: there is no run, no <output>, or several systems of which none or an unknown one is named.
+        InputError: there is no <output>, or several systems of which none or an unknown one is named.
     """
-    path = directory / "input.xml"
+    directory = path.parent
     root = read_xml(path)
     output = root.find("output")
     if output is None:

@@ -211,9 +211,23 @@ def resting_thermostat(content, case):
     (case / "input.xml").write_text(text.replace('mode="nvt"', 'mode="nve"'))
 
 
+def edited_input(old, new):
+    """A change of i-PI's input."""
+
+    def change(content, case):
+        text = (case / "input.xml").read_text()
+        assert old in text
+        (case / "input.xml").write_text(text.replace(old, new))
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "words", "message"),
     [
+        (edited_input('nbeads="1"', 'nbeads="3"'), [], "input.xml: 3 beads; only runs with one"),
+        (edited_input('extra_type="charges"', 'extra_type="x"'), [], "no <trajectory extra_type='charges'>"),
+        (edited_input("positions{angstrom}", "velocities"), [], "no <trajectory> of positions"),
         (None, ["--voltages", "1", "1.0"], "1 V twice"),
         (None, ["--voltages", "nan"], "give numbers"),
         (None, ["--steps", "100"], "leaves 5 frames at each voltage, 16 are needed"),

@@ -270,6 +270,30 @@ def test_what_makes_no_sense_is_refused_in_one_line(capsys, tmp_path, words, mes
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words", "message"),
+    [
+        ('nbeads="1"', 'nbeads="3"', [], "input.xml: 3 beads; only runs with one"),
+        ('extra_type="charges"', 'extra_type="x"', [], "no <trajectory extra_type='charges'>"),
+        ("positions{angstrom}", "velocities", [], "no <trajectory> of positions"),
+        ("", "", ["--skip", 0.1], "give 11 frames, 16 are needed"),
+        ("", "", ["--fine-run", "none"], "none: no run here"),
+    ],
+)
+def test_what_could_not_be_read_is_not_run(capsys, tmp_path, old, new, words, message):
+    case = tmp_path / "case"
+    shutil.copytree(SMALL, case)
+    text = (case / "input.xml").read_text()
+    assert old in text
+    (case / "input.xml").write_text(text.replace(old, new) if old else text)
+    asked = ["--steps", 400, "--every", 20, "--backend", "metal", "--backend", "response", *words]
+    status, said = compare(capsys, case, *asked, "-o", tmp_path / "out")
+    assert status == 2
+    assert message in said
+    assert said.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["case"]
+
+
 def test_frames_of_a_file(capsys, tmp_path, small_case, frames):
     path = tmp_path / "frames.xyz"
     texts = []
