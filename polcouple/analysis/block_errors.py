@@ -19,6 +19,8 @@ _MOST_BLOCKS = 128
 LEAST_BLOCKS = 8
 #: a block this many times as long as the statistical inefficiency underestimates the error by some 5 %
 _LENGTHS = 3.0
+#: an error below this fraction of its value is one of rounding
+_ROUNDING = 1e-9
 
 
 class Blocks:
@@ -84,6 +86,16 @@ class Estimate:
 def scaled(result: Estimate, factor: float) -> Estimate:
     """The same in another unit."""
     return replace(result, value=result.value * factor, error=result.error * abs(factor))
+
+
+def of_counts(result: Estimate) -> Estimate:
+    """The same of a number that atoms are counted for: where no block differs, the error is not known.
+
+    Atoms that had no time to leave are one sample, however many frames show them.
+    """
+    if result.error > _ROUNDING * abs(result.value):
+        return result
+    return Estimate(result.value, np.full_like(result.error, np.nan), result.blocks, False)
 
 
 def identity(mean: np.ndarray) -> np.ndarray:

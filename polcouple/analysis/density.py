@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ase.formula import Formula
 
-from polcouple.analysis.block_errors import Blocks, Estimate, estimate
+from polcouple.analysis.block_errors import Blocks, Estimate, estimate, of_counts
 from polcouple.analysis.slab import Grid, Slab
 from polcouple.case.model import Case
 from polcouple.units import ANGSTROM_TO_BOHR
@@ -126,10 +126,13 @@ class DensityProfile:
     def bulk_density(self) -> Estimate:
         """Mean of the number density over the slab's bulk, bohr^-3."""
         volume = self.slab.area * self.grid.width
-        return estimate(self._counts, lambda mean: mean[self._in_bulk].mean() / volume)
+        return of_counts(estimate(self._counts, lambda mean: mean[self._in_bulk].mean() / volume))
 
     def peak(self, top: int) -> tuple[Estimate, Estimate]:
-        """Height (over the bulk density) and position (bohr) of the peak whose top is near a bin."""
+        """Height (over the bulk density) and position (bohr) of the peak whose top is near a bin.
+
+        NaN where the species never was there.
+        """
         density = self._normalised(self._counts.mean)
         reach = round(_SAME_PEAK / self.grid.width)
         highest = top
@@ -138,14 +141,17 @@ class DensityProfile:
             abs(highest - top) < reach and max(density[highest - 1], density[highest + 1]) > density[highest]
         ):
             highest += 1 if density[highest + 1] > density[highest - 1] else -1
+        if not density[highest] > 0:
+            nothing = Estimate(np.array(np.nan), np.array(np.nan), 0, False)
+            return nothing, nothing
         height = estimate(self._counts, lambda mean: self._top(self._normalised(mean), highest)[0])
         position = estimate(self._counts, lambda mean: self._top(self._normalised(mean), highest)[1])
-        return height, position
+        return of_counts(height), of_counts(position)
 
     def within(self, distance: float) -> Estimate:
         """Number of the species' atoms per area (bohr^-2) nearer to the sheet than ``distance`` (bohr)."""
         near = self.grid.centres < distance
-        return estimate(self._counts, lambda mean: mean[near].sum() / self.slab.area)
+        return of_counts(estimate(self._counts, lambda mean: mean[near].sum() / self.slab.area))
 
     def _normalised(self, mean: np.ndarray) -> np.ndarray:
         bulk = mean[self._in_bulk].mean()

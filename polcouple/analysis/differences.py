@@ -84,9 +84,9 @@ def _verdict(p_corrected: float, converged: bool) -> str:
 
 
 def _comparable(a: Estimate, b: Estimate) -> bool:
-    """Both have a value, and they are not both the same constant."""
+    """Both have a value, and they are not both the same number without an error."""
     values = np.isfinite([a.value, b.value]).all()
-    return bool(values and not (a.value == b.value and a.error == b.error == 0))
+    return bool(values and not (a.value == b.value and not a.error > 0 and not b.error > 0))
 
 
 def _widened(estimate: Estimate) -> Estimate:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from polcouple.analysis.block_errors import Blocks, Estimate, estimate
+from polcouple.analysis.block_errors import Blocks, Estimate, estimate, of_counts
 
 #: events at least for a rate whose error means something
 _LEAST_DEPARTURES = 10
@@ -65,7 +65,7 @@ class Survival:
 
     def number(self) -> Estimate:
         """Mean number of ions near the sheet."""
-        return estimate(self._present)
+        return of_counts(estimate(self._present))
 
     def leaving_rate(self) -> Estimate:
         """Fraction of the ions near the sheet that leave per frame: the inverse of the residence time.

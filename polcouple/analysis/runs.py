@@ -192,9 +192,10 @@ def read_run(directory: Path | str, skip_ps: float = 0.0, finished: bool = True)
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
-    """A short name for each run: its backend where that tells them apart, else with its directory."""
-    backends = [run.backend for run in runs]
-    return backends if len(set(backends)) == len(runs) else [run.name for run in runs]
+    """A name of its own for each run: its backend where that tells them apart, else with its directory."""
+    backends, names = [run.backend for run in runs], [run.name for run in runs]
+    paths = [f"{run.backend} ({run.directory})" for run in runs]
+    return next((found for found in (backends, names, paths) if len(set(found)) == len(runs)), paths)
 
 
 def require_frames(run: Run, least: int) -> None:

@@ -29,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--every", type=int, default=20, metavar="N", help="steps between frames (20)")
     parser.add_argument("--input", default="input.xml", help="which of the case's i-PI inputs (input.xml)")
     parser.add_argument(
-        "--temperature", type=float, default=300.0, metavar="K", help="of a dataset's nuclei, in kelvin (300)"
+        "--temperature",
+        type=float,
+        metavar="K",
+        help="of the nuclei of a dataset that does not say it, in kelvin",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="for the report; the runs are kept in DIR.work"
@@ -63,7 +66,15 @@ def _print_averages(args: argparse.Namespace) -> None:
     from polcouple.data.moving import MovingDataset
     from polcouple.units import KELVIN_TO_HARTREE
 
-    if not args.temperature > 0.0:
-        raise InputError(f"--temperature {args.temperature:g}: give a positive one, in kelvin")
-    found = at_levels(MovingDataset(args.case), args.temperature * KELVIN_TO_HARTREE)
-    print("\n".join(lines(found, args.temperature)))
+    dataset = MovingDataset(args.case)
+    temperature = dataset.temperature if args.temperature is None else args.temperature
+    if temperature is None:
+        raise InputError(f"{args.case}: does not say its nuclei's temperature; give --temperature, in kelvin")
+    if not temperature > 0.0:
+        raise InputError(f"--temperature {temperature:g}: give a positive one, in kelvin")
+    if dataset.temperature not in (None, temperature):
+        raise InputError(
+            f"--temperature {temperature:g}: {args.case} says {dataset.temperature:g} K; leave it out"
+        )
+    found = at_levels(dataset, temperature * KELVIN_TO_HARTREE)
+    print("\n".join(lines(found, temperature)))

@@ -122,6 +122,12 @@ def _require_sense(asked: Comparison) -> None:
         raise InputError(f"--steps and --frames go with one case; {len(asked.paths)} directories were given")
     if asked.steps is not None and asked.frames is not None:
         raise InputError("--steps makes frames, --frames brings them; give one of the two")
+    places = [path.resolve() for path in asked.paths if not from_case]
+    if asked.fine_run is not None:
+        places.append(asked.fine_run.resolve())
+    twice = [place for place in places if places.count(place) > 1]
+    if twice:
+        raise InputError(f"{twice[0]}: given twice; a run is not compared with itself")
     if from_case and len(asked.backends) < 2:
         raise InputError("name the backends to compare: --backend twice or more, the reference first")
     if not from_case and len(asked.paths) + len(asked.backends) < 2:

@@ -83,8 +83,11 @@ def label(frame: int, number: int, held: Ensemble, answer: Evaluation, result: M
     )
 
 
-def open_moving(path: Path, case: Case, origin: str) -> MovingDataset:
+def open_moving(path: Path, case: Case, origin: str, temperature: float | None = None) -> MovingDataset:
     """The dataset ``path``, made for the case where it is not there.
+
+    Args:
+        temperature: of the nuclei in the runs in kelvin, where it is known.
 
     Raises:
         PolcoupleError: it is damaged, or holds frames of another system.
@@ -102,7 +105,7 @@ def open_moving(path: Path, case: Case, origin: str) -> MovingDataset:
         files[_FORCE_FIELD] = case.given.path.read_text()
     files[_SYSTEM] = json.dumps(system, default=str)
     return MovingDataset.create(
-        path, case.symbols, case.positions, case.cell, case.electrode_indices, files, origin
+        path, case.symbols, case.positions, case.cell, case.electrode_indices, files, origin, temperature
     )
 
 

@@ -4,7 +4,8 @@ Layout (every array carries its unit as the attribute ``unit``)::
 
     /                            attributes format = "polcouple moving dataset", version = 1, origin (free
                                  text), counts = (complete frames, complete labels), sets (JSON: a list of
-                                 label sets)
+                                 label sets), temperature (kelvin, of the nuclei in the runs; only where
+                                 they had one)
     /case                        (bytes,) uint8: JSON, the texts of the case's files by name
     /atoms/symbols               (N,) str
     /atoms/start                 (N, 3) bohr, the case's positions
@@ -69,6 +70,7 @@ class MovingDataset:
     Attributes:
         path: of the file.
         origin: where the frames come from.
+        temperature: of the nuclei in the runs in kelvin; None where it is not known.
         symbols: of all N atoms.
         start: (N, 3) positions of the case in bohr.
         cell: (3, 3) in bohr.
@@ -90,6 +92,7 @@ class MovingDataset:
                     f"{self.path}: dataset version {file.attrs.get('version')}, this program reads {_VERSION}"
                 )
             self.origin = text(file, "origin")
+            self.temperature = _temperature(file, self.path)
             array = self._file.array
             self.symbols = tuple(array(file, "atoms/symbols").astype(str).tolist())
             self.start = array(file, "atoms/start")
@@ -108,6 +111,7 @@ class MovingDataset:
         electrode: np.ndarray,
         case_files: Mapping[str, str],
         origin: str = "",
+        temperature: float | None = None,
     ) -> MovingDataset:
         """Make an empty dataset; arguments are the attributes.
 
@@ -122,6 +126,8 @@ class MovingDataset:
             set_text(file, "format", MOVING)
             file.attrs["version"] = _VERSION
             set_text(file, "origin", origin)
+            if temperature is not None:
+                file.attrs["temperature"] = float(temperature)
             set_text(file, "sets", "[]")
             file.attrs["counts"] = np.zeros(2, np.int64)
             content = json.dumps(dict(case_files)).encode()
@@ -309,6 +315,20 @@ def is_moving(path: Path) -> bool:
             return text(file, "format") == MOVING
     except OSError:
         return False
+
+
+def _temperature(file: h5py.File, path: Path) -> float | None:
+    """In kelvin, None in a file that does not say.
+
+    Raises:
+        InputError: it is no temperature.
+    """
+    given = file.attrs.get("temperature")
+    if given is None:
+        return None
+    if not isinstance(given, float) or not 0.0 < given < np.inf:
+        raise InputError(f"{path}: its temperature {given} is none; the file is damaged")
+    return float(given)
 
 
 def _counts(file: h5py.File) -> tuple[int, int]:

@@ -64,15 +64,20 @@ def known(value: Any) -> Any:
     return None if isinstance(value, float | np.ndarray) and not np.isfinite(value) else value
 
 
-def as_numbers(result: Estimate) -> dict[str, float | bool | None]:
+def as_numbers(result: Estimate) -> dict[str, Any]:
     """Value and error for numbers.json."""
     error = float(result.error) if np.isfinite(result.error) else None
-    return {"value": float(result.value), "error": error, "error_converged": result.converged}
+    return {"value": known(float(result.value)), "error": error, "error_converged": result.converged}
 
 
 def remark(*results: Estimate) -> str:
     """For a table, where the errors of a row are lower bounds."""
-    return "" if all(result.converged for result in results) else "run too short: errors are lower bounds"
+    if all(result.converged for result in results):
+        return ""
+    if not any(np.isfinite(result.value) for result in results):
+        return "never there"
+    unknown = not any(np.isfinite(result.error) for result in results)
+    return f"run too short: errors are {'not known' if unknown else 'lower bounds'}"
 
 
 def unconverged(result: Estimate) -> Estimate:

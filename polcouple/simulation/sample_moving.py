@@ -120,7 +120,9 @@ def sample_moving(
         else:
             refuse_a_run(run.directory)
             require_sound(run.plan, schedule.steps, run.directory)
-    dataset = dataset or open_moving(output, case, origin)
+    temperature = thermostat_temperature(read_xml(plan.case / plan.input))
+    kelvin = None if temperature is None else temperature / KELVIN_TO_HARTREE
+    dataset = dataset or open_moving(output, case, origin, kelvin)
     for run in runs:
         dataset.number_of(run.labels)
     missing = _missing(dataset, runs, schedule.frames)
@@ -147,7 +149,6 @@ def sample_moving(
             f" {short[0].directory / 'driver.log'}, and go on with: {command_line()}"
         )
     log(f"{output}: {_told(dataset)}")
-    temperature = thermostat_temperature(read_xml(plan.case / plan.input))
     if temperature is not None and any(one.fermi_level is not None for one in dataset.sets()):
         found = at_levels(dataset, temperature)
         print("\n".join(lines(found, temperature / KELVIN_TO_HARTREE)), flush=True)

@@ -1,5 +1,6 @@
 """Averages of electrons at held levels: a model with a known capacitance, and what does not count."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -20,7 +21,7 @@ LEVELS = (-0.14, -0.16, -0.18)
 def dataset(tmp_path):
     """Frames of the model at three levels, in the order in which several runs write them, and strays."""
     made = MovingDataset.create(
-        tmp_path / "d.h5", ("C",), np.zeros((1, 3)), 10.0 * np.eye(3), np.array([0]), {}, "a model"
+        tmp_path / "d.h5", ("C",), np.zeros((1, 3)), 10.0 * np.eye(3), np.array([0]), {}, "a model", 300.0
     )
     rng, count = np.random.default_rng(5), 2000
     for level in LEVELS:
@@ -75,6 +76,34 @@ def test_the_command_prints_them(dataset, capsys):
     assert len(printed) == 8
 
 
+def test_the_temperature_is_the_runs(dataset, capsys):
+    """Twice as hot, half the capacitance of the fluctuations; a file that does not say it must be told."""
+
+    def command(*words):
+        with pytest.raises(SystemExit) as ended:
+            main(["capacitance", str(dataset.path), *words])
+        return ended.value.code, capsys.readouterr()
+
+    status, said = command("--temperature", "600")
+    assert (status, said.out) == (2, "")
+    assert "d.h5 says 300 K; leave it out" in said.err
+    with h5py.File(dataset.path, "r+") as file:
+        file.attrs["temperature"] = 600.0
+    status, said = command()
+    assert said.out.splitlines() == lines(at_levels(dataset, 2.0 * TEMPERATURE), 600.0)
+    hot, cold = (at_levels(dataset, T * TEMPERATURE)[0].fluctuation.value for T in (2.0, 1.0))
+    assert hot == pytest.approx(0.5 * cold)
+    with h5py.File(dataset.path, "r+") as file:
+        del file.attrs["temperature"]
+    status, said = command()
+    assert status == 2 and "give --temperature" in said.err
+    assert command("--temperature", "600")[0] == 0
+    with h5py.File(dataset.path, "r+") as file:
+        file.attrs["temperature"] = -1.0
+    status, said = command()
+    assert status == 2 and "its temperature -1.0 is none" in said.err
+
+
 def test_what_is_refused(dataset, tmp_path, capsys):
     other = MovingDataset.create(
         tmp_path / "e.h5", ("C",), np.zeros((1, 3)), 10.0 * np.eye(3), np.array([0]), {}, "empty"
@@ -84,7 +113,7 @@ def test_what_is_refused(dataset, tmp_path, capsys):
     for words in (
         [str(dataset.path), "--steps", "5"],
         [str(tmp_path)],
-        [str(dataset.path), "--temperature", "0"],
+        [str(other.path), "--temperature", "0"],
     ):
         with pytest.raises(SystemExit) as ended:
             main(["capacitance", *words])

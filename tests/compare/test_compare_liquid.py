@@ -26,6 +26,7 @@ from polcouple.case.model import read_case
 from polcouple.case.schema import Slab as SlabSection
 from polcouple.compare.liquid import sections
 from polcouple.errors import InputError
+from polcouple.report.words import as_numbers, remark
 from polcouple.units import ANGSTROM_TO_BOHR
 
 SLAB = Slab(sheet=0.0, lowest=-20.0, length=100.0, area=400.0, bulk=(15.0, 45.0))
@@ -375,6 +376,31 @@ def test_ions_that_are_never_in_the_bulk(small_case, frames, charges, tmp_path):
     )
 
 
+def test_atoms_that_stay_are_one_sample():
+    """Two ions that never leave a place, however many frames show them there: the error is not known."""
+    profile = DensityProfile(Species("ion", np.arange(12), True), SLAB)
+    z = np.concatenate([[6.0, 6.0], np.linspace(20.0, 40.0, 10)])
+    survival = Survival(4, 1)
+    for _ in range(64):
+        profile.add(np.column_stack([np.zeros((12, 2)), z]))
+        survival.add(z < 8.0)
+    top = int(np.argmin(abs(profile.grid.centres - 6.0)))
+    for found in (profile.within(10.0), *profile.peak(top), profile.bulk_density(), survival.number()):
+        assert np.isfinite(found.value) and np.isnan(found.error) and not found.converged
+        assert "errors are not known" in remark(found)
+    # the same number moves about: then there is an error
+    generator = np.random.default_rng(6)
+    for _ in range(64):
+        survival.add(generator.random(12) < 0.2)
+    assert survival.number().error > 0
+    nowhere = profile.peak(int(np.argmin(abs(profile.grid.centres - 12.0))))
+    assert all(np.isnan(one.value) for one in nowhere) and as_numbers(nowhere[0])["value"] is None
+    # an ion that stayed in one of two short runs is no difference
+    stayed, left = profile.within(10.0), known(0.0, np.nan, converged=False)
+    assert [one.verdict for one in differences([Quantity("ions", (stayed, left))])] == ["too short to tell"]
+    assert differences([Quantity("ions", (stayed, stayed))]) == []
+
+
 def test_slab_needs_a_vacuum_and_an_electrode_below(small_case):
     full = small_case.positions.copy()
     full[small_case.water_oxygens, 2] = np.linspace(3.0, 112.0, len(small_case.water_oxygens))
@@ -445,7 +471,7 @@ def test_run_is_read_back(run_directory, frames, charges):
     later = read_run(run_directory, skip_ps=1.0)
     assert later.steps[0] == 2000
     assert next(later.charges())[0] == 2000
-    assert labels([run, later]) == [run.name, later.name]
+    assert labels([run]) == ["response"] and run.name == "response (run)"
 
 
 def test_steps_written_twice_count_once(run_directory, frames, small_case):
@@ -582,6 +608,21 @@ def test_sections_of_two_runs(tmp_path, small_case, frames, charges):
     assert charges_section.numbers["response"]["fluctuation_e"]["value"] == pytest.approx(0.01, rel=0.05)
     mean = charges_section.numbers["response"]["mean_charges_e"]
     assert sum(mean) == pytest.approx(small_case.total_charge, abs=1e-9)
+
+
+def test_runs_in_directories_of_one_name_keep_their_own_numbers(tmp_path, small_case, frames, charges):
+    """A usual layout of several seeds: seeds/1/run, seeds/2/run."""
+    runs = [
+        read_run(write_run(tmp_path / seed / "run", frames, charges + shift, small_case.symbols))
+        for seed, shift in (("1", 0.0), ("2", 0.001))
+    ]
+    names = [f"response ({run.directory})" for run in runs]
+    assert labels(runs) == names
+    found = {section.title: section for section in sections(runs)}
+    for title in ("Densities", "Water orientation", "Electrode charges in time", "Potential across the cell"):
+        assert set(names) <= set(found[title].numbers), title
+    means = [found["Electrode charges in time"].numbers[name]["mean_charges_e"] for name in names]
+    assert np.array(means[1]) - means[0] == pytest.approx(0.001)
 
 
 def test_runs_with_the_same_frames_do_not_differ(tmp_path, small_case, frames, charges):

@@ -260,6 +260,7 @@ def compare(capsys, *words):
         ([], "nothing to compare it with"),
         (["--backend", "dftb"], "has not finished"),
         (["other_case", "--steps", 10], "one case; 2 directories"),
+        ([SMALL], "given twice; a run is not compared with itself"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(capsys, tmp_path, words, message):

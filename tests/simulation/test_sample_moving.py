@@ -73,6 +73,7 @@ def test_a_sampling_that_was_killed_goes_on(tmp_path):
     assert "36 frames, 36 labels" in done.stdout and "of 420 of all runs" in done.stdout
     assert "dN/dmu by differences" in done.stdout
     killed, expected = MovingDataset(path), MovingDataset(whole)
+    assert expected.temperature == killed.temperature == 300.0
     labels = killed.labels()
     assert sorted(labels.frame.tolist()) == list(range(36))
     assert np.array_equal(killed.frames().trajectory[labels.frame], labels.set)
