@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from polcouple.backends.capabilities import Capabilities
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ConvergenceError, InputError, nearest
 from polcouple.lattice.matrix import Matrix
 from polcouple.plugins import Origin, Registry
+from polcouple.settings import Settings
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -120,14 +121,13 @@ class ChargeDerivatives:
     hardness: float
 
 
-class BackendOptions(BaseModel):
+class BackendOptions(Settings):
     """Base of a backend's settings: unknown keys are refused, values are not changed afterwards.
 
     Attributes:
         incidental: settings that tell how to compute, not what; and paths of :meth:`files`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     incidental: ClassVar[frozenset[str]] = frozenset()
 
     def in_directory(self, directory: Path) -> Self:

@@ -7,17 +7,15 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     StrictBool,
-    ValidationInfo,
-    field_validator,
     model_serializer,
     model_validator,
 )
+
+from polcouple.settings import Settings, no_truth
 
 #: name in a case of the file of the electrodes' atoms, where i-PI does not have them
 ELECTRODE_FILE = "electrode.xyz"
@@ -26,24 +24,7 @@ _Positive = Annotated[float, Field(gt=0)]
 _NotNegative = Annotated[float, Field(ge=0)]
 
 
-def _no_truth(value: Any) -> Any:
-    """YAML's yes and on are True, which would count as 1."""
-    if isinstance(value, bool):
-        raise ValueError("yes, no, on and off are no numbers; in quotes they are words")
-    return value
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _numbers(cls, value: Any, of: ValidationInfo) -> Any:
-        truth = of.field_name is not None and cls.model_fields[of.field_name].annotation is bool
-        return value if truth else _no_truth(value)
-
-
-class Water(_Section):
+class Water(Settings):
     """Three-site water: flexible with energy = k/2 (x - x0)^2, or ``model: rigid`` without constants k."""
 
     model: Literal["rigid"] | None = None
@@ -75,7 +56,7 @@ class Water(_Section):
         return bond, bond, 2.0 * bond * math.sin(math.radians(0.5 * self.angle_degree))
 
 
-class LennardJones(_Section):
+class LennardJones(Settings):
     """Parameters of one element; Lorentz-Berthelot mixing."""
 
     sigma_angstrom: _NotNegative
@@ -88,7 +69,7 @@ class ElectrodeLennardJones(LennardJones):
     source: str = ""
 
 
-class Walls(_Section):
+class Walls(Settings):
     """Harmonic walls k/2 dz^2 for oxygens and ions below ``lower`` and above ``upper`` (z of the cell)."""
 
     lower_angstrom: float
@@ -104,7 +85,7 @@ class Walls(_Section):
         return self
 
 
-class ForceField(_Section):
+class ForceField(Settings):
     """Classical interactions; the electrode's own pairs carry no Lennard-Jones (they never move).
 
     An electrode's atoms take their parameters from ``electrode_lennard_jones``, and from ``lennard_jones``
@@ -118,9 +99,9 @@ class ForceField(_Section):
     switch_angstrom: _Positive | None = None
     ewald_tolerance: Annotated[float, Field(gt=0, lt=1e-2)]
     water: Water | None = None
-    ion_charges_e: dict[str, Annotated[float, BeforeValidator(_no_truth)]] = {}
-    lennard_jones: dict[str, LennardJones] = {}
-    electrode_lennard_jones: dict[str, ElectrodeLennardJones] = {}
+    ion_charges_e: dict[str, Annotated[float, BeforeValidator(no_truth)]] = Field(default_factory=dict)
+    lennard_jones: dict[str, LennardJones] = Field(default_factory=dict)
+    electrode_lennard_jones: dict[str, ElectrodeLennardJones] = Field(default_factory=dict)
     walls: Walls | None = None
 
     @model_validator(mode="after")
@@ -133,14 +114,14 @@ class ForceField(_Section):
         return self
 
 
-class Block(_Section):
+class Block(Settings):
     """Consecutive atoms of init.xyz: an electrode's, waters (O H H each) or ions (one atom each)."""
 
     species: str
     count: Annotated[int, Field(ge=0)]
 
 
-class _Electrode(_Section):
+class _Electrode(Settings):
     """``mobile``: i-PI moves its atoms, but for those that it is told to keep."""
 
     name: str
@@ -176,7 +157,7 @@ class ElectrodeSection(_Electrode):
         return np.arange(self.first_atom, self.last_atom + 1)
 
 
-class GivenForceField(_Section):
+class GivenForceField(Settings):
     """Interactions as a file of OpenMM has them: cut-offs, switches and mixing rules are the file's.
 
     ``ewald_tolerance`` is the accuracy of the Coulomb interactions, whatever the file has. Terms between
@@ -190,7 +171,7 @@ class GivenForceField(_Section):
     walls: Walls | None = None
 
 
-class Molecules(_Section):
+class Molecules(Settings):
     """Consecutive molecules of one kind: their atoms' elements, and names in the force field."""
 
     molecule: str
@@ -222,7 +203,7 @@ class ElectrodeAtoms(_Electrode):
         return np.concatenate([np.arange(first, last + 1) for first, last in self.atoms])
 
 
-class Potential(_Section):
+class Potential(Settings):
     """What is held in place of the electrodes' charges.
 
     Of two electrodes the difference of their potentials, first minus second: charge flows between them. Of
@@ -242,7 +223,7 @@ class Potential(_Section):
         return self
 
 
-class Slab(_Section):
+class Slab(Settings):
     """A slab with vacuum along z, in a displacement field D or in an electric field E along z.
 
     With D the field of the slab's periodic images is taken away; D = 0 is the correction of I.-C. Yeh and
@@ -259,13 +240,13 @@ class Slab(_Section):
         return self
 
 
-class Refresh(_Section):
+class Refresh(Settings):
     """When the electrode charges are computed anew: every ``interval`` force evaluations of a replica."""
 
     interval: Annotated[int, Field(ge=1)] = 1
 
 
-class _CaseSection(_Section):
+class _CaseSection(Settings):
     """What system.yaml has in every format.
 
     ``ipi_atoms: liquid``: i-PI has the liquid alone, and the electrodes' atoms stand in electrode.xyz.
@@ -277,7 +258,7 @@ class _CaseSection(_Section):
     slab: Slab | None = None
     refresh: Refresh = Refresh()
     fast_backend: str | None = None
-    backends: dict[str, dict[str, Any]] = {}
+    backends: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class SystemSection(_CaseSection):
