@@ -15,7 +15,7 @@ so that the classical Coulomb force exerted by the charges q is the exact force 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from pydantic import ValidationError
 
 from polcouple.backends.capabilities import Capabilities
 from polcouple.electrode import Electrode, Electrolyte
+from polcouple.electrostatics.clouds import Cloud
 from polcouple.errors import ConvergenceError, InputError, nearest
 from polcouple.lattice.matrix import Matrix
 from polcouple.plugins import Origin, Registry
@@ -154,6 +155,14 @@ class BackendOptions(Settings):
     def with_others(self, others: Mapping[str, Mapping[str, Any]]) -> Self:
         """The same settings where ``others``, backends that it may ask, have these, by name."""
         return self
+
+    def charge_clouds(self, symbols: Sequence[str]) -> tuple[Cloud, ...] | None:
+        """Shapes of the charges of these n atoms, inside the electrode; None of one that has points alone.
+
+        Raises:
+            InputError: its charges are not by atom, or a file that tells is missing.
+        """
+        return None
 
     def files(self, symbols: Iterable[str]) -> tuple[Path, ...]:
         """Files of which the content decides the charges of an electrode of these elements."""

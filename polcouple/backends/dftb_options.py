@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -18,6 +18,8 @@ from polcouple.dftb.parameter_sets import find_slako
 from polcouple.dftb.scf import FrozenElectrode
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters, skf_paths
 from polcouple.electrode import Electrode
+from polcouple.electrostatics.clouds import Cloud, ExponentialCloud
+from polcouple.errors import InputError
 from polcouple.units import KELVIN_TO_HARTREE
 
 #: site potentials are asked for to this part of the charges' accuracy, Hartree/e per e: a charge follows the
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class SlakoOptions(BackendOptions):
-    """Where the Slater-Koster files are."""
+    """Where the Slater-Koster files are, and whose their Hubbard U is."""
 
     incidental: ClassVar[frozenset[str]] = frozenset({"slako"})
     slako: Path | str = Field(
@@ -39,6 +41,7 @@ class SlakoOptions(BackendOptions):
         description="name of an installed parameter set, or a path with a slash in it (./mine) to a directory"
         " of A-B.skf files; default: mio-1-1, C and H",
     )
+    shell_resolved: bool = Field(False, description="a charge fluctuation and a Hubbard U for every shell")
 
     @field_validator("slako")
     @classmethod
@@ -62,6 +65,13 @@ class SlakoOptions(BackendOptions):
         """See :meth:`BackendOptions.files`; the .skf files of the elements."""
         return tuple(skf_paths(self.slako_directory, symbols).values())
 
+    def charge_clouds(self, symbols: Sequence[str]) -> tuple[Cloud, ...]:
+        """See :meth:`BackendOptions.charge_clouds`; the charge fluctuations of SCC-DFTB."""
+        if self.shell_resolved:
+            raise InputError("shell_resolved: shapes of charges by shell are not known; leave it out")
+        atoms = load_parameters(self.slako_directory, symbols).atoms
+        return tuple(ExponentialCloud(3.2 * atoms[symbol].hubbard[0]) for symbol in symbols)
+
 
 class HamiltonianOptions(SlakoOptions):
     """What defines the electronic problem."""
@@ -69,7 +79,6 @@ class HamiltonianOptions(SlakoOptions):
     incidental: ClassVar[frozenset[str]] = SlakoOptions.incidental | {"cache_directory", "array_library"}
     temperature_kelvin: float = Field(300.0, gt=0.0, description="electronic temperature")
     k_points: tuple[int, int, int] = Field((1, 1, 1), description="Monkhorst-Pack mesh")
-    shell_resolved: bool = Field(False, description="a charge fluctuation and a Hubbard U for every shell")
     cache_directory: Path | None = Field(
         None,
         description="for H0, S, gamma; default $POLCOUPLE_CACHE or the user's cache directory",

@@ -43,7 +43,6 @@ class Options(SlakoOptions):
     library: Path | None = Field(None, description="libdftbplus, where its Python package does not find it")
     temperature_kelvin: float = Field(300.0, gt=0.0, description="electronic temperature")
     k_points: tuple[int, int, int] = Field((1, 1, 1), description="Monkhorst-Pack mesh")
-    shell_resolved: bool = Field(False, description="a charge fluctuation and a Hubbard U for every shell")
     scc_tolerance: float = Field(1e-7, gt=0.0, le=1e-2, description="largest SCC error, e")
     max_cycles: int = Field(300, ge=1, description="SCC cycles after which it counts as not converged")
     threads: int | None = Field(None, ge=1, description="OpenMP threads; default: the environment's")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +11,8 @@ from pydantic import Field
 from polcouple.backends.base import BackendOptions, backend_options
 from polcouple.backends.capabilities import Capabilities
 from polcouple.backends.dftb_options import Options as DftbOptions
+from polcouple.electrostatics.clouds import Cloud, GaussianCloud
+from polcouple.units import ANGSTROM_TO_BOHR
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -51,6 +53,10 @@ class Options(BackendOptions):
         options = backend_options("dftb", self.hessian)
         assert isinstance(options, DftbOptions)
         return options
+
+    def charge_clouds(self, symbols: Sequence[str]) -> tuple[Cloud, ...]:
+        """See :meth:`BackendOptions.charge_clouds`; the Gaussians."""
+        return (GaussianCloud(self.gaussian_exponent_per_angstrom / ANGSTROM_TO_BOHR),) * len(symbols)
 
     def capabilities(self) -> Capabilities:
         """See :meth:`BackendOptions.capabilities`."""

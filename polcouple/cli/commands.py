@@ -29,13 +29,19 @@ COMMANDS = {
     "capacitance": "charge and capacitance of two electrodes against voltage",
     "quantum-capacitance": "capacitance of an electrode's own levels",
     "density": "densities of a run's liquid between its electrodes, drawn",
+    "electron-density": "the electrodes' excess electrons on a grid, and the potential across the cell",
     "conserved": "correct a run's conserved quantity for the work of the refreshes",
     "export": "frames of a run with charges, for ASE, MDAnalysis and others",
     "charges": "evaluate a backend on the frames of a trajectory",
 }
 
 #: modules of commands whose names are no words of Python
-_MODULES = {"i-pi": "ipi", "import": "import_", "quantum-capacitance": "quantum_capacitance"}
+_MODULES = {
+    "i-pi": "ipi",
+    "import": "import_",
+    "quantum-capacitance": "quantum_capacitance",
+    "electron-density": "electron_density",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

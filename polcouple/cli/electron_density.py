@@ -1,0 +1,81 @@
+"""``polcouple electron-density``: the electrodes' excess electrons, and the potential across the cell."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from polcouple.analysis.electron_density import mean_density
+from polcouple.case.holding import holding
+from polcouple.case.model import Case, read_case
+from polcouple.case.schema import Potential
+from polcouple.cli.options import add_backend_arguments, given_settings, positive_length
+from polcouple.electrostatics.cloud_grid import grid_shape
+from polcouple.frames.reading import read_frames
+from polcouple.log import log
+from polcouple.report.electron_density import GRIDS, Output, require_room, write_density
+from polcouple.units import ANGSTROM_TO_BOHR
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``polcouple electron-density``."""
+    parser.add_argument("case", type=Path, metavar="CASE", help="case directory")
+    parser.add_argument(
+        "frames",
+        type=Path,
+        metavar="FRAMES",
+        help="of the case, in a format that `polcouple charges` reads",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="new directory for what is written"
+    )
+    parser.add_argument(
+        "--spacing", type=positive_length, default=0.2, metavar="A", help="of the grid, Angstrom (0.2)"
+    )
+    parser.add_argument(
+        "--window", type=positive_length, default=3.0, metavar="A",
+        help="over which profiles are averaged along z, too, Angstrom (3)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--grids",
+        nargs="*",
+        choices=tuple(GRIDS),
+        default=tuple(GRIDS),
+        help=f"what is written as a cube: {', '.join(GRIDS)} (all); none if no name follows",
+    )
+    held = parser.add_mutually_exclusive_group()
+    held.add_argument("--voltage", type=float, metavar="U", help="between two electrodes, V, over the case's")
+    held.add_argument("--fermi-level", type=float, metavar="E", help="of one electrode, eV, over the case's")
+    held.add_argument("--total-charge", type=float, metavar="Q", help="of one electrode, e, over the case's")
+    add_backend_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Average over the frames and write cubes, profiles, pictures and a summary."""
+    from rich.progress import track
+
+    case = _held(read_case(args.case), args)
+    spacing = args.spacing * ANGSTROM_TO_BOHR
+    shape = grid_shape(case.cell, spacing)
+    output = Output(args.output, tuple(dict.fromkeys(args.grids)), args.window * ANGSTROM_TO_BOHR)
+    require_room(output, shape)
+    settings = given_settings(args)
+    frames = track(read_frames(args.frames, case), description=args.backend)
+    found = mean_density(case, args.backend, frames, spacing, settings)
+    made_of = {"backend": args.backend, "settings": {k: str(v) for k, v in settings.items()}}
+    lines = write_density(found, output, {"frames_file": str(args.frames), **made_of})
+    for line in lines:
+        log(line)
+    log(
+        f"means over {found.frames} frame(s), grid of {' x '.join(map(str, shape))}, written to {args.output}"
+    )
+    return 0
+
+
+def _held(case: Case, args: argparse.Namespace) -> Case:
+    """The case at what the command line says."""
+    if args.voltage is not None:
+        return holding(case, Potential(voltage_volt=args.voltage))
+    if args.fermi_level is not None:
+        return holding(case, Potential(fermi_level_ev=args.fermi_level, counter_charge="background"))
+    return case if args.total_charge is None else holding(case, args.total_charge)

@@ -1,0 +1,61 @@
+"""Shapes of the charge that an electrode's atom carries: what a point charge of the forces stands for.
+
+A cloud of unit charge has the Fourier transform f(G), which begins with 1 - spread G^2. Far away its
+potential is a point's; in a periodic cell, where the average of a point's potential is zero, that of a cloud
+is -4 pi spread / V, which is the limit of 4 pi (f - 1) / (G^2 V).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+class Cloud(Protocol):
+    """A spherical cloud of unit charge; equal clouds compare equal."""
+
+    @property
+    def spread(self) -> float:
+        """In bohr^2: a sixth of the cloud's mean squared radius."""
+        ...
+
+    def transform(self, squares: np.ndarray) -> np.ndarray:
+        """f at wave vectors of these squared lengths in 1/bohr^2; of the same shape."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExponentialCloud:
+    """tau^3 / (8 pi) exp(-tau r): the charge fluctuation of SCC-DFTB, with tau = 16/5 U in 1/bohr.
+
+    M. Elstner et al., Phys. Rev. B 58, 7260 (1998); the interaction of two of them is gamma.
+    """
+
+    decay: float
+
+    @property
+    def spread(self) -> float:
+        """2 / tau^2."""
+        return 2.0 / self.decay**2
+
+    def transform(self, squares: np.ndarray) -> np.ndarray:
+        """1 / (1 + G^2 / tau^2)^2."""
+        return np.asarray((1.0 + squares / self.decay**2) ** -2)
+
+
+@dataclass(frozen=True)
+class GaussianCloud:
+    """(eta^2 / pi)^(3/2) exp(-eta^2 r^2), with eta in 1/bohr."""
+
+    exponent: float
+
+    @property
+    def spread(self) -> float:
+        """1 / (4 eta^2)."""
+        return 0.25 / self.exponent**2
+
+    def transform(self, squares: np.ndarray) -> np.ndarray:
+        """exp(-G^2 / (4 eta^2))."""
+        return np.asarray(np.exp(-0.25 * squares / self.exponent**2))

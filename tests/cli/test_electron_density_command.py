@@ -1,0 +1,117 @@
+"""`polcouple electron-density`: its files read by ASE, and what it refuses before it begins."""
+
+import csv
+import json
+import shutil
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from types import SimpleNamespace
+
+import ase.io
+import ase.io.cube
+import numpy as np
+import pytest
+from conftest import CAPACITOR, SMALL
+
+from polcouple.cli.commands import main
+from polcouple.units import BOHR_TO_ANGSTROM
+
+
+def electron_density(output, *words, case=SMALL, frames=None, backend="fixed"):
+    """The command in this process: status, what it printed, what went wrong."""
+    words = [str(case), str(frames or case / "init.xyz"), "--backend", backend, "-o", str(output), *words]
+    said, wrong = StringIO(), StringIO()
+    with redirect_stdout(said), redirect_stderr(wrong), pytest.raises(SystemExit) as ended:
+        main(["electron-density", *words])
+    return ended.value.code, said.getvalue(), wrong.getvalue()
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    output = tmp_path_factory.mktemp("density") / "out"
+    status, said, wrong = electron_density(output, "--spacing", "0.4")
+    assert status == 0, wrong
+    return output, said
+
+
+def test_cubes_are_read_by_ase(written, small_case):
+    with (written[0] / "excess.cube").open() as file:
+        found = ase.io.cube.read_cube(file)
+    data, atoms = found["data"], found["atoms"]
+    assert atoms.get_chemical_symbols() == list(small_case.electrode.symbols)
+    assert atoms.cell.array == pytest.approx(small_case.cell * BOHR_TO_ANGSTROM, abs=1e-5)
+    apart = atoms.positions - small_case.electrode.positions * BOHR_TO_ANGSTROM
+    apart = apart @ np.linalg.inv(atoms.cell.array)
+    assert apart == pytest.approx(np.round(apart), abs=1e-6)
+    volume = abs(np.linalg.det(small_case.cell)) / data.size
+    assert data.sum() * volume == pytest.approx(-small_case.total_charge, abs=1e-5)
+    lowest = np.unravel_index(data.argmax(), data.shape)
+    sheet = small_case.electrode.positions[0, 2] / small_case.cell[2, 2] * data.shape[2]
+    assert lowest[2] == pytest.approx(sheet % data.shape[2], abs=0.5)
+
+
+def test_profiles_and_summary(written, small_case):
+    with (written[0] / "profiles.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    z, excess = (
+        np.array([float(row[name]) for row in rows]) for name in ("z_angstrom", "excess_per_angstrom3")
+    )
+    area = np.linalg.norm(np.cross(*small_case.cell[:2])) * BOHR_TO_ANGSTROM**2
+    assert excess.sum() * (z[1] - z[0]) * area == pytest.approx(-small_case.total_charge, abs=1e-3)
+    assert rows[0]["excess_per_angstrom3_error"] == ""  # of a single frame there is none
+    with (written[0] / "summary.json").open() as file:
+        summary = json.load(file)
+    assert summary["frames"] == 1 and summary["backend"] == "fixed"
+    assert summary["electrodes"]["sheet"]["excess_electrons"] == pytest.approx(-small_case.total_charge)
+    assert summary["electrodes"]["sheet"]["fermi_level_ev"] is None
+    assert f"{-small_case.total_charge:+.4f} excess electrons" in written[1]
+    assert {path.name for path in written[0].iterdir()} == {
+        "excess.cube", "induced.cube", "potential.cube", "profiles.csv", "profiles.png", "section.png",
+        "summary.json",
+    }  # fmt: skip
+
+
+def test_the_shipped_capacitor_at_its_voltage(tmp_path):
+    """Frames of a case of two electrodes with metal: the drop is the voltage, to a millivolt and better."""
+    status, said, wrong = electron_density(
+        tmp_path / "out", "--spacing", "0.3", "--grids", case=CAPACITOR, backend="metal"
+    )
+    assert status == 0, wrong
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["drop_volt"]["value"] == pytest.approx(1.0, abs=1e-4)
+    assert "potential drop between the electrodes 1.0000 V" in said
+    assert not list((tmp_path / "out").glob("*.cube"))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--spacing", "1e-4"], "too large; a spacing of"),
+        (["--spacing", "0"], "not a positive length"),
+        (["--backend", "mettal"], "did you mean 'metal'"),
+        (["--voltage", "1"], "difference between two electrodes, there are 1"),
+        (["--grids", "charge"], "invalid choice"),
+    ],
+)
+def test_refused_in_one_line_before_it_begins(words, expected, tmp_path):
+    status, said, wrong = electron_density(tmp_path / "out", *words)
+    assert status == 2 and expected in wrong
+    assert "Traceback" not in wrong and not said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_disk_too_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1e6))
+    status, _, wrong = electron_density(tmp_path / "out")
+    assert status == 2 and "GB are free there; give a larger --spacing or fewer --grids" in wrong
+
+
+def test_frames_of_another_case(tmp_path):
+    status, _, wrong = electron_density(tmp_path / "out", frames=CAPACITOR / "init.xyz")
+    assert status == 2 and "frame 0 has" in wrong and wrong.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_overwritten(written):
+    status, _, wrong = electron_density(written[0])
+    assert status == 2 and "not empty; choose another name" in wrong
