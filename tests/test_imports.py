@@ -17,6 +17,7 @@ ROOT = Path(polcouple.__file__).parent
 ROOMS = [
     "testing",
     "cli",
+    "paradigms",
     "capacitance",
     "compare",
     "simulation",

@@ -107,14 +107,19 @@ def factorised(matrix: np.ndarray) -> tuple[np.ndarray, bool]:
 
 def gaussian_matrix(electrode: Electrode, exponent: float) -> np.ndarray:
     """Coulomb interaction A (n, n) in Hartree/e^2 of Gaussian charges with ``exponent`` eta in 1/bohr."""
-    matrix = interaction_matrix(electrode)
+    matrix = interaction_matrix(electrode) + gaussian_overlap(electrode, exponent)
+    return 0.5 * (matrix + matrix.T)
+
+
+def gaussian_overlap(electrode: Electrode, exponent: float) -> np.ndarray:
+    """What the width of the charges adds to the interaction of point charges; as :func:`gaussian_matrix`."""
     n = len(electrode)
     pairs = find_pairs(electrode, _REACH / exponent)
     distance = np.linalg.norm(pairs.vector, axis=1)
     overlap = erfc(exponent * distance / np.sqrt(2.0)) / distance
-    matrix -= np.bincount(pairs.first * n + pairs.second, overlap, minlength=n * n).reshape(n, n)
+    matrix = -np.bincount(pairs.first * n + pairs.second, overlap, minlength=n * n).reshape(n, n)
     matrix[np.diag_indices(n)] += np.sqrt(2.0 / np.pi) * exponent
-    return 0.5 * (matrix + matrix.T)
+    return matrix
 
 
 def gaussian_forces(electrode: Electrode, exponent: float, charges: np.ndarray) -> np.ndarray:

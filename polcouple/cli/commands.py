@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "one run on one page: charges, densities, potential, energy, settings, warnings",
     "compare": "compare runs and backends, in a report with figures and numbers",
     "capacitance": "charge and capacitance of two electrodes against voltage",
+    "paradigms": "local and nonlocal models of the charges on the same frames",
     "quantum-capacitance": "capacitance of an electrode's own levels",
     "density": "densities of a run's liquid between its electrodes, drawn",
     "electron-density": "the electrodes' excess electrons on a grid, and the potential across the cell",
