@@ -25,7 +25,7 @@ from polcouple.ipi.files import run_files
 from polcouple.ipi.initialize import start_file
 from polcouple.ipi.input import read_xml, step_of, time_step_ps
 from polcouple.ipi.output import iterate_extras, last_of_each
-from polcouple.propagation.record import RECORD, MadeOf, decisive, read_record
+from polcouple.propagation.record import RECORD, MadeOf, file_words, read_record
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ class Run:
     Attributes:
         directory: of the run.
         case: its system.
-        backend: that gave the charges, and ``interval`` in evaluations between their refreshes.
-        made_of: text that tells the run's making from others.
+        made_of: what decides it, from its record.
         time_step_ps: between two steps of i-PI (the outer level of multiple time stepping).
         first_step: frames before it are left out.
         last_step: where the run ended; 0 of one that was read before its end.
@@ -66,15 +65,23 @@ class Run:
 
     directory: Path
     case: Case
-    backend: str
-    interval: int
-    made_of: str
+    made_of: MadeOf
     time_step_ps: float
     first_step: int
     last_step: int
     positions_path: Path
     charges_path: Path
     length_unit: float = ANGSTROM_TO_BOHR
+
+    @property
+    def backend(self) -> str:
+        """That gave the charges."""
+        return self.made_of.backend
+
+    @property
+    def interval(self) -> int:
+        """Evaluations between refreshes of the charges."""
+        return self.made_of.refresh
 
     @property
     def name(self) -> str:
@@ -174,14 +181,13 @@ def read_run(directory: Path | str, skip_ps: float = 0.0, finished: bool = True)
     files = run_files(directory)
     files.require_analysable()
     made_of = _made_of(directory)
+    _require_its_force_field(case, made_of, directory)
     time_step = time_step_ps(root, path)
     positions = files.positions()[0]
     return Run(
         directory,
         case,
-        made_of.backend,
-        made_of.refresh,
-        decisive(made_of),
+        made_of,
         time_step,
         round(skip_ps / time_step),
         last_step,
@@ -214,31 +220,6 @@ def require_frames(run: Run, least: int) -> None:
         raise InputError(f"{run.positions_path}: its frames are not equally far apart; repeat the run")
     spacing = int(run.steps[1] - run.steps[0])
     require_whole(run.positions_path, int(run.steps[-1]), spacing, run)
-
-
-def require_same_system(runs: Sequence[Run]) -> None:
-    """Refuse runs whose liquids or electrodes differ.
-
-    Raises:
-        InputError: naming the first difference.
-    """
-    first = runs[0]
-    for other in runs[1:]:
-        a, b = first.case, other.case
-        differences = {
-            "topology": a.symbols != b.symbols or a.system.topology != b.system.topology,
-            "cell": np.abs(a.cell - b.cell).max() > 1e-4,
-            "electrode": a.electrode.fingerprint() != b.electrode.fingerprint(),
-            "electrodes' charge or potential": (a.system.electrodes, a.system.potential, a.system.slab)
-            != (b.system.electrodes, b.system.potential, b.system.slab),
-            "force field": a.system.force_field != b.system.force_field,
-        }
-        for what, differ in differences.items():
-            if differ:
-                raise InputError(
-                    f"{other.directory}: its {what} is not that of {first.directory};"
-                    " compare runs of one case"
-                )
 
 
 def require_whole(path: Path, last: int, spacing: int, run: Run) -> None:
@@ -280,6 +261,17 @@ def _made_of(directory: Path) -> MadeOf:
             f" with `polcouple run CASE --output {directory} --backend NAME --steps N --restart`"
         )
     return record.made_of
+
+
+def _require_its_force_field(case: Case, made_of: MadeOf, directory: Path) -> None:
+    """Refuse a run whose file of an imported force field, which stays in the case, is another one now."""
+    if case.given is None:
+        return
+    began, now = made_of.system["force_field"]["openmm_system"], file_words(case.given.path)
+    if began != now:
+        raise InputError(
+            f"{case.given.path}: changed since {directory} was run ({now}, then {began}); put the file back"
+        )
 
 
 def _check_header(case: Case, path: Path) -> float:

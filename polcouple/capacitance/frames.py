@@ -34,6 +34,7 @@ from polcouple.coupling.electrodes import CoupledElectrodes, CoupledResult
 from polcouple.dftb.cache import read_arrays, write_arrays
 from polcouple.errors import InputError
 from polcouple.log import Warned
+from polcouple.propagation.record import decisive
 from polcouple.units import EV_TO_HARTREE
 
 #: half the difference of voltages of a slope at fixed nuclei (V)
@@ -158,5 +159,5 @@ def _filling(backend: ChargeBackend, result: ChargeResult) -> float:
 
 def _key(run: Run, model: Model) -> str:
     """Digest of what decides the rows: the run's making, its frames and the backend."""
-    words = repr((run.made_of, run.steps.tolist(), model.identity(run.case), _HALF_STEP))
+    words = repr((decisive(run.made_of), run.steps.tolist(), model.identity(run.case), _HALF_STEP))
     return hashlib.sha256(words.encode()).hexdigest()[:16]

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from polcouple.analysis.gather import LEAST_FRAMES
-from polcouple.analysis.runs import Run, read_run, require_frames, require_same_system
+from polcouple.analysis.runs import Run, read_run, require_frames
+from polcouple.analysis.same_system import input_differences, require_same_system
 from polcouple.analysis.slab import slab_of
+from polcouple.backends.setting_words import setting_word
 from polcouple.case.model import read_case
 from polcouple.compare import liquid
 from polcouple.compare.making import make_runs, wanted_run
-from polcouple.compare.models import Backends, Model, parse_models
+from polcouple.compare.models import Backends, Model, model_of_run, models_of_runs, parse_models
 from polcouple.compare.replay import FEWEST_FRAMES, replay
 from polcouple.compare.replay_section import replay_section
 from polcouple.compare.stale_section import stale_section
@@ -189,18 +191,33 @@ def _subjects(asked: Comparison, work: Path) -> tuple[Backends, list[Model], lis
     runs = [read_run(path, asked.skip) for path in asked.paths]
     require_same_system(runs)
     case = runs[0].case
-    return Backends(case), parse_models(asked.backends or [run.backend for run in runs], case), runs
+    models = parse_models(asked.backends, case) if asked.backends else models_of_runs(runs, case)
+    return Backends(case), models, runs
 
 
 def _runs_section(runs: Sequence[Run]) -> Section:
-    columns = ("run", "backend", "steps between refreshes", "frames", "first frame (ps)", "last frame (ps)")
+    columns = (
+        "run",
+        "backend",
+        "settings given",
+        "steps between refreshes",
+        "frames",
+        "first frame (ps)",
+        "last frame (ps)",
+    )
     names = [run.directory.name for run in runs]
     if len(set(names)) < len(runs):
         names = [str(run.directory) for run in runs]
+    words = []
+    for name, run in zip(names[1:], runs[1:], strict=True):
+        found = input_differences(runs[0], run)
+        if found:
+            words.append(f"i-PI's inputs of {names[0]} and {name} differ: {'; '.join(found)}.")
     rows = [
         (
             name,
             run.backend,
+            ", ".join(setting_word(key, value) for key, value in run.made_of.given.items()),
             run.interval,
             len(run),
             float(run.steps[0] * run.time_step_ps),
@@ -211,6 +228,7 @@ def _runs_section(runs: Sequence[Run]) -> Section:
     caption = "The trajectories; times count from the start of each run, what is skipped included."
     return Section(
         "Runs",
+        tuple(words),
         tables=(Table("runs", columns, rows, caption),),
         numbers={str(row[0]): dict(zip(columns[1:], row[1:], strict=True)) for row in rows},
     )
@@ -237,7 +255,8 @@ def _replay_section(
     times = run.steps[chosen] * run.time_step_ps
     replayed = replay(backends, _selected(positions, chosen), times, True, shown, store)
     section = replay_section(replayed)
-    own = next((model.label for model in shown if model.backend == run.backend), None)
+    itself = model_of_run(run).identity(case)
+    own = next((model.label for model in shown if model.identity(case) == itself), None)
     if own is None or run.interval > 1:
         return section
     return _with_recorded(section, run, run.steps[chosen], own, replayed.charges[own])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from polcouple.analysis.gather import LEAST_FRAMES, gather
-from polcouple.analysis.runs import Run, labels, require_frames, require_same_system
+from polcouple.analysis.runs import Run, labels, require_frames
+from polcouple.analysis.same_system import require_same_system
 from polcouple.compare.liquid_differences import difference_section
 from polcouple.report import held_potential
 from polcouple.report.charge_sections import charge_section, potential_section

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from polcouple.analysis.runs import Run, labels
 from polcouple.backends.base import BackendOptions, ChargeBackend, resolved_options, what_decides
 from polcouple.backends.setting_words import parse_backend, setting_text
 from polcouple.case.model import Case
@@ -93,6 +94,27 @@ def parse_models(texts: Sequence[str], case: Case) -> list[Model]:
         models.append(Model(labels[text] if unique else text, name, given, settings))
         models[-1].options(case).capabilities()
     return models
+
+
+def model_of_run(run: Run) -> Model:
+    """The backend of a run with the run's settings, those of its command line and those of its case."""
+    given = run.made_of.given
+    return Model(
+        _label(run.backend, given), run.backend, given, run.case.backend_settings(run.backend, given)
+    )
+
+
+def models_of_runs(runs: Sequence[Run], case: Case) -> list[Model]:
+    """The backends of runs of one system, each once; named by the run where labels are equal."""
+    found: dict[str, Model] = {}
+    for run, name in zip(runs, labels(runs), strict=True):
+        model = model_of_run(run)
+        if model.identity(case) in found:
+            continue
+        if any(model.label == other.label for other in found.values()):
+            model = replace(model, label=f"{model.label}, {name}")
+        found[model.identity(case)] = model
+    return list(found.values())
 
 
 def common_binning(models: Sequence[Model], case: Case, reference_charges: np.ndarray) -> Binning:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import matplotlib.figure
 import numpy as np
 
-from polcouple.analysis.runs import Run, require_same_system
+from polcouple.analysis.runs import Run
+from polcouple.analysis.same_system import require_same_system
 from polcouple.backends.base import ChargeBackend
 from polcouple.compare.stale_charges import FIRST_LAYER, GROUPS, Ageing, ageing
 from polcouple.engines.base import NATIVE

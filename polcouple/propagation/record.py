@@ -5,6 +5,7 @@ The driver writes a part of its own, driver.json, when it ends; it is taken over
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -72,6 +73,11 @@ class MadeOf(_Part):
     start: str
     seed: int | None
     changes: dict[str, Any] = {}
+
+
+def file_words(path: Path) -> str:
+    """What stands for the content of a file in a record."""
+    return f"SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def decisive(made_of: MadeOf) -> str:

@@ -19,7 +19,7 @@ from polcouple.ipi.changes import NO_CHANGES
 from polcouple.ipi.initialize import start_file, text_of
 from polcouple.propagation.inputs import file_elements
 from polcouple.propagation.plan import RunPlan
-from polcouple.propagation.record import MadeOf, other_packages
+from polcouple.propagation.record import MadeOf, file_words, other_packages
 
 #: elements of i-PI's input that each run has of its own
 _OWN = ("total_steps", "address", "port")
@@ -182,7 +182,7 @@ def _system(case: Case) -> dict[str, Any]:
     if content.pop("fast_backend") is not None:
         content["fast_backend"] = _fast_backend(case)
     if case.given is not None:  # a run names the case's file by another path
-        content["force_field"]["openmm_system"] = f"SHA-256 {_digest(case.given.path)}"
+        content["force_field"]["openmm_system"] = file_words(case.given.path)
     return content
 
 

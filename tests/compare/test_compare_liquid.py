@@ -19,7 +19,8 @@ from polcouple.analysis.electrode_series import ChargeCorrelation, ChargeStatist
 from polcouple.analysis.gather import gather
 from polcouple.analysis.ions import Survival
 from polcouple.analysis.potential import PotentialProfile, periodic_potential
-from polcouple.analysis.runs import labels, read_run, require_frames, require_same_system
+from polcouple.analysis.runs import labels, read_run, require_frames
+from polcouple.analysis.same_system import require_same_system
 from polcouple.analysis.slab import Slab, slab_of
 from polcouple.analysis.water import WaterOrientation, dipole_cosines
 from polcouple.case.model import read_case
