@@ -21,6 +21,7 @@ import numpy as np
 
 from polcouple.analysis.block_errors import Blocks, Estimate, estimate
 from polcouple.analysis.charge_shapes import charge_shapes
+from polcouple.analysis.mean_orbitals import MeanOrbitals, WaveFunctions
 from polcouple.analysis.slab import slab_of
 from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, checked_solve
 from polcouple.case.model import Case
@@ -50,6 +51,7 @@ def mean_density(
     frames: Iterable[np.ndarray],
     spacing: float,
     settings: Mapping[str, Any] | None = None,
+    wave_functions: WaveFunctions | None = None,
 ) -> ElectronDensity:
     """Means over frames of the density with a backend's charges.
 
@@ -58,20 +60,24 @@ def mean_density(
         backend: its name, and ``settings`` over those of system.yaml.
         frames: positions (N, 3) in bohr, from :func:`polcouple.frames.reading.read_frames`; read one by one.
         spacing: of the grid in bohr, at most.
+        wave_functions: for the density in orbitals, too.
 
     Raises:
-        InputError: a grid too large, unknown backend or setting, no frame, or what reading one raises: the
-            first is read before the backend is made.
+        InputError: a grid too large, unknown backend or setting, wave functions that do not fit, no frame, or
+            what reading one raises: the first is read before the backend is made.
         ConvergenceError: naming the frame.
     """
     shape = grid_shape(case.cell, spacing)
     clouds = charge_shapes(case, backend, settings or {})
+    orbitals = None
+    if wave_functions is not None:
+        orbitals = MeanOrbitals(case, backend, settings or {}, shape, wave_functions)
     rest = iter(frames)
     first = next(rest, None)
     if first is None:
         raise InputError("no frame to average over")
     grid = CloudGrid(case.cell, shape, case.electrode.positions, clouds)
-    found = ElectronDensity(case, create_electrodes(case, backend, settings), grid)
+    found = ElectronDensity(case, create_electrodes(case, backend, settings), grid, orbitals)
     for number, positions in enumerate(chain([first], rest)):
         found.add(positions, f"frame {number}")
     return found
@@ -84,15 +90,20 @@ class ElectronDensity:
         case: at what is held.
         backend: of its electrodes.
         grid: of the electrodes' atoms.
+        orbitals: to which the states of each frame are added.
 
     Attributes:
+        orbitals: as given.
         z: (n_z,) heights in bohr of the profiles' points: those of the grid from the middle of the vacuum on,
             or from the cell's bottom where there is none.
         bare: (n,) charges in e without the liquid, or None where the backend does not tell.
     """
 
-    def __init__(self, case: Case, backend: ChargeBackend, grid: CloudGrid) -> None:
-        self.case, self.grid = case, grid
+    def __init__(
+        self, case: Case, backend: ChargeBackend, grid: CloudGrid, orbitals: MeanOrbitals | None = None
+    ) -> None:
+        self.case, self.grid, self.orbitals = case, grid, orbitals
+        self._backend = backend
         self._solver = ChargeSolver(case, backend)
         self._warned = Warned()
         self._last: ChargeResult | None = None
@@ -125,6 +136,8 @@ class ElectronDensity:
         environment = self._solver.environment(positions)
         self._last = result = self._solver.solve(environment, where, self._last)
         self._warned.log(result.warnings)
+        if self.orbitals is not None:
+            self.orbitals.add(self._backend, result)
         liquid, charges = case.electrolyte_positions(positions), case.electrolyte.charges
         self._blocks.add(
             np.concatenate(

@@ -35,6 +35,8 @@ from polcouple.settings import Settings
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from polcouple.dftb.scf import FrozenElectrode
+    from polcouple.dftb.solution import Solution
     from polcouple.nn.binning import Binning
 
 _backends = Registry(
@@ -269,6 +271,16 @@ class FillingBackend(ChargeBackend, Protocol):
         V is the electrostatic potential energy in the field of the electrode's charges and of what is around
         it, averaged over the electrode's atoms.
         """
+        ...
+
+
+class OrbitalBackend(ChargeBackend, Protocol):
+    """A backend whose results are states in orbitals; the capability ``orbitals``."""
+
+    frozen_electrode: FrozenElectrode
+
+    def solution(self, result: ChargeResult) -> Solution:
+        """The self-consistent state of a result of this backend."""
         ...
 
 

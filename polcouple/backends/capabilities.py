@@ -37,6 +37,8 @@ class Capabilities:
             be held; needs ``derivatives``.
         filling: it is a :class:`polcouple.backends.base.FillingBackend`.
         levels: it has one-electron levels: its options are :class:`LevelOptions`.
+        orbitals: its results have states: it is a :class:`polcouple.backends.base.OrbitalBackend`, with
+            ``levels``.
         mobile: it gives forces on an electrode whose atoms move, at a total charge or a Fermi level: its
             module has a :class:`polcouple.backends.mobile.MobileBackend`.
         bonds: its forces on an electrode that moves hold it together, so that the terms of a force field
@@ -57,6 +59,7 @@ class Capabilities:
     fermi_level: bool = False
     filling: bool = False
     levels: bool = False
+    orbitals: bool = False
     mobile: bool = False
     bonds: bool = True
     reasons: Mapping[str, str] = field(default_factory=dict)

@@ -77,6 +77,11 @@ class Backend:
         """See :class:`polcouple.backends.base.FillingBackend`."""
         return filling(self.frozen_electrode, result)
 
+    def solution(self, result: ChargeResult) -> Solution:
+        """See :class:`polcouple.backends.base.OrbitalBackend`."""
+        assert isinstance(result, DftbResult) and result.solution is not None
+        return result.solution
+
     def _start(self, result: ChargeResult | None) -> Guess | None:
         if isinstance(result, DftbResult) and result.solution is not None:
             return result.solution.guess

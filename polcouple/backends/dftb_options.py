@@ -127,7 +127,7 @@ class Options(HamiltonianOptions):
     def capabilities(self) -> Capabilities:
         """See :meth:`BackendOptions.capabilities`."""
         accuracy = float(np.clip(POTENTIALS_PART * self.accuracy, BEST_POTENTIALS, POTENTIAL_ACCURACY))
-        own = super().capabilities()
+        own = replace(super().capabilities(), orbitals=True)
         if self.array_library == "numpy":
             return replace(own, potential_accuracy=accuracy, mobile=True)
         reason = f"array_library: {self.array_library} is for a frozen one; leave it out"

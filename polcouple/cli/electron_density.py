@@ -6,15 +6,17 @@ import argparse
 from pathlib import Path
 
 from polcouple.analysis.electron_density import mean_density
+from polcouple.analysis.mean_orbitals import WaveFunctions
 from polcouple.case.holding import holding
 from polcouple.case.model import Case, read_case
 from polcouple.case.schema import Potential
 from polcouple.cli.options import add_backend_arguments, given_settings, positive_length
 from polcouple.electrostatics.cloud_grid import grid_shape
+from polcouple.errors import InputError
 from polcouple.frames.reading import read_frames
 from polcouple.log import log
 from polcouple.report.electron_density import GRIDS, Output, require_room, write_density
-from polcouple.units import ANGSTROM_TO_BOHR
+from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     held.add_argument("--voltage", type=float, metavar="U", help="between two electrodes, V, over the case's")
     held.add_argument("--fermi-level", type=float, metavar="E", help="of one electrode, eV, over the case's")
     held.add_argument("--total-charge", type=float, metavar="Q", help="of one electrode, e, over the case's")
+    parser.add_argument(
+        "--wfc", type=Path, metavar="FILE", help="the parameter set's wfc.hsd: densities in orbitals, too"
+    )
+    parser.add_argument(
+        "--states", type=float, nargs=2, metavar=("LOW", "HIGH"),
+        help="with --wfc: states between these energies from the Fermi level, eV, by themselves",
+    )  # fmt: skip
     add_backend_arguments(parser)
 
 
@@ -60,8 +69,9 @@ def run(args: argparse.Namespace) -> int:
     output = Output(args.output, tuple(dict.fromkeys(args.grids)), args.window * ANGSTROM_TO_BOHR)
     require_room(output, shape)
     settings = given_settings(args)
+    waves = _wave_functions(args)
     frames = track(read_frames(args.frames, case), description=args.backend)
-    found = mean_density(case, args.backend, frames, spacing, settings)
+    found = mean_density(case, args.backend, frames, spacing, settings, waves)
     made_of = {"backend": args.backend, "settings": {k: str(v) for k, v in settings.items()}}
     lines = write_density(found, output, {"frames_file": str(args.frames), **made_of})
     for line in lines:
@@ -70,6 +80,17 @@ def run(args: argparse.Namespace) -> int:
         f"means over {found.frames} frame(s), grid of {' x '.join(map(str, shape))}, written to {args.output}"
     )
     return 0
+
+
+def _wave_functions(args: argparse.Namespace) -> WaveFunctions | None:
+    if args.wfc is None:
+        if args.states is not None:
+            raise InputError("--states needs the set's wave functions; give --wfc FILE")
+        return None
+    window = None
+    if args.states is not None:
+        window = (args.states[0] * EV_TO_HARTREE, args.states[1] * EV_TO_HARTREE)
+    return WaveFunctions(args.wfc, window)
 
 
 def _held(case: Case, args: argparse.Namespace) -> Case:

@@ -70,6 +70,7 @@ class FrozenElectrode:
         array_library: what computes with the matrices of the states, ``numpy`` or ``jax``.
 
     Attributes:
+        electrode, k_points, temperature: as given.
         warnings: what the parameters were made for and the settings are not, one line each.
 
     Raises:
@@ -93,7 +94,7 @@ class FrozenElectrode:
         self._n_atoms, self._neutral = len(electrode), float(orbitals.occupation.sum())
         self._settings = (electrode, parameters, k_points, shell_resolved, cache_directory)
         self._array_library: ArrayLibrary = array_library
-        self.temperature = temperature
+        self.electrode, self.k_points, self.temperature = electrode, k_points, temperature
         self.warnings = parameters.warnings(shell_resolved)
         self._anchor: Anchor | None = None
 
@@ -205,9 +206,13 @@ class FrozenElectrode:
 
     def levels(self, solution: Solution) -> Levels:
         """One-electron energies and occupations of ``solution``."""
-        blocks, filling = self._states(self._potential(solution), solution.total_charge)
+        blocks, filling = self.states(solution)
         energies = np.concatenate([block.energies for block in blocks])
         return Levels(energies, filling.occupations, degeneracies(blocks), filling.fermi_level)
+
+    def states(self, solution: Solution) -> tuple[list[Block], Filling]:
+        """Blocks of all k-points with the levels of ``solution`` as reference, and their filling."""
+        return self._states(self._potential(solution), solution.total_charge)
 
     def linear_response(self, solution: Solution) -> LinearResponse:
         """K = dq/dphi, the Fukui function and the hardness at ``solution``."""

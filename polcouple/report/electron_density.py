@@ -15,6 +15,7 @@ import numpy as np
 
 from polcouple.analysis.block_errors import Estimate
 from polcouple.analysis.electron_density import ElectronDensity, Quantity
+from polcouple.analysis.mean_orbitals import OrbitalQuantity
 from polcouple.errors import InputError
 from polcouple.files import require_writable, write_whole
 from polcouple.frames.cube import BYTES, write_cube
@@ -27,6 +28,12 @@ GRIDS: dict[Quantity, str] = {
     "excess": "excess electrons per bohr^3, positive where electrons are added",
     "induced": "excess electrons per bohr^3 that the liquid induces",
     "potential": "electrostatic potential of the electrodes' charges in Hartree/e",
+}
+#: the same of grids that are written where wave functions are given
+ORBITAL_GRIDS: dict[OrbitalQuantity, str] = {
+    "valence": "valence electrons per bohr^3",
+    "difference": "valence electrons less those of neutral atoms, per bohr^3",
+    "states": "states of both spins in a window of energy, per bohr^3",
 }
 _PER_ANGSTROM3 = BOHR_TO_ANGSTROM**-3
 _VOLT_PER_ANGSTROM = HARTREE_TO_EV / BOHR_TO_ANGSTROM
@@ -109,6 +116,14 @@ def _write_grids(found: ElectronDensity, output: Output) -> Section:
         else:
             for _ in planes:
                 pass
+    orbitals = found.orbitals
+    for quantity, comment in ORBITAL_GRIDS.items() if orbitals is not None else ():
+        assert orbitals is not None
+        if quantity == "states" and orbitals.wanted.window is None:
+            continue
+        path = output.directory / f"{quantity}.cube"
+        planes = orbitals.planes(quantity)
+        write_cube(path, comment, atoms.symbols, atoms.positions, grid.cell, grid.shape, planes)
     assert section is not None
     return section
 
