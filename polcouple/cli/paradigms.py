@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--minutes", type=float, default=Study.minutes, metavar="M",
         help=f"that the response net is trained at most ({Study.minutes:g})",
     )  # fmt: skip
+    parser.add_argument(
+        "--net", metavar="MODEL",
+        help="a response net that was trained on the same frames in the same blocks, instead of training one:"
+        " a shipped one's name, or a path with a slash in it",
+    )  # fmt: skip
     parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes that label (1)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="for the report")
 
@@ -52,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         args.skip,
         tuple(sorted(args.cutoffs)),
         minutes=args.minutes,
+        net=Path(args.net) if args.net and "/" in args.net else args.net,
         workers=args.workers,
     )
     log(f"written to {compare_paradigms(study, args.output)}")

@@ -15,6 +15,7 @@ from polcouple.learning.label import label_dataset
 from polcouple.learning.response_training import ResponseOptions
 from polcouple.learning.train import train_response_net
 from polcouple.log import Warned, log
+from polcouple.nn.model_files import find_model, load_description
 from polcouple.paradigms.answers import answers, questions
 from polcouple.paradigms.backend_charges import BackendCharges
 from polcouple.paradigms.charge_equilibration import ChargeEquilibration
@@ -50,6 +51,7 @@ class Study:
         cutoffs: of the local models in Angstrom.
         latent_cutoff: of the latent charges in Angstrom.
         minutes: that the response net is trained at most.
+        net: one that was trained on the same frames, split in the same way, instead; a name or a path.
         workers: processes that label.
     """
 
@@ -61,6 +63,7 @@ class Study:
     cutoffs: tuple[float, ...] = (4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0)
     latent_cutoff: float = 8.0
     minutes: float = 10.0
+    net: str | Path | None = None
     workers: int = 1
 
 
@@ -84,6 +87,7 @@ def compare_paradigms(study: Study, output: Path) -> Path:
     require_free(output, subject)
     require_writable(output.parent)
     dataset = _dataset(study, case)
+    given = None if study.net is None else _given_net(study.net, dataset)
     work = output.with_name(output.name + ".work")
     settings = case.backend_settings(LABELS)
     _label(dataset, case, settings, study.workers)
@@ -93,9 +97,10 @@ def compare_paradigms(study: Study, output: Path) -> Path:
         BackendCharges(f"{LABELS} (reference)", LABELS, settings, case.directory),
         parts, asked, work / "answers",
     )  # fmt: skip
-    found = {model.name: answers(model, parts, asked, work / "answers") for model in _given(study, case)}
-    net = work / "response_net"
-    _train(dataset, net, study.minutes, settings, case)
+    found = {model.name: answers(model, parts, asked, work / "answers") for model in _models(study, case)}
+    net = work / "response_net" if given is None else given
+    if given is None:
+        _train(dataset, net, study.minutes, settings)
     model = BackendCharges("response net", "nn", {"model": net.resolve()})
     found[model.name] = answers(model, parts, asked, work / "answers")
     write_report(
@@ -107,7 +112,7 @@ def compare_paradigms(study: Study, output: Path) -> Path:
     return output / "report.html"
 
 
-def _given(study: Study, case: Case) -> list[ChargeModel]:
+def _models(study: Study, case: Case) -> list[ChargeModel]:
     """Every model but the net, in the order of the table."""
     shared = {key: value for key, value in case.backend_settings(LABELS).items() if key in _SHARED}
     return [
@@ -152,6 +157,8 @@ def _dataset(study: Study, case: Case) -> Dataset:
         if len(dataset) >= study.frames or not _sampled_here(study):
             require_enough(dataset)
             return dataset
+    if study.net is not None:
+        raise InputError(f"{study.dataset}: no such dataset; --net is for one that the net was trained on")
     if study.frames < LEAST_FRAMES:
         raise InputError(f"--frames {study.frames}: the split needs {LEAST_FRAMES} at least")
     name = "input_mts.xml" if (study.case / "input_mts.xml").is_file() else "input.xml"
@@ -181,7 +188,7 @@ def _label(dataset: Dataset, case: Case, settings: dict[str, Any], workers: int)
     Warned().log(summary.warnings)
 
 
-def _train(dataset: Dataset, directory: Path, minutes: float, settings: dict[str, Any], case: Case) -> None:
+def _train(dataset: Dataset, directory: Path, minutes: float, settings: dict[str, Any]) -> None:
     if (directory / "model.yaml").exists():
         return
     log(f"response net: trained for {minutes:g} minutes at most")
@@ -190,6 +197,25 @@ def _train(dataset: Dataset, directory: Path, minutes: float, settings: dict[str
     )
     own = {key: value for key, value in settings.items() if key == "slako"}
     train_response_net(dataset.path, directory, options, labels=LABELS, dftb_settings=own)
+
+
+def _given_net(net: str | Path, dataset: Dataset) -> Path:
+    """A trained net's directory.
+
+    Raises:
+        InputError: it is no response net, or was not trained on these frames without those that test here.
+    """
+    directory = find_model(net)
+    description = load_description(directory)
+    data, training = description.get("data", {}), description.get("training", {})
+    same = data.get("frames") == len(dataset) and data.get("origin") == dataset.origin
+    blocks = training.get("split") == "blocks" and training.get("folds") == FOLDS
+    if description.get("kind") != "response" or not same or not blocks:
+        raise InputError(
+            f"{directory}: not a response net of the {len(dataset)} frames of {dataset.path} in {FOLDS}"
+            " blocks of time: it may have seen those that test here; leave --net out to train one"
+        )
+    return directory
 
 
 def _digest(parts: Parts) -> str:
@@ -210,4 +236,5 @@ def _subject(study: Study) -> dict[str, Any]:
         "dataset": str(study.dataset.resolve()),
         "cutoffs": list(study.cutoffs),
         "latent_cutoff": study.latent_cutoff,
+        "net": None if study.net is None else str(study.net),
     }

@@ -4,7 +4,7 @@ As in latent Ewald summation (LES: B. Cheng, npj Comput. Mater. 11, 80 (2025)) t
 the neighbourhood that nobody labelled; Coulomb's law turns them into forces at every distance, and forces are
 what they are fitted to:
 
-    q_i = a + b . c(i),      F_j = -e_j grad sum_i q_i psi(r_j - R_i),
+    q_i = Q/N + b . [c(i) - <c>],      F_j = -e_j grad sum_i q_i psi(r_j - R_i),
 
 c(i) being the descriptors of the local model and psi the periodic Coulomb kernel. What is different from LES:
 the liquid keeps the charges of its force field, so that only the electrode's are latent; the forces are those
@@ -21,7 +21,6 @@ from polcouple.electrostatics.site_forces import SiteForces
 from polcouple.paradigms.frames import Frame, Rows
 from polcouple.paradigms.local import LocalCharges
 from polcouple.paradigms.measures import FIRST_LAYER
-from polcouple.paradigms.model import summing_to
 from polcouple.paradigms.ridge import solutions
 from polcouple.units import ANGSTROM_TO_BOHR
 
@@ -45,7 +44,7 @@ class LatentCharges(LocalCharges):
         square = product = np.zeros(())
         for frame, charges in _some(train, _FITTED):
             fields = _forces_of_unit_charges(frame)
-            own = self._fluctuations(frame)
+            own = self.differences(frame)
             rows = fields @ own
             square = square + rows.T @ rows
             product = product + rows.T @ (fields @ _fluctuation(charges))
@@ -53,17 +52,9 @@ class LatentCharges(LocalCharges):
         errors = np.zeros(len(weights))
         for frame, charges in _some(validation, _CHOOSING):
             fields = _forces_of_unit_charges(frame)
-            found = self._fluctuations(frame) @ np.transpose(weights)
+            found = self.differences(frame) @ np.transpose(weights)
             errors += ((fields @ (found - _fluctuation(charges)[:, None])) ** 2).sum(axis=0)
         self._weights = weights[int(np.argmin(errors))]
-
-    def charges(self, frame: Frame) -> np.ndarray:
-        """See :class:`polcouple.paradigms.model.ChargeModel`."""
-        return summing_to(self._descriptors(frame) @ self._weights, frame.total_charge)
-
-    def _fluctuations(self, frame: Frame) -> np.ndarray:
-        own = self._descriptors(frame)
-        return np.asarray(own - own.mean(axis=0))
 
 
 def _some(rows: Rows, count: int) -> list[tuple[Frame, np.ndarray]]:

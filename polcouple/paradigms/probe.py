@@ -39,12 +39,14 @@ def probe_species(electrolyte: Electrolyte) -> tuple[str, float]:
     return common, float(electrolyte.charges[ions[symbols.index(common)]])
 
 
-def with_ion(frame: Frame, place: tuple[float, float], height: float) -> Frame:
-    """The frame and an ion more, at ``height`` (bohr) over ``place`` (fractions of the cell's base)."""
+def with_ion(frame: Frame, potential: SitePotential, place: tuple[float, float], height: float) -> Frame:
+    """The frame and an ion more, at ``height`` (bohr) over ``place`` (fractions of the cell's base).
+
+    ``potential`` is that at the frame's electrode.
+    """
     symbol, charge = probe_species(frame.electrolyte)
-    electrode, liquid = frame.electrode, frame.electrolyte
+    liquid = frame.electrolyte
     spot = _spot(frame, place) + np.array([0.0, 0.0, height])
-    potential = SitePotential(electrode.positions, electrode.cell, electrode.pbc, _ACCURACY)
     return replace(
         frame,
         electrolyte=Electrolyte(
@@ -61,11 +63,14 @@ def image_charges(model: ChargeModel, frame: Frame) -> np.ndarray:
     """Image charge over the ion's at each of ``HEIGHTS``, mean over the places, (heights,)."""
     without = model.charges(frame)
     charge = probe_species(frame.electrolyte)[1]
+    electrode = frame.electrode
+    potential = SitePotential(electrode.positions, electrode.cell, electrode.pbc, _ACCURACY)
     found = np.zeros((len(HEIGHTS), len(_PLACES)))
     for i, height in enumerate(HEIGHTS):
         for j, place in enumerate(_PLACES):
-            induced = model.charges(with_ion(frame, place, height * ANGSTROM_TO_BOHR)) - without
-            found[i, j] = image_charge(induced, frame, place, height * ANGSTROM_TO_BOHR) / charge
+            z = height * ANGSTROM_TO_BOHR
+            induced = model.charges(with_ion(frame, potential, place, z)) - without
+            found[i, j] = image_charge(induced, frame, place, z) / charge
     return np.asarray(found.mean(axis=1))
 
 
