@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -72,7 +73,7 @@ def answers(model: ChargeModel, parts: Parts, asked: Questions, directory: Path)
     """A model's answers, kept in ``directory`` or found there."""
     what = "; ".join([asked.key, model.name, model.settings, str(HEIGHTS)])
     key = hashlib.sha256(what.encode()).hexdigest()
-    path = directory / f"{model.name.replace(' ', '_')}.npz"
+    path = directory / f"{re.sub('[^A-Za-z0-9.]+', '_', model.name).strip('_')}.npz"
     kept = read_arrays(path)
     if kept is not None and str(kept.get("key")) == key:
         return Answers(**{field.name: kept[field.name] for field in fields(Answers)})
