@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import FrameType
+
+import numpy as np
 
 from polcouple.analysis.electron_density import mean_density
 from polcouple.analysis.mean_orbitals import WaveFunctions
@@ -63,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
     """Average over the frames and write cubes, profiles, pictures and a summary."""
     from rich.progress import track
 
+    stopped = threading.Event()
     case = _held(read_case(args.case), args)
     spacing = args.spacing * ANGSTROM_TO_BOHR
     shape = grid_shape(case.cell, spacing)
@@ -70,8 +77,10 @@ def run(args: argparse.Namespace) -> int:
     require_room(output, shape)
     settings = given_settings(args)
     waves = _wave_functions(args)
-    frames = track(read_frames(args.frames, case), description=args.backend)
+    frames = track(until_stopped(read_frames(args.frames, case), stopped), description=args.backend)
     found = mean_density(case, args.backend, frames, spacing, settings, waves)
+    if stopped.is_set():
+        log(f"stopped: writing the means over the {found.frames} frame(s) so far")
     made_of = {"backend": args.backend, "settings": {k: str(v) for k, v in settings.items()}}
     lines = write_density(found, output, {"frames_file": str(args.frames), **made_of})
     for line in lines:
@@ -79,7 +88,25 @@ def run(args: argparse.Namespace) -> int:
     log(
         f"means over {found.frames} frame(s), grid of {' x '.join(map(str, shape))}, written to {args.output}"
     )
-    return 0
+    return 130 if stopped.is_set() else 0
+
+
+def until_stopped(frames: Iterable[np.ndarray], stopped: threading.Event) -> Iterator[np.ndarray]:
+    """The same frames up to the one during which Ctrl-C sets ``stopped``; a second one is as usual."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, usual)
+
+    usual = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        for positions in frames:
+            yield positions
+            if stopped.is_set():
+                return
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _wave_functions(args: argparse.Namespace) -> WaveFunctions | None:

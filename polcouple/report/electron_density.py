@@ -20,7 +20,7 @@ from polcouple.errors import InputError
 from polcouple.files import require_writable, write_whole
 from polcouple.frames.cube import BYTES, write_cube
 from polcouple.output_paths import require_directory_name
-from polcouple.report.electron_density_figures import Section, draw_profiles, draw_sections
+from polcouple.report.electron_density_figures import Views, draw_profiles, draw_views
 from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 
 #: what may be written as a cube, and what its values are
@@ -86,11 +86,11 @@ def write_density(found: ElectronDensity, output: Output, settings: dict[str, An
         Lines that say what was found.
     """
     output.directory.mkdir(parents=True, exist_ok=True)
-    section = _write_grids(found, output)
+    views = _write_grids(found, output)
     write_whole(output.directory / "profiles.csv", _csv(found, output.window))
     numbers = settings | summary(found)
     write_whole(output.directory / "summary.json", json.dumps(numbers, indent=1) + "\n")
-    pictures = {"profiles": draw_profiles(found, output.window), "section": draw_sections(found, section)}
+    pictures = {"profiles": draw_profiles(found, output.window), "views": draw_views(found, views)}
     for name, figure in pictures.items():
         image = io.BytesIO()
         figure.savefig(image, format="png", dpi=200)
@@ -98,18 +98,18 @@ def write_density(found: ElectronDensity, output: Output, settings: dict[str, An
     return said(found)
 
 
-def _write_grids(found: ElectronDensity, output: Output) -> Section:
-    """The cube files, and the cross-sections that are seen while they are made."""
+def _write_grids(found: ElectronDensity, output: Output) -> Views:
+    """The cube files, and the views that are seen while they are made."""
     grid, atoms = found.grid, found.case.electrode
-    section: Section | None = None
+    views: Views | None = None
     for name in GRIDS:
         wanted = name in output.grids and not (name == "induced" and found.induced_charges is None)
         if not wanted and name != "excess":
             continue
         planes = found.planes(name)
         if name == "excess":
-            section = Section.of(found)
-            planes = section.seen(planes)
+            views = Views.of(found)
+            planes = views.seen(planes)
         if wanted:
             path = output.directory / f"{name}.cube"
             write_cube(path, GRIDS[name], atoms.symbols, atoms.positions, grid.cell, grid.shape, planes)
@@ -124,8 +124,8 @@ def _write_grids(found: ElectronDensity, output: Output) -> Section:
         path = output.directory / f"{quantity}.cube"
         planes = orbitals.planes(quantity)
         write_cube(path, comment, atoms.symbols, atoms.positions, grid.cell, grid.shape, planes)
-    assert section is not None
-    return section
+    assert views is not None
+    return views
 
 
 def summary(found: ElectronDensity) -> dict[str, Any]:

@@ -10,39 +10,56 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from polcouple.analysis.electron_density import ElectronDensity
+from polcouple.lattice.cell import folded
 from polcouple.report.style import DIVERGING, WIDTH_INCHES, line_styles
 from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 
-_PER_NM3 = 1000.0 / BOHR_TO_ANGSTROM**3
+_PER_NM3, _PER_NM2 = 1000.0 / BOHR_TO_ANGSTROM**3, 100.0 / BOHR_TO_ANGSTROM**2
+#: width that a scale of colours and its labels take (inches)
+_COLOURBAR = 1.5
+_LABEL = "excess electrons / nm$^{-2}$"
 #: what is drawn beyond the outermost atom (Angstrom)
 _MARGIN = 4.0
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
-    """A cut through the grid across its second axis, at the height in y of an atom.
+class Views:
+    """The excess density along lines of sight, filled while the grid is made; electrons per bohr^2.
 
     Attributes:
-        row: of the grid along the second axis.
-        values: (n_x, n_z) excess electrons per bohr^3, filled while the grid is made.
+        side: (n_x, n_z), along the cell's second vector.
+        above: (electrodes, n_x, n_y), across each electrode.
+        owners: (n_z,) electrode that each plane of the grid is nearest to.
+        lengths: of a step along the second and across the third vector, in bohr.
     """
 
-    row: int
-    values: np.ndarray
+    side: np.ndarray
+    above: np.ndarray
+    owners: np.ndarray
+    lengths: tuple[float, float]
 
     @classmethod
-    def of(cls, found: ElectronDensity) -> Section:
-        """Through the first atom."""
-        grid = found.grid
-        place = grid.positions[0] @ np.linalg.inv(grid.cell)
-        row = round(float(place[1]) * grid.shape[1]) % grid.shape[1]
-        return cls(row, np.zeros((grid.shape[0], grid.shape[2])))
+    def of(cls, found: ElectronDensity) -> Views:
+        """Empty ones."""
+        (nx, ny, nz), cell = found.grid.shape, found.grid.cell
+        length = float(cell[2, 2])
+        planes = np.arange(nz) * (length / nz)
+        away = []
+        for electrode in found.case.electrodes:
+            apart = planes[:, None] - electrode.positions[:, 2]
+            away.append(np.abs(apart - length * np.round(apart / length)).min(axis=1))
+        owners = np.argmin(away, axis=0)
+        steps = (float(np.linalg.norm(cell[1])) / ny, length / nz)
+        return cls(np.zeros((nx, nz)), np.zeros((len(away), nx, ny)), owners, steps)
 
     def seen(self, planes: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """The same blocks, of which the cut is kept."""
+        """The same blocks, looked at."""
         start = 0
         for block in planes:
-            self.values[start : start + len(block)] = block[:, self.row]
+            rows = slice(start, start + len(block))
+            self.side[rows] = block.sum(axis=1) * self.lengths[0]
+            for number, view in enumerate(self.above):
+                view[rows] = block[:, :, self.owners == number].sum(axis=2) * self.lengths[1]
             start += len(block)
             yield block
 
@@ -71,30 +88,52 @@ def draw_profiles(found: ElectronDensity, window: float) -> Canvas:
     return canvas
 
 
-def draw_sections(found: ElectronDensity, section: Section) -> Canvas:
-    """The cut from the side: red where electrons are added, blue where they are missing, zero white."""
-    grid = found.grid
-    order = np.round(found.z / (grid.cell[2, 2] / grid.shape[2])).astype(int) % grid.shape[2]
-    values = section.values[:, order] * _PER_NM3
-    scale = float(np.abs(values).max()) or 1.0
-    width = float(np.linalg.norm(grid.cell[0])) * BOHR_TO_ANGSTROM
-    z = found.z * BOHR_TO_ANGSTROM
+def draw_views(found: ElectronDensity, views: Views) -> Canvas:
+    """From the side, and each electrode from above: red where electrons are added, blue where missing."""
+    names = [section.name.replace("_", " ") for section in found.case.system.electrodes]
     low, high = _shown(found)
-    canvas = Canvas(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
-    panel = canvas.subplots()
-    image = panel.imshow(
-        values,
-        origin="lower",
-        extent=(z[0], z[-1] + z[1] - z[0], 0.0, width),
-        cmap=DIVERGING,
-        vmin=-scale,
-        vmax=scale,
-        aspect="equal",
-        interpolation="bilinear",
-    )
+    cell = found.grid.cell * BOHR_TO_ANGSTROM
+    across = float(np.linalg.norm(np.cross(cell[0], cell[1])) / np.linalg.norm(cell[1]))
+    wide = float(np.abs(cell[:2, 0]).sum())
+    inner = WIDTH_INCHES - _COLOURBAR
+    heights = [max(1.0, inner * across / (high - low)), inner / len(names) * float(cell[1, 1]) / wide]
+    canvas = Canvas(figsize=(WIDTH_INCHES, sum(heights) + 1.3), layout="constrained")
+    ratios = [height + 0.65 for height in heights]
+    upper, lower = canvas.subfigures(2, 1, squeeze=False, height_ratios=ratios)[:, 0]
+    panel = upper.subplots()
+    order = np.round(found.z / (found.grid.cell[2, 2] / found.grid.shape[2])).astype(int)
+    side = views.side[:, order % found.grid.shape[2]] * _PER_NM2
+    x = np.linspace(0.0, across, len(side) + 1)
+    z = found.z * BOHR_TO_ANGSTROM
+    mesh = _coloured(panel, z, x, np.concatenate([side, side[:1]]), float(np.abs(side).max()))
     panel.set(xlim=(low, high), xlabel="z / Å", ylabel="x / Å")
-    canvas.colorbar(image, ax=panel, label="excess electrons / nm$^{-3}$", shrink=0.9)
+    panel.set_title("from the side", fontsize="medium")
+    upper.colorbar(mesh, ax=panel, label=_LABEL)
+    panels = lower.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    scale = float(np.abs(views.above).max()) * _PER_NM2
+    fractions = [np.linspace(0.0, 1.0, n + 1) for n in found.grid.shape[:2]]
+    corners = [fractions[0][:, None] * cell[0, k] + fractions[1] * cell[1, k] for k in (0, 1)]
+    for number, (name, own) in enumerate(zip(names, found.case.electrode_slices, strict=True)):
+        panel = panels[number]
+        view = np.pad(views.above[number], ((0, 1), (0, 1)), mode="wrap") * _PER_NM2
+        mesh = _coloured(panel, corners[0], corners[1], view, scale)
+        inside = folded(found.grid.positions[own] @ np.linalg.inv(found.grid.cell)) @ cell
+        panel.plot(*inside.T[:2], ".", color="0.35", markersize=2.5)
+        excess = -float(found.charges.value[own].sum())
+        panel.set(xlabel="x / Å")
+        panel.set_title(f"{name}: {excess:+.3g} e$^-$", fontsize="medium")
+    panels[0].set_ylabel("y / Å")
+    lower.colorbar(mesh, ax=panels, label=_LABEL)
     return canvas
+
+
+def _coloured(panel: Any, x: np.ndarray, y: np.ndarray, values: np.ndarray, scale: float) -> Any:
+    """A map with zero in the middle of its colours."""
+    scale = scale or 1.0
+    panel.set_aspect("equal")
+    return panel.pcolormesh(
+        x, y, values, cmap=DIVERGING, vmin=-scale, vmax=scale, shading="gouraud", rasterized=True
+    )
 
 
 def _shown(found: ElectronDensity) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import signal
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import CAPACITOR, SMALL
 
+from polcouple.cli import electron_density as electron_density_command
 from polcouple.cli.commands import main
 from polcouple.units import BOHR_TO_ANGSTROM
 
@@ -66,7 +68,7 @@ def test_profiles_and_summary(written, small_case):
     assert summary["electrodes"]["sheet"]["fermi_level_ev"] is None
     assert f"{-small_case.total_charge:+.4f} excess electrons" in written[1]
     assert {path.name for path in written[0].iterdir()} == {
-        "excess.cube", "induced.cube", "potential.cube", "profiles.csv", "profiles.png", "section.png",
+        "excess.cube", "induced.cube", "potential.cube", "profiles.csv", "profiles.png", "views.png",
         "summary.json",
     }  # fmt: skip
 
@@ -115,3 +117,21 @@ def test_frames_of_another_case(tmp_path):
 def test_nothing_is_overwritten(written):
     status, _, wrong = electron_density(written[0])
     assert status == 2 and "not empty; choose another name" in wrong
+
+
+def test_stopped_between_frames(tmp_path, small_case, monkeypatch):
+    """Ctrl-C ends the reading; what was read is averaged and written, and the status tells."""
+
+    def endless(path, case):
+        for number in range(100):
+            if number == 2:
+                signal.raise_signal(signal.SIGINT)
+            yield case.positions.copy()
+
+    monkeypatch.setattr(electron_density_command, "read_frames", endless)
+    before = signal.getsignal(signal.SIGINT)
+    status, said, wrong = electron_density(tmp_path / "out", "--spacing", "0.6", "--grids")
+    assert status == 130, wrong
+    assert "writing the means over the 3 frame(s) so far" in said
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["frames"] == 3
+    assert signal.getsignal(signal.SIGINT) is before

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from capacitor_cases import HOT, one_sheet
+from capacitor_cases import HOT, capacitor, one_sheet
 from conftest import ROOT
 
 from polcouple.analysis.electron_density import mean_density
 from polcouple.analysis.mean_orbitals import WaveFunctions
 from polcouple.backends.base import create_backend
+from polcouple.case.schema import Potential, Slab
 from polcouple.coupling.charges import ChargeSolver
+from polcouple.coupling.electrodes import create_electrodes
 from polcouple.dftb.blocks import monkhorst_pack
 from polcouple.dftb.hamiltonian import build_orbitals
 from polcouple.dftb.orbital_density import density_matrices, orbital_grid
@@ -173,3 +175,21 @@ def test_the_state_is_that_of_the_charges(own_cache):
     backend = create_backend("dftb", case.electrode, case.electrolyte, HOT)
     result = ChargeSolver(case, backend)(case.positions)
     assert np.array_equal(backend.solution(result).charges, result.charges)
+
+
+def test_two_electrodes(tmp_path, own_cache):
+    """At a voltage each has the states of its own solution: the grid is the sum of both densities."""
+    case = capacitor(potential=Potential(voltage_volt=0.8), slab=Slab(displacement_volt_per_angstrom=0.0))
+    path = wave_functions(tmp_path / "wfc.hsd")
+    found = mean_density(case, "dftb", [case.positions], 1.0, HOT, WaveFunctions(path))
+    difference = np.concatenate(list(found.orbitals.planes("difference")))
+    shells = read_wave_functions(path, ["C"], parameters())
+    electrodes = create_electrodes(case, "dftb", HOT)
+    result = ChargeSolver(case, electrodes)(case.positions)
+    expected = np.zeros(difference.shape)
+    for electrode, backend, part in zip(case.electrodes, electrodes.backends, result.parts, strict=True):
+        assert part.charges.sum() != pytest.approx(0.0, abs=1e-3)
+        grid = orbital_grid(electrode, parameters(), shells, found.grid.shape)
+        densities = density_matrices(backend.frozen_electrode, backend.solution(part))
+        expected += np.concatenate(list(grid.planes(densities))) - np.concatenate(list(grid.atomic()))
+    assert difference == pytest.approx(expected, abs=1e-7)

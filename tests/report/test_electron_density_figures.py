@@ -1,0 +1,47 @@
+"""What the pictures of the excess electrons show: all of them, each electrode's in its own view."""
+
+import numpy as np
+import pytest
+from capacitor_cases import slabs
+
+from polcouple.analysis.electron_density import mean_density
+from polcouple.report.electron_density_figures import Views, draw_profiles, draw_views
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Two electrodes of two layers and of one, of given charges."""
+    case = slabs((2, 1), charges=(0.6, -0.6))
+    return mean_density(case, "fixed", [case.positions], 0.6)
+
+
+def test_views_have_all_electrons(found):
+    views = Views.of(found)
+    seen = list(views.seen(found.planes("excess")))
+    assert np.concatenate(seen) == pytest.approx(found.array("excess"))
+    nx, ny, nz = found.grid.shape
+    across = np.linalg.norm(np.cross(*found.grid.cell[:2])) / np.linalg.norm(found.grid.cell[1])
+    side = views.side.sum() * (across / nx) * (found.grid.cell[2, 2] / nz)
+    assert side == pytest.approx(0.0, abs=1e-9)
+    lower = views.side[:, views.owners == 0].sum() * (across / nx) * (found.grid.cell[2, 2] / nz)
+    area = np.linalg.norm(np.cross(*found.grid.cell[:2])) / (nx * ny)
+    assert views.above.sum(axis=(1, 2)) * area == pytest.approx([-0.6, 0.6], abs=1e-3)
+    assert lower == pytest.approx(-0.6, abs=1e-3)
+
+
+def test_maps_have_zero_in_the_middle(found):
+    views = Views.of(found)
+    for _ in views.seen(found.planes("excess")):
+        pass
+    canvas = draw_views(found, views)
+    maps = [one for part in canvas.subfigs for panel in part.axes for one in panel.collections]
+    scales = [one.get_clim() for one in maps if one.get_array() is not None and one.get_array().size > 100]
+    assert len(scales) >= 3
+    assert all(low == -high and high > 0.0 for low, high in scales)
+    titles = [panel.get_title() for part in canvas.subfigs for panel in part.axes]
+    assert "lower: -0.6 e$^-$" in titles and "upper: +0.6 e$^-$" in titles
+
+
+def test_profiles_name_their_units(found):
+    labels = [panel.get_ylabel() for panel in draw_profiles(found, 5.0).axes]
+    assert labels == ["excess electrons / nm$^{-3}$", "potential / V"]
