@@ -55,10 +55,16 @@ class Options(HamiltonianOptions):
     def capabilities(self) -> Capabilities:
         """See :meth:`BackendOptions.capabilities`."""
         own = super().capabilities()
-        own = replace(own, mobile=self.array_library == "numpy" and not self.reanchor_every)
-        if not own.mobile:
-            name = "reanchor_every" if self.reanchor_every else f"array_library: {self.array_library}"
-            own = replace(own, reasons={**own.reasons, "mobile": f"{name} is for a frozen one; leave it out"})
+        frozen_only = {
+            "reanchor_every": bool(self.reanchor_every),
+            "warn_error": "warn_error" in self.model_fields_set,
+            f"array_library: {self.array_library}": self.array_library != "numpy",
+        }
+        told = [name for name, given in frozen_only.items() if given]
+        own = replace(own, mobile=not told)
+        if told:
+            reason = f"{told[0]} is for a frozen one; leave it out"
+            own = replace(own, reasons={**own.reasons, "mobile": reason})
         if not self.reanchor_every:
             return own
         whole = "reanchor_every needs whole total charges, and a potential is held at any; leave it out"

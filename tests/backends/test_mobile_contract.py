@@ -38,6 +38,8 @@ class TestMetal(MobileContract):
             "backend 'nn' gives no forces on an electrode that moves",
         ),
         ("dftb", {"array_library": "jax"}, "array_library: jax is for a frozen one; leave it out"),
+        ("response", {"warn_error": 1e-3}, "warn_error is for a frozen one; leave it out"),
+        ("response", {"reanchor_every": 5}, "reanchor_every is for a frozen one; leave it out"),
     ],
 )
 def test_what_cannot_move(name, settings, message):
