@@ -5,8 +5,8 @@
 From one start, all atoms of the case move without thermostat: velocity Verlet with `dftb` in every step
 where the outer step is the inner one, and otherwise the reversible multiple time stepping of Tuckerman, Berne
 and Martyna, J. Chem. Phys. 97, 1990 (1992), with ``part: slow`` outside and ``part: fast`` inside, as i-PI
-has it. The conserved quantity is the energy with `dftb` after every outer step; processor time without what is
-made once.
+has it. The conserved quantity is the energy with `dftb` after every outer step; processor time is without
+what is made once.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ H + h^2 (v.V''.v / 12 - F.F / 24 m) (Skeel and Hardy, SIAM J. Sci. Comput. 23, 1
 and down with every vibration of a bond, which hides a drift in a short run; drifts are of the shadow energy,
 with v.V''.v from the forces of the steps before and after.
 
-The second table is the wall time of site potentials and forces, the electrode in its place and mobile, in
-turns, at the accuracy of potentials that is asked for.
+The second table is the processor time of site potentials and forces, the electrode in its place and mobile,
+in turns, at the accuracy of potentials that is asked for.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def drift(energies: np.ndarray) -> tuple[float, float, float]:
 
 
 def seconds(case: Case, accuracy: float, threads: int) -> Iterator[tuple[float, float]]:
-    """Wall time of potentials and forces in s, of the frozen and of the mobile electrode, round by round."""
+    """Processor time of potentials and forces in s, electrode frozen and mobile, round by round."""
     rng = np.random.default_rng(2)
     engine = create_engine(case, threads=threads)[0]
     free = create_engine(mobile(case), threads=threads)[0]
@@ -137,15 +137,15 @@ def seconds(case: Case, accuracy: float, threads: int) -> Iterator[tuple[float, 
         charges += 1e-3 * rng.standard_normal(charges.shape)
         in_place = positions.copy()
         in_place[case.electrode_indices] = case.electrode.positions
-        begin = time.perf_counter()
+        begin = time.process_time()
         _ = surroundings.environment(in_place).site_potentials
         engine.set_charges(charges)
         engine.evaluate(in_place)
-        between = time.perf_counter()
+        between = time.process_time()
         free.site_potentials(positions)
         free.set_charges(charges)
         free.evaluate(positions)
-        yield between - begin, time.perf_counter() - between
+        yield between - begin, time.process_time() - between
 
 
 if __name__ == "__main__":

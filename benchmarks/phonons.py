@@ -37,7 +37,8 @@ from polcouple.units import (
 
 #: side of the primitive cell at which the free energy is least, Angstrom, by the electrons' temperature in K
 LATTICE = {300.0: 2.47135, 3000.0: 2.471527}
-MASS = 12.011 * DALTON_TO_ELECTRON_MASS
+#: of carbon, as i-PI has it
+MASS = 12.0107 * DALTON_TO_ELECTRON_MASS
 #: of the differences, bohr, and accuracy of the charges, e
 STEP, ACCURACY = 0.003, 1e-10
 #: an angular frequency in atomic units in cm-1

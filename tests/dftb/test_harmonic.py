@@ -1,5 +1,7 @@
 """The harmonic electrode against forces and charges of moving DFTB; its sum rules; its cache."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,16 @@ from polcouple.dftb.moving.harmonic import Harmonic, harmonic
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 from polcouple.lattice.matrix import dense
-from polcouple.units import ANGSTROM_TO_BOHR, KELVIN_TO_HARTREE
+from polcouple.units import ANGSTROM_TO_BOHR, DALTON_TO_ELECTRON_MASS, KELVIN_TO_HARTREE
+
+#: a frequency of 1 in atomic units in cm-1
+HARTREE_TO_CM = 219474.6313632
+#: frequencies in cm-1 and how many modes of 3 x 3 cells of graphene have them: DFTB+ 25.1,
+#: SecondDerivatives, mio-1-1, 5 x 5 k-points, 3000 K, SCCTolerance 1e-10, displacements of 0.003 bohr
+DFTBPLUS_MODES = (
+    (264.512, 6), (517.939, 4), (575.397, 4), (575.400, 2), (718.039, 6), (784.353, 1), (1034.654, 2),
+    (1124.800, 6), (1415.757, 4), (1495.106, 2), (1671.735, 2), (1671.736, 4), (1750.766, 6), (1781.679, 2),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +62,20 @@ def test_against_differences_of_an_atom_in_another_part(electrode: Electrode, ma
     assert np.abs(charges).max() > 1e-2
     slope = (ends[0].fermi_level - ends[1].fermi_level) / 0.006
     assert float(made.level_slope[13] @ direction) == pytest.approx(slope, abs=2e-6)
+
+
+def test_phonons_of_graphene_are_those_of_dftbplus(tmp_path: Path) -> None:
+    side = 2.471527 * ANGSTROM_TO_BOHR
+    vectors = side * np.array([[1.0, 0.0, 0.0], [0.5, 0.75**0.5, 0.0], [0.0, 0.0, 12.0]])
+    origins = np.array([i * vectors[0] + j * vectors[1] for i in range(3) for j in range(3)])
+    motif = np.array([np.zeros(3), (vectors[0] + vectors[1]) / 3.0])
+    cell = vectors * np.array([[3.0], [3.0], [1.0]])
+    sheet = Electrode(("C",) * 18, (origins[:, None] + motif).reshape(-1, 3), cell)
+    made = harmonic(sheet, HamiltonianOptions(k_points=(5, 5, 1), cache_directory=tmp_path))
+    hessian = dense(made.matrix).reshape(18, 4, 18, 4)[:, :3, :, :3].reshape(54, 54)
+    squares = np.linalg.eigvalsh(hessian)[3:] / (12.0107 * DALTON_TO_ELECTRON_MASS)
+    found = np.sqrt(squares) * HARTREE_TO_CM
+    assert np.abs(found - np.repeat(*zip(*DFTBPLUS_MODES, strict=True))).max() < 2e-3
 
 
 def test_sum_rules(electrode: Electrode, made: Harmonic) -> None:
