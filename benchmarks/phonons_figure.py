@@ -10,7 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks.phonons import PATH, TO_CM, Bending, Constants, along_path, commensurate
+from benchmarks.phonons import PATH, TO_CM, Bending, Constants, along_path, commensurate, reciprocal
 from polcouple.units import BOHR_TO_ANGSTROM
 
 #: colours that differ for every eye (Okabe and Ito)
@@ -26,7 +26,12 @@ def draw(path: Path, own: Constants, other: Constants | None, bent: Bending) -> 
     )
     waves, at, corners = along_path(_STEPS)
     found = [own.out_of_plane(wave) for wave in waves]
-    left.plot(at, [across for across, _ in found], color=ORANGE, linewidth=1.5)
+    across = np.array([across for across, _ in found])
+    # between zero and the supercell's own wave vectors the interpolation bends ZA below zero
+    small = np.linalg.norm(waves @ reciprocal(own.side), axis=1)
+    near = small < np.linalg.norm(np.array([1.0, 0.0]) / own.shape[0] @ reciprocal(own.side))
+    across[near, 0] = TO_CM * bent.frequency(small[near], own.side)
+    left.plot(at, across, color=ORANGE, linewidth=1.5)
     left.plot(at, [within for _, within in found], color=BLUE, linewidth=1.5)
     if other is not None:
         known = [np.zeros(2), *commensurate(other.shape[0])]
@@ -37,7 +42,7 @@ def draw(path: Path, own: Constants, other: Constants | None, bent: Bending) -> 
         left.axvline(corner, color="0.8", linewidth=0.8, zorder=0)
     left.set_xticks(corners, PATH)
     left.set(xlim=(0.0, corners[-1]), ylabel="frequency (cm$^{-1}$)")
-    left.set_ylim(bottom=0.0)
+    left.set_ylim(bottom=0.0, top=1900.0)
     handles = [
         plt.Line2D([], [], color=BLUE, label="in the plane"),
         plt.Line2D([], [], color=ORANGE, label="out of the plane"),
@@ -50,14 +55,19 @@ def draw(path: Path, own: Constants, other: Constants | None, bent: Bending) -> 
     for name, (x, y), colour in (
         ("E$_{2g}$", (at[0], own.out_of_plane(waves[0])[1][3]), BLUE),
         ("ZO", (at[0], own.out_of_plane(waves[0])[0][1]), ORANGE),
-        ("A$_1'$", (corners[2], own.out_of_plane(waves[2 * _STEPS])[1][3]), BLUE),
-        ("ZA", (0.35 * corners[1], own.out_of_plane(waves[21])[0][0]), ORANGE),
+        ("A$_1$'", (corners[2], own.out_of_plane(waves[2 * _STEPS])[1][3]), BLUE),
+        ("ZA", (0.4 * corners[1], across[24, 0]), ORANGE),
     ):
-        left.annotate(name, (x, y), (5, 6), textcoords="offset points", color=colour)
+        left.annotate(
+            name, (x, y), (-18, 8) if name == "ZA" else (5, 6), textcoords="offset points", color=colour
+        )
     q, omega = bent.q / BOHR_TO_ANGSTROM, TO_CM * bent.omega
     line = np.linspace(0.9 * q[0], 1.05 * q[-1], 50)
     right.loglog(line, omega[0] * (line / q[0]) ** 2, color="0.6", linewidth=1.0, label="$\\propto q^2$")
     right.loglog(q, omega, "o", color=ORANGE, label="ZA")
+    right.set_xticks([0.1, 0.2, 0.3, 0.5], ["0.1", "0.2", "0.3", "0.5"])
+    right.set_yticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
+    right.minorticks_off()
     right.set(xlabel="q (Å$^{-1}$), Γ to M", ylabel="frequency (cm$^{-1}$)")
     right.legend(frameon=False)
     figure.savefig(path, dpi=150)
