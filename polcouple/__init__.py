@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from polcouple.coupling.forces import ForceProvider as ForceProvider
     from polcouple.data.configurations import Configuration as Configuration
     from polcouple.data.configurations import read_configurations as read_configurations
+    from polcouple.data.grand_frames import grand_frames as grand_frames
     from polcouple.dftb.moving.ase_calculator import DftbCalculator as DftbCalculator
     from polcouple.dftb.moving.dftb import DftbResult as DftbResult
     from polcouple.dftb.moving.dftb import MovingDftb as MovingDftb
@@ -54,8 +55,13 @@ if TYPE_CHECKING:
     from polcouple.importing.writing import ImportOptions as ImportOptions
     from polcouple.importing.writing import import_case as import_case
     from polcouple.ipi.changes import InputChanges as InputChanges
+    from polcouple.learning.grand_training import GrandOptions as GrandOptions
+    from polcouple.learning.grand_training import train_grand_potential as train_grand_potential
     from polcouple.learning.potential_training import PotentialOptions as PotentialOptions
     from polcouple.learning.potential_training import train_potential as train_potential
+    from polcouple.nn.grand.ase_calculator import GrandPotentialCalculator as GrandPotentialCalculator
+    from polcouple.nn.grand.potential import GrandPotential as GrandPotential
+    from polcouple.nn.grand.potential import load_grand_potential as load_grand_potential
     from polcouple.nn.potential.ase_calculator import PotentialCalculator as PotentialCalculator
     from polcouple.nn.potential.potential import Potential as Potential
     from polcouple.nn.potential.potential import load_potential as load_potential
@@ -90,7 +96,11 @@ _HOMES = {
     "importing.source": ("PairOptions", "Source"),
     "importing.writing": ("ImportOptions", "import_case"),
     "ipi.changes": ("InputChanges",),
+    "data.grand_frames": ("grand_frames",),
+    "learning.grand_training": ("GrandOptions", "train_grand_potential"),
     "learning.potential_training": ("PotentialOptions", "train_potential"),
+    "nn.grand.ase_calculator": ("GrandPotentialCalculator",),
+    "nn.grand.potential": ("GrandPotential", "load_grand_potential"),
     "nn.potential.ase_calculator": ("PotentialCalculator",),
     "nn.potential.potential": ("Potential", "load_potential"),
     "propagation.programs": ("RunFailedError",),
@@ -114,6 +124,9 @@ __all__ = [
     "FermiLevel",
     "Finding",
     "ForceProvider",
+    "GrandOptions",
+    "GrandPotential",
+    "GrandPotentialCalculator",
     "ImportOptions",
     "InputChanges",
     "InputError",
@@ -136,7 +149,9 @@ __all__ = [
     "create_case",
     "create_electrodes",
     "default_force_field",
+    "grand_frames",
     "import_case",
+    "load_grand_potential",
     "load_potential",
     "read_amber",
     "read_case",
@@ -146,6 +161,7 @@ __all__ = [
     "read_gromacs",
     "read_system",
     "run_case",
+    "train_grand_potential",
     "train_potential",
 ]
 

@@ -14,9 +14,13 @@ from polcouple.cli.options import add_backend_arguments, add_engine_arguments, g
 from polcouple.errors import InputError
 from polcouple.ipi.input import SocketAddress
 from polcouple.ipi.parts import Part
+from polcouple.nn.grand.ase_calculator import Outside
+from polcouple.nn.grand.potential import KIND as GRAND
+from polcouple.nn.model_files import find_model, load_description
 from polcouple.nn.potential.flag import Extrapolation
 from polcouple.output_paths import require_suffix
 from polcouple.simulation.serve import Recording, Service, serve_case
+from polcouple.simulation.serve_grand import GrandService, serve_grand_potential
 from polcouple.simulation.serve_potential import PotentialService, serve_potential
 
 
@@ -30,8 +34,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--potential",
         type=Path,
         metavar="MODEL",
-        help="serve the liquid's own forces by this network, in place of a backend, to the socket that stands"
-        " beside part: electrode",
+        help="serve this network's forces in place of a backend's: a potential's are the liquid's own, for the"
+        " socket beside part: electrode; a grand potential's are of all atoms",
+    )
+    parser.add_argument(
+        "--at",
+        type=float,
+        metavar="U",
+        help="of a grand potential: the electrode's potential, V (fermi_level_ev of system.yaml)",
+    )
+    parser.add_argument(
+        "--outside",
+        choices=get_args(Outside),
+        default="warn",
+        help="where it lies outside the grand potential's training (warn)",
     )
     parser.add_argument(
         "--extrapolation",
@@ -63,8 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until i-PI says EXIT."""
     if args.potential is not None:
-        serve_potential(_potential_service(args))
+        if load_description(find_model(args.potential)).get("kind") == GRAND:
+            serve_grand_potential(_grand_service(args))
+        else:
+            serve_potential(_potential_service(args))
         return 0
+    if args.at is not None:
+        raise InputError("--at is of a grand potential: name one by --potential")
     if args.backend is None:
         raise InputError(f"name a backend ({', '.join(backend_names())}) with --backend, or a --potential")
     recording = None
@@ -89,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _potential_service(args: argparse.Namespace) -> PotentialService:
+def _require_no_backend(args: argparse.Namespace) -> None:
     named = {
         "--backend": args.backend,
         "--set": args.settings,
@@ -98,7 +119,24 @@ def _potential_service(args: argparse.Namespace) -> PotentialService:
     }
     for option, value in named.items():
         if value:
-            raise InputError(f"{option} has no say in the liquid's own forces; leave it out with --potential")
+            raise InputError(f"{option} has no say in a network's own forces; leave it out with --potential")
+
+
+def _grand_service(args: argparse.Namespace) -> GrandService:
+    _require_no_backend(args)
+    if args.keep is not None or args.extrapolation != "warn":
+        raise InputError(
+            "--keep and --extrapolation are of potentials; leave them out with a grand potential"
+        )
+    return GrandService(
+        args.case, args.potential, args.at, args.outside, args.input, _address(args), args.wait, args.report
+    )
+
+
+def _potential_service(args: argparse.Namespace) -> PotentialService:
+    _require_no_backend(args)
+    if args.at is not None:
+        raise InputError("--at is of a grand potential, and this is a potential")
     if args.keep is not None:
         require_suffix(args.keep, ".xyz")
     return PotentialService(

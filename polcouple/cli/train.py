@@ -1,4 +1,4 @@
-"""``polcouple train``: a classifier, a response net with the prior it needs from DFTB, or a potential."""
+"""``polcouple train``: a classifier, a response net with its prior from DFTB, a potential, a grand potential."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 from polcouple.backends.setting_words import given_slako
 from polcouple.cli.option_arguments import add_option_arguments, options_from_arguments
 from polcouple.data.configurations import Configuration, read_configurations
+from polcouple.data.grand_frames import grand_frames
 from polcouple.data.moving_configurations import moving_configurations
 from polcouple.errors import InputError
 from polcouple.learning.evaluation import level_table, markdown_table
+from polcouple.learning.grand_scores import grand_table
+from polcouple.learning.grand_training import GrandOptions, train_grand_potential
 from polcouple.learning.potential_scores import score_table
 from polcouple.learning.potential_training import PotentialOptions, train_potential
 from polcouple.learning.progress import epochs_progress, training_progress
@@ -55,6 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command.add_argument("--labels", metavar="NAME", help="of a dataset with several, such as dftb@-4.35eV")
     command.add_argument("--origin", default="", metavar="TEXT", help="of the frames, for the model card")
     add_option_arguments(command, PotentialOptions)
+    help_line = "an Omega of atoms and an electrode's potential: forces and electrons are its derivatives"
+    command = kinds.add_parser("grand-potential", help=help_line, description=help_line)
+    command.add_argument("dataset", type=Path, metavar="DATASET.h5", help="labelled at Fermi levels")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="directory")
+    command.add_argument(
+        "--labels", nargs="+", default=[], metavar="NAME", help="which, such as dftb@-4.35eV (all)"
+    )
+    add_option_arguments(command, GrandOptions)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
     require_directory_name(args.output)
     if args.kind == "potential":
         return _train_potential(args)
+    if args.kind == "grand-potential":
+        return _train_grand_potential(args)
     levels: dict[str, tuple[float, float]] = {}
     with training_progress() as progress:
         if args.kind == "classifier":
@@ -93,6 +106,18 @@ def _train_potential(args: argparse.Namespace) -> int:
         trained = train_potential(configurations, args.output, options, origin=origin, progress=progress)
     if trained.rows:
         print(score_table(trained.rows))
+    log(f"written to {args.output}")
+    return 0
+
+
+def _train_grand_potential(args: argparse.Namespace) -> int:
+    options = options_from_arguments(args, GrandOptions)
+    frames = grand_frames(args.dataset, args.labels)
+    origin = f"From {args.dataset.name}, labels of {frames.backend}."
+    with epochs_progress() as progress:
+        trained = train_grand_potential(frames, args.output, options, origin=origin, progress=progress)
+    print(grand_table(trained.scores))
+    print(f"|dF/dmu - dn/dR| <= {trained.maxwell:.1e} /A")
     log(f"written to {args.output}")
     return 0
 

@@ -13,14 +13,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from polcouple.errors import InputError
 from polcouple.files import write_npz
 from polcouple.learning.fitting import log_scalars
-from polcouple.learning.potential_loss import Frame, PotentialLoss
 from polcouple.nn._tensorflow import tensorflow
 
 Cycle = Literal["epoch", "training"]
@@ -29,6 +28,16 @@ OnEpoch = Callable[[int, float, float], None]
 _CHECKPOINT_SECONDS = 60.0
 #: of Adam
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
+
+
+class Loss(Protocol):
+    """What is minimised: a function of a member's numbers and of frames of the loss's own kind."""
+
+    def value(self, vector: np.ndarray, frames: Sequence[Any]) -> float:
+        """The loss."""
+
+    def value_and_derivative(self, vector: np.ndarray, frames: Sequence[Any]) -> tuple[float, np.ndarray]:
+        """The loss and its derivative (numbers,) by the member's vector."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +88,10 @@ class FittedMember:
 
 
 def fit_member(
-    loss: PotentialLoss,
+    loss: Loss,
     start: np.ndarray,
-    train: Sequence[Frame],
-    validation: Sequence[Frame],
+    train: Sequence[Any],
+    validation: Sequence[Any],
     schedule: Schedule,
     directory: Path,
     purpose: str,
@@ -125,7 +134,7 @@ def fit_member(
     return state.fitted(bool(validation))
 
 
-def _run_epoch(loss: PotentialLoss, state: _State, train: Sequence[Frame], schedule: Schedule) -> float:
+def _run_epoch(loss: Loss, state: _State, train: Sequence[Any], schedule: Schedule) -> float:
     """One pass over the frames in random order (what fills no batch is left out); the mean loss."""
     size = min(schedule.batch_size, len(train))
     steps = len(train) // size

@@ -137,7 +137,8 @@ class PotentialLoss:
                 by_morse += part
                 by_switch += switch
         moves, by_energies = np.concatenate(tangents), np.concatenate(weights)
-        derivative = graph.by_weights(vector, kinds, spectrum, moves, by_energies)
+        by_energies = by_energies[:, None]
+        derivative = graph.by_weights(vector, kinds, spectrum, moves, by_energies, np.ones_like(by_energies))
         if repulsion is not None:
             derivative[self._places["morse"]] += by_morse.ravel().astype(np.float32)
             derivative[self._places["morse_switch"]] += np.float32(by_switch)
@@ -155,16 +156,17 @@ class PotentialLoss:
         value, by_energy, by_forces = 0.0, 0.0, np.zeros_like(forces)
         if frame.forces is not None and options.force_weight:
             errors = forces - frame.forces
-            value += options.force_weight * float(_log_cosh(errors, options.force_scale).mean())
+            value += options.force_weight * float(log_cosh(errors, options.force_scale).mean())
             by_forces = options.force_weight * np.tanh(options.force_scale * errors) / errors.size
         if frame.energy is not None and options.energy_weight:
             n = len(frame.spectrum)
             error = (energy - frame.energy) / n
-            value += options.energy_weight * float(_log_cosh(np.array(error), options.energy_scale))
+            value += options.energy_weight * float(log_cosh(np.array(error), options.energy_scale))
             by_energy = options.energy_weight * float(np.tanh(options.energy_scale * error)) / n
         return value, by_energy, by_forces
 
 
-def _log_cosh(errors: np.ndarray, scale: float) -> np.ndarray:
+def log_cosh(errors: np.ndarray, scale: float) -> np.ndarray:
+    """ln cosh(s x)/s of ``errors`` x of any shape."""
     scaled = np.abs(scale * errors)
     return (scaled + np.log1p(np.exp(-2.0 * scaled)) - np.log(2.0)) / scale

@@ -5,8 +5,9 @@ A loss of energies and forces has the derivative
     sum over atoms of w_i dE_i + d(u_i . dE_i/dp_i),
 
 where w_i is the loss's derivative by the energy of the atom's frame and u_i the change of the atom's
-descriptors p_i when the atoms move along minus the loss's derivative by their forces. The descriptors are
-those of :mod:`polcouple.nn.potential.descriptors`: nothing of the geometry is in the graph.
+descriptors p_i when the atoms move along minus the loss's derivative by their forces. Networks with several
+outputs o_ik have w_ik do_ik + s_ik d(u_i . do_ik/dp_i) there, with seeds s_ik (1 for an energy). The
+descriptors are those of :mod:`polcouple.nn.potential.descriptors`: nothing of the geometry is in the graph.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Graph:
     def by_spectrum(
         self, vector: np.ndarray, kinds: np.ndarray, spectrum: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Energies (n,) and their derivatives (n, d) by the descriptors ``spectrum`` (n, d)."""
+        """First outputs (n,) and their derivatives (n, d) by the descriptors ``spectrum`` (n, d)."""
         n = len(kinds)
         energies, by_spectrum = self._by_spectrum(*self._padded(vector, kinds, spectrum))
         return energies.numpy()[:n], by_spectrum.numpy()[:n]
@@ -47,9 +48,11 @@ class Graph:
         spectrum: np.ndarray,
         moves: np.ndarray,
         weights: np.ndarray,
+        seeds: np.ndarray,
     ) -> np.ndarray:
-        """(length,) derivative by ``vector``, with u ``moves`` (n, d) and w ``weights`` (n,)."""
-        return np.array(self._by_weights(*self._padded(vector, kinds, spectrum, moves, weights)).numpy())
+        """(length,) derivative by ``vector``, with u ``moves`` (n, d), w ``weights`` and s ``seeds`` (n, k)."""
+        padded = self._padded(vector, kinds, spectrum, moves, weights, seeds)
+        return np.array(self._by_weights(*padded).numpy())
 
     def _padded(self, vector: np.ndarray, kinds: np.ndarray, *arrays: np.ndarray) -> list[Any]:
         rows = -(-len(kinds) // _ROWS) * _ROWS
@@ -60,7 +63,7 @@ class Graph:
             longer[: len(kinds)] = array
         return [self._tf.constant(array) for array in (vector.astype(np.float32), chosen, *padded)]
 
-    def _energies(self, vector: Any, chosen: Any, spectrum: Any) -> Any:
+    def _outputs(self, vector: Any, chosen: Any, spectrum: Any) -> Any:
         tf, last = self._tf, len(self._layout.widths)
         places, shapes = self._layout.places(), self._layout.shapes()
 
@@ -77,19 +80,25 @@ class Graph:
             normal = dense * tf.math.rsqrt(variance + NORM_EPSILON)
             value = tf.nn.silu(normal * part(f"norm_scale_{i}") + part(f"norm_shift_{i}"))
         value = tf.nn.silu(value @ part(f"kernel_{last}") + part(f"bias_{last}"))
-        return tf.reshape(value, (-1,)) * part("energy_scale") + part("energy_shift")
+        return value * part("energy_scale") + part("energy_shift")
 
     def _traced_spectrum(self, vector: Any, chosen: Any, spectrum: Any) -> Any:
         with self._tf.GradientTape() as tape:
             tape.watch(spectrum)
-            found = self._energies(vector, chosen, spectrum)
+            found = self._outputs(vector, chosen, spectrum)[:, 0]
         return found, tape.gradient(found, spectrum)
 
-    def _traced_weights(self, vector: Any, chosen: Any, spectrum: Any, moves: Any, weights: Any) -> Any:
+    def _traced_weights(
+        self, vector: Any, chosen: Any, spectrum: Any, moves: Any, weights: Any, seeds: Any
+    ) -> Any:
         tf = self._tf
         with tf.GradientTape() as outer:
             outer.watch(vector)
-            found, by_spectrum = self._traced_spectrum(vector, chosen, spectrum)
+            with tf.GradientTape() as inner:
+                inner.watch(spectrum)
+                found = self._outputs(vector, chosen, spectrum)
+                seeded = tf.reduce_sum(seeds * found)
+            by_spectrum = inner.gradient(seeded, spectrum)
             total = tf.reduce_sum(weights * found) + tf.reduce_sum(moves * by_spectrum)
         return outer.gradient(total, vector)
 

@@ -1,11 +1,11 @@
 """The network between descriptors and an atom's energy, and the places of its numbers in one vector.
 
 Descriptors and the element's embedding go through dense layers; all but the first have layer norm before the
-activation, swish. The last one has a single unit with swish, which a scale and a shift turn into an energy.
-Widths and initial numbers are NeuralIL's: kernels from a truncated normal distribution of variance
+activation, swish. The last one has a unit for each output, with swish, which a scale and a shift turn into an
+energy. Widths and initial numbers are NeuralIL's: kernels from a truncated normal distribution of variance
 1/inputs, embeddings from a normal one of variance 1/elements.
 
-A member of a committee is one vector of numbers, of which :class:`Layout` knows the parts. Energies and their
+A member of a committee is one vector of numbers, of which :class:`Layout` knows the parts. Outputs and their
 derivatives by the descriptors are computed here with NumPy; training lets TensorFlow derive the same
 (:mod:`polcouple.nn.potential.graph`).
 """
@@ -33,6 +33,7 @@ class Layout:
         embedding: numbers an element.
         widths: of the hidden layers.
         repulsion: whether there is a Morse term.
+        outputs: numbers that the network gives for an atom.
     """
 
     elements: int
@@ -40,18 +41,19 @@ class Layout:
     embedding: int
     widths: tuple[int, ...]
     repulsion: bool
+    outputs: int = 1
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every part, in the vector's order."""
         parts: dict[str, tuple[int, ...]] = {"embedding": (self.elements, self.embedding)}
         below = self.inputs + self.embedding
-        for i, width in enumerate((*self.widths, 1)):
+        for i, width in enumerate((*self.widths, self.outputs)):
             parts[f"kernel_{i}"] = (below, width)
             parts[f"bias_{i}"] = (width,)
             if 0 < i < len(self.widths):
                 parts[f"norm_scale_{i}"] = parts[f"norm_shift_{i}"] = (width,)
             below = width
-        parts["energy_scale"] = parts["energy_shift"] = (1,)
+        parts["energy_scale"] = parts["energy_shift"] = (self.outputs,)
         if self.repulsion:
             parts["morse"], parts["morse_switch"] = (self.elements, 3), (1,)
         return parts
@@ -96,8 +98,23 @@ def _cut_normal(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
     return numbers / _CUT_NORMAL
 
 
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """What the network made of the descriptors of n atoms.
+
+    Attributes:
+        outputs: (n, outputs).
+        slopes: of every layer, the derivative of its activation.
+        norms: of every layer with norm, its normalised units and what they were divided by, inverted.
+    """
+
+    outputs: np.ndarray
+    slopes: list[np.ndarray]
+    norms: list[tuple[np.ndarray, np.ndarray]]
+
+
 class Network:
-    """A member's energies and their derivatives by the descriptors.
+    """A member's outputs and their derivatives by the descriptors.
 
     Args:
         parts: of a member (:meth:`Layout.parts`); their precision is that of the arithmetic.
@@ -116,7 +133,14 @@ class Network:
         self._of_element = parts["embedding"] @ first[layout.inputs :] + parts["bias_0"]
 
     def energies(self, kinds: np.ndarray, spectrum: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Energies (n,) in eV of atoms with descriptors (n, d), and derivatives (n, d) by them."""
+        """First outputs (n,), such as energies in eV, of atoms with descriptors (n, d), and derivatives (n, d)."""
+        done = self.forward(kinds, spectrum)
+        seeds = np.zeros_like(done.outputs)
+        seeds[:, 0] = 1.0
+        return done.outputs[:, 0], self.pullback(done, seeds)
+
+    def forward(self, kinds: np.ndarray, spectrum: np.ndarray) -> Pass:
+        """The outputs of atoms with descriptors (n, d)."""
         parts, last = self._parts, self._last
         before = spectrum @ self._inlet
         before += self._of_element[kinds]
@@ -134,19 +158,35 @@ class Network:
             value, slope = _swish(dense * parts[f"norm_scale_{i}"] + parts[f"norm_shift_{i}"])
             slopes.append(slope)
         value, slope = _swish(value @ parts[f"kernel_{last}"] + parts[f"bias_{last}"])
-        scale = parts["energy_scale"][0]
-        energies = value[:, 0] * scale + parts["energy_shift"][0]
-        back = (slope * scale) @ parts[f"kernel_{last}"].T
+        slopes.append(slope)
+        return Pass(value * parts["energy_scale"] + parts["energy_shift"], slopes, norms)
+
+    def pullback(self, done: Pass, seeds: np.ndarray) -> np.ndarray:
+        """(n, d) derivative by the descriptors of the sum of the outputs times ``seeds`` (n, outputs)."""
+        parts, last = self._parts, self._last
+        back = (seeds * done.slopes[last] * parts["energy_scale"]) @ parts[f"kernel_{last}"].T
         for i in range(last - 1, 0, -1):
-            normal, inverse = norms[i - 1]
-            back *= slopes[i]
+            normal, inverse = done.norms[i - 1]
+            back *= done.slopes[i]
             back *= parts[f"norm_scale_{i}"]
             average = self._averages[i - 1]
             back -= (back @ average)[:, None] + normal * ((back * normal) @ average)[:, None]
             back *= inverse
             back = back @ parts[f"kernel_{i}"].T
-        back *= slopes[0]
-        return energies, back @ self._by_inlet
+        back *= done.slopes[0]
+        return np.asarray(back @ self._by_inlet)
+
+    def tangent(self, done: Pass, moves: np.ndarray) -> np.ndarray:
+        """(n, outputs) change of the outputs with ``moves`` (n, d) of the descriptors."""
+        parts, last = self._parts, self._last
+        change = (moves @ self._inlet) * done.slopes[0]
+        for i in range(1, last):
+            normal, inverse = done.norms[i - 1]
+            change = change @ parts[f"kernel_{i}"]
+            average = self._averages[i - 1]
+            change -= (change @ average)[:, None] + normal * ((change * normal) @ average)[:, None]
+            change *= inverse * parts[f"norm_scale_{i}"] * done.slopes[i]
+        return np.asarray((change @ parts[f"kernel_{last}"]) * done.slopes[last] * parts["energy_scale"])
 
 
 def _swish(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

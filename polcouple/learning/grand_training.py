@@ -1,0 +1,294 @@
+"""Training a grand potential: frames split in time, members fitted one after another, scores, a card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from polcouple.data.grand_frames import SAME_LEVEL, GrandFrames
+from polcouple.errors import InputError
+from polcouple.lattice.pairs import neighbour_pairs
+from polcouple.learning.grand_architecture import architecture_for
+from polcouple.learning.grand_card import grand_card
+from polcouple.learning.grand_loss import GrandFrame, GrandLoss, GrandLossOptions
+from polcouple.learning.grand_scores import GrandScore, grand_scores
+from polcouple.learning.potential_fitting import Cycle, FittedMember, Schedule, fit_member
+from polcouple.nn.grand.architecture import Design, GrandArchitecture
+from polcouple.nn.grand.member import scene_of
+from polcouple.nn.grand.potential import GrandPotential
+from polcouple.nn.model_files import save_model
+
+#: called after each epoch: name of the member, epochs in all, epoch, training and validation loss
+Progress = Callable[[str, int, int, float, float], None]
+
+
+class GrandOptions(BaseModel):
+    """Settings of a grand potential."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    design: Annotated[Design, Field(description="how the potential enters")] = "electrode"
+    no_long_range: Annotated[bool, Field(description="leave charges that act at all distances out")] = False
+    electrode: Annotated[tuple[str, ...], Field(min_length=1, description="elements of the electrode")] = (
+        "C",
+    )
+    hopping: Annotated[float, Field(gt=0, description="between the electrode's neighbours, eV")] = 2.7
+    hopping_decay: Annotated[float, Field(gt=0, description="of it with their distance, 1/A")] = 2.0
+    neutral_level: Annotated[
+        float | None, Field(description="of the bare electrode's orbitals, eV (by dftb for labels of dftb)")
+    ] = None
+    cutoff: Annotated[float, Field(gt=0.5, description="of the surroundings, A")] = 3.5
+    n_max: Annotated[int, Field(ge=0, le=12, description="highest l + n of the descriptors")] = 4
+    embedding: Annotated[int, Field(ge=1, description="numbers an element")] = 2
+    widths: Annotated[tuple[int, ...], Field(min_length=1, description="of the hidden layers")] = (
+        64,
+        32,
+        16,
+        16,
+        16,
+    )
+    no_repulsion: Annotated[bool, Field(description="leave the Morse term out")] = False
+    members: Annotated[int, Field(ge=1, description="networks in the committee")] = 1
+    epochs: Annotated[int, Field(ge=1, description="passes over the frames")] = 40
+    batch_size: Annotated[int, Field(ge=1, description="frames per step")] = 8
+    learning_rate: Annotated[float, Field(gt=0, description="at the cycle's begin")] = 1e-3
+    highest_learning_rate: Annotated[float, Field(gt=0, description="at 45 %% of the cycle")] = 1e-2
+    final_learning_rate: Annotated[float, Field(gt=0, description="at its end")] = 1e-5
+    cycle: Annotated[Cycle, Field(description="what the learning rate's cycle lasts for")] = "training"
+    weight_decay: Annotated[
+        float, Field(ge=0, description="share of the numbers a step takes off, times its rate")
+    ] = 1e-4
+    force_scale: Annotated[float, Field(gt=0, description="s of ln cosh(s x)/s for forces, A/eV")] = 10.0
+    electrons_scale: Annotated[float, Field(gt=0, description="the same for electrons, 1/e")] = 50.0
+    energy_scale: Annotated[float, Field(gt=0, description="the same for energies an atom, 1/eV")] = 50.0
+    force_weight: Annotated[float, Field(ge=0, description="of forces in the loss")] = 1.0
+    electrons_weight: Annotated[
+        float, Field(ge=0, description="of electrons; 0: they are never shown, only predicted")
+    ] = 1.0
+    energy_weight: Annotated[float, Field(ge=0, description="of energies")] = 0.0
+    leave_out: Annotated[
+        tuple[float, ...], Field(description="potentials (V) to test on and not to train on")
+    ] = ()
+    test_fraction: Annotated[float, Field(gt=0, lt=1, description="of each trajectory, its end")] = 0.15
+    validation_fraction: Annotated[
+        float, Field(ge=0, lt=1, description="of each trajectory, before the test; chooses the epoch")
+    ] = 0.1
+    seed: Annotated[int, Field(ge=0, description="initial weights, order of frames")] = 0
+
+
+@dataclass(frozen=True)
+class GrandSplit:
+    """Rows of the frames: each set ascending and disjoint from the others."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def split_in_time(frames: GrandFrames, options: GrandOptions) -> GrandSplit:
+    """Of each trajectory its end to test on, before it what chooses the epoch, and what remains to train.
+
+    Raises:
+        InputError: nothing would remain to train on, or a potential to leave out is not there.
+    """
+    parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
+    for number in np.unique(frames.trajectory):
+        rows = np.flatnonzero(frames.trajectory == number)
+        test = round((1.0 - options.test_fraction) * len(rows))
+        validation = test - round(options.validation_fraction * len(rows))
+        for name, part in zip(parts, np.split(rows, [validation, test]), strict=True):
+            parts[name].append(part)
+    train, validated, tested = (np.sort(np.concatenate(part)) for part in parts.values())
+    for potential in options.leave_out:
+        if frames.reference is None:
+            raise InputError("--leave-out: these labels know no zero of the potential")
+        left = np.abs(frames.levels - (frames.reference - potential)) < SAME_LEVEL
+        if not left.any():
+            known = sorted({round(frames.reference - level, 6) for level in frames.levels})
+            raise InputError(
+                f"--leave-out {potential:g}: no labels at that potential; there are"
+                f" {', '.join(f'{one:g}' for one in known)} V"
+            )
+        train, validated = train[~left[train]], validated[~left[validated]]
+    if not len(train) or not len(tested):
+        raise InputError(
+            f"{len(frames)} frames leave none to train or to test on; give more, or other fractions"
+        )
+    return GrandSplit(train, validated, tested)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedGrandPotential:
+    """A grand potential with its scores on frames that neither training nor its end saw.
+
+    Attributes:
+        potential: the committee.
+        members: how each fit ended.
+        scores: by name of the row, and in it by potential or level ("all" for all together).
+        maxwell: largest |dF/dmu - dn/dR| on test frames, by differences in double precision, 1/A.
+        split: which rows were used for what.
+    """
+
+    potential: GrandPotential
+    members: list[FittedMember]
+    scores: dict[str, dict[str, GrandScore]]
+    maxwell: float
+    split: GrandSplit
+
+
+def train_grand_potential(
+    frames: GrandFrames,
+    model_directory: Path | str,
+    options: GrandOptions | None = None,
+    *,
+    origin: str = "",
+    progress: Progress | None = None,
+) -> TrainedGrandPotential:
+    """Train, score and save a grand potential.
+
+    Checkpoints and TensorBoard logs go to ``MODEL.training`` beside the model; repeat the call to go on after
+    an interruption, to the same bits.
+
+    Args:
+        model_directory: must not hold a model yet.
+        origin: where the frames came from, for the model card.
+
+    Raises:
+        InputError: the directory holds a model, or frames and options do not fit.
+    """
+    options = options or GrandOptions()
+    directory = Path(model_directory)
+    if (directory / "model.yaml").exists():
+        raise InputError(f"{directory}: holds a model already; choose another name")
+    if not options.force_weight and not options.electrons_weight and not options.energy_weight:
+        raise InputError(
+            "the loss counts nothing: mend --force-weight, --electrons-weight or --energy-weight"
+        )
+    split = split_in_time(frames, options)
+    data = _Data(frames, split, options)
+    fitted = [_fit(data, options, number, directory, progress) for number in range(options.members)]
+    potential = data.committee(directory.name, [one.vector for one in fitted])
+    scores, maxwell = grand_scores(potential, frames, split.train, split.test)
+    trained = TrainedGrandPotential(potential, fitted, scores, maxwell, split)
+    _save(directory, trained, options, data, origin)
+    return trained
+
+
+def _fit(
+    data: _Data, options: GrandOptions, number: int, directory: Path, progress: Progress | None
+) -> FittedMember:
+    name, seed = f"member_{number}", options.seed + number
+    rates = (options.learning_rate, options.highest_learning_rate, options.final_learning_rate)
+    schedule = Schedule(options.epochs, options.batch_size, rates, options.cycle, options.weight_decay, seed)
+    start = data.start(seed)
+    return fit_member(
+        data.loss,
+        start,
+        data.of(data.split.train),
+        data.of(data.split.validation),
+        schedule,
+        directory.with_name(f"{directory.name}.training") / name,
+        json.dumps([data.digest, start.tobytes().hex()]),
+        None if progress is None else partial(progress, name, options.epochs),
+    )
+
+
+class _Data:
+    """Frames ready for training, and what they decide of the potential."""
+
+    def __init__(self, frames: GrandFrames, split: GrandSplit, options: GrandOptions) -> None:
+        self.split = split
+        self.architecture: GrandArchitecture = architecture_for(frames, frames.levels[split.train], options)
+        base = self.architecture.surroundings
+        kinds, descriptors = base.kinds(frames.symbols), base.descriptors()
+        self.reference = float(frames.energies[split.train].mean()) / len(kinds)
+        scenes = {}
+        for row in np.concatenate([split.train, split.validation]):
+            pairs = neighbour_pairs(frames.positions[row], frames.cell, (True,) * 3, base.cutoff)
+            scenes[int(row)] = descriptors.surroundings(kinds, pairs)
+        seen = np.concatenate([scenes[int(row)].spectrum for row in split.train])
+        deviations = seen.std(axis=0)
+        # elements that never meet have descriptors that never change
+        self.scales = np.where(deviations > 1e-9 * deviations.max(), deviations, 1.0)
+        self._frames = {
+            row: GrandFrame(
+                scene_of(
+                    self.architecture,
+                    one,
+                    (one.spectrum / self.scales).astype(np.float32),
+                    frames.positions[row],
+                    frames.cell,
+                ),
+                float(frames.levels[row]),
+                float(frames.energies[row]) - len(kinds) * self.reference,
+                float(frames.electrons[row]),
+                frames.forces[row],
+            )
+            for row, one in scenes.items()
+        }
+        weights = (options.force_weight, options.electrons_weight, options.energy_weight)
+        scales = (options.force_scale, options.electrons_scale, options.energy_scale)
+        self._weights = weights
+        self.loss = GrandLoss(self.architecture, GrandLossOptions(*scales, *weights), self.scales)
+        self.count, self.sha256 = len(frames), frames.digest()
+        text = options.model_dump(mode="json", exclude={"members", "epochs", "seed"})
+        parts = [part.tolist() for part in (split.train, split.validation)]
+        self.digest = json.dumps([self.sha256, asdict(self.architecture), text, parts], sort_keys=True)
+
+    def of(self, rows: np.ndarray) -> list[GrandFrame]:
+        """The frames in these rows."""
+        return [self._frames[int(row)] for row in rows]
+
+    def start(self, seed: int) -> np.ndarray:
+        """A member before training: of its outputs only the energy is not small."""
+        layout = self.architecture.layout()
+        vector = layout.initial(seed)
+        layout.parts(vector)["energy_scale"][1:] *= 0.1
+        return vector
+
+    def committee(self, name: str, vectors: Sequence[np.ndarray]) -> GrandPotential:
+        """The members together, each with the constant of energy that the training frames give it."""
+        layout, frames = self.architecture.layout(), self.of(self.split.train[:: max(1, self.count // 500)])
+        place = layout.places()["energy_shift"].start
+        members = []
+        for vector in vectors:
+            vector = vector.copy()
+            missing = [
+                (frame.energy - found.energy) / len(found.forces)
+                for frame, found in zip(frames, self.loss.predict(vector, frames), strict=True)
+            ]
+            vector[place] += np.float32(np.mean(missing))
+            kernel = layout.parts(vector)["kernel_0"]
+            kernel[: len(self.scales)] /= self.scales[:, None].astype(np.float32)
+            members.append(vector)
+        elements = len(self.architecture.surroundings.elements)
+        references = np.full((len(members), elements), self.reference)
+        return GrandPotential(name, self.architecture, np.array(members), references)
+
+
+def _save(
+    directory: Path, trained: TrainedGrandPotential, options: GrandOptions, data: _Data, origin: str
+) -> None:
+    training = options.model_dump(mode="json") | {
+        "seconds": sum(one.seconds for one in trained.members),
+        "best_epochs": [one.best_epoch for one in trained.members],
+    }
+    sizes = {part: len(getattr(data.split, part)) for part in ("train", "validation", "test")}
+    potential = trained.potential
+    description = potential.description() | {
+        "training": training,
+        "data": {"origin": origin, "frames": data.count, "sha256": data.sha256, "split": sizes},
+        "metrics": {
+            name: {at: asdict(score) for at, score in row.items()} for name, row in trained.scores.items()
+        },
+        "maxwell": trained.maxwell,
+    }
+    card = grand_card(potential, description, trained.scores)
+    save_model(directory, description, potential.arrays(), card)

@@ -1,0 +1,1 @@
+"""A grand potential Omega(R, mu) of atoms and an electron level: forces and electrons are its derivatives."""

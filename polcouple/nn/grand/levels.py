@@ -1,0 +1,132 @@
+"""The electrode's own levels: one electron and one orbital an atom, hopping between neighbours (Hueckel).
+
+    h_ij = -t exp(-b (r_ij - 1.42 A)) S(r_ij),
+
+S a smooth step that ends before the second neighbours. Graphene's pi electrons are such levels. With their
+occupations f at k_B T and the level x, n(x) = 2 sum f - sites electrons are more than the atoms bring, and
+
+    A(n) = -2 k_B T sum ln(1 + exp((x - e)/k_B T)) + x (sites + n)
+
+is their free energy. Only A(n) - A(0), the energy of charging, is used: what neutral atoms have is the
+network's. Angstrom and eV.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from polcouple.errors import ConvergenceError
+from polcouple.lattice.pairs import Pairs
+
+#: of graphene, and where the hopping begins and ends to be switched off (A)
+BOND, _BEGIN, _END = 1.42, 1.75, 2.15
+#: the level is found to this (eV)
+_ENOUGH = 1e-13
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Levels of one geometry.
+
+    Attributes:
+        bonds: (b,) which of the frame's pairs are bonds of the electrode.
+        ends: (b, 2) their sites.
+        slopes: (b,) dh/dr.
+        energies: (s,) levels in eV.
+        orbitals: (s, s) a level per column.
+        kt: of the electrons, eV.
+    """
+
+    bonds: np.ndarray
+    ends: np.ndarray
+    slopes: np.ndarray
+    energies: np.ndarray
+    orbitals: np.ndarray
+    kt: float
+
+    def occupations(self, x: float) -> np.ndarray:
+        """(s,) from 0 to 1."""
+        return 0.5 - 0.5 * np.tanh(0.5 * (self.energies - x) / self.kt)
+
+    def electrons(self, x: float) -> tuple[float, float]:
+        """n, and dn/dx in 1/eV."""
+        f = self.occupations(x)
+        return float(2.0 * f.sum()) - len(f), float(2.0 * (f * (1.0 - f)).sum()) / self.kt
+
+    def level(self, offset: float, stiffness: float) -> float:
+        """x where x + offset + stiffness n(x) = 0.
+
+        Raises:
+            ConvergenceError: there is no single one, since the stiffness is negative.
+        """
+        low, high = float(self.energies[0]) - 1e3, float(self.energies[-1]) + 1e3
+        x = min(max(-offset, low), high)
+        for _ in range(200):
+            n, rise = self.electrons(x)
+            value, slope = x + offset + stiffness * n, 1.0 + stiffness * rise
+            low, high = (x, high) if value < 0.0 else (low, x)
+            step = -value / slope if slope > 0.0 else np.inf
+            new = x + step if low < x + step < high else 0.5 * (low + high)
+            if abs(new - x) <= _ENOUGH * max(1.0, abs(x)):
+                break
+            x = new
+        if 1.0 + stiffness * self.electrons(new)[1] <= 0.0:
+            raise ConvergenceError("the electrode's electrons have no stable number at this potential")
+        return float(new)
+
+    @cached_property
+    def neutral_level(self) -> float:
+        """x at n = 0."""
+        return self.level_of(0.0)
+
+    def level_of(self, n: float) -> float:
+        """x with ``n`` electrons too many."""
+        low, high = float(self.energies[0]) - 40.0 * self.kt, float(self.energies[-1]) + 40.0 * self.kt
+        while high - low > 1e-12:
+            middle = 0.5 * (low + high)
+            if middle in (low, high):
+                break
+            low, high = (middle, high) if self.electrons(middle)[0] < n else (low, middle)
+        return 0.5 * (low + high)
+
+    def free_energy(self, x: float) -> float:
+        """A at the level x."""
+        n = self.electrons(x)[0]
+        grand = -2.0 * self.kt * np.logaddexp(0.0, (x - self.energies) / self.kt).sum()
+        return float(grand) + x * (len(self.energies) + n)
+
+    def charging(self, x: float) -> tuple[float, np.ndarray]:
+        """A(n(x)) - A(0), and its derivatives (b,) by the bonds' lengths at constant n."""
+        changed = self.occupations(x) - self.occupations(self.neutral_level)
+        return self.free_energy(x) - self.free_energy(self.neutral_level), self._by_lengths(changed)
+
+    def by_level(self, x: float) -> np.ndarray:
+        """(b,) derivative by x of those derivatives: dn/dx times the change with n."""
+        f = self.occupations(x)
+        return self._by_lengths(f * (1.0 - f) / self.kt)
+
+    def _by_lengths(self, weights: np.ndarray) -> np.ndarray:
+        density = (self.orbitals * (2.0 * weights)) @ self.orbitals.T
+        return np.asarray(density[self.ends[:, 0], self.ends[:, 1]] * self.slopes)
+
+
+def levels_of(pairs: Pairs, sites: np.ndarray, hopping: float, decay: float, kt: float) -> Levels:
+    """The levels of the atoms ``sites`` (s,), ascending, of a frame with ``pairs``."""
+    n = len(pairs.first) - 1
+    number = np.full(n, -1)
+    number[sites] = np.arange(len(sites))
+    owner = np.repeat(np.arange(n), np.diff(pairs.first))
+    lengths = np.linalg.norm(pairs.vectors, axis=1)
+    bonds = np.flatnonzero((number[owner] >= 0) & (number[pairs.second] >= 0) & (lengths < _END))
+    ends = np.column_stack([number[owner[bonds]], number[pairs.second[bonds]]])
+    r = lengths[bonds]
+    t = np.clip((r - _BEGIN) / (_END - _BEGIN), 0.0, 1.0)
+    step, change = 1.0 - t**3 * (10 - 15 * t + 6 * t**2), -30 * t**2 * (1 - t) ** 2 / (_END - _BEGIN)
+    bare = -hopping * np.exp(-decay * (r - BOND))
+    matrix = np.zeros((len(sites), len(sites)))
+    np.add.at(matrix, (ends[:, 0], ends[:, 1]), bare * step)
+    energies, orbitals = np.linalg.eigh(matrix)
+    return Levels(bonds, ends, bare * (change - decay * step), energies, orbitals, kt)

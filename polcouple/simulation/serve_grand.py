@@ -1,0 +1,120 @@
+"""A grand potential served to i-PI: all forces of a case at its electrode's potential."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from polcouple.case.case import Case
+from polcouple.case.model import read_case
+from polcouple.errors import InputError, PolcoupleError, ProtocolError
+from polcouple.ipi.initialize import start_beside
+from polcouple.ipi.input import SocketAddress, other_addresses, read_xml, socket_addresses
+from polcouple.log import log
+from polcouple.nn.grand.ase_calculator import Outside
+from polcouple.nn.grand.potential import GrandPotential, load_grand_potential
+from polcouple.nn.model_files import find_model
+from polcouple.propagation.reporter import Reporter
+
+
+@dataclass(frozen=True)
+class GrandService:
+    """What to serve, and where.
+
+    Attributes:
+        case: its directory.
+        model: directory of the grand potential.
+        potential: of the electrode in V, in place of the case's Fermi level.
+        outside: what is done where that lies outside the levels of the training.
+        input: i-PI's input in the case's directory, or RESTART.
+        address: of the socket, in place of the input's.
+        patience: seconds to wait for i-PI to appear.
+        report_period: seconds between lines of progress.
+    """
+
+    case: Path
+    model: Path
+    potential: float | None = None
+    outside: Outside = "warn"
+    input: str = "input.xml"
+    address: SocketAddress | None = None
+    patience: float = 60.0
+    report_period: float = 10.0
+
+
+def serve_grand_potential(service: GrandService) -> None:
+    """Serve all forces until i-PI says EXIT.
+
+    Raises:
+        PolcoupleError: case, input, model or positions are refused, or i-PI is not there or gone.
+    """
+    path = service.case / service.input
+    address, start = service.address, None
+    if address is None:
+        address, start = _socket(path), start_beside(path)
+    case = read_case(service.case, start)
+    potential = load_grand_potential(find_model(service.model))
+    _require_all_atoms(case)
+    level = _level(service, case, potential)
+    from polcouple.propagation.driver import connect, serve, stop_ipi
+    from polcouple.propagation.grand_forces import GrandForces
+
+    forces = GrandForces(case, potential, level)
+    log(f"{len(case)} atoms by {potential.name} at a Fermi level of {level:.4f} eV")
+    streams = connect([address], service.patience, log)
+    log(f"connected to {address}")
+    reporter = Reporter(service.report_period)
+    reporter.providers = [forces]
+    try:
+        report = serve([address], streams, [forces], case, reporter.progress)
+    except ProtocolError:
+        raise
+    except PolcoupleError:
+        stop_ipi(service.case, streams)
+        raise
+    finally:
+        for stream in streams:
+            stream.close()
+    log("i-PI said EXIT; " + reporter.summary(report))
+
+
+def _level(service: GrandService, case: Case, potential: GrandPotential) -> float:
+    """mu in eV.
+
+    Raises:
+        InputError: neither option nor case name one, or it lies outside and that is refused.
+    """
+    if service.potential is not None:
+        level = potential.architecture.level(service.potential)
+    elif case.system.potential is not None and case.system.potential.fermi_level_ev is not None:
+        level = case.system.potential.fermi_level_ev
+    else:
+        raise InputError(
+            f"{service.case / 'system.yaml'}: names no potential.fermi_level_ev; give the electrode's potential"
+            " by --at (V)"
+        )
+    text = potential.outside(level)
+    if text is not None and service.outside == "refuse":
+        raise InputError(text)
+    return level
+
+
+def _require_all_atoms(case: Case) -> None:
+    if len(case.ipi_indices) != len(case):
+        raise InputError(
+            "a grand potential is of all atoms; the case keeps some from i-PI (ipi_atoms: liquid)"
+        )
+
+
+def _socket(path: Path) -> SocketAddress:
+    """The only socket, or the only one without a part.
+
+    Raises:
+        InputError: there is none, or there are several.
+    """
+    root = read_xml(path)
+    found = [address for _, address in other_addresses(root)] or socket_addresses(root, path)
+    if len(found) != 1:
+        names = ", ".join(map(str, found)) or "none"
+        raise InputError(f"{path}: one <ffsocket> expected, found {names}; name it with --unix or --host")
+    return found[0]
