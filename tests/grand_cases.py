@@ -30,6 +30,7 @@ def atoms(seed=0):
     cell = [[0.0, 0.71], [0.0, 2.13], [1.23, 0.0], [1.23, 2.84]]
     sheet = np.array([[x + 2.46 * i, y, 0.0] for i in range(2) for x, y in cell])
     water = np.array([[0.0, 0.0, 0.0], [0.76, 0.0, 0.59], [-0.76, 0.0, 0.59]])
-    positions = np.concatenate([sheet, water + [1.5, 1.5, 3.0], water[:, [1, 0, 2]] + [3.6, 3.0, 6.0]])
+    shifted = [water + np.array([1.5, 1.5, 3.0]), water[:, [1, 0, 2]] + np.array([3.6, 3.0, 6.0])]
+    positions = np.concatenate([sheet, *shifted])
     kinds = np.array([0] * 8 + [2, 1, 1] * 2)
     return kinds, positions + random.normal(0, 0.06, positions.shape)

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--potential",
         type=Path,
         metavar="MODEL",
-        help="serve this network's forces in place of a backend's: a potential's are the liquid's own, for the"
+        help="serve this network's forces in place of a backend's: a potential's are the liquid's, for the"
         " socket beside part: electrode; a grand potential's are of all atoms",
     )
     parser.add_argument(

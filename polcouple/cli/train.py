@@ -1,4 +1,4 @@
-"""``polcouple train``: a classifier, a response net with its prior from DFTB, a potential, a grand potential."""
+"""``polcouple train``: classifiers, response nets and their prior from DFTB, potentials, grand potentials."""
 
 from __future__ import annotations
 

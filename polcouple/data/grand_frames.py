@@ -112,8 +112,8 @@ def _require_one_function(path: Path, sets: Sequence[LabelSet]) -> None:
     held = [one.name for one in sets if one.fermi_level is None]
     if held:
         raise InputError(
-            f"{path}: labels {', '.join(held)} are at a charge: their energy is A, not Omega; choose those at a"
-            " Fermi level by --labels"
+            f"{path}: labels {', '.join(held)} are at a charge: their energy is A, not Omega; choose those"
+            " at a Fermi level by --labels"
         )
     if len({one.backend for one in sets}) > 1:
         raise InputError(f"{path}: labels of several backends; choose those of one by --labels")

@@ -1,4 +1,4 @@
-"""The architecture of a grand potential for given frames: elements, levels, and the bare electrode's level."""
+"""Architecture of a grand potential for given frames: elements, levels, and the bare electrode's level."""
 
 from __future__ import annotations
 

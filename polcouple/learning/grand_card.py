@@ -18,46 +18,54 @@ def grand_card(
     levels = ", ".join(f"{level:.3f}" for level in a.levels)
     volts = "" if a.reference is None else f" (0 V at {a.reference:.3f} eV, U = -(mu - mu_ref)/e)"
     if a.design == "electrode":
-        far = "charges that act at all distances" if a.long_range else "no charges beyond the cut-off"
-        how = f"""the electrode ({", ".join(a.electrode)}) has one level an atom (hopping {a.hopping:g} eV, decay
-  {a.decay:g} /A, {a.neutral_level:.3f} eV when bare and neutral); the network gives each atom an energy, a shift of the
-  levels, a stiffness and a charge; {far}."""
+        far = "charges act at all distances" if a.long_range else "no charges act beyond the cut-off"
+        how = f"""the electrode ({", ".join(a.electrode)}) has one level an atom (hopping {a.hopping:g}
+  eV, decay {a.decay:g} /A, {a.neutral_level:.3f} eV when bare and neutral); the network gives each atom an energy,
+  a shift of the levels, a stiffness and a charge; {far}."""
     else:
         how = "mu is an input of the network beside the element's embedding, as in PE-MACE."
     shown = "shown" if training["electrons_weight"] else "never shown: what is said of them is predicted"
     left = ""
     if training["leave_out"]:
         left = f"\nAt {', '.join(f'{one:g}' for one in training['leave_out'])} V no frame was trained on.\n"
+    widths = " x ".join(str(width) for width in base.widths)
+    morse = "a repulsive Morse term" if base.repulsion else "no Morse term"
+    numbers = f"{potential.members.shape[1]} numbers a member, {len(potential.members)} in all"
+    names = ("force", "electrons", "energy")
+    weights = ", ".join(f"{training[f'{name}_weight']:g}" for name in names)
+    rates = ", ".join(f"{training[f'{name}_scale']:g}" for name in names)
+    time = f"{training['seconds'] / 60:.0f} min in all"
+    electrons = f"of {', '.join(base.elements)}: forces are -dOmega/dR, electrons -dOmega/dmu"
+    used = f"{split['train']} trained, {split['validation']} chose the epoch, {split['test']} tested"
     return f"""# {potential.name}
 
-A grand potential Omega(R, mu) of {", ".join(base.elements)}: forces are -dOmega/dR, electrons -dOmega/dmu, the capacitance
--d2Omega/dmu2, all of one function. Electrons count as more than those of neutral atoms, n = -Q.
+A grand potential Omega(R, mu) {electrons}, the
+capacitance -d2Omega/dmu2, all of one function. Electrons count as more than those of neutral atoms, n = -Q.
 
 - Potential: {how}
 - Descriptors: spherical Bessel power spectrum, {base.cutoff:g} A, l + n up to {base.n_max}; embedding of
   {base.embedding} an element.
-- Network: {" x ".join(str(width) for width in base.widths)}, swish, layer norm;
-  {"a repulsive Morse term" if base.repulsion else "no Morse term"}; {potential.members.shape[1]} numbers a member, {len(potential.members)} in all.
+- Network: {widths}, swish, layer norm; {morse}; {numbers}.
 - Trained at mu = {levels} eV{volts}.
 
 ## Data
 
-{data["frames"]} frames: {split["train"]} trained, {split["validation"]} chose the epoch, {split["test"]} tested (blocks in time, the end of each
-trajectory is the test).
+{data["frames"]} frames: {used}
+(blocks in time, the end of each trajectory is the test).
 {data["origin"]}
 SHA-256: `{data["sha256"]}`.
 {left}
-Loss: ln cosh of force components at {training["force_scale"]:g} A/eV, weight {training["force_weight"]:g}; of electrons at
-{training["electrons_scale"]:g} /e, weight {training["electrons_weight"]:g}; of energies weight {training["energy_weight"]:g}.
-Electrons were {shown}. {training["epochs"]} epochs, batches of {training["batch_size"]}, AdamW,
-{training["seconds"] / 60:.0f} min in all.
+Loss: ln cosh of the errors of force components (A/eV), electrons (1/e) and energies an atom (1/eV) at
+{rates}, with weights {weights}. Electrons were {shown}.
+{training["epochs"]} epochs, batches of {training["batch_size"]}, AdamW, {time}.
 
 ## Accuracy on frames unseen in training
 
 {grand_table(scores)}
 Omega is compared without its mean error at each potential. The last rows use no model.
 
-Maxwell's relation: |dF/dmu - dn/dR| <= {description["maxwell"]:.1e} /A on test frames, by differences in double precision.
+Maxwell's relation on test frames, by differences in double precision: |dF/dmu - dn/dR| <=
+{description["maxwell"]:.1e} /A.
 
 ## Use
 

@@ -90,8 +90,8 @@ def _level(service: GrandService, case: Case, potential: GrandPotential) -> floa
         level = case.system.potential.fermi_level_ev
     else:
         raise InputError(
-            f"{service.case / 'system.yaml'}: names no potential.fermi_level_ev; give the electrode's potential"
-            " by --at (V)"
+            f"{service.case / 'system.yaml'}: names no potential.fermi_level_ev; give the electrode's"
+            " potential by --at (V)"
         )
     text = potential.outside(level)
     if text is not None and service.outside == "refuse":

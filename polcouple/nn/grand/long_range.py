@@ -68,7 +68,7 @@ class Waves:
 
 @lru_cache(maxsize=8)
 def _waves(cell: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Half of the waves of a cell: their steps along the reciprocal vectors, k (1/A), and factors (eV/e^2)."""
+    """Half of the waves of a cell: steps along the reciprocal vectors, k (1/A), and factors (eV/e^2)."""
     vectors = np.frombuffer(cell).reshape(3, 3)
     reciprocal = 2.0 * np.pi * np.linalg.inv(vectors).T
     longest = np.sqrt(-np.log(_LEAST)) / WIDTH

@@ -50,7 +50,7 @@ class Graph:
         weights: np.ndarray,
         seeds: np.ndarray,
     ) -> np.ndarray:
-        """(length,) derivative by ``vector``, with u ``moves`` (n, d), w ``weights`` and s ``seeds`` (n, k)."""
+        """(length,) derivative by ``vector``: u ``moves`` (n, d), w ``weights`` and s ``seeds`` (n, k)."""
         padded = self._padded(vector, kinds, spectrum, moves, weights, seeds)
         return np.array(self._by_weights(*padded).numpy())
 

@@ -133,7 +133,7 @@ class Network:
         self._of_element = parts["embedding"] @ first[layout.inputs :] + parts["bias_0"]
 
     def energies(self, kinds: np.ndarray, spectrum: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """First outputs (n,), such as energies in eV, of atoms with descriptors (n, d), and derivatives (n, d)."""
+        """First outputs (n,), such as energies in eV, of atoms; derivatives (n, d) by their descriptors."""
         done = self.forward(kinds, spectrum)
         seeds = np.zeros_like(done.outputs)
         seeds[:, 0] = 1.0
