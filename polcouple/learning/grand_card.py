@@ -19,9 +19,10 @@ def grand_card(
     volts = "" if a.reference is None else f" (0 V at {a.reference:.3f} eV, U = -(mu - mu_ref)/e)"
     if a.design == "electrode":
         far = "charges act at all distances" if a.long_range else "no charges act beyond the cut-off"
-        how = f"""the electrode ({", ".join(a.electrode)}) has one level an atom (hopping {a.hopping:g}
-  eV, decay {a.decay:g} /A, {a.neutral_level:.3f} eV when bare and neutral); the network gives each atom an energy,
-  a shift of the levels, a stiffness and a charge; {far}."""
+        symbols = ", ".join(a.electrode)
+        how = f"""the electrode ({symbols}) has one level an atom (hopping {a.hopping:g} eV, decay
+  {a.decay:g} /A, {a.neutral_level:.3f} eV when bare and neutral); the network gives each atom an energy, a
+  shift of the levels, a stiffness and a charge; {far}."""
     else:
         how = "mu is an input of the network beside the element's embedding, as in PE-MACE."
     shown = "shown" if training["electrons_weight"] else "never shown: what is said of them is predicted"
