@@ -17,7 +17,7 @@ from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 #: w in A
 WIDTH = 1.0
 #: waves with a smaller factor than this are left out
-_LEAST = 1e-4
+_LEAST = 1e-3
 _COULOMB = HARTREE_TO_EV * BOHR_TO_ANGSTROM
 
 
