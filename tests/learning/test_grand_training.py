@@ -22,7 +22,14 @@ def frames():
     return known_frames()
 
 
-@pytest.mark.parametrize("changes", [{}, {"no_long_range": True}, {"design": "scalar"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        pytest.param({"no_long_range": True}, marks=pytest.mark.slow),
+        pytest.param({"design": "scalar"}, marks=pytest.mark.slow),
+    ],
+)
 def test_the_losss_derivative_is_that_by_differences(frames, changes):
     options = GrandOptions(**SMALL | changes, energy_weight=0.5)
     data = _Data(frames, split_in_time(frames, options), options)

@@ -89,7 +89,7 @@ class GrandPotential:
         base = self.architecture.surroundings
         pairs = neighbour_pairs(positions, cell, (True,) * 3, base.cutoff)
         seen = self._descriptors.surroundings(kinds, pairs)
-        spectrum = seen.spectrum.astype(self._precision)
+        spectrum: np.ndarray = seen.spectrum.astype(self._precision)
         scene = scene_of(self.architecture, seen, spectrum, positions, cell)
         each = [member.solve(scene, level) for member in self._each]
         forces = np.array([one.forces for one in each])
