@@ -4,11 +4,15 @@ import numpy as np
 from grand_cases import CELL, LEVELS, atoms, random_grand
 
 from polcouple.data.grand_frames import GrandFrames
+from polcouple.nn.grand.potential import GrandPotential
 
 
 def known_frames(count=24, seed=0):
     """Labels by random weights; trajectory t is held at LEVELS[t]."""
-    truth = random_grand(members=1, seed=7)
+    wild = random_grand(members=1, seed=7, repulsion=False)
+    layout = wild.architecture.layout()
+    layout.parts(wild.members[0])["energy_scale"][:] = 1.0, 0.1, 0.1, 0.3
+    truth = GrandPotential("truth", wild.architecture, wild.members, wild.references, np.float64)
     kinds, _ = atoms()
     random = np.random.default_rng(seed)
     start = atoms(0)[1]
