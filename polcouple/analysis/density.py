@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ _TOP = 2
 _FARTHEST_PEAK = 10.0 * ANGSTROM_TO_BOHR
 #: how far apart the same peak may be in two runs
 _SAME_PEAK = 1.0 * ANGSTROM_TO_BOHR
+#: digits after the point that tell charges of molecules apart (e)
+_CHARGE_DIGITS = 6
 #: a molecule of less charge is no ion (e)
 _NEUTRAL = 0.1
 
@@ -66,14 +68,16 @@ def species_of(case: Case) -> list[Species]:
 def _of_molecules(case: Case, molecules: np.ndarray) -> list[Species]:
     """Of molecules that are neither water nor single ions: the atom next to the middle of one.
 
-    Molecules are of one kind where name, elements and labels are the same: files often name all alike.
+    Molecules are of one kind where name, elements, labels and charges are the same: files often name all
+    alike. Kinds that would have one name are numbered.
     """
     topology = case.topology
     first = np.searchsorted(topology.molecules, np.arange(len(topology.names) + 1))
     kinds: dict[tuple[Any, ...], list[int]] = {}
     for molecule in molecules.tolist():
         atoms = slice(first[molecule], first[molecule + 1])
-        kind = topology.names[molecule], case.symbols[atoms], topology.labels[atoms]
+        own_charges = tuple(case.charges[atoms].round(_CHARGE_DIGITS).tolist())
+        kind = topology.names[molecule], case.symbols[atoms], topology.labels[atoms], own_charges
         kinds.setdefault(kind, []).append(molecule)
     named = [name for name, *_ in kinds]
     charges = np.bincount(topology.molecules, case.charges, minlength=len(topology.names))
@@ -82,7 +86,7 @@ def _of_molecules(case: Case, molecules: np.ndarray) -> list[Species]:
         charges += np.bincount(owners, topology.sites.charges, minlength=len(charges))
     inverse = np.linalg.inv(case.lattice)
     found = []
-    for (name, symbols, _), members in kinds.items():
+    for (name, symbols, *_), members in kinds.items():
         starts = np.searchsorted(topology.molecules, members)
         own = np.flatnonzero(topology.molecules == members[0])
         places = case.positions[own] - case.positions[own[0]]
@@ -93,7 +97,16 @@ def _of_molecules(case: Case, molecules: np.ndarray) -> list[Species]:
         label = topology.labels[own[middle]]
         told = name if named.count(name) == 1 else f"{name} {Formula.from_list(list(symbols)):hill}"
         found.append(Species(f"{told}{sign} ({label})", starts + middle, bool(sign)))
-    return found
+    return _numbered(found)
+
+
+def _numbered(species: list[Species]) -> list[Species]:
+    """The same, those of one name with a number."""
+    names = [one.name for one in species]
+    return [
+        replace(one, name=f"{one.name} {names[:i].count(one.name) + 1}") if names.count(one.name) > 1 else one
+        for i, one in enumerate(species)
+    ]
 
 
 class DensityProfile:

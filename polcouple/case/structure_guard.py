@@ -86,7 +86,7 @@ class StructureGuard:
         if not case.mobile:
             self._check_electrode(positions, rounding)
         if len(self._pairs):
-            self._check_rigid(positions)
+            self._check_rigid(positions, rounding)
 
     def _check_electrode(self, positions: np.ndarray, rounding: Rounding) -> None:
         case = self._case
@@ -106,16 +106,18 @@ class StructureGuard:
         if rounding is EXACT:
             self._electrode = places
 
-    def _check_rigid(self, positions: np.ndarray) -> None:
+    def _check_rigid(self, positions: np.ndarray, rounding: Rounding) -> None:
         bonds = positions.take(self._pairs[:, 1], axis=0) - positions.take(self._pairs[:, 0], axis=0)
         off = np.abs(np.einsum("ij,ij->i", bonds, bonds) / self._lengths**2 - 1.0) > _RIGID_TOLERANCE
         if not off.any():  # nearly always, and images cost more than all else here
             return
         pairs, wanted = self._pairs[off], self._lengths[off]
         lengths = self._distance(bonds[off])
-        error = np.abs(lengths / wanted - 1.0)
-        if not error.max() < _RIGID_TOLERANCE:
-            worst = int(error.argmax())
+        # both ends of a distance may be rounded, in all three directions
+        allowed = _RIGID_TOLERANCE * wanted + 2.0 * np.sqrt(3.0) * np.max(rounding.positions)
+        excess = np.abs(lengths - wanted) - allowed
+        if not excess.max() < 0.0:
+            worst = int(excess.argmax())
             raise InputError(
                 f"atoms {pairs[worst, 0]} and {pairs[worst, 1]} are {lengths[worst] * BOHR_TO_ANGSTROM:.3f}"
                 f" Angstrom apart, in the case's rigid molecule {wanted[worst] * BOHR_TO_ANGSTROM:.3f}; use"

@@ -36,7 +36,7 @@ _OTHERS = "; an <ffdirect> is polcouple's by <pes> custom </pes><pes_path> polco
 def check_forces(simulation: Any, system: Any, case: Case) -> Iterator[Finding]:
     """Force components, their weights on the levels of multiple time stepping, and the steps."""
     own = {field.name.fetch(): field for field in own_fields(simulation)}
-    others = _other_fields(simulation)
+    others = other_fields(simulation)
     n_levels = max(len(dynamics_of(system.motion).nmts.fetch()), 1)
     parts: dict[str, int] = {}
     weights: dict[str, np.ndarray] = {}
@@ -133,7 +133,7 @@ def own_fields(simulation: Any) -> list[Any]:
     return [*sockets, *(field for field in children(simulation, "ffdirect") if is_own_file(field))]
 
 
-def _other_fields(simulation: Any) -> dict[str, Any]:
+def other_fields(simulation: Any) -> dict[str, Any]:
     """The force fields of other programs by name."""
     own = own_fields(simulation)
     fields = [field for tag, field in simulation.extra if tag.startswith("ff")]

@@ -17,6 +17,7 @@ import numpy as np
 from polcouple.case.model import Case
 from polcouple.check.finding import Finding
 from polcouple.check.forces import check_forces
+from polcouple.check.outputs import check_outputs
 from polcouple.check.rigid import check_rigid
 from polcouple.check.simulation import children, dynamics_of
 from polcouple.errors import InputError, PolcoupleError
@@ -50,6 +51,7 @@ def check_input(
         yield from check_forces(simulation, system, case)
     if not children(simulation, "system"):
         yield Finding("error", "i-PI: no <system>; templates are not checked, write the system out")
+    yield from check_outputs(simulation)
     yield from check_disk(simulation, case, path.parent, steps)
 
 

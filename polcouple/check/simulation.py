@@ -33,6 +33,8 @@ def load_input(path: Path, changes: InputChanges = NO_CHANGES) -> Any:
         root = xml_parse_string(text).fields[0][1]
         _find_files(root, path.parent)
         simulation.parse(root)
+        for _, output in simulation.output.extra:
+            output.fetch()
     except Exception as error:  # i-PI raises exceptions of any kind
         message = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: i-PI does not accept it: {message}; correct the input") from None

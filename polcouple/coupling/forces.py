@@ -48,6 +48,13 @@ from polcouple.units import HARTREE_TO_EV
 _SEEN_ACCURACY = 1e-7
 
 
+#: names of all that is told beside energy and forces, whichever backend and whatever is held
+EXTRAS = frozenset(
+    {"charges", "total_charge", "electrode_charges", "refresh_work", "refreshes", "fermi_level",
+     "fermi_levels", "source_work", "electrons", "free_energy", "grand_potential"}
+)  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """Answer to one set of positions.

@@ -272,18 +272,23 @@ def time_step_ps(root: ElementTree.Element, path: Path) -> float:
     return value * unit
 
 
-def thermostat_temperature(root: ElementTree.Element) -> float | None:
-    """k_B T in Hartree of the nuclei; None without a temperature in kelvin and a thermostat at work.
+def holds_temperature(root: ElementTree.Element) -> bool:
+    """Whether a thermostat is at work in all of the dynamics.
 
     i-PI lets a thermostat rest that stands in dynamics with mode="nve", and one without a mode.
     """
-    element = root.find(".//ensemble/temperature")
     at_work = [
         found.get("mode", "nve").strip() != "nve"
         and any(thermostat.get("mode", "").strip() for thermostat in found.iter("thermostat"))
         for found in dynamics_at_work(root)
     ]
-    if not at_work or not all(at_work) or element is None or element.get("units", "").strip() != "kelvin":
+    return bool(at_work) and all(at_work)
+
+
+def thermostat_temperature(root: ElementTree.Element) -> float | None:
+    """k_B T in Hartree of the nuclei; None without a temperature in kelvin and a thermostat at work."""
+    element = root.find(".//ensemble/temperature")
+    if not holds_temperature(root) or element is None or element.get("units", "").strip() != "kelvin":
         return None
     return float(element.text or "nan") * KELVIN_TO_HARTREE
 

@@ -13,7 +13,7 @@ from polcouple.analysis.block_errors import Estimate
 from polcouple.analysis.conserved import drift_and_spread, read_conserved
 from polcouple.analysis.drift import drift, mean_in_time
 from polcouple.ipi.files import run_files
-from polcouple.ipi.input import read_xml
+from polcouple.ipi.input import holds_temperature, read_xml
 from polcouple.ipi.output import last_of_each, read_properties
 from polcouple.ipi.units import to_atomic_units
 from polcouple.report.section import Cell, Figure, Section, Table
@@ -139,10 +139,11 @@ def time_section(driver: Mapping[str, Any]) -> Section:
 
 
 def asked_temperature(directory: Path) -> float | None:
-    """Of i-PI's ensemble, in K; None where the input names none."""
+    """Of i-PI's ensemble, in K; None where the input names none, or nothing holds it."""
     path = directory / "input.xml"
-    element = read_xml(path).find(".//ensemble/temperature")
-    if element is None:
+    root = read_xml(path)
+    element = root.find(".//ensemble/temperature")
+    if element is None or not holds_temperature(root):
         return None
     unit = to_atomic_units("temperature", element.get("units", ""), f"{path}: <temperature>")
     return float(element.text or "nan") * unit / KELVIN_TO_HARTREE

@@ -140,6 +140,17 @@ def test_run_directory_can_be_checked_too(small_directory):
         ("<simulation", '<simulation sockets_prefix="/nowhere/ipi_"', "error", "can be made in /nowhere"),
         ("> polcouple <", f"> {90 * 'x'} <", "error", "too long for a unix socket: its path has"),
         ('mode="unix"', 'mode="inet"', "error", "polcouple"),
+        ("conserved,", "conserved{kilojoule/mol},", "error", "'kilojoule/mol' is no unit of conserved"),
+        ("positions{angstrom}", "positions{angstroem}", "error", "'angstroem' is no unit of positions"),
+        (
+            'cell_units="angstrom"',
+            'cell_units="nm"',
+            "error",
+            "'nm' is no unit of cell_units='nm'",
+        ),
+        ("positions{angstrom}", "position{angstrom}", "error", "no trajectory 'position' (did you mean"),
+        (" conserved,", " kinetic_energy_md,", "error", "has no property 'kinetic_energy_md'"),
+        ('extra_type="charges"', 'extra_type="chargess"', "error", "'chargess' (did you mean 'charges'?)"),
         (
             '<motion mode="dynamics"',
             '<motion mode="constrained_dynamics"',
@@ -217,6 +228,12 @@ def test_input_that_ipi_refuses_is_one_line(small_directory, capsys):
     status, lines = check(small_directory, capsys)
     assert status == 1
     assert len(lines) == 2
+
+
+def test_a_format_that_ipi_does_not_write_is_one_line(small_directory, capsys):
+    change(small_directory, 'format="xyz"', 'format="xyzz"')
+    status, lines = check(small_directory, capsys)
+    assert status == 1 and len(lines) == 2 and "xyzz is not a valid option" in lines[0]
 
 
 @pytest.mark.parametrize(

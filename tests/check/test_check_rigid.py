@@ -4,6 +4,7 @@ import dataclasses
 import re
 import shutil
 
+import numpy as np
 import pytest
 from conftest import SMALL
 from rigid_cases import write_rigid_case
@@ -11,6 +12,7 @@ from rigid_cases import write_rigid_case
 from polcouple.case.model import read_case
 from polcouple.check.inputs import check_input
 from polcouple.check.simulation import load_input
+from polcouple.units import ANGSTROM_TO_BOHR
 
 #: in input.xml, what names the atoms that do not move
 FIXED = "<fixatoms.*</fixatoms>"
@@ -88,7 +90,7 @@ def test_flexible_water_is_not_constrained(rigid_directory):
 
 def test_a_run_that_loses_the_shape_is_refused(rigid_directory, tmp_path, small_case):
     """Whatever moves the atoms: positions of flexible water are not the case's."""
-    from polcouple.case.structure_guard import StructureGuard
+    from polcouple.case.structure_guard import Rounding, StructureGuard
     from polcouple.errors import InputError
 
     case = read_case(rigid_directory)
@@ -99,6 +101,13 @@ def test_a_run_that_loses_the_shape_is_refused(rigid_directory, tmp_path, small_
     guard.check(images, case.cell)
     with pytest.raises(InputError, match=r"Angstrom apart, in the case's rigid molecule 1\.\d+; use <motion"):
         guard.check(small_case.positions, small_case.cell)
+    # a file with three digits of a nanometre moves both ends by up to 0.005 Angstrom a direction
+    half = 0.005 * ANGSTROM_TO_BOHR
+    written = 2.0 * half * np.round(case.positions / (2.0 * half))
+    written[case.electrode_indices] = case.electrode.positions
+    guard.check(written, case.cell, Rounding(positions=half))
+    with pytest.raises(InputError, match="in the case's rigid molecule"):
+        guard.check(small_case.positions, small_case.cell, Rounding(positions=half))
 
 
 def test_system_yaml(rigid_directory, tmp_path):

@@ -262,6 +262,25 @@ def test_species_of_an_ionic_liquid(tmp_path):
     assert len({case.topology.labels[i] for i in cation.indices}) == 1
 
 
+def test_molecules_of_one_name_and_other_charges_are_numbered(tmp_path):
+    """Isomers, and charge states, whose files give them one residue name and equal labels."""
+    recorded = np.load(RECORDED / "EMIM-BF4.npz")
+    source = read_gromacs(*files_of(tmp_path, "EMIM-BF4", recorded["positions_0"]), PAIRS)
+    case = import_case(tmp_path / "case", source, GRAPHENE)
+    topology = case.topology
+    anions = [number for number, name in enumerate(topology.names) if name == "BF4"]
+    atoms = np.flatnonzero(topology.molecules == anions[0])
+    boron, fluorine = (int(atoms[[case.symbols[i] == one for i in atoms]][0]) for one in ("B", "F"))
+    charges = topology.charges.copy()
+    charges[boron] += 0.1
+    charges[fluorine] -= 0.1
+    mixed = copy.copy(case)
+    mixed.__dict__.update(topology=dataclasses.replace(topology, charges=charges), charges=charges)
+    found = {one.name: len(one.indices) for one in species_of(mixed)}
+    told = sorted(name for name in found if name.startswith("BF4"))
+    assert [name[-1] for name in told] == ["1", "2"] and sorted(found[name] for name in told) == [1, 7]
+
+
 def test_molecules_that_share_a_name_are_told_apart(tmp_path):
     """Tools name all molecules UNK; a charge between atoms counts with its molecule."""
     recorded = np.load(RECORDED / "EMIM-BF4.npz")

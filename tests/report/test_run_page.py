@@ -3,14 +3,17 @@
 import base64
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
 from browser_cases import NEEDS_A_BROWSER, require_readable
 from compare_cases import STRIDE, jiggled, write_run
+from conftest import SMALL
 
 from polcouple.cli.commands import main
 from polcouple.propagation.record import Start, read_record, write_record
+from polcouple.report.energy_sections import asked_temperature
 from polcouple.report.run_page import write_run_report
 from polcouple.units import HARTREE_TO_KJ_PER_MOL
 
@@ -68,6 +71,16 @@ def page(tmp_path_factory, small_case):
     write_run_report(directory / "run", directory / "page.html")
     assert sorted(path.name for path in directory.iterdir()) == ["page.html", "run"]
     return (directory / "page.html").read_text()
+
+
+def test_nothing_is_asked_for_without_a_thermostat(tmp_path):
+    """i-PI's <temperature> says then what fixed atoms count for, no more."""
+    shutil.copy(SMALL / "input.xml", tmp_path)
+    assert asked_temperature(tmp_path) == 300.0
+    text = (tmp_path / "input.xml").read_text()
+    assert 'mode="nvt"' in text
+    (tmp_path / "input.xml").write_text(text.replace('mode="nvt"', 'mode="nve"'))
+    assert asked_temperature(tmp_path) is None
 
 
 def test_all_is_in_the_page(page, small_case):
