@@ -1,0 +1,1 @@
+"""Local and nonlocal models of the electrode's charges on the same frames."""

@@ -51,7 +51,7 @@ class Answers:
         levels: (3,) mean Fermi levels over them at Q - 1, Q and Q + 1 in Hartree, NaN where there are none.
         images: (heights,) image charge of an ion, as a part of its own.
         pairs: (p, 2 n) charges of twice the electrode in e, NaN where the model cannot.
-        milliseconds: of a frame, from the liquid's positions on.
+        milliseconds: of processor time for a frame, from the liquid's positions on.
         fit_seconds: processor time of the fit.
     """
 
@@ -111,7 +111,7 @@ def _pairs(model: ChargeModel, pairs: list[Frame]) -> np.ndarray:
 
 
 def _milliseconds(model: ChargeModel, frames: list[Frame]) -> float:
-    """Median wall time of a frame; with the site potentials where the model reads them."""
+    """Median processor time of a frame; with the site potentials where the model reads them."""
     calls: list[Callable[[Frame], object]] = [model.charges]
     if model.reads == "potentials":
         electrode = frames[0].electrode
@@ -120,8 +120,8 @@ def _milliseconds(model: ChargeModel, frames: list[Frame]) -> float:
     chosen = (frames * _TIMED)[: _TIMED + 1]
     times = []
     for frame in chosen:
-        began = time.perf_counter()
+        began = time.process_time()
         for call in calls:
             call(frame)
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     return 1e3 * float(np.median(times[1:]))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.figure
 import numpy as np
 
 from polcouple.paradigms.measures import FIRST_LAYER, SLICES
 from polcouple.paradigms.probe import HEIGHTS
+from polcouple.paradigms.scores import Scores
 from polcouple.report.style import WIDTH_INCHES, line_styles
-
-if TYPE_CHECKING:
-    from polcouple.paradigms.sections import Scores
 
 #: unexplained parts below this are drawn there
 _LEAST = 1e-7
