@@ -11,13 +11,14 @@ the narrowest, and the Kaiser-Bessel function used here,
 
     phi(x) = I_0(beta sqrt(1 - x^2)),   phi^(t) = sinh(sqrt(beta^2 - t^2)) / sqrt(beta^2 - t^2),
 
-is its well-known closed-form approximation. The same function, with another width and shape, spreads charges
-on the grid. The average of the short-ranged part over the cell must be taken out again, which is the
-neutralising background: -(2 pi / V) r_cut^2 <x^2>_phi; for a Gaussian it is the familiar -pi/(alpha^2 V).
+is its well-known closed-form approximation. The average of the short-ranged part over the cell must be taken
+out again, which is the neutralising background: -(2 pi / V) r_cut^2 <x^2>_phi; for a Gaussian it is the
+familiar -pi/(alpha^2 V). Charges are spread on the grid with a window
+(:mod:`polcouple.electrostatics.window`).
 
 Sources: J. Liang, L. Lu, A. Barnett, L. Greengard, S. Jiang, arXiv:2505.09727 (2025); E. Bostroem,
 A.-K. Tornberg, L. af Klinteberg, arXiv:2602.16591 (2026); the particle mesh itself: U. Essmann et al.,
-J. Chem. Phys. 103, 8577 (1995); the window: J. F. Kaiser (1966).
+J. Chem. Phys. 103, 8577 (1995).
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 
 import numpy as np
 from numpy.polynomial import chebyshev
 from scipy.fft import next_fast_len
 from scipy.optimize import minimize_scalar
 from scipy.special import i0e
+
+from polcouple.electrostatics.window import Aliasing, Window, aliasing, kaiser_bessel
 
 #: sum of the squared charges per volume in e^2/bohr^3 that the error estimates assume: SPC water
 SQUARED_CHARGE_DENSITY = 0.0051
@@ -43,6 +47,8 @@ _CUT_OFF = 16.0
 
 _WIDTHS = range(4, 15)
 _OVERSAMPLING = (1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
+#: lengths of wave vectors that estimates look at
+_LENGTHS = 32
 
 
 @dataclass(frozen=True)
@@ -53,17 +59,20 @@ class Splitting:
         r_cut: in bohr; the short-ranged part is exactly zero beyond it.
         beta: shape of the splitting function; the reciprocal sum ends at k_max = beta / r_cut.
         grid: points along each lattice vector.
-        width: grid points along each axis that a charge is spread on.
-        beta_window: shape of the spreading window.
+        window: that charges are spread with.
         estimated_error: largest error of a site potential expected in water, in Hartree/e.
     """
 
     r_cut: float
     beta: float
     grid: tuple[int, int, int]
-    width: int
-    beta_window: float
+    window: Window
     estimated_error: float
+
+    @property
+    def width(self) -> int:
+        """Grid points along each axis that a charge is spread on."""
+        return self.window.width
 
     @property
     def k_max(self) -> float:
@@ -87,16 +96,16 @@ def choose_splitting(cell: np.ndarray, accuracy: float) -> Splitting:
     choices = []
     for width in _WIDTHS:
         for oversampling in _OVERSAMPLING:
-            beta_window, error = _best_window(width, oversampling, beta, float(edges.max()))
+            window, error = _best_window(width, oversampling, beta, float(edges.max()))
             if error < 0.8 * rms:
                 cost = _cost(width, oversampling * points, abs(float(np.linalg.det(cell))))
-                choices.append((cost, width, oversampling, beta_window, error))
+                choices.append((cost, oversampling, window, error))
                 break
-    _, width, oversampling, beta_window, error = min(choices)
+    _, oversampling, window, error = min(choices, key=itemgetter(0))
     n0, n1, n2 = (max(int(n), 2) for n in np.ceil(oversampling * points))
     grid = (n0, next_fast_len(n1, real=True), next_fast_len(n2, real=True))
     estimate = LARGEST_OVER_RMS * float(np.hypot(error, _truncation_error(beta)))
-    return Splitting(_cut_off(beta), beta, grid, width, beta_window, estimate)
+    return Splitting(_cut_off(beta), beta, grid, window, estimate)
 
 
 def short_range_polynomial(splitting: Splitting, tolerance: float) -> np.ndarray:
@@ -120,7 +129,7 @@ def window_polynomials(splitting: Splitting, tolerance: float) -> np.ndarray:
 
     def window(u: np.ndarray) -> np.ndarray:
         distance = 0.5 * (u[:, None] + 1.0) + 0.5 * width - 1.0 - np.arange(width)
-        return _profile(splitting.beta_window, np.minimum(np.abs(2.0 * distance / width), 1.0))
+        return splitting.window.profile(np.clip(2.0 * distance / width, -1.0, 1.0))
 
     return _fit(window, tolerance)
 
@@ -140,16 +149,15 @@ def influence(cell: np.ndarray, splitting: Splitting) -> np.ndarray:
         and beyond k_max.
     """
     n0, n1, n2 = splitting.grid
-    index = np.meshgrid(
-        np.fft.fftfreq(n0, 1 / n0), np.fft.fftfreq(n1, 1 / n1), np.fft.rfftfreq(n2, 1 / n2), indexing="ij"
-    )
-    vectors = np.stack(index, axis=-1) @ (2.0 * np.pi * np.linalg.inv(cell).T)
+    along = np.fft.fftfreq(n0, 1 / n0), np.fft.fftfreq(n1, 1 / n1), np.fft.rfftfreq(n2, 1 / n2)
+    index = np.meshgrid(*along, indexing="ij", sparse=True)
+    vectors = np.stack(np.broadcast_arrays(*index), axis=-1) @ (2.0 * np.pi * np.linalg.inv(cell).T)
     k = np.sqrt((vectors**2).sum(axis=-1))
     kept = (k > 0.0) & (k <= splitting.k_max)
     windows = np.ones_like(k)
     for h, n in zip(index, splitting.grid, strict=True):
         kept &= 2.0 * np.abs(h) < n
-        windows *= window_transform(splitting.width, splitting.beta_window, 2.0 * np.pi * h / n)
+        windows *= splitting.window.transform(2.0 * np.pi * h / n)
     k[~kept] = 1.0
     smooth = transform(splitting.beta, k * splitting.r_cut) / transform(splitting.beta, np.zeros(1))
     kernel = 4.0 * np.pi / (abs(np.linalg.det(cell)) * k**2) * smooth / windows**2
@@ -179,11 +187,6 @@ def transform(beta: float, t: np.ndarray) -> np.ndarray:
     return np.where(np.abs(t) < beta, grown, np.exp(-beta) * np.sin(root)) / root
 
 
-def window_transform(width: int, beta: float, theta: np.ndarray) -> np.ndarray:
-    """Fourier transform of the window at theta radians per grid spacing."""
-    return width * transform(beta, 0.5 * width * np.abs(theta))
-
-
 def truncated_potential(beta: float) -> float:
     """Root mean square error of a potential of ending the reciprocal sum at k_max, in water.
 
@@ -195,8 +198,18 @@ def truncated_potential(beta: float) -> float:
     return float(np.sqrt(8.0 * np.trapezoid(tail, t)))
 
 
-def aliased_potential(width: int, shape: float, oversampling: float, beta: float, lowest: float) -> float:
-    """Root mean square error of a potential of a window's aliases in water, in the same units.
+def aliased(width: int, oversampling: float, beta: float, lowest: float, field: bool = False) -> Aliasing:
+    """Root mean square error of a potential, or a field, of a window's aliases in water, in the same units.
+
+    ``lowest`` is the smallest wave vector of the cell times r_cut; units of a field: over r_cut.
+    """
+    t = np.geomspace(min(lowest, 0.5 * beta), beta, _LENGTHS)
+    smooth = transform(beta, t) / transform(beta, np.zeros(1))
+    return aliasing(width, np.pi / (oversampling * beta), t, 48.0 * np.gradient(t) * (smooth / t) ** 2, field)
+
+
+def _aliased_potential(width: int, shape: float, oversampling: float, beta: float, lowest: float) -> float:
+    """The same of a potential and a Kaiser-Bessel window of this ``shape``.
 
     For independent charges; a charge at a wave vector k also appears at the aliases k + 2 pi m / h, weakened
     by the ratio of the window's transforms there and at k; once for the charges and once for the sites, along
@@ -206,8 +219,8 @@ def aliased_potential(width: int, shape: float, oversampling: float, beta: float
     t = np.geomspace(min(lowest, 0.5 * beta), beta, 32)
     theta = spacing * t[:, None] * (np.arange(16) + 0.5) / 16
     smooth = transform(beta, t) / transform(beta, np.zeros(1))
-    here = window_transform(width, shape, theta)
-    aliases = [window_transform(width, shape, theta + 2.0 * np.pi * m) for m in (-2, -1, 1, 2)]
+    here = transform(shape, 0.5 * width * theta)
+    aliases = [transform(shape, 0.5 * width * np.abs(theta + 2.0 * np.pi * m)) for m in (-2, -1, 1, 2)]
     leaked = sum((alias / here) ** 2 for alias in aliases).mean(axis=1)
     return float(np.sqrt(48.0 * np.trapezoid((smooth / t) ** 2 * leaked, t)))
 
@@ -218,17 +231,21 @@ def _truncation_error(beta: float) -> float:
 
 
 @cache
-def _best_window(width: int, oversampling: float, beta: float, longest: float) -> tuple[float, float]:
-    """The window's shape with the least aliasing, and its root mean square error in Hartree/e in water.
+def _best_window(width: int, oversampling: float, beta: float, longest: float) -> tuple[Window, float]:
+    """The Kaiser-Bessel window with the least aliasing, and its root mean square error in Hartree/e in water.
 
-    ``longest`` (bohr) is the longest edge of the cell.
+    Fitted ones have less, but larger errors of the forces that :mod:`polcouple.electrostatics.site_forces`
+    reads. ``longest`` (bohr) is the longest edge of the cell.
     """
     lowest = 2.0 * np.pi / longest * _cut_off(beta)
     unit = float(np.sqrt(SQUARED_CHARGE_DENSITY * _cut_off(beta)))
-    return best_shape(lambda shape: unit * aliased_potential(width, shape, oversampling, beta, lowest), width)
+    shape, error = _best_shape(
+        lambda shape: unit * _aliased_potential(width, shape, oversampling, beta, lowest), width
+    )
+    return kaiser_bessel(width, shape), error
 
 
-def best_shape(error: Callable[[float], float], width: int) -> tuple[float, float]:
+def _best_shape(error: Callable[[float], float], width: int) -> tuple[float, float]:
     """The shape of a window of ``width`` points with the least ``error``, and that error."""
     shapes = width * np.linspace(1.2, 3.1, 20)
     errors = [error(shape) for shape in shapes]

@@ -21,9 +21,9 @@ from functools import cache
 
 import numpy as np
 from scipy.fft import next_fast_len
-from scipy.optimize import minimize_scalar
 
 from polcouple.electrostatics import splitting as split
+from polcouple.electrostatics.window import Window, best_window
 
 #: relative error of the forces in flexible water at 300 K, over this, is the estimated error of the field
 #: (Hartree/(bohr e)); measured errors are 0.2 to 0.95 of what is asked for
@@ -83,7 +83,7 @@ def choose_splittings(
             if cost < best_cost:
                 estimate = float(np.hypot(window.field, _truncated_field(beta)) / field) * accuracy
                 best_cost, best_window = cost, window
-                best = split.Splitting(float(r_cut), beta, (n0, n1, n2), width, window.shape, estimate)
+                best = split.Splitting(float(r_cut), beta, (n0, n1, n2), window.window, estimate)
     assert best is not None
     if potential_accuracy is None:
         return best, None
@@ -93,17 +93,17 @@ def choose_splittings(
 
 
 @dataclass(frozen=True)
-class _Window:
-    """A window's shape and its root mean square errors of field and potential, for cut-offs of one."""
+class _Found:
+    """A window and its root mean square errors of field and potential, for cut-offs of one."""
 
-    shape: float
+    window: Window
     field: float
     potential: float
 
 
 def _coarsest(
     width: int, beta: float, further: float | None, field: float, potential: float
-) -> tuple[float, _Window] | None:
+) -> tuple[float, _Found] | None:
     """The least oversampling at which both errors stay below the largest allowed; errors fall with it.
 
     ``further`` is the cut-off of potentials over that of forces; None without potentials.
@@ -131,41 +131,14 @@ def _truncated_field(beta: float) -> float:
 _truncated_potential = cache(split.truncated_potential)
 
 
-def _aliased_field(width: int, shape: float, oversampling: float, beta: float) -> float:
-    """Root mean square error of the field of a window's aliases in water."""
-    spacing = np.pi / (oversampling * beta)
-    t = np.geomspace(_LOWEST, beta, 32)
-    theta = spacing * t[:, None] * (np.arange(16) + 0.5) / 16
-    smooth = split.transform(beta, t) / split.transform(beta, np.zeros(1))
-    here = split.window_transform(width, shape, theta)
-    leaked = np.zeros(len(t))
-    for m in (-2, -1, 1, 2):
-        ratio = (split.window_transform(width, shape, theta + 2.0 * np.pi * m) / here) ** 2
-        other = (2.0 * np.pi * m / spacing + t) ** 2
-        leaked += (ratio.mean(axis=1)) * (t**2 + other)
-    return float(np.sqrt(24.0 * np.trapezoid((smooth / t) ** 2 * leaked, t)))
-
-
 @cache
-def _window(width: int, oversampling: float, beta: float, further: float | None) -> _Window:
+def _window(width: int, oversampling: float, beta: float, further: float | None) -> _Found:
     """The window with the least aliasing of the field, or the least product of that and the potential's."""
-
-    def field(shape: float) -> float:
-        return _aliased_field(width, shape, oversampling, beta)
-
-    def potential(shape: float) -> float:
-        if further is None:
-            return 0.0
-        return split.aliased_potential(width, shape, oversampling, beta * further, _LOWEST)
-
-    def error(shape: float) -> float:
-        return np.log(field(shape)) + (0.0 if further is None else np.log(potential(shape)))
-
-    found = minimize_scalar(
-        error, bounds=(1.2 * width, 3.1 * width), method="bounded", options={"xatol": 0.01 * width}
-    )
-    shape = float(found.x)
-    return _Window(shape, field(shape), potential(shape))
+    errors = [split.aliased(width, oversampling, beta, _LOWEST, field=True)]
+    if further is not None:
+        errors.append(split.aliased(width, oversampling, beta * further, _LOWEST))
+    window, found = best_window(width, errors)
+    return _Found(window, found[0], found[1] if further is not None else 0.0)
 
 
 def _cost(width: int, points: float, r_cut: float, volume: float) -> float:
@@ -176,7 +149,7 @@ def _cost(width: int, points: float, r_cut: float, volume: float) -> float:
     lanes = -(-width // 8) * 8
     atoms = 0.5 * _DENSITY * volume
     pairs = 0.5 * _DENSITY * 4.2 * (r_cut + 5.0) ** 3
-    return atoms * (1.2 * width**2 * lanes / 2 + 1.2 * pairs) + 20.0 * points
+    return atoms * (1.2 * width**2 * lanes / 2 + 1.6 * pairs) + 20.0 * points
 
 
 def force_series(parameters: split.Splitting, accuracy: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
