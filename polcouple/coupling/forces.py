@@ -22,13 +22,13 @@ energy is a function of the positions alone.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 import numpy as np
+from pydantic_core import to_json
 
 from polcouple.backends.base import ChargeBackend, Environment
 from polcouple.backends.mobile import MobileBackend, MobileResult
@@ -76,12 +76,11 @@ class Evaluation:
 
     def extras_json(self) -> str:
         """The extras as i-PI reads them: one JSON object."""
-        return json.dumps(
-            {
-                key: value.tolist() if isinstance(value, np.ndarray) else value
-                for key, value in self.extras.items()
-            }
-        )
+        extras = {
+            key: value.tolist() if isinstance(value, np.ndarray) else value
+            for key, value in self.extras.items()
+        }
+        return to_json(extras, inf_nan_mode="constants").decode()
 
 
 @dataclass

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 
 from polcouple.case.case import Case
@@ -19,21 +22,25 @@ def add_walls(case: Case, positions: np.ndarray, forces: np.ndarray) -> float:
         positions: (N, 3) in bohr, any image of an atom.
         forces: (N, 3) in Hartree/bohr, added to.
     """
-    walls = case.system.force_field.walls
-    if walls is None:
+    if case.system.force_field.walls is None:
         return 0.0
+    energy: float = bonded.walls(case.wall_atoms, positions, *_walls(case), forces)
+    return energy
+
+
+@lru_cache(maxsize=4)
+def _walls(case: Case) -> tuple[Any, ...]:
+    """What :func:`polcouple.engines.native.bonded.walls` needs to know of a case's walls."""
+    walls = case.system.force_field.walls
+    assert walls is not None
     height = float(heights(case.lattice)[2])
-    energy: float = bonded.walls(
-        case.wall_atoms,
-        positions,
+    return (
         np.linalg.inv(case.lattice)[:, 2] * height,
         height,
         0.5 * (walls.lower_angstrom + walls.upper_angstrom) * ANGSTROM_TO_BOHR,
         0.5 * (walls.upper_angstrom - walls.lower_angstrom) * ANGSTROM_TO_BOHR,
         walls.spring_kcal_per_mol_angstrom2 * KCAL_TO_KJ * KJ_PER_MOL_TO_HARTREE * BOHR_TO_ANGSTROM**2,
-        forces,
     )
-    return energy
 
 
 def add_slab(case: Case, charges: np.ndarray, positions: np.ndarray, forces: np.ndarray) -> float:

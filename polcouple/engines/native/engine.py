@@ -142,6 +142,8 @@ class NativeEngine:
         single = accuracy >= _SINGLE and not case.mobile
         self.finest_potential = self._finest_single if single else _FINEST_POTENTIAL
         self._liquid_charges = self._charges[self._liquid]
+        #: where the slices of the places that move begin
+        self._bounds = np.linspace(0, len(self._liquid), _SLICES + 1).astype(int).tolist()
         self._pass: _Pass | None = None
         self._potential_accuracy: float | None = None
         self._near_potentials: dict[int, NearPotentials] = {}
@@ -157,7 +159,6 @@ class NativeEngine:
         finest = np.inf if self._potential_accuracy is None else self._potential_accuracy
         coarse = case.system.force_field.ewald_tolerance >= _SINGLE and finest >= self._finest_single
         self._real: Any = np.float32 if coarse else np.float64
-        self._kinds = lennard_jones.kinds.astype(np.uint32)
         tables = lennard_jones.repulsion.ravel(), lennard_jones.attraction.ravel()
         self._table = np.array(tables, self._real)
         self._pair_forces = np.zeros((_SLICES, n, 4), self._real)
@@ -210,14 +211,12 @@ class NativeEngine:
     def site_potentials(self, positions: np.ndarray, replica: int = 0) -> np.ndarray:
         """See :class:`polcouple.engines.base.SitePotentialEngine`."""
         places = self._places.of_atoms(positions)
-        liquid = places.take(self._liquid, axis=0)
         near = self._near(positions, replica)
-        tasks = near.tasks(liquid, self._liquid_charges)
-        _, answers = self._begin(positions, places, replica, tasks)
+        _, answers = self._begin(positions, places, replica, near)
         far = self._mesh.site_potentials()
         for answer in answers:
             answer.result()
-        near.require_apart(liquid)
+        near.require_apart(places, self._liquid)
         background = self._site_background * float(self._liquid_charges.sum())
         return near.potentials() + far + background
 
@@ -229,7 +228,9 @@ class NativeEngine:
         near = self._near_potentials.get(own)
         if near is None:
             sites = case.electrode.positions
-            near = NearPotentials(sites, case.mobile, self._cell, parameters, accuracy, self._real, _SLICES)
+            near = NearPotentials(
+                sites, case.mobile, self._cell, parameters, accuracy, self._lists.skin, self._real, _SLICES
+            )
             self._near_potentials[own] = near
         if case.mobile:
             near.move(positions[case.electrode_indices])
@@ -243,7 +244,7 @@ class NativeEngine:
             return energy, self._places.onto_atoms(positions, forces)
         first = self._pass
         if first is None or first.replica != replica or not np.array_equal(first.positions, positions):
-            first, _ = self._begin(positions, self._places.of_atoms(positions), replica, [])
+            first, _ = self._begin(positions, self._places.of_atoms(positions), replica)
         self._pass = None
         energy, forces = self._finish(first)
         if not self._case.mobile:
@@ -251,20 +252,22 @@ class NativeEngine:
         return energy, forces
 
     def _begin(
-        self, positions: np.ndarray, places: np.ndarray, replica: int, before: Sequence[tuple[Any, ...]]
+        self, positions: np.ndarray, places: np.ndarray, replica: int, sites: NearPotentials | None = None
     ) -> tuple[_Pass, Sequence[_Answer]]:
-        """Go through the liquid; tasks ``before`` run before its pairs, which may still be under way."""
+        """Go through the liquid; what it does at ``sites`` is begun before its pairs, which may still run."""
         self._finish_pass()
         if self._case.mobile:
             self._mesh.move_sites(places[self._case.electrode_indices], self._inverse)
         near = self._lists.at(places, replica, self._run)
         order, ticks = near.clusters.order, self._lists.ticks
-        n, moving = len(order), len(self._liquid)
         charges = self._charges[order].astype(self._real)
-        bounds = np.linspace(0, moving, _SLICES + 1).astype(int).tolist()
-        self._run(self._mesh.spread_tasks(ticks, charges, bounds))
-        answers = self._start(before)
-        forces = np.zeros((n, 3))
+        self._run(self._mesh.spread_tasks(ticks, charges, self._bounds))
+        answers: Sequence[_Answer] = ()
+        if sites is not None:
+            if near.by_sites is None:
+                near.by_sites = sites.within_reach(places, self._liquid)
+            answers = self._start(sites.tasks(places, self._charges, near.by_sites))
+        forces = np.zeros((len(order), 3))
         pairs = self._start(self._pair_tasks(near, near.moving, charges))
         rounded = places
         if self._real is np.float64:  # excluded pairs are taken away where the pair loop had them
@@ -286,7 +289,6 @@ class NativeEngine:
         """Add what needs the electrode's charges; energy and forces (N, 3) on atoms."""
         near, order, ticks = first.near, first.near.clusters.order, self._lists.ticks
         moving, charges = len(self._liquid), self._charges[order].astype(self._real)
-        bounds = np.linspace(0, moving, _SLICES + 1).astype(int).tolist()
         own = self._charges[self._case.electrode_indices]
         last = moving
         if self._case.mobile:
@@ -294,7 +296,7 @@ class NativeEngine:
             last = len(order)
         mutual = self._mesh.add_electrode(own)
         reading = self._start(
-            self._mesh.read_tasks(ticks, charges, bounds, self._mesh_forces, self._potentials)
+            self._mesh.read_tasks(ticks, charges, self._bounds, self._mesh_forces, self._potentials)
         )
         energies = [future.result() for future in first.pairs]
         energies += [
@@ -319,11 +321,11 @@ class NativeEngine:
         self, near: Neighbours, lists: Sequence[PairList], charges: np.ndarray, anew: bool = True
     ) -> list[tuple[Any, ...]]:
         """Tasks that add the forces of the lists to ``_pair_forces``, set to zero before where ``anew``."""
-        kinds, n_kinds = self._kinds[near.clusters.order], len(self._terms.lennard_jones.repulsion)
+        n_kinds = len(self._terms.lennard_jones.repulsion)
         settings = self._settings[near.several_images]
         return [
             (pair_forces, one.entries, one.atoms, one.excluded, one.excluded_start, self._lists.ticks,
-             charges, kinds, self._table, n_kinds, near.clusters.start, near.clusters.n_lj, near.centres,
+             charges, near.kinds, self._table, n_kinds, near.clusters.start, near.clusters.n_lj, near.centres,
              settings, buffer, forces, anew)
             for one, buffer, forces in zip(lists, self._buffers, self._pair_forces, strict=True)
         ]  # fmt: skip

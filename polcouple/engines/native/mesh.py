@@ -19,7 +19,7 @@ import numpy as np
 from scipy import fft
 
 from polcouple.electrostatics import splitting as split
-from polcouple.engines.native.mesh_kernels import ROWS, fold_slices, gather, join, pad, spread
+from polcouple.engines.native.mesh_kernels import ROWS, fold_slices, gather, pad, spread
 from polcouple.engines.native.moving_sites import MovingSites
 from polcouple.engines.native.planes import ElectrodePlanes
 from polcouple.engines.native.polynomial import STRIDE, padded_length
@@ -66,6 +66,9 @@ class Mesh:
         self._work = [workspace.ravel().copy() for _ in range(slices)]
         self._terms = (0,) * padded_length(len(window))
         self._influence = split.influence(cell, parameters).astype(real)
+        waves = self._influence != 0.0
+        #: (n0 n1,) of each row of waves, behind the last that has influence
+        self._ends = (waves * np.arange(1, waves.shape[2] + 1)).max(axis=2).ravel()
         self._site_influence: np.ndarray | None = None
         if of_sites is not None:
             self._site_influence = split.influence(cell, of_sites).astype(real)
@@ -82,8 +85,6 @@ class Mesh:
             )
         else:
             self._electrode = ElectrodePlanes(sites @ np.linalg.inv(cell), parameters, window, real)
-        self._of_electrode: np.ndarray | None = None
-        self._electrode_charges = np.empty(0)
 
     def spread_tasks(
         self, ticks: np.ndarray, charges: np.ndarray, bounds: list[int]
@@ -111,7 +112,6 @@ class Mesh:
         """Put a mobile electrode's atoms at ``places`` (n_electrode, 3) in bohr; ``inverse`` of the cell."""
         assert isinstance(self._electrode, MovingSites)
         self._electrode.move(places, inverse)
-        self._of_electrode = None
 
     def site_forces(self, charges: np.ndarray) -> np.ndarray:
         """Forces (n_electrode, 3) of the transformed liquid on ``charges`` of a mobile electrode."""
@@ -121,7 +121,7 @@ class Mesh:
     def site_potentials(self) -> np.ndarray:
         """The transformed liquid's potentials (n_electrode,) at the electrode, by their own splitting."""
         assert self._spectrum is not None and self._site_influence is not None
-        return self._electrode.potentials(self._spectrum, self._site_influence).astype(float)
+        return self._electrode.potentials(self._spectrum, self._site_influence, self._ends).astype(float)
 
     def add_electrode(self, charges: np.ndarray) -> float:
         """Add the electrode's charges (n_electrode,) to the liquid's; all potentials may then be read.
@@ -130,10 +130,7 @@ class Mesh:
             The energy of one in the other's potential, in Hartree.
         """
         assert self._spectrum is not None
-        if self._of_electrode is None or not np.array_equal(charges, self._electrode_charges):
-            self._of_electrode = self._electrode.spectrum(charges)
-            self._electrode_charges = charges.copy()
-        energy: float = join(self._spectrum, self._of_electrode, self._influence)
+        energy = self._electrode.join(self._spectrum, charges, self._influence, self._ends)
         potential = fft.irfftn(
             self._spectrum, self.parameters.grid, norm="forward", workers=self._threads, overwrite_x=True
         )

@@ -54,6 +54,47 @@ def join(spectrum, other, influence):
 
 
 @compiled
+def join_layers(spectrum, layers, phases, influence, ends):
+    """The same, the second known by its layers.
+
+    Args:
+        spectrum, influence: as rows (n0 n1, 2 waves), real and imaginary parts by turns, and (n0 n1, waves).
+        layers: (n0 n1, 2 layers) real and imaginary parts of the transformed layers, by turns.
+        phases: (layers, 2, 2 waves) what real and imaginary parts on a layer are of waves.
+        ends: (n0 n1,) waves of each row before the kernel ends.
+    """
+    energy = 0.0
+    two, one = _TWO, _ONE
+    other = np.empty(spectrum.shape[1], spectrum.dtype)
+    for row in range(spectrum.shape[0]):
+        end = _Unsigned(ends[row])
+        n = two * end
+        mine, kernel = spectrum[row], influence[row]
+        for p in range(phases.shape[0]):
+            a, b = layers[row, 2 * p], layers[row, 2 * p + 1]
+            cosine, sine = phases[p, 0], phases[p, 1]
+            if p == 0:
+                for k in range(n):
+                    other[k] = a * cosine[k] + b * sine[k]
+            else:
+                for k in range(n):
+                    other[k] += a * cosine[k] + b * sine[k]
+        if end > 0:
+            mixed = -0.5 * kernel[0] * (mine[0] * other[0] + mine[1] * other[1])
+            for k in range(end):
+                real, imaginary = two * k, two * k + one
+                mixed += kernel[k] * (mine[real] * other[real] + mine[imaginary] * other[imaginary])
+            for k in range(end):
+                real, imaginary = two * k, two * k + one
+                mine[real] = kernel[k] * (mine[real] + other[real])
+                mine[imaginary] = kernel[k] * (mine[imaginary] + other[imaginary])
+            energy += 2.0 * mixed
+        for k in range(n, _Unsigned(spectrum.shape[1])):
+            mine[k] = 0.0
+    return energy
+
+
+@compiled
 def pad(periodic, padded):
     """Copy a periodic mesh and repeat the beginning of its last axis behind its end."""
     n2 = periodic.shape[2]

@@ -12,7 +12,7 @@ from scipy import fft
 
 from polcouple.electrostatics import splitting as split
 from polcouple.engines.native.clusters import to_ticks
-from polcouple.engines.native.mesh_kernels import fold_slices, gather, pad, spread
+from polcouple.engines.native.mesh_kernels import fold_slices, gather, join, pad, spread
 
 
 class MovingSites:
@@ -51,7 +51,7 @@ class MovingSites:
         """Put the sites at ``places`` (n, 3) in bohr, any images; ``inverse`` of the cell."""
         to_ticks(places, inverse, self._order, self._ticks)
 
-    def potentials(self, spectrum: np.ndarray, influence: np.ndarray) -> np.ndarray:
+    def potentials(self, spectrum: np.ndarray, influence: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """At the sites (n,), of the product, a potential on the mesh transformed as ``rfftn`` does."""
         self._read(spectrum * influence, np.ones(len(self._potentials), self._potentials.dtype))
         return self._potentials.copy()
@@ -61,16 +61,19 @@ class MovingSites:
         self._read(spectrum, charges.astype(self._potentials.dtype))
         return self._forces[:, :3].astype(float)
 
-    def spectrum(self, charges: np.ndarray) -> np.ndarray:
-        """The mesh of charges (n,) at the sites, transformed as ``rfftn`` does."""
+    def join(
+        self, spectrum: np.ndarray, charges: np.ndarray, influence: np.ndarray, ends: np.ndarray
+    ) -> float:
+        """See :meth:`polcouple.engines.native.planes.ElectrodePlanes.join`."""
         spread(
             0, len(charges), self._ticks, charges.astype(self._grid.dtype), self._parameters.grid,
             self._parameters.width, self._padding, self._terms, self._work, self._grid.reshape(-1),
         )  # fmt: skip
         density = np.empty(self._parameters.grid, self._grid.dtype)
         fold_slices(self._grid, density)
-        transformed: np.ndarray = fft.rfftn(density, workers=self._threads, overwrite_x=True)
-        return transformed
+        other = fft.rfftn(density, workers=self._threads, overwrite_x=True)
+        energy: float = join(spectrum, other, influence)
+        return energy
 
     def _read(self, spectrum: np.ndarray, charges: np.ndarray) -> None:
         """Potentials and forces at the sites into their arrays."""

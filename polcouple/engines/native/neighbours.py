@@ -34,6 +34,9 @@ class Neighbours:
         ticks: (3, n) where the atoms were when the lists were made, in the order of the clusters.
         several_images: see :func:`polcouple.engines.native.lists.list_neighbours`.
         centres: (clusters, 3) in ticks.
+        kinds: (n,) of Lennard-Jones interactions, in the order of the clusters.
+        by_sites: places of charges that may come within reach of the electrode's sites while the lists hold;
+            None until they have been looked for.
     """
 
     clusters: Clusters
@@ -42,6 +45,8 @@ class Neighbours:
     ticks: np.ndarray
     several_images: bool
     centres: np.ndarray
+    kinds: np.ndarray
+    by_sites: np.ndarray | None = None
 
 
 class NeighbourLists:
@@ -58,6 +63,7 @@ class NeighbourLists:
 
     Attributes:
         ticks: (3, n) positions that were asked for last, in the order of their clusters.
+        skin: how far lists reach beyond the cut-offs, in bohr.
     """
 
     def __init__(
@@ -78,8 +84,8 @@ class NeighbourLists:
         self._frozen = frozen
         # where several images may be the closest every pair looks for its own, which costs more than lists
         room = 0.5 * float(self._heights.min()) - 0.6 * EDGE - lennard_jones.cutoff
-        self._skin = max(min(_WIDE_SKIN if wide else _SKIN, room), _THIN_SKIN)
-        self._reach = Reach(coulomb_cutoff + self._skin, lennard_jones.cutoff + self._skin)
+        self.skin = max(min(_WIDE_SKIN if wide else _SKIN, room), _THIN_SKIN)
+        self._reach = Reach(coulomb_cutoff + self.skin, lennard_jones.cutoff + self.skin)
         self._slices = slices
         self._longest = longest
         self._replicas: dict[int, Neighbours] = {}
@@ -91,7 +97,7 @@ class NeighbourLists:
         near = self._replicas.get(replica)
         if near is not None:
             to_ticks(positions, self._inverse, near.clusters.order, self.ticks)
-            if farthest_move(self.ticks, near.ticks, self._cell) < (0.5 * self._skin) ** 2:
+            if farthest_move(self.ticks, near.ticks, self._cell) < (0.5 * self.skin) ** 2:
                 return near
         near = self._replicas[replica] = self._new(positions, run)
         return near
@@ -118,4 +124,5 @@ class NeighbourLists:
             self.ticks.copy(),
             several,
             np.floor(middles).astype(np.int64).astype(np.int32),
+            self._kinds[clusters.order].astype(np.uint32),
         )

@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 
 from polcouple.compile import compiled
 from polcouple.electrostatics import splitting as split
+from polcouple.engines.native.mesh_kernels import join_layers
 
 #: profiles smaller than this, over the largest, are rounding
 _NEGLIGIBLE = {np.float32: 1e-9, np.float64: 1e-15}
@@ -55,6 +56,7 @@ class ElectrodePlanes:
         #: (n, points of a plane) the windows along the other axes, and its transpose
         self._within = csr_array((values.ravel(), within.ravel(), starts), shape=(n, size))
         self._spread = self._within.T.tocsr()
+        self._charges, self._layers = np.empty(0), np.empty(0)
         waves = np.arange(grid[2] // 2 + 1)
         phases = np.exp(2j * np.pi * np.outer(waves, planes) / grid[2]) @ profiles[:layers].T
         #: waves that stand for themselves and their negatives, whose sum is twice a real part
@@ -69,23 +71,34 @@ class ElectrodePlanes:
             np.stack([_pairs(cosine, -sine), _pairs(sine, cosine)], axis=1), real
         )
 
-    def potentials(self, spectrum: np.ndarray, influence: np.ndarray) -> np.ndarray:
-        """At the sites (n,), of the product, a potential on the mesh transformed as ``rfftn`` does."""
+    def potentials(self, spectrum: np.ndarray, influence: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """At the sites (n,), of the product, a potential on the mesh transformed as ``rfftn`` does.
+
+        ``ends`` (n0 n1,) tells how many waves of each row have influence.
+        """
         waves = np.empty((*self._shape, self._along.shape[1]), spectrum.dtype)
         rows = influence.reshape(-1, influence.shape[2])
-        _to_layers(_parts(spectrum), rows, self._read_phases, _parts(waves))
+        _to_layers(_parts(spectrum), rows, ends, self._read_phases, _parts(waves))
         layers = 2.0 * fft.ifft2(waves, axes=(0, 1), norm="forward").real
         at_sites = self._within @ layers.reshape(-1, layers.shape[2])
         potentials: np.ndarray = (at_sites * self._along).sum(axis=1)
         return potentials
 
-    def spectrum(self, charges: np.ndarray) -> np.ndarray:
-        """The mesh of charges (n,) at the sites, transformed as ``rfftn`` does."""
-        layers = self._spread @ (charges.astype(self._along.dtype)[:, None] * self._along)
-        waves = fft.fft2(layers.reshape(*self._shape, -1), axes=(0, 1))
-        spectrum = np.empty((*self._shape, self._spread_phases.shape[2] // 2), waves.dtype)
-        _from_layers(_parts(np.ascontiguousarray(waves)), self._spread_phases, _parts(spectrum))
-        return spectrum
+    def join(
+        self, spectrum: np.ndarray, charges: np.ndarray, influence: np.ndarray, ends: np.ndarray
+    ) -> float:
+        """Add charges (n,) at the sites to a transformed mesh and make the potential of it, in place.
+
+        Returns:
+            The energy of one in the other's potential, in Hartree.
+        """
+        if not np.array_equal(charges, self._charges):
+            layers = self._spread @ (charges.astype(self._along.dtype)[:, None] * self._along)
+            self._layers = np.ascontiguousarray(fft.fft2(layers.reshape(*self._shape, -1), axes=(0, 1)))
+            self._charges = charges.copy()
+        rows = influence.reshape(-1, influence.shape[2])
+        energy: float = join_layers(_parts(spectrum), _parts(self._layers), self._spread_phases, rows, ends)
+        return energy
 
 
 def _pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -100,12 +113,13 @@ def _parts(waves: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def _to_layers(spectrum, influence, phases, out):
-    """Sums of the waves times ``influence`` and their phases, for every layer."""
-    n, half = np.uint64(spectrum.shape[1]), np.uint64(influence.shape[1])
+def _to_layers(spectrum, influence, ends, phases, out):
+    """Sums of the waves times ``influence``, which ends after ``ends``, and their phases, for every layer."""
     two, one = np.uint64(2), np.uint64(1)
     waves = np.empty(spectrum.shape[1], spectrum.dtype)
     for row in range(spectrum.shape[0]):
+        half = np.uint64(ends[row])
+        n = two * half
         for k in range(half):
             waves[two * k] = spectrum[row, two * k] * influence[row, k]
             waves[two * k + one] = spectrum[row, two * k + one] * influence[row, k]
@@ -115,16 +129,3 @@ def _to_layers(spectrum, influence, phases, out):
                 a += waves[k] * phases[p, 0, k]
                 b += waves[k] * phases[p, 1, k]
             out[row, 2 * p], out[row, 2 * p + 1] = a, b
-
-
-@compiled
-def _from_layers(layers, phases, out):
-    """Sums over layers of what is on them times the phases, for every wave."""
-    n = np.uint64(out.shape[1])
-    for row in range(out.shape[0]):
-        for k in range(n):
-            out[row, k] = 0.0
-        for p in range(phases.shape[0]):
-            a, b = layers[row, 2 * p], layers[row, 2 * p + 1]
-            for k in range(n):
-                out[row, k] += a * phases[p, 0, k] + b * phases[p, 1, k]

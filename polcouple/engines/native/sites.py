@@ -2,7 +2,8 @@
 
 The sites are dealt into tiles of neighbours, and the cell into boxes that know which tiles may be in reach; a
 charge meets all sites of a tile at once. Places within a tile are small numbers, so that single precision is
-enough where the engine has it. Sites that move keep their tiles and boxes until one has gone too far.
+enough where the engine has it. Sites that move keep their tiles and boxes until one has gone too far. Most
+charges are in boxes that no tile is near to; the others are looked for when neighbour lists are made.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class NearPotentials:
         cell: (3, 3) in bohr.
         parameters: of the splitting.
         accuracy: of a potential, Hartree/e.
+        skin: what :meth:`within_reach` finds holds until a charge has moved half as far, in bohr, or a site.
         real: precision.
         slices: that the charges are dealt into.
     """
@@ -50,12 +52,13 @@ class NearPotentials:
         cell: np.ndarray,
         parameters: split.Splitting,
         accuracy: float,
+        skin: float,
         real: Any,
         slices: int,
     ) -> None:
         self._cell = np.ascontiguousarray(cell)
         self._inverse = np.linalg.inv(self._cell)
-        self._cut_off, self._slack = parameters.r_cut, _SLACK if mobile else 0.0
+        self._cut_off, self._slack, self._skin = parameters.r_cut, _SLACK if mobile else 0.0, skin
         series = split.short_range_polynomial(parameters, 0.01 * accuracy)
         padded = np.zeros(padded_length(len(series)))
         padded[: len(series)] = series
@@ -63,7 +66,6 @@ class NearPotentials:
         self._real = real
         self._n = len(sites)
         self._slices = slices
-        self._bounds: list[int] = []
         self._deal(sites)
 
     def _deal(self, sites: np.ndarray) -> None:
@@ -74,7 +76,7 @@ class NearPotentials:
         self._middles = self._sites[self._members].mean(axis=1)
         offsets = self._sites[self._members] - self._middles[:, None]
         reach = self._cut_off + float(np.linalg.norm(offsets, axis=2).max()) + self._slack
-        self._boxes = SiteBoxes(folded(self._middles @ self._inverse), self._cell, reach)
+        self._boxes = SiteBoxes(folded(self._middles @ self._inverse), self._cell, reach + self._skin)
         self._limits = (reach**2, self._real(self._cut_off**2))
         #: (slices, tiles, rows, 16) as the loop takes them
         self._work = np.zeros((self._slices, len(self._middles), 5, _TILE), self._real)
@@ -91,14 +93,20 @@ class NearPotentials:
         offsets = self._sites[self._members] - self._middles[:, None]
         self._work[:, :, :3] = offsets.transpose(0, 2, 1)
 
-    def tasks(self, positions: np.ndarray, charges: np.ndarray) -> list[tuple[Any, ...]]:
-        """Tasks, one a slice, for charges (m,) at ``positions`` (m, 3)."""
-        self._bounds = np.linspace(0, len(charges), self._slices + 1).astype(int).tolist()
+    def within_reach(self, places: np.ndarray, liquid: np.ndarray) -> np.ndarray:
+        """Those of ``liquid`` (m,) at ``places`` (n, 3) that may be near a site while ``skin`` holds."""
+        boxes, found = self._boxes, np.empty(len(liquid), int)
+        count = _within_reach(places, liquid, self._cell, self._inverse, boxes.counts, boxes.start, found)
+        return found[:count].copy()
+
+    def tasks(self, places: np.ndarray, charges: np.ndarray, chosen: np.ndarray) -> list[tuple[Any, ...]]:
+        """Tasks, one a slice, for the ``chosen`` (m,) of the charges (n,) at ``places`` (n, 3)."""
+        bounds = [len(chosen) * part // self._slices for part in range(self._slices + 1)]
         boxes = self._boxes
         return [
-            (_near, positions[first:last], charges[first:last], self._cell, self._inverse, boxes.counts,
-             boxes.start, boxes.members, boxes.images, boxes.site, self._limits, self._series, work.ravel())
-            for (first, last), work in zip(pairwise(self._bounds), self._work, strict=True)
+            (_near, places, charges, chosen[first:last], self._cell, self._inverse, boxes.counts, boxes.start,
+             boxes.members, boxes.images, boxes.site, self._limits, self._series, work.ravel())
+            for (first, last), work in zip(pairwise(bounds), self._work, strict=True)
         ]  # fmt: skip
 
     def potentials(self) -> np.ndarray:
@@ -107,8 +115,8 @@ class NearPotentials:
         potentials[self._members] = self._work[:, :, _SUM].sum(axis=0, dtype=float)
         return potentials
 
-    def require_apart(self, positions: np.ndarray) -> None:
-        """Refuse charges at ``positions`` (m, 3), those of the last tasks, that lie on a site.
+    def require_apart(self, places: np.ndarray, liquid: np.ndarray) -> None:
+        """Refuse charges of the ``liquid`` (m,) at ``places`` (n, 3), those of the last tasks, on a site.
 
         Raises:
             InputError: naming the two.
@@ -117,7 +125,7 @@ class NearPotentials:
         if least.min() >= CLOSEST_APPROACH**2:
             return
         site = int(self._members.flat[np.argmin(least)])
-        apart = (positions - self._sites[site]) @ self._inverse
+        apart = (places[liquid] - self._sites[site]) @ self._inverse
         squares = (((apart - np.rint(apart)) @ self._cell) ** 2).sum(axis=1)
         atom = int(np.argmin(squares))
         require_apart(float(squares[atom]), atom, site)
@@ -140,13 +148,26 @@ def _tiles(points: np.ndarray) -> np.ndarray:
 
 
 @compiled
+def _within_reach(places, liquid, cell, inverse, counts, start, found):
+    """Those of ``liquid`` in boxes with tiles, into ``found``; returns their number."""
+    count = 0
+    for k in range(liquid.shape[0]):
+        point = places[liquid[k]]
+        box = box_of(point[0], point[1], point[2], cell, inverse, counts)[3]
+        found[count] = liquid[k]
+        count += start[box + 1] > start[box]
+    return count
+
+
+@compiled
 def _near(
-    positions, charges, cell, inverse, counts, start, members, middles, tile_of, limits, series, w
+    places, charges, chosen, cell, inverse, counts, start, members, middles, tile_of, limits, series, w
 ):  # fmt: skip
     """Potentials, overwritten: a charge q at the distance r < r_cut adds q (1/r - P(2 r^2/r_cut^2 - 1)).
 
     Args:
-        positions, charges: (m, 3) in bohr and (m,) in e.
+        places, charges: (n, 3) in bohr and (n,) in e.
+        chosen: (m,) which of them.
         cell, inverse, counts: see :func:`polcouple.electrostatics.boxes.box_of`.
         start, members, middles, tile_of: tiles of the boxes, middles of their images (3, g), and their tiles.
         limits: squares of the farthest middle that is looked at, and of r_cut.
@@ -164,8 +185,9 @@ def _near(
         for t in range(lanes):
             w[first + _SUMS + t] = 0.0
             w[first + _LEASTS + t] = farthest
-    for j in range(positions.shape[0]):
-        point = positions[j]
+    for chosen_one in range(chosen.shape[0]):
+        j = chosen[chosen_one]
+        point = places[j]
         x, y, z, box = box_of(point[0], point[1], point[2], cell, inverse, counts)
         here[3] = charges[j]
         charge = here[3]
