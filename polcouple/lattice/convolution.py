@@ -10,6 +10,8 @@ Source: P. J. Davis, Circulant Matrices (Wiley, 1979), chapter 5.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import fft
 from scipy.spatial import cKDTree
@@ -17,6 +19,8 @@ from scipy.spatial import cKDTree
 from polcouple.electrode import Electrode
 from polcouple.lattice.cell import folded
 
+#: Fourier sums over so many parts are products with a matrix that stays in the cache
+_FEW = 128
 #: an atom is the image of another if it lies within this of it, bohr
 _SAME_PLACE = 1e-3
 
@@ -36,6 +40,10 @@ class LatticeConvolution:
         self._size = orbits.shape[1]
         self._shape = tuple(count for count in shape if count > 1)
         self._matrices = columns.shape[:-2]
+        #: (parts, 2 waves) and (2 waves, parts) the Fourier sums and their inverse, of few parts
+        self._sums: tuple[np.ndarray, np.ndarray] | None = None
+        if self._shape and len(orbits) <= _FEW:
+            self._sums = self._as_matrices(columns.dtype)
         waves = self._to_waves(np.moveaxis(columns[..., orbits, :], -3, -1))
         rows = waves.reshape(-1, self._size, waves.shape[-1])
         self._spectrum = np.ascontiguousarray(rows.transpose(2, 0, 1))  # (waves, matrices x rows, columns)
@@ -59,6 +67,9 @@ class LatticeConvolution:
         if not self._shape:
             return by_part
         leading = by_part.shape[:-1]
+        if self._sums is not None:
+            sums: np.ndarray = (by_part.reshape(-1, by_part.shape[-1]) @ self._sums[0]).view(self._complex)
+            return sums.reshape(*leading, -1)
         waves = fft.rfftn(by_part.reshape(*leading, *self._shape), axes=self._axes)
         return waves.reshape(*leading, -1)
 
@@ -66,9 +77,25 @@ class LatticeConvolution:
         """Inverse of :meth:`_to_waves`."""
         if not self._shape:
             return waves
+        if self._sums is not None:
+            parts = np.ascontiguousarray(waves).reshape(-1, waves.shape[-1]).view(self._sums[1].dtype)
+            values: np.ndarray = (parts @ self._sums[1]).reshape(*waves.shape[:-1], -1)
+            return values
         leading, half = waves.shape[:-1], (*self._shape[:-1], self._shape[-1] // 2 + 1)
         by_part = fft.irfftn(waves.reshape(*leading, *half), self._shape, axes=self._axes)
         return by_part.reshape(*leading, -1)
+
+    def _as_matrices(self, real: np.dtype[Any]) -> tuple[np.ndarray, np.ndarray]:
+        """The Fourier sums and their inverse on real and imaginary parts by turns."""
+        forward = self._to_waves(np.eye(int(np.prod(self._shape))))
+        self._complex = np.result_type(real, np.complex64)
+        backward = np.stack(
+            [self._from_waves(unit * np.eye(forward.shape[1])) for unit in (1.0, 1.0j)], axis=1
+        )
+        return (
+            np.ascontiguousarray(forward.astype(self._complex)).view(real),
+            np.ascontiguousarray(backward.reshape(-1, len(forward)), real),
+        )
 
     @property
     def _axes(self) -> tuple[int, ...]:

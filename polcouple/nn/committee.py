@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_LOG_2 = np.float32(np.log(2.0))
+from polcouple.nn.activation import activate
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +47,8 @@ class Committee:
         self._ones = np.ones(n, np.float32)
         shape = (len(self._w1), n, self._w1.shape[1])
         self._h0, self._h1, self._s0, self._s1, self._d0 = (np.empty(shape, np.float32) for _ in range(5))
+        scratch = np.empty(2 * shape[2], np.float32)
+        self._scratch = scratch, scratch.view(np.int32)
 
     def first(self, features: np.ndarray, condition: float) -> Sums:
         """Values and first derivatives for features u (n, M) and the condition c that all atoms share."""
@@ -72,29 +74,10 @@ class Committee:
     def _forward(self, features: np.ndarray, condition: float) -> None:
         """Fill h0, h1 with the hidden layers and s0, s1 with the slopes of their activation."""
         np.matmul(features, self._w0, out=self._s0)
-        self._s0 += self._b0 + np.float32(condition) * self._wc
-        _activate(self._s0, self._h0, self._d0)
+        activate(self._s0, self._b0 + np.float32(condition) * self._wc, self._h0, *self._scratch)
         np.matmul(self._h0, self._w1, out=self._s1)
-        self._s1 += self._b1
-        _activate(self._s1, self._h1, self._d0)
+        activate(self._s1, self._b1, self._h1, *self._scratch)
 
     def _over_atoms(self, delta: np.ndarray) -> np.ndarray:
         """(k,) derivative by c of the sum over atoms from (k, n, w) ones by the first layer's input."""
         return ((self._ones @ delta) * self._wc[:, 0]).sum(axis=1, dtype=float)
-
-
-def _activate(x: np.ndarray, value: np.ndarray, scratch: np.ndarray) -> None:
-    """Put softplus(x) into ``value`` and its slope in place of x.
-
-    With t = tanh(x/2) these are max(x, 0) + log 2 - log(1 + |t|), and (1 + t)/2: one exponential for both.
-    """
-    x *= 0.5
-    np.abs(x, out=value)
-    value += x
-    np.tanh(x, out=x)
-    np.abs(x, out=scratch)
-    np.log1p(scratch, out=scratch)
-    value -= scratch
-    value += _LOG_2
-    x *= 0.5
-    x += 0.5

@@ -10,6 +10,14 @@ from polcouple.lattice.convolution import LatticeConvolution, lattice_orbits
 from polcouple.units import ANGSTROM_TO_BOHR
 
 
+@pytest.fixture(params=["products", "fast transforms"])
+def sums(request, monkeypatch):
+    """Both ways to sum over the parts."""
+    if request.param == "fast transforms":
+        monkeypatch.setattr("polcouple.lattice.convolution._FEW", 0)
+
+
+@pytest.mark.usefixtures("sums")
 @pytest.mark.parametrize(("cells", "layers", "shape"), [((3, 2), 1, (3, 2, 1)), ((4, 3), 2, (4, 3, 2))])
 def test_convolution_is_the_dense_product(cells, layers, shape):
     electrode = sheet(*cells, layers)
@@ -49,6 +57,7 @@ def test_what_does_not_repeat_is_left_whole(change):
     assert np.array_equal(orbits, [np.arange(len(regular))])
 
 
+@pytest.mark.usefixtures("sums")
 @pytest.mark.parametrize("pbc", [True, False])
 def test_several_matrices_and_their_transposes(pbc):
     """Not symmetric, and on a flake, which has one part."""
