@@ -17,6 +17,11 @@ REFERENCE = ROOT / "ipi_inputs" / "graphene_nacl"
 CAPACITOR = ROOT / "ipi_inputs" / "graphene_capacitor_small"
 
 
+def pytest_xdist_auto_num_workers():
+    """One more than there are processors: many tests wait for programs at the ends of sockets."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 @pytest.fixture(scope="session")
 def small_case():
     """The case of about 600 atoms."""

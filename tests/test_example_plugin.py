@@ -35,6 +35,7 @@ def packages(tmp_path):
     return directory
 
 
+@pytest.mark.slow
 def test_it_passes_the_suite(packages):
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{packages}"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLE]

@@ -73,7 +73,7 @@ PLAIN = [
 
 @pytest.mark.parametrize(
     ("layers", "volts", "settings"),
-    PLAIN,
+    [pytest.param(*one, marks=pytest.mark.slow) if sum(one[0]) > 2 else one for one in PLAIN],
     ids=str,
 )
 def test_dftb_is_two_electrodes_solved_plainly(layers, volts, settings):

@@ -16,7 +16,10 @@ def test_there_are_cases_of_every_kind():
     assert len(NAMES) == 24
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name.startswith("au27") else name for name in NAMES],
+)
 def test_agreement_with_dftbplus(name):
     case = moving_case(name)
     result, recorded = case.solve(), case.recorded

@@ -64,6 +64,7 @@ def test_labels_are_those_of_the_library_and_are_made_once(case, tmp_path):
         np.testing.assert_allclose(labels.charges[row], expected.charges, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_what_did_not_converge_is_not_lost_and_tried_again(case, tmp_path, capsys):
     path = tmp_path / "d.h5"
     import_frames([write_frames(case, tmp_path / "f.xyz", 2)], case, path)

@@ -63,6 +63,7 @@ def write_frames(path, configurations):
     write(path, listed, format="extxyz")
 
 
+@pytest.mark.slow
 def test_the_losss_derivative_is_that_by_differences(configurations):
     architecture = Architecture(("C", "H"), 3.0, 2, 2, (8, 8))
     references = reference_energies(configurations, architecture)

@@ -297,7 +297,7 @@ def test_stale_socket_does_not_stop_polcouple_run(small_directory, address, star
     assert not stale.exists()
 
 
-@pytest.mark.parametrize("steps", [3, 100000])
+@pytest.mark.parametrize("steps", [3, pytest.param(100000, marks=pytest.mark.slow)])
 def test_a_driver_that_waits_at_a_port_does_not_serve_a_run(small_directory, start, tmp_path, steps):
     """As one of another run does, long or over before anybody looks."""
     with socket.socket() as free:
@@ -428,7 +428,7 @@ def test_signals_end_a_run_cleanly(small_directory, address, start, tmp_path, nu
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_signals_end_a_driver_cleanly(small_directory, address, start, number):
     prepare(small_directory, address, 100000)
     server = ipi(start, small_directory)

@@ -95,6 +95,6 @@ def test_failure_leaves_the_old_report(tmp_path, monkeypatch):
 
 
 @NEEDS_A_BROWSER
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.slow)])
 def test_browser(report, tmp_path, width):
     require_readable((report / "report.html").read_text(), width, tmp_path)

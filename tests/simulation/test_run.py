@@ -117,6 +117,7 @@ def test_run_does_not_overwrite(short_run):
     assert (directory / "simulation.out").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_before_its_first_step_may_be_tried_again(tmp_path, small_directory):
     """Its directory is used again; one with a step in it, or with anything of the user's, is not."""
     output = tmp_path / "out"
