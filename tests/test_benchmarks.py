@@ -23,6 +23,7 @@ items = importlib.import_module("benchmarks.items")
         "dftb",
         "electrode_part",
         "engine_growth",
+        "grand_potentials",
         "held_level",
         "ipi_steps",
         "lammps_electrode",
