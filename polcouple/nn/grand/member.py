@@ -72,14 +72,12 @@ class MemberResult:
         forces: (n, 3) eV/A.
         electrons: n.
         capacitance: dn/dmu, e/V; NaN in the scalar design.
-        by_level: (n, 3) dF/dmu = dn/dR, 1/A; None in the scalar design.
     """
 
     energy: float
     forces: np.ndarray
     electrons: float
     capacitance: float
-    by_level: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +160,7 @@ class SolvedScalar:
         forces = pair_forces(scene.seen.pairs, member.by_vectors(scene, back) + by_morse)
         energy = float(done.outputs.sum(dtype=float)) + repulsion
         electrons = -float(back[:, -1].sum(dtype=float)) / scale[1]
-        self.result = MemberResult(energy, forces, electrons, float("nan"), None)
+        self.result = MemberResult(energy, forces, electrons, float("nan"))
 
     def direction(
         self, by_forces: np.ndarray, by_electrons: float, by_energy: float
@@ -205,22 +203,16 @@ class Solved:
         m = per * n
         self.seeds = np.zeros(outputs.shape)
         self.seeds[:, :3] = 1.0, m, 0.5 * m * m
-        seeds_n = np.zeros(outputs.shape)
-        seeds_n[:, 1:3] = per, per * m
         free = e + m * phi + 0.5 * m * m * kappa + 0.5 * HARDNESS / sites * n * n
         free += architecture.neutral_level * n + charging
         by_positions: np.ndarray | float = 0.0
-        by_positions_n: np.ndarray | float = 0.0
         if self._long:
             self._charges = self._bare + n * self._of_electron
             self._structure = fixed + n * self._unit
             free += waves.energy(self._structure, self._structure)
             self.seeds[:, 3] = _less_mean(waves.potentials(self._structure))
-            seeds_n[:, 3] = _less_mean(waves.potentials(self._unit))
-            gradients = waves.gradients(self._structure)
-            by_positions = self._charges[:, None] * gradients
-            by_positions_n = self._of_electron[:, None] * gradients
-            by_positions_n += self._charges[:, None] * waves.gradients(self._unit)
+            self._gradients = waves.gradients(self._structure)
+            by_positions = self._charges[:, None] * self._gradients
         repulsion, by_morse = member.repelled(scene)
         along = pairs.vectors[levels.bonds]
         along /= np.linalg.norm(along, axis=1)[:, None]
@@ -228,14 +220,30 @@ class Solved:
         by_vectors = member.by_vectors(scene, network.pullback(done, self.seeds.astype(kind))) + by_morse
         by_vectors[levels.bonds] += by_lengths[:, None] * along
         forces = pair_forces(pairs, by_vectors) - by_positions
-        # the mixed derivative times dn/dx, since dn/dx may vanish in a gap
-        mixed = member.by_vectors(scene, network.pullback(done, seeds_n.astype(kind))) * self._rise
-        mixed[levels.bonds] += levels.by_level(x)[:, None] * along
-        self._mixed = self._rise * by_positions_n - pair_forces(pairs, mixed)
         self._soft = 1.0 + stiffness * self._rise
         energy = free + repulsion - mu * n
-        capacitance = self._rise / self._soft
-        self.result = MemberResult(energy, forces, n, capacitance, -self._mixed / self._soft)
+        self.result = MemberResult(energy, forces, n, self._rise / self._soft)
+        self._x, self._along = x, along
+
+    def by_level(self) -> np.ndarray:
+        """(n, 3) dF/dmu = dn/dR, 1/A."""
+        return -self._mixed() / self._soft
+
+    def _mixed(self) -> np.ndarray:
+        """(n, 3) d2A/dR dn times dn/dx, since dn/dx may vanish in a gap."""
+        scene, levels, per = self._scene, self._scene.levels, self._per
+        assert levels is not None
+        seeds = np.zeros(self.seeds.shape)
+        seeds[:, 1:3] = per, per**2 * self._n
+        by_positions: np.ndarray | float = 0.0
+        if self._long:
+            seeds[:, 3] = _less_mean(self._waves.potentials(self._unit))
+            by_positions = self._of_electron[:, None] * self._gradients
+            by_positions += self._charges[:, None] * self._waves.gradients(self._unit)
+        back = self._member.network.pullback(self._done, seeds.astype(self._done.outputs.dtype))
+        by_vectors = self._member.by_vectors(scene, back) * self._rise
+        by_vectors[levels.bonds] += levels.by_level(self._x)[:, None] * self._along
+        return np.asarray(self._rise * by_positions - pair_forces(scene.seen.pairs, by_vectors))
 
     def direction(
         self, by_forces: np.ndarray, by_electrons: float, by_energy: float
@@ -248,7 +256,7 @@ class Solved:
         scene, member, per, n = self._scene, self._member, self._per, self._n
         pair_moves = _pair_moves(scene.seen.pairs, by_forces)
         moves = member.tangent(scene, pair_moves)
-        more = -(by_electrons * self._rise - float((by_forces * self._mixed).sum())) / self._soft
+        more = -(by_electrons * self._rise - float((by_forces * self._mixed()).sum())) / self._soft
         weights = by_energy * self.seeds
         weights[:, 1:3] += per * more, per**2 * n * more
         if self._long:

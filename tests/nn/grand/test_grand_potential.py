@@ -53,9 +53,9 @@ def test_the_change_of_forces_with_the_level_is_that_by_differences(level):
     seen = descriptors.surroundings(kinds, neighbour_pairs(positions, CELL, (1, 1, 1), 3.0))
     scene = scene_of(of_all, seen, seen.spectrum, positions, CELL)
     member = Member(of_all, parts, descriptors)
-    found = member.solve(scene, level)
+    found = member.at(scene, level).by_level()
     by_level = slope(lambda s: member.solve(scene, level + s).forces)
-    assert np.abs(found.by_level - by_level).max() < 1e-5 * np.abs(by_level).max()
+    assert np.abs(found - by_level).max() < 1e-5 * np.abs(by_level).max()
 
 
 @pytest.mark.parametrize(("design", "long_range"), DESIGNS)
