@@ -13,6 +13,7 @@ network's. Angstrom and eV.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -62,20 +63,10 @@ class Levels:
         Raises:
             ConvergenceError: there is no single one, since the stiffness is negative.
         """
-        low, high = float(self.energies[0]) - 1e3, float(self.energies[-1]) + 1e3
-        x = min(max(-offset, low), high)
-        for _ in range(200):
-            n, rise = self.electrons(x)
-            value, slope = x + offset + stiffness * n, 1.0 + stiffness * rise
-            low, high = (x, high) if value < 0.0 else (low, x)
-            step = -value / slope if slope > 0.0 else np.inf
-            new = x + step if low < x + step < high else 0.5 * (low + high)
-            if abs(new - x) <= _ENOUGH * max(1.0, abs(x)):
-                break
-            x = new
-        if 1.0 + stiffness * self.electrons(new)[1] <= 0.0:
+        x = self._root(lambda x, n, rise: (x + offset + stiffness * n, 1.0 + stiffness * rise), -offset, 1e3)
+        if 1.0 + stiffness * self.electrons(x)[1] <= 0.0:
             raise ConvergenceError("the electrode's electrons have no stable number at this potential")
-        return float(new)
+        return x
 
     @cached_property
     def neutral_level(self) -> float:
@@ -84,13 +75,25 @@ class Levels:
 
     def level_of(self, n: float) -> float:
         """x with ``n`` electrons too many."""
-        low, high = float(self.energies[0]) - 40.0 * self.kt, float(self.energies[-1]) + 40.0 * self.kt
-        while high - low > 1e-12:
-            middle = 0.5 * (low + high)
-            if middle in (low, high):
+        middle = 0.5 * float(self.energies[0] + self.energies[-1])
+        return self._root(lambda x, found, rise: (found - n, rise), middle, 40.0 * self.kt)
+
+    def _root(
+        self, value: Callable[[float, float, float], tuple[float, float]], x: float, wide: float
+    ) -> float:
+        """Where a function of x, n and dn/dx, given with its slope, vanishes: Newton's steps in a bracket."""
+        low, high = float(self.energies[0]) - wide, float(self.energies[-1]) + wide
+        x = min(max(x, low), high)
+        for _ in range(200):
+            found, slope = value(x, *self.electrons(x))
+            low, high = (x, high) if found < 0.0 else (low, x)
+            new = x - found / slope if slope > 0.0 else low
+            if not low < new < high:
+                new = 0.5 * (low + high)
+            if abs(new - x) <= _ENOUGH * max(1.0, abs(x)):
                 break
-            low, high = (middle, high) if self.electrons(middle)[0] < n else (low, middle)
-        return 0.5 * (low + high)
+            x = new
+        return new
 
     def free_energy(self, x: float) -> float:
         """A at the level x."""
