@@ -85,11 +85,13 @@ class CloudGrid:
         for start in range(0, nx, block):
             total = np.zeros((min(block, nx - start), ny * half), complex)
             for rows in _in_blocks(nx):
-                phases = np.exp(2j * np.pi * np.outer(x[start : start + block], waves[rows]))
+                phases = ny * nz * np.exp(2j * np.pi * np.outer(x[start : start + block], waves[rows]))
                 found = self._coefficients(charges, field, rows)
                 total += phases @ found.reshape(len(found), -1)
             planes = scipy.fft.irfftn(total.reshape(-1, ny, half), s=(ny, nz), axes=(1, 2))
-            yield planes * (ny * nz)
+            del total
+            yield planes
+            del planes
 
     def array(self, charges: np.ndarray, field: Field) -> np.ndarray:
         """The whole grid (n_x, n_y, n_z); see :meth:`planes`."""

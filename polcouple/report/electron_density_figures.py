@@ -97,8 +97,8 @@ def draw_views(found: ElectronDensity, views: Views) -> Canvas:
     wide = float(np.abs(cell[:2, 0]).sum())
     inner = WIDTH_INCHES - _COLOURBAR
     heights = [max(1.0, inner * across / (high - low)), inner / len(names) * float(cell[1, 1]) / wide]
-    canvas = Canvas(figsize=(WIDTH_INCHES, sum(heights) + 1.3), layout="constrained")
-    ratios = [height + 0.65 for height in heights]
+    canvas = Canvas(figsize=(WIDTH_INCHES, sum(heights) + 1.6), layout="constrained")
+    ratios = [height + 0.8 for height in heights]
     upper, lower = canvas.subfigures(2, 1, squeeze=False, height_ratios=ratios)[:, 0]
     panel = upper.subplots()
     order = np.round(found.z / (found.grid.cell[2, 2] / found.grid.shape[2])).astype(int)

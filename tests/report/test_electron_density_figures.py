@@ -1,10 +1,15 @@
 """What the pictures of the excess electrons show: all of them, each electrode's in its own view."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from capacitor_cases import slabs
 
-from polcouple.analysis.electron_density import mean_density
+from polcouple.analysis.electron_density import ElectronDensity, mean_density
+from polcouple.coupling.electrodes import create_electrodes
+from polcouple.errors import InputError
+from polcouple.report.electron_density import Output, write_density
 from polcouple.report.electron_density_figures import Views, draw_profiles, draw_views
 
 
@@ -45,3 +50,18 @@ def test_maps_have_zero_in_the_middle(found):
 def test_profiles_name_their_units(found):
     labels = [panel.get_ylabel() for panel in draw_profiles(found, 5.0).axes]
     assert labels == ["excess electrons / nm$^{-3}$", "potential / V"]
+
+
+def test_a_backend_that_reads_positions_tells_nothing_of_what_is_induced(found, tmp_path):
+    """As DFTB+ with point charges: there is no answer without the liquid, and files and words do without."""
+    backend = create_electrodes(found.case, "fixed", {})
+    backend.capabilities = replace(backend.capabilities, positions="all")
+    other = ElectronDensity(found.case, backend, found.grid)
+    other.add(found.case.positions, "the start")
+    assert other.bare is None and other.induced() is None and other.induced_charges is None
+    with pytest.raises(InputError, match="reads the liquid's positions"):
+        other.array("induced")
+    lines = write_density(other, Output(tmp_path / "out", ("induced",), 5.0), {})
+    assert any("what the liquid induces is not known" in line for line in lines)
+    assert not list((tmp_path / "out").glob("*.cube"))
+    assert "induced" not in (tmp_path / "out" / "profiles.csv").read_text().splitlines()[0]
