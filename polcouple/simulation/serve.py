@@ -13,7 +13,7 @@ from polcouple.backends.base import backend_options
 from polcouple.case.model import Case, read_case
 from polcouple.check.forces import require_whole_forces
 from polcouple.engines.base import NATIVE
-from polcouple.errors import InputError, PolcoupleError, ProtocolError
+from polcouple.errors import InputError
 from polcouple.ipi.initialize import start_beside
 from polcouple.ipi.input import (
     SocketAddress,
@@ -103,7 +103,7 @@ def _serve(service: Service, reporter: Reporter) -> None:
     if root is not None:
         require_whole_forces(path, case)
     # OpenMM and ASE are imported only now, when the input is known to be good
-    from polcouple.propagation.driver import connect, serve, stop_ipi
+    from polcouple.propagation.attend import attend
     from polcouple.propagation.providers import create_providers
 
     interval = service.refresh or case.system.refresh.interval
@@ -123,20 +123,8 @@ def _serve(service: Service, reporter: Reporter) -> None:
         f"{len(case)} atoms, {case.total_charge:+g} e on {len(case.electrode)} electrode atoms,"
         f" backend {service.backend}, charges every {interval} evaluation(s)"
     )
-    streams = connect(addresses, service.patience, log, service.server)
-    log(f"connected to {', '.join(str(address) for address in addresses)}")
-    reporter.providers = list(providers.values())
-    try:
-        report = serve(addresses, streams, [providers[a.part] for a in addresses], case, reporter.progress)
-    except ProtocolError:
-        raise
-    except PolcoupleError:
-        stop_ipi(service.case, streams)
-        raise
-    finally:
-        for stream in streams:
-            stream.close()
-    log("i-PI said EXIT; " + reporter.summary(report))
+    served = [providers[address.part] for address in addresses]
+    attend(addresses, served, case, service.case, reporter, service.patience, service.server)
 
 
 def _recorder(service: Service, case: Case, root: Element | None) -> FrameRecorder | MovingRecorder | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from polcouple.case.case import Case
 from polcouple.case.model import read_case
-from polcouple.errors import InputError, PolcoupleError, ProtocolError
+from polcouple.errors import InputError
 from polcouple.ipi.initialize import start_beside
 from polcouple.ipi.input import SocketAddress, other_addresses, read_xml, socket_addresses
 from polcouple.log import log
@@ -56,26 +56,13 @@ def serve_grand_potential(service: GrandService) -> None:
     potential = load_grand_potential(find_model(service.model))
     _require_all_atoms(case)
     level = _level(service, case, potential)
-    from polcouple.propagation.driver import connect, serve, stop_ipi
+    from polcouple.propagation.attend import attend
     from polcouple.propagation.grand_forces import GrandForces
 
     forces = GrandForces(case, potential, level)
     log(f"{len(case)} atoms by {potential.name} at a Fermi level of {level:.4f} eV")
-    streams = connect([address], service.patience, log)
-    log(f"connected to {address}")
     reporter = Reporter(service.report_period)
-    reporter.providers = [forces]
-    try:
-        report = serve([address], streams, [forces], case, reporter.progress)
-    except ProtocolError:
-        raise
-    except PolcoupleError:
-        stop_ipi(service.case, streams)
-        raise
-    finally:
-        for stream in streams:
-            stream.close()
-    log("i-PI said EXIT; " + reporter.summary(report))
+    attend([address], [forces], case, service.case, reporter, service.patience)
 
 
 def _level(service: GrandService, case: Case, potential: GrandPotential) -> float:

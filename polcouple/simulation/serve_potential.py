@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polcouple.case.model import read_case
-from polcouple.errors import InputError, PolcoupleError, ProtocolError
+from polcouple.errors import InputError
 from polcouple.ipi.initialize import start_beside
 from polcouple.ipi.input import SocketAddress, other_addresses, read_xml
 from polcouple.log import log
@@ -55,28 +55,15 @@ def serve_potential(service: PotentialService) -> None:
         address, start = _liquid_socket(path), start_beside(path)
     case = read_case(service.case, start)
     potential = load_potential(find_model(service.model))
-    from polcouple.propagation.driver import connect, serve, stop_ipi
+    from polcouple.propagation.attend import attend
     from polcouple.propagation.potential_forces import PotentialForces, of_the_liquid
 
     forces = PotentialForces(case, potential, service.extrapolation, service.check_every, service.keep)
     liquid = of_the_liquid(case)
     count, members = len(liquid.ipi_indices), len(potential.members)
     log(f"{count} atoms of the liquid by {potential.name}, networks: {members}")
-    streams = connect([address], service.patience, log)
-    log(f"connected to {address}")
     reporter = Reporter(service.report_period)
-    reporter.providers = [forces]
-    try:
-        report = serve([address], streams, [forces], liquid, reporter.progress)
-    except ProtocolError:
-        raise
-    except PolcoupleError:
-        stop_ipi(service.case, streams)
-        raise
-    finally:
-        for stream in streams:
-            stream.close()
-    log("i-PI said EXIT; " + reporter.summary(report))
+    attend([address], [forces], liquid, service.case, reporter, service.patience)
 
 
 def _liquid_socket(path: Path) -> SocketAddress:
