@@ -16,7 +16,7 @@ from polcouple.analysis.mean_orbitals import WaveFunctions
 from polcouple.case.holding import holding
 from polcouple.case.model import Case, read_case
 from polcouple.case.schema import Potential
-from polcouple.cli.options import add_backend_arguments, given_settings, positive_length
+from polcouple.cli.options import add_backend_arguments, finite, given_settings, positive_length
 from polcouple.electrostatics.cloud_grid import grid_shape
 from polcouple.errors import InputError
 from polcouple.frames.reading import read_frames
@@ -52,14 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"what is written as a cube: {', '.join(GRIDS)} (all); none if no name follows",
     )
     held = parser.add_mutually_exclusive_group()
-    held.add_argument("--voltage", type=float, metavar="U", help="between two electrodes, V, over the case's")
-    held.add_argument("--fermi-level", type=float, metavar="E", help="of one electrode, eV, over the case's")
-    held.add_argument("--total-charge", type=float, metavar="Q", help="of one electrode, e, over the case's")
+    held.add_argument(
+        "--voltage", type=finite, metavar="U", help="between two electrodes, V, over the case's"
+    )
+    held.add_argument("--fermi-level", type=finite, metavar="E", help="of one electrode, eV, over the case's")
+    held.add_argument("--total-charge", type=finite, metavar="Q", help="of one electrode, e, over the case's")
     parser.add_argument(
         "--wfc", type=Path, metavar="FILE", help="the parameter set's wfc.hsd: densities in orbitals, too"
     )
     parser.add_argument(
-        "--states", type=float, nargs=2, metavar=("LOW", "HIGH"),
+        "--states", type=finite, nargs=2, metavar=("LOW", "HIGH"),
         help="with --wfc: states between these energies from the Fermi level, eV, by themselves",
     )  # fmt: skip
     add_backend_arguments(parser)

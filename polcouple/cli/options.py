@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import Any
 
 from polcouple.backends.base import ChargeBackend, backend_names
@@ -130,4 +131,12 @@ def positive_length(text: str) -> float:
     value = float(text)
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive length")
+    return value
+
+
+def finite(text: str) -> float:
+    """A finite number of the command line."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
     return value

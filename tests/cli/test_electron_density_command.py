@@ -93,6 +93,10 @@ def test_the_shipped_capacitor_at_its_voltage(tmp_path):
         (["--backend", "mettal"], "did you mean 'metal'"),
         (["--voltage", "1"], "difference between two electrodes, there are 1"),
         (["--grids", "charge"], "invalid choice"),
+        (["--total-charge", "nan"], "is not a finite number"),
+        (["--states", "-1", "0"], "give --wfc FILE"),
+        (["--wfc", "none.hsd", "--backend", "dftb"], "none.hsd: cannot be read"),
+        (["--wfc", "none.hsd"], "backend 'fixed' has no orbitals; use dftb"),
     ],
 )
 def test_refused_in_one_line_before_it_begins(words, expected, tmp_path):

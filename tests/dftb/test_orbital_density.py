@@ -122,6 +122,7 @@ def test_planes_are_values_at_points_and_atoms_their_electrons(rumpled, tmp_path
     assert atomic.min() >= 0.0 and whole.min() > -1e-12
 
 
+@pytest.mark.slow
 def test_means_and_states_of_a_window(tmp_path, own_cache):
     """The mean over frames is that of the densities; windows that touch add up."""
     case = one_sheet((3, 2))
@@ -177,6 +178,7 @@ def test_the_state_is_that_of_the_charges(own_cache):
     assert np.array_equal(backend.solution(result).charges, result.charges)
 
 
+@pytest.mark.slow
 def test_two_electrodes(tmp_path, own_cache):
     """At a voltage each has the states of its own solution: the grid is the sum of both densities."""
     case = capacitor(potential=Potential(voltage_volt=0.8), slab=Slab(displacement_volt_per_angstrom=0.0))

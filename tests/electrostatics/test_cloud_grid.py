@@ -126,8 +126,9 @@ def test_planar_averages_are_those_of_the_grid(charged):
         assert charges @ grid.planar(field) == pytest.approx(averages, abs=1e-13)
 
 
-def test_blocks_make_the_same_grid(charged, monkeypatch):
-    _, charges, grid = charged
+def test_blocks_make_the_same_grid(monkeypatch):
+    atoms = skewed_atoms()
+    charges, grid = np.linspace(-0.1, 0.2, len(atoms)), on_grid(atoms, exponentials(atoms))
     whole = grid.array(charges, "density")
     monkeypatch.setattr(cloud_grid, "_MEMORY", 16 * grid.shape[1] * (grid.shape[2] // 2 + 1) * 3)
     blocks = list(grid.planes(charges, "density"))
