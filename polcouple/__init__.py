@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from polcouple.ipi.changes import InputChanges as InputChanges
     from polcouple.learning.grand_training import GrandOptions as GrandOptions
     from polcouple.learning.grand_training import train_grand_potential as train_grand_potential
+    from polcouple.learning.mace_options import MaceOptions as MaceOptions
+    from polcouple.learning.mace_training import train_mace as train_mace
     from polcouple.learning.potential_training import PotentialOptions as PotentialOptions
     from polcouple.learning.potential_training import train_potential as train_potential
     from polcouple.nn.grand.ase_calculator import GrandPotentialCalculator as GrandPotentialCalculator
@@ -98,6 +100,8 @@ _HOMES = {
     "ipi.changes": ("InputChanges",),
     "data.grand_frames": ("grand_frames",),
     "learning.grand_training": ("GrandOptions", "train_grand_potential"),
+    "learning.mace_options": ("MaceOptions",),
+    "learning.mace_training": ("train_mace",),
     "learning.potential_training": ("PotentialOptions", "train_potential"),
     "nn.grand.ase_calculator": ("GrandPotentialCalculator",),
     "nn.grand.potential": ("GrandPotential", "load_grand_potential"),
@@ -130,6 +134,7 @@ __all__ = [
     "ImportOptions",
     "InputChanges",
     "InputError",
+    "MaceOptions",
     "MovingDftb",
     "PairOptions",
     "PointCharges",
@@ -162,6 +167,7 @@ __all__ = [
     "read_system",
     "run_case",
     "train_grand_potential",
+    "train_mace",
     "train_potential",
 ]
 

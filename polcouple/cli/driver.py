@@ -16,6 +16,7 @@ from polcouple.ipi.input import SocketAddress
 from polcouple.ipi.parts import Part
 from polcouple.nn.grand.ase_calculator import Outside
 from polcouple.nn.grand.potential import KIND as GRAND
+from polcouple.nn.mace import KIND as MACE
 from polcouple.nn.model_files import find_model, load_description
 from polcouple.nn.potential.flag import Extrapolation
 from polcouple.output_paths import require_suffix
@@ -79,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until i-PI says EXIT."""
     if args.potential is not None:
-        if load_description(find_model(args.potential)).get("kind") == GRAND:
+        if load_description(find_model(args.potential)).get("kind") in (GRAND, MACE):
             serve_grand_potential(_grand_service(args))
         else:
             serve_potential(_potential_service(args))

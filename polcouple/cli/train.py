@@ -14,6 +14,8 @@ from polcouple.errors import InputError
 from polcouple.learning.evaluation import level_table, markdown_table
 from polcouple.learning.grand_scores import grand_table
 from polcouple.learning.grand_training import GrandOptions, train_grand_potential
+from polcouple.learning.mace_options import MaceOptions
+from polcouple.learning.mace_training import train_mace
 from polcouple.learning.potential_scores import score_table
 from polcouple.learning.potential_training import PotentialOptions, train_potential
 from polcouple.learning.progress import epochs_progress, training_progress
@@ -66,6 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels", nargs="+", default=[], metavar="NAME", help="which, such as dftb@-4.35eV (all)"
     )
     add_option_arguments(command, GrandOptions)
+    help_line = "stock MACE with the electrode's potential as an input: PE-MACE (extra mace)"
+    command = kinds.add_parser("mace", help=help_line, description=help_line)
+    command.add_argument("dataset", type=Path, metavar="DATASET.h5", help="labelled at Fermi levels")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="directory")
+    command.add_argument(
+        "--labels", nargs="+", default=[], metavar="NAME", help="which, such as dftb@-4.35eV (all)"
+    )
+    add_option_arguments(command, MaceOptions)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
         return _train_potential(args)
     if args.kind == "grand-potential":
         return _train_grand_potential(args)
+    if args.kind == "mace":
+        return _train_mace(args)
     levels: dict[str, tuple[float, float]] = {}
     with training_progress() as progress:
         if args.kind == "classifier":
@@ -119,6 +131,21 @@ def _train_grand_potential(args: argparse.Namespace) -> int:
     print(grand_table(trained.scores))
     print(f"|dF/dmu - dn/dR| <= {trained.maxwell:.1e} /A")
     log(f"written to {args.output}")
+    return 0
+
+
+def _train_mace(args: argparse.Namespace) -> int:
+    options = options_from_arguments(args, MaceOptions)
+    frames = grand_frames(args.dataset, args.labels)
+
+    def done(epoch: int, energy: float, force: float) -> None:
+        log(f"epoch {epoch}/{options.epochs}: validation {force:.1f} meV/A, {energy:.2f} meV/atom")
+
+    origin = f"From {args.dataset.name}, labels of {frames.backend}."
+    trained = train_mace(frames, args.output, options, origin=origin, done=done)
+    print(grand_table(trained.scores))
+    print(f"|dF/dmu - dn/dR| <= {trained.maxwell:.1e} /A")
+    log(f"written to {args.output}; use it with polcouple-driver --potential, or from ASE")
     return 0
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polcouple.data.grand_frames import SAME_LEVEL, GrandFrames
-from polcouple.nn.grand.potential import GrandPotential
+from polcouple.nn.grand.model import GrandModel
 
 #: frames, and the step along a random direction (A) and of the level (eV), of Maxwell's relation
 _FRAMES, _STEP = 5, 2e-4
@@ -43,7 +43,7 @@ class Predicted:
 
 
 def grand_scores(
-    potential: GrandPotential, frames: GrandFrames, train: np.ndarray, test: np.ndarray
+    potential: GrandModel, frames: GrandFrames, train: np.ndarray, test: np.ndarray
 ) -> tuple[dict[str, dict[str, GrandScore]], float]:
     """Errors on rows ``test`` by name of the row and of the potential, and Maxwell's relation."""
     rows = {"this grand potential": predicted(potential, frames, test)} | _without(frames, train, test)
@@ -51,9 +51,9 @@ def grand_scores(
     return found, maxwell(potential, frames, test[:: max(1, len(test) // _FRAMES)][:_FRAMES])
 
 
-def predicted(potential: GrandPotential, frames: GrandFrames, rows: np.ndarray) -> Predicted:
+def predicted(potential: GrandModel, frames: GrandFrames, rows: np.ndarray) -> Predicted:
     """What the potential gives."""
-    kinds = potential.architecture.surroundings.kinds(frames.symbols)
+    kinds = potential.kinds(frames.symbols)
     found = [
         potential.evaluate(kinds, frames.positions[row], frames.cell, float(frames.levels[row]))
         for row in rows
@@ -65,12 +65,9 @@ def predicted(potential: GrandPotential, frames: GrandFrames, rows: np.ndarray) 
     )
 
 
-def maxwell(potential: GrandPotential, frames: GrandFrames, rows: np.ndarray) -> float:
+def maxwell(potential: GrandModel, frames: GrandFrames, rows: np.ndarray) -> float:
     """Largest |dF/dmu - dn/dR| along a random direction of each row, by differences in double, 1/A."""
-    double = GrandPotential(
-        potential.name, potential.architecture, potential.members, potential.references, np.float64
-    )
-    kinds = potential.architecture.surroundings.kinds(frames.symbols)
+    double, kinds = potential.in_double(), potential.kinds(frames.symbols)
     random = np.random.default_rng(0)
     worst = 0.0
     for row in rows:
@@ -89,7 +86,7 @@ def maxwell(potential: GrandPotential, frames: GrandFrames, rows: np.ndarray) ->
 
 
 def _difference(
-    potential: GrandPotential,
+    potential: GrandModel,
     kinds: np.ndarray,
     positions: np.ndarray,
     cell: np.ndarray,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -92,7 +92,23 @@ class GrandSplit:
     test: np.ndarray
 
 
-def split_in_time(frames: GrandFrames, options: GrandOptions) -> GrandSplit:
+class SplitOptions(Protocol):
+    """Shares of each trajectory, and the potentials in V that are not trained on."""
+
+    @property
+    def test_fraction(self) -> float:
+        """Of each trajectory, its end."""
+
+    @property
+    def validation_fraction(self) -> float:
+        """Before the test."""
+
+    @property
+    def leave_out(self) -> tuple[float, ...]:
+        """Potentials that are tested on alone."""
+
+
+def split_in_time(frames: GrandFrames, options: SplitOptions) -> GrandSplit:
     """Of each trajectory its end to test on, before it what chooses the epoch, and what remains to train.
 
     Raises:

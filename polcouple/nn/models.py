@@ -7,6 +7,7 @@ from pathlib import Path
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError, ModelMismatchError
 from polcouple.nn.classifier import Classifier
+from polcouple.nn.mace import KIND as MACE
 from polcouple.nn.model_electrode import (
     difference_of_sheets,
     fits_electrode,
@@ -35,7 +36,7 @@ def load_model(directory: Path, electrode: Electrode | None = None) -> Classifie
     description, arrays = load_model_files(directory)
     path = directory / DESCRIPTION
     kind = description.get("kind")
-    if kind == POTENTIAL:
+    if kind in (POTENTIAL, MACE):
         raise InputError(
             f"{path}: a potential, and no source of charges; use it with polcouple-driver --potential"
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from polcouple.case.case import Case
 from polcouple.coupling.forces import Evaluation, Timings
-from polcouple.nn.grand.potential import GrandPotential
+from polcouple.nn.grand.model import GrandModel
 from polcouple.units import BOHR_TO_ANGSTROM, EV_TO_HARTREE
 
 
@@ -28,9 +28,9 @@ class GrandForces:
         InputError: another element.
     """
 
-    def __init__(self, case: Case, potential: GrandPotential, level: float) -> None:
+    def __init__(self, case: Case, potential: GrandModel, level: float) -> None:
         self.timings, self.warnings = Timings(), set[str]()
-        self._kinds = potential.architecture.surroundings.kinds(list(case.symbols))
+        self._kinds = potential.kinds(case.symbols)
         self._potential, self._level = potential, level
         if (text := potential.outside(level)) is not None:
             self.warnings.add(text)

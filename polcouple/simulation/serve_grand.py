@@ -12,7 +12,7 @@ from polcouple.ipi.initialize import start_beside
 from polcouple.ipi.input import SocketAddress, other_addresses, read_xml, socket_addresses
 from polcouple.log import log
 from polcouple.nn.grand.ase_calculator import Outside
-from polcouple.nn.grand.potential import GrandPotential, load_grand_potential
+from polcouple.nn.grand.model import GrandModel, load_grand_model
 from polcouple.nn.model_files import find_model
 from polcouple.propagation.reporter import Reporter
 
@@ -53,7 +53,7 @@ def serve_grand_potential(service: GrandService) -> None:
     if address is None:
         address, start = _socket(path), start_beside(path)
     case = read_case(service.case, start)
-    potential = load_grand_potential(find_model(service.model))
+    potential = load_grand_model(find_model(service.model))
     _require_all_atoms(case)
     level = _level(service, case, potential)
     from polcouple.propagation.attend import attend
@@ -65,14 +65,14 @@ def serve_grand_potential(service: GrandService) -> None:
     attend([address], [forces], case, service.case, reporter, service.patience)
 
 
-def _level(service: GrandService, case: Case, potential: GrandPotential) -> float:
+def _level(service: GrandService, case: Case, potential: GrandModel) -> float:
     """mu in eV.
 
     Raises:
         InputError: neither option nor case name one, or it lies outside and that is refused.
     """
     if service.potential is not None:
-        level = potential.architecture.level(service.potential)
+        level = potential.level(service.potential)
     elif case.system.potential is not None and case.system.potential.fermi_level_ev is not None:
         level = case.system.potential.fermi_level_ev
     else:

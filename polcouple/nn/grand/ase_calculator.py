@@ -11,7 +11,8 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from polcouple.errors import InputError
-from polcouple.nn.grand.potential import GrandPotential, GrandResult, load_grand_potential
+from polcouple.nn.grand.model import GrandModel, load_grand_model
+from polcouple.nn.grand.potential import GrandResult
 from polcouple.nn.model_files import find_model
 
 #: what is done about a level outside those of the training
@@ -41,15 +42,15 @@ class GrandPotentialCalculator(Calculator):
 
     def __init__(
         self,
-        model: GrandPotential | Path | str,
+        model: GrandModel | Path | str,
         *,
         potential: float | None = None,
         fermi_level: float | None = None,
         outside: Outside = "warn",
     ) -> None:
         super().__init__()
-        if not isinstance(model, GrandPotential):
-            model = load_grand_potential(find_model(model))
+        if isinstance(model, Path | str):
+            model = load_grand_model(find_model(model))
         self.model = model
         self.level = chosen_level(model, potential, fermi_level, outside)
         self.result: GrandResult | None = None
@@ -68,7 +69,7 @@ class GrandPotentialCalculator(Calculator):
         super().calculate(atoms, properties, system_changes)
         if not self.atoms.pbc.all():
             raise InputError("a grand potential is of atoms that are periodic in all directions (pbc = True)")
-        kinds = self.model.architecture.surroundings.kinds(self.atoms.get_chemical_symbols())
+        kinds = self.model.kinds(self.atoms.get_chemical_symbols())
         found = self.model.evaluate(kinds, self.atoms.get_positions(), self.atoms.cell.array, self.level)
         self.result = found
         energy = found.grand_potential
@@ -76,7 +77,7 @@ class GrandPotentialCalculator(Calculator):
 
 
 def chosen_level(
-    model: GrandPotential, potential: float | None, fermi_level: float | None, outside: Outside
+    model: GrandModel, potential: float | None, fermi_level: float | None, outside: Outside
 ) -> float:
     """mu in eV; a warning where it lies outside the levels of the training.
 
@@ -85,7 +86,7 @@ def chosen_level(
     """
     if (potential is None) == (fermi_level is None):
         raise InputError(f"{model.name}: give a potential (V) or a Fermi level (eV), one of the two")
-    level = fermi_level if potential is None else model.architecture.level(potential)
+    level = fermi_level if potential is None else model.level(potential)
     assert level is not None
     if (text := model.outside(level)) is not None:
         if outside == "refuse":

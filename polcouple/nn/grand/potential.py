@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,13 +72,25 @@ class GrandPotential:
             for vector in self.members
         ]
 
+    def kinds(self, symbols: Sequence[str]) -> np.ndarray:
+        """(n,) the number of each atom's element (InputError: an element that it does not know)."""
+        return self.architecture.surroundings.kinds(symbols)
+
+    def level(self, potential: float) -> float:
+        """mu in eV at an electrode's potential U in V (InputError: it knows no zero of the potential)."""
+        return self.architecture.level(potential)
+
+    def in_double(self) -> GrandPotential:
+        """The same in double precision."""
+        return GrandPotential(self.name, self.architecture, self.members, self.references, np.float64)
+
     def evaluate(
         self, kinds: np.ndarray, positions: np.ndarray, cell: np.ndarray, level: float
     ) -> GrandResult:
         """Omega and its derivatives, periodic in all directions.
 
         Args:
-            kinds: (n,) of the surroundings' :meth:`~polcouple.nn.potential.potential.Architecture.kinds`.
+            kinds: (n,) of :meth:`kinds`.
             positions: (n, 3) in A.
             cell: (3, 3) a vector per row, A.
             level: mu in eV, from the cell's average potential.
