@@ -3,6 +3,7 @@
 Those that train need `polcouple[mace]` and are skipped without it.
 """
 
+import ast
 import importlib.util
 import sys
 from dataclasses import replace
@@ -53,7 +54,7 @@ def test_options_become_the_arguments_of_mace():
     found = MaceOptions(hidden="64x0e + 64x1o", epochs=100).arguments()
     assert found["hidden_irreps"] == "64x0e+64x1o"
     assert found["start_swa"] == "15" and found["swa_energy_weight"] == "1000.0"
-    assert eval(found["embedding_specs"])["potential"]["type"] == "continuous"
+    assert ast.literal_eval(found["embedding_specs"])["potential"]["type"] == "continuous"
     assert "start_swa" not in MaceOptions(second_stage=1.0).arguments()
 
 
@@ -157,9 +158,12 @@ def test_a_training_goes_on_from_its_checkpoint_and_failures_are_told(frames, tm
     options = MaceOptions(**SMALL | {"epochs": 3, "second_stage": 1.0})
     with pytest.raises(Stop):
         train_mace(frames, tmp_path / "net", options, done=stop)
-    epochs = []
+    log, epochs = tmp_path / "net.training" / "output.log", []
+    assert "Loading checkpoint" not in log.read_text()
     found = train_mace(frames, tmp_path / "net", options, done=lambda epoch, *_: epochs.append(epoch))
-    assert epochs[0] > 1 and epochs[-1] == 3
+    assert epochs[-1] == 3
+    # once to go on, once for the final network
+    assert log.read_text().count("Loading checkpoint") == 2
     assert len(found.split.train) == len(split_in_time(frames, options).train)
     with pytest.raises(PolcoupleError, match=r"mace_run_train failed .*output\.log"):
         run_mace(tmp_path, options.arguments())
