@@ -1,6 +1,6 @@
 """Ripples of a free-standing sheet of graphene at 300 K: mean squares of its Fourier modes h(q).
 
-    python -m benchmarks.ripples response [--cells 12 7] [--picoseconds 100]
+    python -m benchmarks.ripples response [--cells 8 5] [--picoseconds 50]
     python -m benchmarks.ripples dftb [--cells 5 3] [--picoseconds 20]
 
 The carbons of rectangular cells, in vacuum, neutral, at the lattice constant of least free energy, move with
@@ -48,7 +48,7 @@ _KT = 300.0 * KELVIN_TO_HARTREE
 #: of the electrons, that of the Hessian of `response`
 _ELECTRONS = 3000.0
 #: friction in 1/ps, steps between frames, and the part of the run that is left out
-_FRICTION, _STRIDE, _SKIP = 1.0, 10, 0.1
+_FRICTION, _STRIDE, _SKIP = 10.0, 10, 0.1
 _HEIGHT = 30.0
 #: there is no liquid
 _NOTHING = Electrolyte((), np.zeros(0), np.zeros(0, dtype=int))
@@ -92,12 +92,11 @@ def _sheet(cells: tuple[int, int], scale: float) -> Electrode:
 
 
 def waves(electrode: Electrode, cells: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """|q| (m,) in 1/bohr and exp(i q . r) (m, n) of the q nearest to zero, one of q and -q."""
+    """|q| (m,) in 1/bohr and exp(i q . r) (m, n) of a zone of two atoms, one of q and -q."""
     found = []
     for i in range(cells[0] // 2 + 1):
-        for j in range(-(cells[1] // 2), cells[1] // 2 + 1):
-            opposite = (i in (0, cells[0] / 2) and j < 0) or (i, j) == (0, 0)
-            if not opposite:
+        for j in range(-cells[1], cells[1] + 1):
+            if (i, j) > (0, 0):
                 q = 2.0 * np.pi * np.array([i / electrode.cell[0, 0], j / electrode.cell[1, 1]])
                 found.append((float(np.linalg.norm(q)), np.exp(1j * electrode.positions[:, :2] @ q)))
     found.sort(key=lambda wave: wave[0])
@@ -168,8 +167,8 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("backend", choices=["response", "dftb"])
-    parser.add_argument("--cells", type=int, nargs=2, default=[12, 7])
-    parser.add_argument("--picoseconds", type=float, default=100.0)
+    parser.add_argument("--cells", type=int, nargs=2, default=[8, 5])
+    parser.add_argument("--picoseconds", type=float, default=50.0)
     parser.add_argument("--step", type=float, default=1.0, help="fs")
     parser.add_argument("--most", type=int, default=12, help="lengths of q that are printed")
     args = parser.parse_args()
