@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Average over the frames and write cubes, profiles, pictures and a summary."""
-    from rich.progress import track
+    from rich.progress import Progress
 
     stopped = threading.Event()
     case = _held(read_case(args.case), args)
@@ -79,8 +79,10 @@ def run(args: argparse.Namespace) -> int:
     require_room(output, shape)
     settings = given_settings(args)
     waves = _wave_functions(args)
-    frames = track(until_stopped(read_frames(args.frames, case), stopped), description=args.backend)
-    found = mean_density(case, args.backend, frames, spacing, settings, waves)
+    read = until_stopped(read_frames(args.frames, case), stopped)
+    with Progress() as progress:
+        frames = progress.track(read, description=args.backend)
+        found = mean_density(case, args.backend, frames, spacing, settings, waves)
     if stopped.is_set():
         log(f"stopped: writing the means over the {found.frames} frame(s) so far")
     made_of = {"backend": args.backend, "settings": {k: str(v) for k, v in settings.items()}}

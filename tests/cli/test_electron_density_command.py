@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import signal
+import threading
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import ase.io.cube
 import numpy as np
 import pytest
 from conftest import CAPACITOR, SMALL
+from mobile_cases import QUANTUM
 
 from polcouple.cli import electron_density as electron_density_command
 from polcouple.cli.commands import main
@@ -102,7 +104,7 @@ def test_the_shipped_capacitor_at_its_voltage(tmp_path):
 def test_refused_in_one_line_before_it_begins(words, expected, tmp_path):
     status, said, wrong = electron_density(tmp_path / "out", *words)
     assert status == 2 and expected in wrong
-    assert "Traceback" not in wrong and not said
+    assert "Traceback" not in wrong and not said.strip()
     assert not (tmp_path / "out").exists()
 
 
@@ -115,6 +117,16 @@ def test_a_disk_too_small(tmp_path, monkeypatch):
 def test_frames_of_another_case(tmp_path):
     status, _, wrong = electron_density(tmp_path / "out", frames=CAPACITOR / "init.xyz")
     assert status == 2 and "frame 0 has" in wrong and wrong.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_electrode_that_moves(tmp_path):
+    """Refused after the first frame is read: in one line, and whatever shows progress is gone."""
+    before, threads = signal.getsignal(signal.SIGINT), threading.active_count()
+    status, _, wrong = electron_density(tmp_path / "out", case=QUANTUM, backend="dftb")
+    assert status == 2 and "is mobile" in wrong and wrong.count("\n") == 1
+    assert signal.getsignal(signal.SIGINT) is before
+    assert threading.active_count() == threads
     assert not (tmp_path / "out").exists()
 
 
