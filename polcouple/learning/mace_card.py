@@ -63,5 +63,5 @@ Maxwell's relation, by differences: |dF/dmu - dn/dR| <= {extra["maxwell"]:.1e} /
 ## Use
 
 `polcouple.GrandPotentialCalculator` for ASE, `polcouple-driver --potential` under i-PI
-(docs/grand_potentials.md); needs `polcouple[mace]`.
+(docs/mace.md); needs `polcouple[mace]`.
 """

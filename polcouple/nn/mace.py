@@ -79,7 +79,7 @@ def require_mace() -> None:
         import torch  # noqa: F401
     except ImportError as error:
         raise InputError(
-            f"mace-torch is not there ({error}): pip install 'polcouple[mace]' (docs/grand_potentials.md)"
+            f"mace-torch is not there ({error}): pip install 'polcouple[mace]' (docs/mace.md)"
         ) from None
 
 
