@@ -17,6 +17,7 @@ from polcouple.backends.base import (
     ChargeResult,
     Environment,
     FillingBackend,
+    OrbitalBackend,
     RespondingBackend,
     backend_names,
     create_backend,
@@ -261,6 +262,27 @@ class BackendContract:
         filled = cast(FillingBackend, made)
         first, second = (filled.filling(self.solve(case, made, one)) for one in (phi, phi + 0.05))
         assert np.isfinite(first) and second == pytest.approx(first, abs=1e-6)
+
+    def test_each_charge_has_the_shape_of_a_unit_charge(self, case: Case, options: BackendOptions) -> None:
+        try:
+            clouds = options.charge_clouds(case.electrode.symbols)
+        except InputError:
+            pytest.skip("its charges are not by atom")
+        if clouds is None:
+            pytest.skip("has points")
+        assert len(clouds) == len(case.electrode)
+        for cloud in dict.fromkeys(clouds):
+            whole, far = cloud.transform(np.array([0.0, 1e-4]))
+            assert whole == pytest.approx(1.0, abs=1e-12)
+            assert (1.0 - far) / 1e-4 == pytest.approx(cloud.spread, rel=1e-3)
+
+    def test_a_state_is_that_of_its_charges(
+        self, case: Case, made: ChargeBackend, phi: np.ndarray, promised: Capabilities
+    ) -> None:
+        if not promised.orbitals:
+            pytest.skip("has no orbitals")
+        result = self.solve(case, made, phi)
+        assert np.array_equal(cast(OrbitalBackend, made).solution(result).charges, result.charges)
 
 
 _graphene_case = cache(graphene_case)

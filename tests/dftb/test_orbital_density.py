@@ -10,7 +10,6 @@ from conftest import ROOT
 
 from polcouple.analysis.electron_density import mean_density
 from polcouple.analysis.mean_orbitals import WaveFunctions
-from polcouple.backends.base import create_backend
 from polcouple.case.schema import Potential, Slab
 from polcouple.coupling.charges import ChargeSolver
 from polcouple.coupling.electrodes import create_electrodes
@@ -169,13 +168,6 @@ def test_wave_functions_that_do_not_fit(tmp_path):
         mean_density(case, "metal", frames, 1.0, {}, WaveFunctions(path))
     with pytest.raises(InputError, match="ends before it begins"):
         mean_density(case, "dftb", frames, 1.0, {}, WaveFunctions(path, (0.1, 0.0)))
-
-
-def test_the_state_is_that_of_the_charges(own_cache):
-    case = one_sheet((3, 2))
-    backend = create_backend("dftb", case.electrode, case.electrolyte, HOT)
-    result = ChargeSolver(case, backend)(case.positions)
-    assert np.array_equal(backend.solution(result).charges, result.charges)
 
 
 @pytest.mark.slow
