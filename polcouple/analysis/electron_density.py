@@ -23,7 +23,8 @@ from polcouple.analysis.block_errors import Blocks, Estimate, estimate
 from polcouple.analysis.charge_shapes import charge_shapes
 from polcouple.analysis.mean_orbitals import MeanOrbitals, WaveFunctions
 from polcouple.analysis.slab import slab_of
-from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, checked_solve
+from polcouple.backends.base import ChargeBackend, ChargeResult, Environment
+from polcouple.backends.usable import checked_solve
 from polcouple.case.model import Case
 from polcouple.coupling.charges import ChargeSolver
 from polcouple.coupling.electrodes import create_electrodes

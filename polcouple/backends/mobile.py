@@ -30,10 +30,10 @@ from polcouple.backends.base import (
     backend_module,
     backend_origin,
     backends_with,
-    require_usable_result,
     resolved_options,
 )
 from polcouple.backends.capabilities import Capabilities
+from polcouple.backends.usable import require_usable_result
 from polcouple.dftb.moving.ensemble import Ensemble, TotalCharge
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import ConvergenceError, InputError
@@ -142,7 +142,7 @@ def checked_mobile_solve(
     guess: ChargeResult | None,
     where: str,
 ) -> MobileResult:
-    """An answer that may be used: as :func:`polcouple.backends.base.checked_solve`, with its forces.
+    """An answer that may be used: as :func:`polcouple.backends.usable.checked_solve`, with its forces.
 
     Raises:
         ConvergenceError: naming ``where``.

@@ -25,8 +25,8 @@ from polcouple.backends.base import (
     ChargeResult,
     Environment,
     FillingBackend,
-    checked_solve,
 )
+from polcouple.backends.usable import checked_solve
 from polcouple.case.model import Case
 from polcouple.compare.models import Model
 from polcouple.coupling.charges import ChargeSolver, Surroundings

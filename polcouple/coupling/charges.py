@@ -10,9 +10,9 @@ from polcouple.backends.base import (
     ChargeBackend,
     ChargeResult,
     Environment,
-    checked_solve,
 )
 from polcouple.backends.capabilities import POTENTIAL_ACCURACY
+from polcouple.backends.usable import checked_solve
 from polcouple.case.model import Case
 from polcouple.case.structure_guard import StructureGuard
 from polcouple.electrostatics.site_potential import SitePotential

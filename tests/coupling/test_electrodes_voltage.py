@@ -10,7 +10,7 @@ from capacitor_cases import HOT, capacitor, noise, one_sheet, seen, slabs
 import polcouple.coupling.joint_search
 import polcouple.coupling.mutual
 import polcouple.dftb.repeating
-from polcouple.backends.base import checked_solve
+from polcouple.backends.usable import checked_solve
 from polcouple.coupling.charge_flow import ChargeFlow
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.coupling.mutual import kernel_between

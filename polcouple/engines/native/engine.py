@@ -21,9 +21,8 @@ mesh the potential phi alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +39,7 @@ from polcouple.engines.native.mesh import Mesh
 from polcouple.engines.native.neighbours import NeighbourLists, Neighbours
 from polcouple.engines.native.pairs import PairParameters, pair_buffer, pair_forces
 from polcouple.engines.native.places import Places
+from polcouple.engines.native.running import Answer, Tasks
 from polcouple.engines.native.sites import NearPotentials
 from polcouple.engines.native.terms import Listed, Terms
 from polcouple.engines.native.tuning import choose_splittings, force_series
@@ -58,22 +58,6 @@ _FINEST_SINGLE_POTENTIAL, _FINEST_POTENTIAL = 9e-7, 1e-8
 _ROUNDING_POTENTIAL = 2e-9
 
 
-class _Answer(Protocol):
-    """What a task gives, when it is done."""
-
-    def result(self) -> Any: ...
-
-
-@dataclass(frozen=True)
-class _Done:
-    """Of a task that is done; a future costs more than many a task."""
-
-    value: Any
-
-    def result(self) -> Any:
-        return self.value
-
-
 @dataclass(eq=False)
 class _Pass:
     """A pass that has gone through the liquid.
@@ -88,8 +72,8 @@ class _Pass:
     positions: np.ndarray
     replica: int
     near: Neighbours
-    pairs: Sequence[_Answer]
-    rest: Sequence[_Answer]
+    pairs: Sequence[Answer]
+    rest: Sequence[Answer]
     forces: np.ndarray
 
 
@@ -113,9 +97,7 @@ class NativeEngine:
         self._cell = np.ascontiguousarray(case.lattice)
         self._inverse = np.linalg.inv(self._cell)
         self._threads = threads or available_threads()
-        self._pool = (
-            ThreadPoolExecutor(self._threads, thread_name_prefix="forces") if self._threads > 1 else None
-        )
+        self._tasks = Tasks(self._threads)
         terms = terms_of_case(case)
         assert isinstance(terms, Terms), terms
         self._terms = terms
@@ -253,27 +235,27 @@ class NativeEngine:
 
     def _begin(
         self, positions: np.ndarray, places: np.ndarray, replica: int, sites: NearPotentials | None = None
-    ) -> tuple[_Pass, Sequence[_Answer]]:
+    ) -> tuple[_Pass, Sequence[Answer]]:
         """Go through the liquid; what it does at ``sites`` is begun before its pairs, which may still run."""
         self._finish_pass()
         if self._case.mobile:
             self._mesh.move_sites(places[self._case.electrode_indices], self._inverse)
-        near = self._lists.at(places, replica, self._run)
+        near = self._lists.at(places, replica, self._tasks.run)
         order, ticks = near.clusters.order, self._lists.ticks
         charges = self._charges[order].astype(self._real)
-        self._run(self._mesh.spread_tasks(ticks, charges, self._bounds))
-        answers: Sequence[_Answer] = ()
+        self._tasks.run(self._mesh.spread_tasks(ticks, charges, self._bounds))
+        answers: Sequence[Answer] = ()
         if sites is not None:
             if near.by_sites is None:
                 near.by_sites = sites.within_reach(places, self._liquid)
-            answers = self._start(sites.tasks(places, self._charges, near.by_sites))
+            answers = self._tasks.start(sites.tasks(places, self._charges, near.by_sites))
         forces = np.zeros((len(order), 3))
-        pairs = self._start(self._pair_tasks(near, near.moving, charges))
+        pairs = self._tasks.start(self._pair_tasks(near, near.moving, charges))
         rounded = places
         if self._real is np.float64:  # excluded pairs are taken away where the pair loop had them
             rounded = np.empty_like(places)
             rounded[order] = (ticks.T / TICKS) @ self._cell
-        rest = self._start([(self._double_precision, places, rounded, forces)])
+        rest = self._tasks.start([(self._double_precision, places, rounded, forces)])
         self._mesh.transform_liquid()
         self._pass = _Pass(np.array(positions, dtype=float), replica, near, pairs, rest, forces)
         return self._pass, answers
@@ -295,13 +277,11 @@ class NativeEngine:
             self._mesh_forces[moving:, :3] = self._mesh.site_forces(own)[self._site_of_place[order[moving:]]]
             last = len(order)
         mutual = self._mesh.add_electrode(own)
-        reading = self._start(
+        reading = self._tasks.start(
             self._mesh.read_tasks(ticks, charges, self._bounds, self._mesh_forces, self._potentials)
         )
         energies = [future.result() for future in first.pairs]
-        energies += [
-            future.result() for future in self._start(self._pair_tasks(near, near.frozen, charges, False))
-        ]
+        energies += self._tasks.run(self._pair_tasks(near, near.frozen, charges, False))
         energies += [future.result() for future in first.rest]
         for future in reading:
             future.result()
@@ -346,19 +326,6 @@ class NativeEngine:
             terms.atoms, terms.parameters, positions, self._cell, self._inverse, forces
         )
         return energy
-
-    def _start(self, tasks: Sequence[tuple[Any, ...]]) -> Sequence[_Answer]:
-        """The tasks (function, *arguments), under way, in their order."""
-        if self._pool is not None:
-            return [self._pool.submit(*task) for task in tasks]
-        done: list[_Answer] = []
-        for function, *arguments in tasks:
-            done.append(_Done(function(*arguments)))
-        return done
-
-    def _run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Results of the tasks in their order."""
-        return [future.result() for future in self._start(tasks)]
 
 
 def create(case: Case, part: Part, platform: str, threads: int | None) -> NativeEngine:
