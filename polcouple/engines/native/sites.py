@@ -73,11 +73,15 @@ class NearPotentials:
         self._sites = self._dealt = folded(sites @ self._inverse) @ self._cell
         #: (tiles, 16) the sites of each; the last tile is filled with its last site
         self._members = _tiles(self._sites)
-        self._middles = self._sites[self._members].mean(axis=1)
-        offsets = self._sites[self._members] - self._middles[:, None]
+        places = self._sites[self._members]
+        low, high = places.min(axis=1), places.max(axis=1)
+        self._middles = 0.5 * (low + high)
+        #: (3, tiles) half the edges of the tiles
+        self._halves = np.ascontiguousarray((0.5 * (high - low) + self._slack).T)
+        offsets = places - self._middles[:, None]
         reach = self._cut_off + float(np.linalg.norm(offsets, axis=2).max()) + self._slack
         self._boxes = SiteBoxes(folded(self._middles @ self._inverse), self._cell, reach + self._skin)
-        self._limits = (reach**2, self._real(self._cut_off**2))
+        self._limits = (self._cut_off**2, self._real(self._cut_off**2))
         #: (slices, tiles, rows, 16) as the loop takes them
         self._work = np.zeros((self._slices, len(self._middles), 5, _TILE), self._real)
         self._work[:, :, :3] = offsets.transpose(0, 2, 1)
@@ -105,7 +109,7 @@ class NearPotentials:
         boxes = self._boxes
         return [
             (_near, places, charges, chosen[first:last], self._cell, self._inverse, boxes.counts, boxes.start,
-             boxes.members, boxes.images, boxes.site, self._limits, self._series, work.ravel())
+             boxes.members, boxes.images, boxes.site, self._halves, self._limits, self._series, work.ravel())
             for (first, last), work in zip(pairwise(bounds), self._work, strict=True)
         ]  # fmt: skip
 
@@ -161,7 +165,8 @@ def _within_reach(places, liquid, cell, inverse, counts, start, found):
 
 @compiled
 def _near(
-    places, charges, chosen, cell, inverse, counts, start, members, middles, tile_of, limits, series, w
+    places, charges, chosen, cell, inverse, counts, start, members, middles, tile_of, halves, limits, series,
+    w,
 ):  # fmt: skip
     """Potentials, overwritten: a charge q at the distance r < r_cut adds q (1/r - P(2 r^2/r_cut^2 - 1)).
 
@@ -170,7 +175,8 @@ def _near(
         chosen: (m,) which of them.
         cell, inverse, counts: see :func:`polcouple.electrostatics.boxes.box_of`.
         start, members, middles, tile_of: tiles of the boxes, middles of their images (3, g), and their tiles.
-        limits: squares of the farthest middle that is looked at, and of r_cut.
+        halves: (3, tiles) half the edges of the tiles.
+        limits: square of r_cut in two precisions.
         series: of P, lowest order first.
         w: one after the other, the tiles' sites (from the middle: x, y, z), potentials, and squares of the
             smallest distances found. In one array the compiler sees that they do not overlap.
@@ -194,11 +200,15 @@ def _near(
         for k in range(start[box], start[box + 1]):
             image = members[k]
             dx, dy, dz = x - middles[0, image], y - middles[1, image], z - middles[2, image]
-            if dx * dx + dy * dy + dz * dz > farthest:
+            tile = tile_of[image]
+            gx = max(abs(dx) - halves[0, tile], 0.0)
+            gy = max(abs(dy) - halves[1, tile], 0.0)
+            gz = max(abs(dz) - halves[2, tile], 0.0)
+            if gx * gx + gy * gy + gz * gz > farthest:
                 continue
             here[0], here[1], here[2] = dx, dy, dz
             hx, hy, hz = here[0], here[1], here[2]
-            first = _Unsigned(tile_of[image]) * _ROWS
+            first = _Unsigned(tile) * _ROWS
             for m in range(first, first + lanes):
                 ex, ey, ez = hx - w[m], hy - w[m + _Y], hz - w[m + _Z]
                 square = ex * ex + ey * ey + ez * ez
