@@ -13,7 +13,7 @@ LEVELS = (-5.9, -4.9, -3.9)
 
 def architecture(design="electrode", long_range=True, **changes):
     base = Architecture(ELEMENTS, 3.0, 2, 2, (8, 8), **changes)
-    return GrandArchitecture(base, design, ("C",), long_range, 0.0259, 2.7, 2.0, -4.6, LEVELS, -4.9)
+    return GrandArchitecture(base, design, ("C",), long_range, True, 0.0259, 2.7, 2.0, -4.6, LEVELS, -4.9)
 
 
 def random_grand(members=2, precision=np.float64, seed=0, **changes):

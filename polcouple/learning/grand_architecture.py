@@ -60,6 +60,7 @@ def architecture_for(
         options.design,
         electrode if options.design == "electrode" else (),
         options.design == "electrode" and not options.no_long_range,
+        options.design == "electrode" and options.electrons_weight > 0.0,
         kt,
         options.hopping,
         options.hopping_decay,

@@ -28,6 +28,7 @@ class GrandArchitecture:
         design: how the level enters.
         electrode: elements with levels of their own.
         long_range: whether the charges act at all distances.
+        stiffness: whether the network changes how hard the electrode is to charge.
         kt: of the electrons, eV.
         hopping, decay: t (eV) and b (1/A) of :mod:`polcouple.nn.grand.levels`.
         neutral_level: of the orbitals in the bare electrode, eV.
@@ -39,6 +40,7 @@ class GrandArchitecture:
     design: Design
     electrode: tuple[str, ...]
     long_range: bool
+    stiffness: bool
     kt: float
     hopping: float
     decay: float

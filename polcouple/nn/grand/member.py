@@ -185,6 +185,8 @@ class Solved:
         self._done = done = network.forward(scene.seen.kinds, scene.spectrum)
         outputs = done.outputs.astype(float)
         e, phi, kappa = outputs[:, :3].sum(axis=0)
+        self._learned = float(architecture.stiffness)
+        kappa *= self._learned
         self._per = per = 1.0 / (sites * ELECTRONS)
         offset = architecture.neutral_level + per * phi
         stiffness = per**2 * kappa + HARDNESS / sites
@@ -202,7 +204,7 @@ class Solved:
         charging, by_lengths = levels.charging(x)
         m = per * n
         self.seeds = np.zeros(outputs.shape)
-        self.seeds[:, :3] = 1.0, m, 0.5 * m * m
+        self.seeds[:, :3] = 1.0, m, self._learned * 0.5 * m * m
         free = e + m * phi + 0.5 * m * m * kappa + 0.5 * HARDNESS / sites * n * n
         free += architecture.neutral_level * n + charging
         by_positions: np.ndarray | float = 0.0
@@ -234,7 +236,7 @@ class Solved:
         scene, levels, per = self._scene, self._scene.levels, self._per
         assert levels is not None
         seeds = np.zeros(self.seeds.shape)
-        seeds[:, 1:3] = per, per**2 * self._n
+        seeds[:, 1:3] = per, per**2 * self._n * self._learned
         by_positions: np.ndarray | float = 0.0
         if self._long:
             seeds[:, 3] = _less_mean(self._waves.potentials(self._unit))
@@ -258,7 +260,7 @@ class Solved:
         moves = member.tangent(scene, pair_moves)
         more = -(by_electrons * self._rise - float((by_forces * self._mixed()).sum())) / self._soft
         weights = by_energy * self.seeds
-        weights[:, 1:3] += per * more, per**2 * n * more
+        weights[:, 1:3] += per * more, per**2 * n * more * self._learned
         if self._long:
             kind = self._done.outputs.dtype
             changes = member.network.tangent(self._done, moves.astype(kind))[:, 3].astype(float)
