@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.data.grand_frames import GrandFrames, grand_frames
+from polcouple.learning.grand_options import GrandOptions
 from polcouple.learning.grand_scores import maxwell
-from polcouple.learning.grand_training import GrandOptions, split_in_time
+from polcouple.learning.grand_training import split_in_time
 from polcouple.nn.grand.potential import load_grand_potential
 from polcouple.threads import limit_linear_algebra
 

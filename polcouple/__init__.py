@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from polcouple.importing.writing import ImportOptions as ImportOptions
     from polcouple.importing.writing import import_case as import_case
     from polcouple.ipi.changes import InputChanges as InputChanges
-    from polcouple.learning.grand_training import GrandOptions as GrandOptions
+    from polcouple.learning.grand_options import GrandOptions as GrandOptions
     from polcouple.learning.grand_training import train_grand_potential as train_grand_potential
     from polcouple.learning.mace_options import MaceOptions as MaceOptions
     from polcouple.learning.mace_training import train_mace as train_mace
@@ -99,7 +99,8 @@ _HOMES = {
     "importing.writing": ("ImportOptions", "import_case"),
     "ipi.changes": ("InputChanges",),
     "data.grand_frames": ("grand_frames",),
-    "learning.grand_training": ("GrandOptions", "train_grand_potential"),
+    "learning.grand_options": ("GrandOptions",),
+    "learning.grand_training": ("train_grand_potential",),
     "learning.mace_options": ("MaceOptions",),
     "learning.mace_training": ("train_mace",),
     "learning.potential_training": ("PotentialOptions", "train_potential"),

@@ -12,8 +12,9 @@ from polcouple.data.grand_frames import grand_frames
 from polcouple.data.moving_configurations import moving_configurations
 from polcouple.errors import InputError
 from polcouple.learning.evaluation import level_table, markdown_table
+from polcouple.learning.grand_options import GrandOptions
 from polcouple.learning.grand_scores import grand_table
-from polcouple.learning.grand_training import GrandOptions, train_grand_potential
+from polcouple.learning.grand_training import train_grand_potential
 from polcouple.learning.mace_options import MaceOptions
 from polcouple.learning.mace_training import train_mace
 from polcouple.learning.potential_scores import score_table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,13 +11,11 @@ from polcouple.dftb.moving.dftb import MovingDftb
 from polcouple.dftb.moving.ensemble import TotalCharge
 from polcouple.errors import InputError
 from polcouple.lattice.pairs import neighbour_pairs
+from polcouple.learning.grand_options import GrandOptions
 from polcouple.nn.grand.architecture import GrandArchitecture
 from polcouple.nn.grand.levels import levels_of
 from polcouple.nn.potential.potential import Architecture
 from polcouple.units import ANGSTROM_TO_BOHR, HARTREE_TO_EV, KELVIN_TO_HARTREE
-
-if TYPE_CHECKING:
-    from polcouple.learning.grand_training import GrandOptions
 
 #: of labels that do not say theirs, K
 _USUAL_TEMPERATURE = 300.0

@@ -10,7 +10,8 @@ from polcouple.data.grand_frames import grand_frames
 from polcouple.data.moving import MovingDataset
 from polcouple.data.moving_rows import CONVERGED, LabelSet, MovingFrames, MovingLabels
 from polcouple.errors import InputError
-from polcouple.learning.grand_training import GrandOptions, _Data, split_in_time, train_grand_potential
+from polcouple.learning.grand_options import GrandOptions
+from polcouple.learning.grand_training import _Data, split_in_time, train_grand_potential
 from polcouple.nn.grand.potential import load_grand_potential
 from polcouple.units import HARTREE_TO_EV
 
