@@ -20,9 +20,12 @@ from polcouple.compile import compiled
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 from polcouple.paradigms.frames import Frame
+from polcouple.units import ANGSTROM_TO_BOHR
 
-#: functions of the distance and of the angle
+#: functions of the distance, at least
 RADIAL = 12
+#: and one more for so much of a longer cut-off (bohr), so that what can be told apart stays as fine
+_RESOLUTION = 0.8 * ANGSTROM_TO_BOHR
 #: Legendre polynomials of the height, for the cosines of 0, 3 and 6 times the angle in the plane
 ANGULAR = np.array([7, 5, 5])
 #: electrodes thicker than this have no single normal (bohr)
@@ -42,8 +45,11 @@ def neighbour_densities(frame: Frame, cutoff: float, species: tuple[str, ...]) -
             f"atoms of {frame.symbols[int(np.argmin(kinds))]}, which the model was not fitted to"
         )
     sites = require_plane(frame.electrode)
+    radial = max(RADIAL, int(np.ceil(cutoff / _RESOLUTION)))
     positions, kinds = _images_near(frame, kinds, float(sites[0, 2]), cutoff)
-    return np.asarray(_densities(sites, _bonds(frame), positions, kinds, len(species), cutoff, ANGULAR))
+    return np.asarray(
+        _densities(sites, _bonds(frame), positions, kinds, len(species), cutoff, radial, ANGULAR)
+    )
 
 
 def require_plane(electrode: Electrode) -> np.ndarray:
@@ -102,10 +108,11 @@ def _densities(
     kinds: np.ndarray,
     n_kinds: int,
     cutoff: float,
+    radial: int,
     sizes: np.ndarray,
 ) -> np.ndarray:
     n_angular = sizes.sum()
-    found = np.zeros((len(sites), n_kinds, RADIAL, n_angular))
+    found = np.zeros((len(sites), n_kinds, radial, n_angular))
     angular, legendre = np.empty(n_angular), np.empty(sizes.max())
     for site in range(len(sites)):
         for atom in range(len(positions)):
@@ -136,7 +143,7 @@ def _densities(
             phase = np.pi * r / cutoff
             twice, before, now = 2.0 * np.cos(phase), 0.0, np.sin(phase) / r
             own = found[site, kinds[atom]]
-            for n in range(RADIAL):
+            for n in range(radial):
                 for k in range(n_angular):
                     own[n, k] += now * angular[k]
                 before, now = now, twice * now - before

@@ -67,7 +67,12 @@ def image_figure(
     )
     for name in _drawn(cutoffs, scores):
         axes.plot(HEIGHTS, scores[name].images, label=name, **styles[name])
-    axes.set(xlabel="height of the ion (Å)", ylabel="image charge over the ion's", ylim=(-1.6, 0.4))
+    axes.set(
+        xlabel="height of the ion (Å)",
+        ylabel="image charge over the ion's",
+        xlim=(2.8, 20.0),
+        ylim=(-1.4, 0.2),
+    )
     return _with_legend(figure, axes)
 
 
@@ -99,8 +104,8 @@ def _styles(cutoffs: Sequence[float], scores: Mapping[str, Scores]) -> dict[str,
     names = list(scores)
     local = [name for name in names if name.startswith("local")]
     others = [name for name in names[1:] if name not in local]
-    # the first colour and dash are the local models', in shades
-    styles = line_styles(["local", *others], names[:1])
+    # the first colour is the local models', in shades; the fifth, a lighter blue, is too like them
+    styles = line_styles(["local", *others[:3], "light blue", *others[3:]], names[:1])
     shades = np.linspace(0.35, 1.0, max(len(local), 2))
     for name, shade in zip(local, shades, strict=False):
         styles[name] = {"color": "#0072B2", "alpha": float(shade), "linestyle": "-", "linewidth": 1.5}

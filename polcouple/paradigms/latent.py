@@ -1,8 +1,8 @@
 """Latent charges: never told a charge, they are fitted to the forces that the electrode exerts on the liquid.
 
-As in latent Ewald summation (LES: B. Cheng, npj Comput. Mater. 11, 80 (2025)) the charges are functions of
-the neighbourhood that nobody labelled; Coulomb's law turns them into forces at every distance, and forces are
-what they are fitted to:
+As in latent Ewald summation (LES: B. Cheng, arXiv:2408.15165) the charges are functions of the neighbourhood
+that nobody labelled; Coulomb's law turns them into forces at every distance, and forces are what they are
+fitted to:
 
     q_i = Q/N + b . [c(i) - <c>],      F_j = -e_j grad sum_i q_i psi(r_j - R_i),
 

@@ -117,7 +117,8 @@ def test_a_small_comparison_from_end_to_end(tmp_path):
     numbers = json.loads((tmp_path / "report" / "numbers.json").read_text())["All models"]
     explained = {name: own["explained"] for name, own in numbers.items()}
     assert explained["mean charge"] <= 0.0 < explained["local 4 Å"] < explained["local 8 Å"]
-    assert explained["local 8 Å"] < explained["equilibration"] < explained["kernel K"] < 1.0
+    assert explained["local 8 Å"] < explained["kernel K"] < 1.0
+    assert 0.9 < explained["equilibration"] < explained["kernel K"]
     # a net that was hardly trained is not worse than its prior by much
     assert explained["response net"] > 0.999
     assert numbers["local 8 Å"]["capacitance"] == 0.0
