@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polcouple.backends.base import resolved_options, what_decides
 from polcouple.case.model import Case, read_case
 from polcouple.data.dataset import CONVERGED, Dataset, label_name
 from polcouple.errors import InputError
@@ -173,9 +174,18 @@ def _sampled_here(study: Study) -> bool:
 
 
 def _label(dataset: Dataset, case: Case, settings: dict[str, Any], workers: int) -> None:
-    """Labels at the case's charge, and at one e on either side, from which the net learns levels."""
+    """Labels at the case's charge, and at one e on either side, from which the net learns levels.
+
+    Raises:
+        InputError: labels that were made with other settings than the case has for ``LABELS``.
+    """
     wanted = [case.total_charge + shift for shift in (-1.0, 0.0, 1.0)]
     known = {charge for backend, charge in dataset.label_sets() if backend == LABELS}
+    options = resolved_options(LABELS, settings, case.directory)
+    decides = what_decides(LABELS, options, case.electrode.symbols)
+    for charge in known:
+        # better labels than the case asks for are welcome
+        dataset.require_settings(LABELS, charge, {k: v for k, v in decides.items() if k != "accuracy"})
     missing = [
         charge
         for charge in wanted

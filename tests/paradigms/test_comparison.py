@@ -81,6 +81,19 @@ def test_a_net_of_other_frames_is_refused(tmp_path):
         compare_paradigms(study, tmp_path / "report")
 
 
+def test_labels_made_with_other_settings_are_refused(tmp_path):
+    """The reference, the kernel and the labels must be of one electronic problem."""
+    dataset = Dataset(sampled(tmp_path / "own.h5", 30))
+    n = len(dataset.electrode)
+    none, yes = np.zeros(30), np.ones(30, bool)
+    charges = np.full((30, n), -1.0 / n)
+    hot = {"temperature_kelvin": "500.0"}
+    dataset.write_labels("dftb", -1.0, np.arange(30), charges, none, none, yes, hot)
+    with pytest.raises(InputError, match=r"were made with temperature_kelvin 500\.0, not 300\.0"):
+        compare_paradigms(Study(SMALL, dataset.path), tmp_path / "report")
+    assert not (tmp_path / "report.work").exists()
+
+
 def test_the_command_says_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["paradigms", str(CAPACITOR), "-o", str(tmp_path / "report")])
