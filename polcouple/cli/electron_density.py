@@ -17,6 +17,7 @@ from polcouple.case.holding import holding
 from polcouple.case.model import Case, read_case
 from polcouple.case.schema import Potential
 from polcouple.cli.options import add_backend_arguments, finite, given_settings, positive_length
+from polcouple.coupling.electrodes import require_in_place
 from polcouple.electrostatics.cloud_grid import grid_shape
 from polcouple.errors import InputError
 from polcouple.frames.reading import read_frames
@@ -72,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import Progress
 
     stopped = threading.Event()
-    case = _held(read_case(args.case), args)
+    case = read_case(args.case)
+    require_in_place(case)
+    case = _held(case, args)
     spacing = args.spacing * ANGSTROM_TO_BOHR
     shape = grid_shape(case.cell, spacing)
     output = Output(args.output, tuple(dict.fromkeys(args.grids)), args.window * ANGSTROM_TO_BOHR)

@@ -57,7 +57,7 @@ def create_electrodes(case: Case, name: str, settings: Mapping[str, Any] | None 
         InputError: unknown backend or setting, a backend without a Fermi level where a potential is held, or
             a mobile electrode (:mod:`polcouple.coupling.mobile`).
     """
-    _require_in_place(case)
+    require_in_place(case)
     if len(case.electrodes) == 1 and case.system.potential is None and case.slab_field is None:
         own = case.backend_settings(name, settings)
         return create_backend(
@@ -75,7 +75,7 @@ def create_coupled(case: Case, name: str, settings: Mapping[str, Any] | None = N
     Raises:
         InputError: as :func:`create_electrodes`.
     """
-    _require_in_place(case)
+    require_in_place(case)
     own = case.backend_settings(name, settings)
     options = resolved_options(name, own, case.directory, case.system.backends)
     _require_fit(case, name, options.capabilities())
@@ -100,7 +100,7 @@ def backend_identity(case: Case, name: str, settings: Mapping[str, Any]) -> str:
     return f"{name} {sorted(what_decides(name, options, case.electrode.symbols).items())}"
 
 
-def _require_in_place(case: Case) -> None:
+def require_in_place(case: Case) -> None:
     """Refuse an electrode that moves where charges are asked for of one in its place.
 
     Raises:

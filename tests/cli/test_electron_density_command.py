@@ -121,7 +121,7 @@ def test_frames_of_another_case(tmp_path):
 
 
 def test_an_electrode_that_moves(tmp_path):
-    """Refused after the first frame is read: in one line, and whatever shows progress is gone."""
+    """Refused in one line, and nothing that shows progress or waits for Ctrl-C is left."""
     before, threads = signal.getsignal(signal.SIGINT), threading.active_count()
     status, _, wrong = electron_density(tmp_path / "out", case=QUANTUM, backend="dftb")
     assert status == 2 and "is mobile" in wrong and wrong.count("\n") == 1

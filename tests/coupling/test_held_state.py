@@ -50,8 +50,9 @@ def assert_same(first, second):
     assert np.array_equal(first.extras["charges"], second.extras["charges"])
     for name in ("refreshes", "refresh_work", "fermi_level"):
         assert first.extras[name] == second.extras[name]
-    # a new OpenMM context sums in another order
-    assert first.energy == pytest.approx(second.energy, abs=1e-6)
+    # lists of another age sum pairs in another order, in single precision: over 24 positions energies of the
+    # native engine with fresh and with old lists are 3e-7 Hartree apart (root mean square), at most 8e-7
+    assert first.energy == pytest.approx(second.energy, abs=2e-6)
 
 
 @pytest.mark.parametrize("again", [0, 1, 3])

@@ -48,7 +48,7 @@ def parameters():
 @pytest.mark.skipif(MIO is None, reason="POLCOUPLE_WFC names no wfc.hsd of mio-1-1")
 def test_waveplot():
     """24 C with point charges on a mesh of k-points, at points of DFTB+ 25.1's grid."""
-    with np.load(ROOT / "tests" / "data" / "dftbplus" / "waveplot24_k441.npz") as data:
+    with np.load(ROOT / "tests" / "data" / "waveplot" / "waveplot24_k441.npz") as data:
         d = dict(data)
     bohr = 1.0 / float(d["bohr_in_Angstrom"])
     electrode = Electrode(tuple(d["symbols"].tolist()), d["positions"] * bohr, d["cell"] * bohr)
