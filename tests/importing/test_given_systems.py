@@ -164,8 +164,9 @@ def test_forces_with_sites_are_the_derivative_of_the_energy(tip4p):
     direction[liquid] = np.random.default_rng(4).standard_normal((len(liquid), 3))
     forces = engine.evaluate(case.positions)[1]
     slope = derivative(lambda x: engine.evaluate(case.positions + x * direction)[0], 5e-3)
-    # forces and energies are approximated to the tolerance, each for itself
-    allowed = 2e-6 * float(np.linalg.norm(forces))
+    # forces and energies are approximated to the tolerance, each for itself: in water that is another one
+    # each time the difference scatters by 1e-6 of the forces' norm
+    allowed = 5e-6 * float(np.linalg.norm(forces))
     assert slope == pytest.approx(-float((forces * direction).sum()), abs=allowed)
 
 
