@@ -169,6 +169,14 @@ def test_importing_the_package_loads_nothing_heavy():
     assert float(seconds) < 0.2
 
 
+def test_a_driver_starts_without_what_its_backend_does_not_need():
+    """Good input is known before OpenMM, ASE and networks of energies are loaded."""
+    heavy = ("tensorflow", "torch", "openmm", "ase", "polcouple.nn.grand.potential", "matplotlib")
+    program = f"import sys, polcouple.cli.driver; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def defined(tree):
     """Names at the outermost level of a module."""
     names = set()

@@ -14,14 +14,12 @@ from polcouple.cli.options import add_backend_arguments, add_engine_arguments, g
 from polcouple.errors import InputError
 from polcouple.ipi.input import SocketAddress
 from polcouple.ipi.parts import Part
-from polcouple.nn.grand.ase_calculator import Outside
-from polcouple.nn.grand.potential import KIND as GRAND
-from polcouple.nn.mace import KIND as MACE
+from polcouple.nn.grand.outside import Outside
+from polcouple.nn.kinds import GRAND_POTENTIAL, MACE
 from polcouple.nn.model_files import find_model, load_description
 from polcouple.nn.potential.flag import Extrapolation
 from polcouple.output_paths import require_suffix
 from polcouple.simulation.serve import Recording, Service, serve_case
-from polcouple.simulation.serve_grand import GrandService, serve_grand_potential
 from polcouple.simulation.serve_potential import PotentialService, serve_potential
 
 
@@ -80,8 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until i-PI says EXIT."""
     if args.potential is not None:
-        if load_description(find_model(args.potential)).get("kind") in (GRAND, MACE):
-            serve_grand_potential(_grand_service(args))
+        if load_description(find_model(args.potential)).get("kind") in (GRAND_POTENTIAL, MACE):
+            _serve_grand_potential(args)
         else:
             serve_potential(_potential_service(args))
         return 0
@@ -123,14 +121,26 @@ def _require_no_backend(args: argparse.Namespace) -> None:
             raise InputError(f"{option} has no say in a network's own forces; leave it out with --potential")
 
 
-def _grand_service(args: argparse.Namespace) -> GrandService:
+def _serve_grand_potential(args: argparse.Namespace) -> None:
+    # its networks need modules that no backend does
+    from polcouple.simulation.serve_grand import GrandService, serve_grand_potential
+
     _require_no_backend(args)
     if args.keep is not None or args.extrapolation != "warn":
         raise InputError(
             "--keep and --extrapolation are of potentials; leave them out with a grand potential"
         )
-    return GrandService(
-        args.case, args.potential, args.at, args.outside, args.input, _address(args), args.wait, args.report
+    serve_grand_potential(
+        GrandService(
+            args.case,
+            args.potential,
+            args.at,
+            args.outside,
+            args.input,
+            _address(args),
+            args.wait,
+            args.report,
+        )
     )
 
 

@@ -21,11 +21,17 @@ from typing import Any
 import numpy as np
 
 from polcouple.errors import InputError
+from polcouple.nn.grand.outside import outside_text
 from polcouple.nn.grand.potential import GrandResult
-from polcouple.nn.model_files import DESCRIPTION, load_model_files, save_model
+from polcouple.nn.kinds import MACE
+from polcouple.nn.model_files import (
+    fitting_weights,
+    load_model_files,
+    require_kind,
+    require_stated,
+    save_model,
+)
 
-#: of a model.yaml
-KIND = "mace"
 #: what mace-torch's files call the potential
 FEATURE = "potential"
 
@@ -164,13 +170,7 @@ class MaceNetwork:
 
     def outside(self, level: float) -> str | None:
         """One line where ``level`` lies outside those of the training."""
-        low, high = self.levels[0], self.levels[-1]
-        if low - 1e-6 <= level <= high + 1e-6:
-            return None
-        return (
-            f"{self.name}: a Fermi level of {level:.3f} eV lies outside those it was trained at, {low:.3f} to"
-            f" {high:.3f} eV ({self.reference - high:+.2f} to {self.reference - low:+.2f} V)"
-        )
+        return outside_text(self.name, level, self.levels, self.reference)
 
     def evaluate(
         self, kinds: np.ndarray, positions: np.ndarray, cell: np.ndarray, level: float
@@ -242,7 +242,7 @@ class MaceNetwork:
 
     def description(self) -> dict[str, Any]:
         """What model.yaml says of it."""
-        return {"kind": KIND, "elements": list(self.elements)} | self._told()
+        return {"kind": MACE, "elements": list(self.elements)} | self._told()
 
 
 def _built(
@@ -292,11 +292,9 @@ def load_mace(directory: Path) -> MaceNetwork:
         InputError: files are missing, damaged or of another kind of model, or mace-torch is not there.
     """
     description, arrays = load_model_files(directory)
-    path = directory / DESCRIPTION
-    if description.get("kind") != KIND:
-        raise InputError(f"{path}: a model of kind {description.get('kind')!r}, and no {KIND}")
+    require_kind(directory, description, MACE)
     require_mace()
-    try:
+    with fitting_weights(directory):
         told = json.loads(arrays.pop("architecture").tobytes())
         network = MaceNetwork(
             directory.name,
@@ -307,11 +305,5 @@ def load_mace(directory: Path) -> MaceNetwork:
             told["reference"],
             told["precision"],
         )
-    except (LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"{path}: does not fit the weights beside it ({type(error).__name__}: {error}); restore the file"
-        ) from error
-    for key, value in network.description().items():
-        if description.get(key) != value:
-            raise InputError(f"{path}: '{key}' is not what the weights beside it say; restore the file")
+    require_stated(directory, description, network.description())
     return network

@@ -9,7 +9,8 @@ what it says of the network itself must agree with the weights, and the rest is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,16 @@ def save_model(
     write_whole(directory / DESCRIPTION, yaml.safe_dump(document, sort_keys=False, width=110))
 
 
+def require_no_model(directory: Path) -> None:
+    """Refuse a directory that holds a model, before a new one is trained.
+
+    Raises:
+        InputError: it does.
+    """
+    if (directory / DESCRIPTION).exists():
+        raise InputError(f"{directory}: holds a model already; choose another name")
+
+
 def load_description(directory: Path) -> dict[str, Any]:
     """Contents of model.yaml.
 
@@ -125,6 +136,50 @@ def load_model_files(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndar
     except DAMAGE as error:
         raise InputError(f"{weights}: cannot be read ({error}); copy the model again") from error
     return description, arrays
+
+
+def require_kind(directory: Path, description: Mapping[str, Any], kind: str) -> None:
+    """Refuse a model of another kind.
+
+    Raises:
+        InputError: naming both.
+    """
+    if description.get("kind") != kind:
+        raise InputError(
+            f"{directory / DESCRIPTION}: a model of kind {description.get('kind')!r}, and no {kind}"
+        )
+
+
+@contextmanager
+def fitting_weights(directory: Path) -> Iterator[None]:
+    """What is built in it from a model's arrays fits them, or it is said that it does not.
+
+    Raises:
+        InputError: in place of any error of building it.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise InputError(
+            f"{directory / DESCRIPTION}: does not fit the weights beside it"
+            f" ({type(error).__name__}: {error}); restore the file"
+        ) from error
+
+
+def require_stated(directory: Path, description: Mapping[str, Any], stated: Mapping[str, Any]) -> None:
+    """Refuse a description that is not what the weights say of themselves.
+
+    Args:
+        stated: what the model that was built from the weights says.
+
+    Raises:
+        InputError: naming the first difference.
+    """
+    for key, value in stated.items():
+        if description.get(key) != value:
+            raise InputError(
+                f"{directory / DESCRIPTION}: '{key}' is not what the weights beside it say; restore the file"
+            )
 
 
 def _sha256(path: Path) -> str:

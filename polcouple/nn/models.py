@@ -7,7 +7,7 @@ from pathlib import Path
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError, ModelMismatchError
 from polcouple.nn.classifier import Classifier
-from polcouple.nn.mace import KIND as MACE
+from polcouple.nn.kinds import GRAND_POTENTIAL, MACE, POTENTIAL
 from polcouple.nn.model_electrode import (
     difference_of_sheets,
     fits_electrode,
@@ -16,8 +16,14 @@ from polcouple.nn.model_electrode import (
     same_or_repeated,
     stored_electrode,
 )
-from polcouple.nn.model_files import DESCRIPTION, load_description, load_model_files, shipped_models
-from polcouple.nn.potential.potential import KIND as POTENTIAL
+from polcouple.nn.model_files import (
+    DESCRIPTION,
+    fitting_weights,
+    load_description,
+    load_model_files,
+    require_stated,
+    shipped_models,
+)
 from polcouple.nn.response_net import ResponseNet
 
 
@@ -36,26 +42,20 @@ def load_model(directory: Path, electrode: Electrode | None = None) -> Classifie
     description, arrays = load_model_files(directory)
     path = directory / DESCRIPTION
     kind = description.get("kind")
-    if kind in (POTENTIAL, MACE):
+    if kind in (POTENTIAL, GRAND_POTENTIAL, MACE):
         raise InputError(
             f"{path}: a potential, and no source of charges; use it with polcouple-driver --potential"
         )
     if kind not in ("classifier", "response"):
         raise InputError(f"{path}: unknown kind of model '{kind}'; restore the file")
-    try:
+    with fitting_weights(directory):
         own = stored_electrode(arrays)
         if electrode is not None:
             require_electrode(directory.name, own, electrode, any_height=kind == "response")
         family = Classifier if kind == "classifier" else ResponseNet
         model = family.from_files(directory.name, own, description, arrays)
         stated = model.description()
-    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
-        raise InputError(
-            f"{path}: does not fit the weights beside it ({type(error).__name__}: {error}); restore the file"
-        ) from error
-    for key, value in stated.items():
-        if description.get(key) != value:
-            raise InputError(f"{path}: '{key}' is not what the weights beside it say; restore the file")
+    require_stated(directory, description, stated)
     return model
 
 

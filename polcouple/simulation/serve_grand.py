@@ -11,8 +11,8 @@ from polcouple.errors import InputError
 from polcouple.ipi.initialize import start_beside
 from polcouple.ipi.input import SocketAddress, other_addresses, read_xml, socket_addresses
 from polcouple.log import log
-from polcouple.nn.grand.ase_calculator import Outside
 from polcouple.nn.grand.model import GrandModel, load_grand_model
+from polcouple.nn.grand.outside import Outside
 from polcouple.nn.model_files import find_model
 from polcouple.propagation.reporter import Reporter
 

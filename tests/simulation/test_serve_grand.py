@@ -11,6 +11,7 @@ from polcouple.case.model import read_case
 from polcouple.errors import InputError
 from polcouple.nn.grand.ase_calculator import GrandPotentialCalculator
 from polcouple.nn.model_files import save_model
+from polcouple.nn.models import load_model
 from polcouple.propagation.grand_forces import GrandForces
 from polcouple.simulation.serve_grand import GrandService, serve_grand_potential
 from polcouple.units import BOHR_TO_ANGSTROM, EV_TO_HARTREE
@@ -42,6 +43,11 @@ def test_i_pi_and_ase_have_the_same_energy_forces_and_electrons(tmp_path, model)
         Atoms("C", calculator=calculator).get_potential_energy()
     with pytest.raises(InputError, match=r"knows C, H, O, and not N"):
         Atoms("N", cell=[9, 9, 9], pbc=True, calculator=calculator).get_potential_energy()
+
+
+def test_it_is_no_source_of_charges(model):
+    with pytest.raises(InputError, match="no source of charges; use it with polcouple-driver --potential"):
+        load_model(model)
 
 
 def test_potentials_outside_the_training_are_told_of_or_refused(tmp_path, model):

@@ -5,18 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from polcouple.errors import InputError
 from polcouple.nn.grand.model import GrandModel, load_grand_model
+from polcouple.nn.grand.outside import Outside
 from polcouple.nn.grand.potential import GrandResult
 from polcouple.nn.model_files import find_model
-
-#: what is done about a level outside those of the training
-Outside = Literal["warn", "refuse"]
 
 
 class GrandPotentialCalculator(Calculator):

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from polcouple.nn.grand.potential import GrandResult, load_grand_potential
-from polcouple.nn.mace import KIND as MACE
+from polcouple.nn.kinds import MACE
 from polcouple.nn.mace import load_mace
 from polcouple.nn.model_files import load_description
 

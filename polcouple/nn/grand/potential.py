@@ -14,11 +14,15 @@ from polcouple.errors import InputError
 from polcouple.lattice.pairs import neighbour_pairs
 from polcouple.nn.grand.architecture import GrandArchitecture
 from polcouple.nn.grand.member import Member, scene_of
-from polcouple.nn.model_files import DESCRIPTION, load_model_files
+from polcouple.nn.grand.outside import outside_text
+from polcouple.nn.kinds import GRAND_POTENTIAL
+from polcouple.nn.model_files import (
+    fitting_weights,
+    load_model_files,
+    require_kind,
+    require_stated,
+)
 from polcouple.nn.potential.potential import Architecture
-
-#: of a model.yaml
-KIND = "grand-potential"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,23 +122,14 @@ class GrandPotential:
 
     def outside(self, level: float) -> str | None:
         """One line where ``level`` lies outside those of the training."""
-        low, high = self.architecture.levels[0], self.architecture.levels[-1]
-        if low - 1e-6 <= level <= high + 1e-6:
-            return None
-        return (
-            f"{self.name}: a Fermi level of {level:.3f} eV lies outside those it was trained at, {low:.3f} to"
-            f" {high:.3f} eV{self._as_potentials(low, high)}"
-        )
-
-    def _as_potentials(self, low: float, high: float) -> str:
-        reference = self.architecture.reference
-        return "" if reference is None else f" ({reference - high:+.2f} to {reference - low:+.2f} V)"
+        a = self.architecture
+        return outside_text(self.name, level, a.levels, a.reference)
 
     def description(self) -> dict[str, Any]:
         """What model.yaml says of it."""
         a, base = self.architecture, self.architecture.surroundings
         return {
-            "kind": KIND,
+            "kind": GRAND_POTENTIAL,
             "design": a.design,
             "elements": list(base.elements),
             "electrode": list(a.electrode),
@@ -160,10 +155,8 @@ def load_grand_potential(directory: Path, precision: type = np.float32) -> Grand
         InputError: files are missing, damaged, or of another kind of model.
     """
     description, arrays = load_model_files(directory)
-    path = directory / DESCRIPTION
-    if description.get("kind") != KIND:
-        raise InputError(f"{path}: a model of kind {description.get('kind')!r}, and no {KIND}")
-    try:
+    require_kind(directory, description, GRAND_POTENTIAL)
+    with fitting_weights(directory):
         stored = json.loads(arrays["architecture"].tobytes())
         base = stored["surroundings"]
         base |= {"elements": tuple(base["elements"]), "widths": tuple(base["widths"])}
@@ -172,13 +165,7 @@ def load_grand_potential(directory: Path, precision: type = np.float32) -> Grand
         potential = GrandPotential(
             directory.name, architecture, arrays["members"], arrays["references"], precision
         )
-    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
-        raise InputError(
-            f"{path}: does not fit the weights beside it ({type(error).__name__}: {error}); restore the file"
-        ) from error
-    for key, value in potential.description().items():
-        if description.get(key) != value:
-            raise InputError(f"{path}: '{key}' is not what the weights beside it say; restore the file")
+    require_stated(directory, description, potential.description())
     if not np.isfinite(potential.members).all():
         raise InputError(f"{directory}: its weights are not finite; train it again")
     return potential

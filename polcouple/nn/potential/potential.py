@@ -12,13 +12,16 @@ import numpy as np
 
 from polcouple.errors import InputError
 from polcouple.lattice.pairs import Pairs, neighbour_pairs
-from polcouple.nn.model_files import DESCRIPTION, load_model_files
+from polcouple.nn.kinds import POTENTIAL
+from polcouple.nn.model_files import (
+    fitting_weights,
+    load_model_files,
+    require_kind,
+    require_stated,
+)
 from polcouple.nn.potential.descriptors import Descriptors, Surroundings
 from polcouple.nn.potential.morse import Repulsion
 from polcouple.nn.potential.network import Layout, Network
-
-#: of a model.yaml
-KIND = "potential"
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ class Potential:
         """What model.yaml says of it."""
         a = self.architecture
         return {
-            "kind": KIND,
+            "kind": POTENTIAL,
             "elements": list(a.elements),
             "cutoff": a.cutoff,
             "n_max": a.n_max,
@@ -223,10 +226,8 @@ def load_potential(directory: Path, precision: type = np.float32) -> Potential:
         InputError: files are missing, damaged, or of another kind of model.
     """
     description, arrays = load_model_files(directory)
-    path = directory / DESCRIPTION
-    if description.get("kind") != KIND:
-        raise InputError(f"{path}: a model of kind {description.get('kind')!r}, and no {KIND}")
-    try:
+    require_kind(directory, description, POTENTIAL)
+    with fitting_weights(directory):
         stored = json.loads(arrays["architecture"].tobytes())
         lists = {"elements": tuple(stored["elements"]), "widths": tuple(stored["widths"])}
         architecture = Architecture(**stored | lists)
@@ -239,13 +240,7 @@ def load_potential(directory: Path, precision: type = np.float32) -> Potential:
             (float(usual[0]), float(usual[1])) if len(usual) else None,
             precision,
         )
-    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
-        raise InputError(
-            f"{path}: does not fit the weights beside it ({type(error).__name__}: {error}); restore the file"
-        ) from error
-    for key, value in potential.description().items():
-        if description.get(key) != value:
-            raise InputError(f"{path}: '{key}' is not what the weights beside it say; restore the file")
+    require_stated(directory, description, potential.description())
     if not np.isfinite(potential.members).all():
         raise InputError(f"{directory}: its weights are not finite; train it again")
     return potential
