@@ -61,22 +61,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command.add_argument("--labels", metavar="NAME", help="of a dataset with several, such as dftb@-4.35eV")
     command.add_argument("--origin", default="", metavar="TEXT", help="of the frames, for the model card")
     add_option_arguments(command, PotentialOptions)
-    help_line = "an Omega of atoms and an electrode's potential: forces and electrons are its derivatives"
-    command = kinds.add_parser("grand-potential", help=help_line, description=help_line)
-    command.add_argument("dataset", type=Path, metavar="DATASET.h5", help="labelled at Fermi levels")
-    command.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="directory")
-    command.add_argument(
-        "--labels", nargs="+", default=[], metavar="NAME", help="which, such as dftb@-4.35eV (all)"
+    of_both = (
+        (
+            "grand-potential",
+            GrandOptions,
+            "an Omega of atoms and an electrode's potential: forces and electrons are its derivatives",
+        ),
+        ("mace", MaceOptions, "stock MACE with the electrode's potential as an input: PE-MACE (extra mace)"),
     )
-    add_option_arguments(command, GrandOptions)
-    help_line = "stock MACE with the electrode's potential as an input: PE-MACE (extra mace)"
-    command = kinds.add_parser("mace", help=help_line, description=help_line)
-    command.add_argument("dataset", type=Path, metavar="DATASET.h5", help="labelled at Fermi levels")
-    command.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="directory")
-    command.add_argument(
-        "--labels", nargs="+", default=[], metavar="NAME", help="which, such as dftb@-4.35eV (all)"
-    )
-    add_option_arguments(command, MaceOptions)
+    for kind, own_options, help_line in of_both:
+        command = kinds.add_parser(kind, help=help_line, description=help_line)
+        command.add_argument("dataset", type=Path, metavar="DATASET.h5", help="labelled at Fermi levels")
+        command.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="directory")
+        command.add_argument(
+            "--labels", nargs="+", default=[], metavar="NAME", help="which, such as dftb@-4.35eV (all)"
+        )
+        add_option_arguments(command, own_options)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -25,6 +25,10 @@ class Split:
     validation: np.ndarray
     test: np.ndarray
 
+    def sizes(self) -> dict[str, int]:
+        """How many frames are in each."""
+        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+
 
 def split_frames(n_frames: int, n_folds: int, fold: int, kind: SplitKind, seed: int = 0) -> Split:
     """Fold ``fold`` is the test set, the fold before it (cyclically) stops the training, the rest trains.

@@ -14,7 +14,6 @@ from polcouple.lattice.pairs import neighbour_pairs
 from polcouple.learning.grand_options import GrandOptions
 from polcouple.nn.grand.architecture import GrandArchitecture
 from polcouple.nn.grand.levels import levels_of
-from polcouple.nn.potential.potential import Architecture
 from polcouple.units import ANGSTROM_TO_BOHR, HARTREE_TO_EV, KELVIN_TO_HARTREE
 
 #: of labels that do not say theirs, K
@@ -32,14 +31,7 @@ def architecture_for(
     Raises:
         InputError: the frames have no such electrode, or its level is neither given nor to be computed.
     """
-    base = Architecture(
-        tuple(sorted(set(frames.symbols))),
-        options.cutoff,
-        options.n_max,
-        options.embedding,
-        tuple(options.widths),
-        not options.no_repulsion,
-    )
+    base = options.architecture(tuple(sorted(set(frames.symbols))))
     kelvin = float(frames.settings.get("temperature_kelvin", _USUAL_TEMPERATURE))
     kt = kelvin * KELVIN_TO_HARTREE * HARTREE_TO_EV
     electrode, neutral = tuple(options.electrode), 0.0

@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from polcouple.data.grand_frames import SAME_LEVEL, GrandFrames
+from polcouple.data.splits import Split
 from polcouple.errors import InputError
 from polcouple.lattice.pairs import neighbour_pairs
+from polcouple.learning.committee import Progress, descriptor_scales, fit_committee
 from polcouple.learning.grand_architecture import architecture_for
 from polcouple.learning.grand_card import grand_card
 from polcouple.learning.grand_loss import GrandFrame, GrandLoss, GrandLossOptions
 from polcouple.learning.grand_options import GrandOptions
 from polcouple.learning.grand_scores import GrandScore, grand_scores
-from polcouple.learning.potential_fitting import FittedMember, Schedule, fit_member
+from polcouple.learning.potential_fitting import FittedMember
 from polcouple.nn.grand.architecture import GrandArchitecture
 from polcouple.nn.grand.member import scene_of
 from polcouple.nn.grand.potential import GrandPotential
-from polcouple.nn.model_files import save_model
-
-#: called after each epoch: name of the member, epochs in all, epoch, training and validation loss
-Progress = Callable[[str, int, int, float, float], None]
-
-
-@dataclass(frozen=True)
-class GrandSplit:
-    """Rows of the frames: each set ascending and disjoint from the others."""
-
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
+from polcouple.nn.model_files import require_no_model, save_model
 
 
 class SplitOptions(Protocol):
@@ -54,7 +43,7 @@ class SplitOptions(Protocol):
         """Potentials that are tested on alone."""
 
 
-def split_in_time(frames: GrandFrames, options: SplitOptions) -> GrandSplit:
+def split_in_time(frames: GrandFrames, options: SplitOptions) -> Split:
     """Of each trajectory its end to test on, before it what chooses the epoch, and what remains to train.
 
     Raises:
@@ -83,7 +72,7 @@ def split_in_time(frames: GrandFrames, options: SplitOptions) -> GrandSplit:
         raise InputError(
             f"{len(frames)} frames leave none to train or to test on; give more, or other fractions"
         )
-    return GrandSplit(train, validated, tested)
+    return Split(train, validated, tested)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +91,7 @@ class TrainedGrandPotential:
     members: list[FittedMember]
     scores: dict[str, dict[str, GrandScore]]
     maxwell: float
-    split: GrandSplit
+    split: Split
 
 
 def train_grand_potential(
@@ -127,15 +116,16 @@ def train_grand_potential(
     """
     options = options or GrandOptions()
     directory = Path(model_directory)
-    if (directory / "model.yaml").exists():
-        raise InputError(f"{directory}: holds a model already; choose another name")
+    require_no_model(directory)
     if not options.force_weight and not options.electrons_weight and not options.energy_weight:
         raise InputError(
             "the loss counts nothing: mend --force-weight, --electrons-weight or --energy-weight"
         )
     split = split_in_time(frames, options)
     data = _Data(frames, split, options)
-    fitted = [_fit(data, options, number, directory, progress) for number in range(options.members)]
+    starts = [data.start(options.seed + number) for number in range(options.members)]
+    shown, held = data.of(split.train), data.of(split.validation)
+    fitted = fit_committee(data.loss, starts, shown, held, options, directory, data.digest, progress)
     potential = data.committee(directory.name, [one.vector for one in fitted])
     scores, maxwell = grand_scores(potential, frames, split.train, split.test)
     trained = TrainedGrandPotential(potential, fitted, scores, maxwell, split)
@@ -143,29 +133,10 @@ def train_grand_potential(
     return trained
 
 
-def _fit(
-    data: _Data, options: GrandOptions, number: int, directory: Path, progress: Progress | None
-) -> FittedMember:
-    name, seed = f"member_{number}", options.seed + number
-    rates = (options.learning_rate, options.highest_learning_rate, options.final_learning_rate)
-    schedule = Schedule(options.epochs, options.batch_size, rates, options.cycle, options.weight_decay, seed)
-    start = data.start(seed)
-    return fit_member(
-        data.loss,
-        start,
-        data.of(data.split.train),
-        data.of(data.split.validation),
-        schedule,
-        directory.with_name(f"{directory.name}.training") / name,
-        json.dumps([data.digest, start.tobytes().hex()]),
-        None if progress is None else partial(progress, name, options.epochs),
-    )
-
-
 class _Data:
     """Frames ready for training, and what they decide of the potential."""
 
-    def __init__(self, frames: GrandFrames, split: GrandSplit, options: GrandOptions) -> None:
+    def __init__(self, frames: GrandFrames, split: Split, options: GrandOptions) -> None:
         self.split = split
         self.architecture: GrandArchitecture = architecture_for(frames, frames.levels[split.train], options)
         base = self.architecture.surroundings
@@ -175,10 +146,7 @@ class _Data:
         for row in np.concatenate([split.train, split.validation]):
             pairs = neighbour_pairs(frames.positions[row], frames.cell, (True,) * 3, base.cutoff)
             scenes[int(row)] = descriptors.surroundings(kinds, pairs)
-        seen = np.concatenate([scenes[int(row)].spectrum for row in split.train])
-        deviations = seen.std(axis=0)
-        # elements that never meet have descriptors that never change
-        self.scales = np.where(deviations > 1e-9 * deviations.max(), deviations, 1.0)
+        self.scales = descriptor_scales([scenes[int(row)].spectrum for row in split.train])
         self._frames = {
             row: GrandFrame(
                 scene_of(
@@ -242,11 +210,10 @@ def _save(
         "seconds": sum(one.seconds for one in trained.members),
         "best_epochs": [one.best_epoch for one in trained.members],
     }
-    sizes = {part: len(getattr(data.split, part)) for part in ("train", "validation", "test")}
     potential = trained.potential
     description = potential.description() | {
         "training": training,
-        "data": {"origin": origin, "frames": data.count, "sha256": data.sha256, "split": sizes},
+        "data": {"origin": origin, "frames": data.count, "sha256": data.sha256, "split": data.split.sizes()},
         "metrics": {
             name: {at: asdict(score) for at, score in row.items()} for name, row in trained.scores.items()
         },

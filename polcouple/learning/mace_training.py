@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 
 from polcouple.data.grand_frames import GrandFrames
+from polcouple.data.splits import Split
 from polcouple.errors import InputError
 from polcouple.files import replacing, write_whole
 from polcouple.learning.grand_scores import GrandScore, grand_scores
-from polcouple.learning.grand_training import GrandSplit, split_in_time
+from polcouple.learning.grand_training import split_in_time
 from polcouple.learning.mace_card import mace_card
 from polcouple.learning.mace_options import MaceOptions
 from polcouple.learning.mace_process import EpochDone, run_mace
 from polcouple.nn.mace import FEATURE, MaceNetwork, require_mace
+from polcouple.nn.model_files import require_no_model
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,7 @@ class TrainedMace:
     network: MaceNetwork
     scores: dict[str, dict[str, GrandScore]]
     maxwell: float
-    split: GrandSplit
+    split: Split
 
 
 def train_mace(
@@ -63,8 +65,7 @@ def train_mace(
     """
     require_mace()
     options, directory = options or MaceOptions(), Path(model_directory)
-    if (directory / "model.yaml").exists():
-        raise InputError(f"{directory}: holds a model already; choose another name")
+    require_no_model(directory)
     if frames.reference is None:
         raise InputError("these labels know no zero of the potential; sample them with --potentials")
     split = split_in_time(frames, options)
@@ -81,7 +82,7 @@ def train_mace(
     return found
 
 
-def _begin(work: Path, frames: GrandFrames, split: GrandSplit, options: MaceOptions) -> None:
+def _begin(work: Path, frames: GrandFrames, split: Split, options: MaceOptions) -> None:
     """Write what mace_run_train reads, or refuse what another training left there."""
     told = {"options": options.model_dump(mode="json"), "frames": frames.digest()}
     settings, path = json.dumps(told, indent=1, sort_keys=True), work / "settings.json"
@@ -115,10 +116,10 @@ def write_frames(path: Path, frames: GrandFrames, rows: np.ndarray) -> None:
 def _save(
     directory: Path, found: TrainedMace, options: MaceOptions, frames: GrandFrames, origin: str
 ) -> None:
-    sizes = {part: len(getattr(found.split, part)) for part in ("train", "validation", "test")}
+    data = {"origin": origin, "frames": len(frames), "sha256": frames.digest()}
     extra: Mapping[str, Any] = {
         "training": options.model_dump(mode="json"),
-        "data": {"origin": origin, "frames": len(frames), "sha256": frames.digest(), "split": sizes},
+        "data": data | {"split": found.split.sizes()},
         "metrics": {name: {at: asdict(one) for at, one in row.items()} for name, row in found.scores.items()},
         "maxwell": found.maxwell,
     }

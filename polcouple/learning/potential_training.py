@@ -3,61 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from polcouple.data.configurations import Configuration, digest
-from polcouple.data.splits import SplitKind
+from polcouple.data.splits import Split, SplitKind
 from polcouple.errors import InputError
+from polcouple.learning.committee import CommitteeOptions, Progress, descriptor_scales, fit_committee
 from polcouple.learning.potential_card import potential_card
-from polcouple.learning.potential_fitting import Cycle, FittedMember, Schedule, fit_member
+from polcouple.learning.potential_fitting import FittedMember
 from polcouple.learning.potential_loss import Frame, LossOptions, PotentialLoss, prepared, scaled
 from polcouple.learning.potential_scores import Score, scores, usual_disagreement
-from polcouple.nn.model_files import find_model, save_model
+from polcouple.nn.model_files import find_model, require_no_model, save_model
 from polcouple.nn.potential.potential import Architecture, Potential, load_potential
 
-#: called after each epoch: name of the member, epochs in all, epoch, training and validation loss
-Progress = Callable[[str, int, int, float, float], None]
 
-
-class PotentialOptions(BaseModel):
+class PotentialOptions(CommitteeOptions):
     """Settings of a potential; the defaults are NeuralIL's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    cutoff: Annotated[float, Field(gt=0.5, description="of the surroundings, A")] = 3.5
-    n_max: Annotated[int, Field(ge=0, le=12, description="highest l + n of the descriptors")] = 4
-    embedding: Annotated[int, Field(ge=1, description="numbers an element")] = 2
-    widths: Annotated[tuple[int, ...], Field(min_length=1, description="of the hidden layers")] = (
-        64,
-        32,
-        16,
-        16,
-        16,
-    )
     unit_variance: Annotated[
         bool, Field(description="train on descriptors over their standard deviations")
     ] = False
-    no_repulsion: Annotated[bool, Field(description="leave the Morse term out")] = False
-    members: Annotated[int, Field(ge=1, description="networks in the committee")] = 10
-    epochs: Annotated[int, Field(ge=1, description="passes over the frames")] = 500
-    batch_size: Annotated[int, Field(ge=1, description="frames per step")] = 8
-    learning_rate: Annotated[float, Field(gt=0, description="at the cycle's begin")] = 1e-3
-    highest_learning_rate: Annotated[float, Field(gt=0, description="at 45 %% of the cycle")] = 1e-2
-    final_learning_rate: Annotated[float, Field(gt=0, description="at its end")] = 1e-5
-    cycle: Annotated[Cycle, Field(description="what the learning rate's cycle lasts for")] = "epoch"
-    weight_decay: Annotated[
-        float, Field(ge=0, description="share of the numbers a step takes off, times its rate")
-    ] = 1e-4
-    force_scale: Annotated[float, Field(gt=0, description="s of ln cosh(s x)/s for forces, A/eV")] = 10.0
-    energy_scale: Annotated[float, Field(gt=0, description="the same for energies an atom, 1/eV")] = 50.0
-    force_weight: Annotated[float, Field(ge=0, description="of forces in the loss")] = 1.0
     energy_weight: Annotated[
         float | None, Field(ge=0, description="of energies (0 where there are forces, and else 1)")
     ] = None
@@ -69,20 +40,10 @@ class PotentialOptions(BaseModel):
     validation_fraction: Annotated[
         float, Field(ge=0, lt=1, description="of the others, to choose the epoch; 0: the last one")
     ] = 0.1
-    seed: Annotated[int, Field(ge=0, description="initial weights, order of frames")] = 0
     start: Annotated[Path | None, Field(description="a potential whose members to go on from")] = None
 
 
-@dataclass(frozen=True)
-class PotentialSplit:
-    """Frame numbers: each set ascending and disjoint from the others."""
-
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-
-
-def split_configurations(n: int, options: PotentialOptions) -> PotentialSplit:
+def split_configurations(n: int, options: PotentialOptions) -> Split:
     """A test block, a block of the rest that chooses the epoch, and what remains to train.
 
     Raises:
@@ -103,7 +64,7 @@ def split_configurations(n: int, options: PotentialOptions) -> PotentialSplit:
     if len(rest) - n_validation < 1:
         raise InputError(f"{n} frames leave none to train on; give more, or smaller fractions to test on")
     cut = len(rest) - n_validation
-    return PotentialSplit(np.sort(rest[:cut]), np.sort(rest[cut:]), np.sort(test))
+    return Split(np.sort(rest[:cut]), np.sort(rest[cut:]), np.sort(test))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +81,7 @@ class TrainedPotential:
     potential: Potential
     members: list[FittedMember]
     rows: dict[str, Score]
-    split: PotentialSplit
+    split: Split
 
 
 def train_potential(
@@ -146,37 +107,13 @@ def train_potential(
     """
     options = options or PotentialOptions()
     directory = Path(model_directory)
-    if (directory / "model.yaml").exists():
-        raise InputError(f"{directory}: holds a model already; choose another name")
+    require_no_model(directory)
     split = split_configurations(len(configurations), options)
     data = _Data(configurations, split, options)
     loss = PotentialLoss(data.architecture, data.loss, data.scales)
     starts = _starts(options, data)
-    fitted = []
-    for member in range(options.members):
-        name = f"member_{member}"
-        seed = options.seed + member
-        schedule = Schedule(
-            options.epochs,
-            options.batch_size,
-            (options.learning_rate, options.highest_learning_rate, options.final_learning_rate),
-            options.cycle,
-            options.weight_decay,
-            seed,
-        )
-        start = data.architecture.layout().initial(seed) if starts is None else starts[member % len(starts)]
-        fitted.append(
-            fit_member(
-                loss,
-                start,
-                data.of(split.train),
-                data.of(split.validation),
-                schedule,
-                directory.with_name(f"{directory.name}.training") / name,
-                json.dumps([data.digest, start.tobytes().hex()]),
-                None if progress is None else partial(progress, name, options.epochs),
-            )
-        )
+    shown, held = data.of(split.train), data.of(split.validation)
+    fitted = fit_committee(loss, starts, shown, held, options, directory, data.digest, progress)
     potential = data.committee(directory.name, [one.vector for one in fitted], loss)
     rows = scores(potential, [configurations[i] for i in split.test], data.training_configurations)
     _save(directory, potential, options, data, fitted, rows, origin)
@@ -187,19 +124,12 @@ class _Data:
     """Frames ready for training, and what they decide of the potential."""
 
     def __init__(
-        self, configurations: Sequence[Configuration], split: PotentialSplit, options: PotentialOptions
+        self, configurations: Sequence[Configuration], split: Split, options: PotentialOptions
     ) -> None:
         self.split, self._configurations = split, configurations
         self.training_configurations = [configurations[i] for i in split.train]
         known = tuple(sorted({symbol for one in self.training_configurations for symbol in one.symbols}))
-        self.architecture = Architecture(
-            known,
-            options.cutoff,
-            options.n_max,
-            options.embedding,
-            tuple(options.widths),
-            not options.no_repulsion,
-        )
+        self.architecture = options.architecture(known)
         weights = _weights(self.training_configurations, options)
         self.loss = LossOptions(options.force_scale, options.energy_scale, *weights)
         self.references = reference_energies(self.training_configurations, self.architecture)
@@ -210,10 +140,7 @@ class _Data:
         }
         self.scales = np.ones(descriptors.length)
         if options.unit_variance:
-            seen = np.concatenate([frame.seen.spectrum for frame in self.of(split.train)])
-            deviations = seen.std(axis=0)
-            # elements that never meet have descriptors that never change
-            self.scales = np.where(deviations > 1e-9 * deviations.max(), deviations, 1.0)
+            self.scales = descriptor_scales([frame.seen.spectrum for frame in self.of(split.train)])
             self._frames = {i: scaled(frame, self.scales) for i, frame in self._frames.items()}
         self.count = len(configurations)
         self.sha256 = digest(configurations)
@@ -296,20 +223,22 @@ def _weights(configurations: Sequence[Configuration], options: PotentialOptions)
     return options.force_weight, energy_weight
 
 
-def _starts(options: PotentialOptions, data: _Data) -> list[np.ndarray] | None:
-    """Members to go on from.
+def _starts(options: PotentialOptions, data: _Data) -> list[np.ndarray]:
+    """Members before training: new ones, or those of a potential to go on from.
 
     Raises:
         InputError: there is no such potential, or it is of another architecture.
     """
+    numbers = range(options.members)
     if options.start is None:
-        return None
+        return [data.architecture.layout().initial(options.seed + number) for number in numbers]
     start = load_potential(find_model(options.start))
     if start.architecture != data.architecture:
         raise InputError(
             f"--start {options.start}: its members are of {start.architecture}, these of {data.architecture}"
         )
-    return [data.started(vector) for vector in start.members]
+    known = [data.started(vector) for vector in start.members]
+    return [known[number % len(known)] for number in numbers]
 
 
 def _save(
@@ -326,10 +255,9 @@ def _save(
         "seconds": sum(one.seconds for one in fitted),
         "best_epochs": [one.best_epoch for one in fitted],
     }
-    sizes = {part: len(getattr(data.split, part)) for part in ("train", "validation", "test")}
     description = potential.description() | {
         "training": training,
-        "data": {"origin": origin, "frames": data.count, "sha256": data.sha256, "split": sizes},
+        "data": {"origin": origin, "frames": data.count, "sha256": data.sha256, "split": data.split.sizes()},
         "metrics": {name: asdict(row) for name, row in rows.items()},
     }
     save_model(directory, description, potential.arrays(), potential_card(potential, description, rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from polcouple.learning.potential_training import Progress as EpochsProgress
+from polcouple.learning.committee import Progress as EpochsProgress
 from polcouple.learning.training import Progress
 
 

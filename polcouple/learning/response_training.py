@@ -26,7 +26,7 @@ from polcouple.nn._tensorflow import tensorflow
 from polcouple.nn.binning import Binning
 from polcouple.nn.correction import Correction, initial_weights, pair_orbits
 from polcouple.nn.model_electrode import electrode_arrays
-from polcouple.nn.model_files import find_model, load_description, save_model
+from polcouple.nn.model_files import find_model, load_description, require_no_model, save_model
 from polcouple.nn.models import load_model
 from polcouple.nn.prior import Prior
 from polcouple.nn.response_net import ResponseNet
@@ -103,8 +103,7 @@ def train_response(
     """
     options = options or ResponseOptions()
     directory = Path(model_directory)
-    if (directory / "model.yaml").exists():
-        raise InputError(f"{directory}: holds a model already; choose another name")
+    require_no_model(directory)
     opened = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     work = directory.with_name(f"{directory.name}.training")
     data = _Data(opened, prior, label_backend, options)

@@ -23,7 +23,7 @@ from polcouple.nn._tensorflow import tensorflow
 from polcouple.nn.binning import PAPER_BIN_WIDTH, Binning
 from polcouple.nn.classifier import Classifier, Features, build_network, label_loss, whitening_matrix
 from polcouple.nn.model_electrode import electrode_arrays
-from polcouple.nn.model_files import save_model
+from polcouple.nn.model_files import require_no_model, save_model
 
 #: called after each epoch: name of the fit, epoch, training loss, validation loss, epochs without gain,
 #: patience
@@ -102,8 +102,7 @@ class _ClassifierTraining:
         directory: Path,
         progress: Progress | None,
     ) -> None:
-        if (directory / "model.yaml").exists():
-            raise InputError(f"{directory}: holds a model already; choose another name")
+        require_no_model(directory)
         self.dataset = dataset
         self.options = options
         self.directory = directory
