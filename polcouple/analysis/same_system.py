@@ -10,7 +10,7 @@ import numpy as np
 from polcouple.analysis.runs import Run
 from polcouple.case.model import Case
 from polcouple.errors import InputError
-from polcouple.propagation.record import file_words
+from polcouple.propagation.record import differing, file_words
 
 #: sections of i-PI's input that do not decide what a run is of
 _ELSEWHERE = ("output", "prng", "ffsocket", "verbosity", "floatformat", "safe_stride", "threading")
@@ -49,8 +49,8 @@ def input_differences(first: Run, other: Run) -> list[str]:
     before, now = (run.made_of.elements for run in (first, other))
     return [
         f"{name} is {before.get(name, 'absent')}, and {now.get(name, 'absent')}"
-        for name in [*before, *(name for name in now if name not in before)]
-        if before.get(name) != now.get(name) and not name.startswith(_ELSEWHERE)
+        for name in differing(before, now)
+        if not name.startswith(_ELSEWHERE)
     ]
 
 

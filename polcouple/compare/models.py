@@ -109,11 +109,12 @@ def models_of_runs(runs: Sequence[Run], case: Case) -> list[Model]:
     found: dict[str, Model] = {}
     for run, name in zip(runs, labels(runs), strict=True):
         model = model_of_run(run)
-        if model.identity(case) in found:
+        identity = model.identity(case)
+        if identity in found:
             continue
         if any(model.label == other.label for other in found.values()):
             model = replace(model, label=f"{model.label}, {name}")
-        found[model.identity(case)] = model
+        found[identity] = model
     return list(found.values())
 
 

@@ -16,7 +16,7 @@ from polcouple.learning.label import label_dataset
 from polcouple.learning.response_training import ResponseOptions
 from polcouple.learning.train import train_response_net
 from polcouple.log import Warned, log
-from polcouple.nn.model_files import find_model, load_description
+from polcouple.nn.model_files import DESCRIPTION, find_model, load_description
 from polcouple.paradigms.answers import answers, questions
 from polcouple.paradigms.backend_charges import BackendCharges
 from polcouple.paradigms.charge_equilibration import ChargeEquilibration
@@ -199,7 +199,7 @@ def _label(dataset: Dataset, case: Case, settings: dict[str, Any], workers: int)
 
 
 def _train(dataset: Dataset, directory: Path, minutes: float, settings: dict[str, Any]) -> None:
-    if (directory / "model.yaml").exists():
+    if (directory / DESCRIPTION).exists():
         return
     log(f"response net: trained for {minutes:g} minutes at most")
     options = ResponseOptions(

@@ -11,7 +11,7 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -78,6 +78,12 @@ class MadeOf(_Part):
 def file_words(path: Path) -> str:
     """What stands for the content of a file in a record."""
     return f"SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Names of what is not the same in both, or is in one of them alone, in their order."""
+    names = [*before, *(name for name in now if name not in before)]
+    return [name for name in names if before.get(name) != now.get(name)]
 
 
 def decisive(made_of: MadeOf) -> str:

@@ -19,7 +19,7 @@ from polcouple.ipi.changes import NO_CHANGES
 from polcouple.ipi.initialize import start_file, text_of
 from polcouple.propagation.inputs import file_elements
 from polcouple.propagation.plan import RunPlan
-from polcouple.propagation.record import MadeOf, file_words, other_packages
+from polcouple.propagation.record import MadeOf, differing, file_words, other_packages
 
 #: elements of i-PI's input that each run has of its own
 _OWN = ("total_steps", "address", "port")
@@ -165,8 +165,7 @@ def _system_changes(before: MadeOf, now: MadeOf, directory: Path) -> list[str]:
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], where: str) -> list[str]:
     return [
         f"{where}{name} was {_shown(before.get(name))}, now {_shown(now.get(name))}"
-        for name in [*before, *(name for name in now if name not in before)]
-        if before.get(name) != now.get(name)
+        for name in differing(before, now)
     ]
 
 
