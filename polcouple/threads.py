@@ -17,8 +17,8 @@ _VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 def limit_linear_algebra() -> None:
     """Limit the libraries under NumPy and SciPy in this process to one thread.
 
-    Nothing is changed where one of OPENBLAS_NUM_THREADS, OMP_NUM_THREADS or MKL_NUM_THREADS is set to something. Programs
-    that are started from here are not affected.
+    Nothing is changed where one of OPENBLAS_NUM_THREADS, OMP_NUM_THREADS or MKL_NUM_THREADS is set and not
+    empty. Programs that are started from here are not affected.
     """
     if any(os.environ.get(name) for name in _VARIABLES):
         return
