@@ -1,18 +1,16 @@
-"""The public names, loaded when they are used, and the examples of docs/library.md."""
+"""The public names, loaded when they are used, and what docs/library.md says of them."""
 
 import ast
 import importlib
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SMALL
+from conftest import ROOT
 
 import polcouple
 from polcouple.backends.setting_words import absolute
 from polcouple.cli.commands import COMMANDS
-from polcouple.propagation.propagate import step_reached
 from polcouple.units import BOHR_TO_ANGSTROM
 
 PAGE = ROOT / "docs" / "library.md"
@@ -55,36 +53,6 @@ def test_every_command_names_its_function():
         for place in re.findall(r"`([\w.]+)`", places):
             module, _, name = place.rpartition(".")
             assert callable(getattr(importlib.import_module(module), name)), place
-
-
-def run_examples(text, directory, monkeypatch):
-    """The page's blocks of Python, one after the other, as a reader would run them."""
-    shutil.copytree(SMALL, directory / "small")
-    monkeypatch.chdir(directory)
-    names = {}
-    for match in re.finditer(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
-        lines = "\n" * text.count("\n", 0, match.start(1))
-        exec(compile(lines + match.group(1), str(PAGE), "exec"), names)
-    return names
-
-
-def test_examples(tmp_path, monkeypatch, capsys):
-    """All but those that run i-PI."""
-    text = PAGE.read_text().partition("\n## Checks, runs, comparisons")[0]
-    names = run_examples(text, tmp_path, monkeypatch)
-    assert names["evaluation"].extras["total_charge"] == pytest.approx(-1.0)
-    assert len(names["frames"]) == 3
-    assert "'response'" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_all_examples(tmp_path, monkeypatch, capsys):
-    names = run_examples(PAGE.read_text(), tmp_path, monkeypatch)
-    said = capsys.readouterr().out
-    assert "did you mean 'temperature_kelvin'?" in said
-    assert names["run"] == Path("small/run_fixed")
-    assert (tmp_path / "report" / "report.html").stat().st_size > 0
-    assert step_reached(names["run"]) == 4
 
 
 def test_a_run_needs_one_length(small_directory):

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from polcouple.case.force_field import WATER_MODELS
+from polcouple.case.force_field_schema import Water
 from polcouple.case.ions import ION_CHARGES, IONS
-from polcouple.case.schema import Water
 from polcouple.errors import InputError, nearest
 from polcouple.units import DALTON_TO_ELECTRON_MASS, KCAL_TO_KJ
 

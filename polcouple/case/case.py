@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from polcouple.case.force_field_schema import ForceField, LennardJones
 from polcouple.case.given_system import GivenSystem
-from polcouple.case.schema import ForceField, GivenSystemSection, LennardJones, SystemSection
+from polcouple.case.schema import GivenSystemSection, SystemSection
 from polcouple.case.topology import Topology, topology_of_system, water_and_ions
 from polcouple.case.virtual_sites import whole_parents
 from polcouple.electrode import Electrode, Electrolyte

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.case.case import Case
+from polcouple.case.force_field_schema import ForceField
 from polcouple.case.given_system import check_given_system
 from polcouple.case.likely_units import require_likely_bonds, require_likely_cell, require_likely_size
-from polcouple.case.schema import ELECTRODE_FILE, ForceField, GivenSystemSection, SystemSection
+from polcouple.case.schema import ELECTRODE_FILE, GivenSystemSection, SystemSection
 from polcouple.case.topology import blocks
 from polcouple.errors import InputError, nearest
 from polcouple.ipi.initialize import StartFile

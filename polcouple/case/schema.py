@@ -1,13 +1,14 @@
-"""What system.yaml may hold: the sections of a case and their settings, validated one by one."""
+"""What system.yaml may hold: the sections of a case and their settings, validated one by one.
+
+The tables of docs/cases.md are made of the descriptions here (docs/case_keys.py).
+"""
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import (
-    BeforeValidator,
     Field,
     SerializerFunctionWrapHandler,
     StrictBool,
@@ -15,118 +16,31 @@ from pydantic import (
     model_validator,
 )
 
-from polcouple.settings import Settings, no_truth
+from polcouple.case.force_field_schema import ForceField, GivenForceField
+from polcouple.settings import Settings
 
 #: name in a case of the file of the electrodes' atoms, where i-PI does not have them
 ELECTRODE_FILE = "electrode.xyz"
-
-_Positive = Annotated[float, Field(gt=0)]
-_NotNegative = Annotated[float, Field(ge=0)]
-
-
-class Water(Settings):
-    """Three-site water: flexible with energy = k/2 (x - x0)^2, or ``model: rigid`` without constants k."""
-
-    model: Literal["rigid"] | None = None
-    bond_kcal_per_mol_angstrom2: _Positive | None = None
-    bond_length_angstrom: _Positive
-    angle_kcal_per_mol_rad2: _Positive | None = None
-    angle_degree: Annotated[float, Field(gt=0, lt=180)]
-    oxygen_charge_e: float
-
-    @model_validator(mode="after")
-    def _springs_or_none(self) -> Water:
-        for name in ("bond_kcal_per_mol_angstrom2", "angle_kcal_per_mol_rad2"):
-            if self.model == "rigid" and getattr(self, name) is not None:
-                raise ValueError(f"rigid water has no {name}; leave it out")
-            if self.model is None and getattr(self, name) is None:
-                raise ValueError(f"flexible water needs {name}; give it, or write model: rigid")
-        return self
-
-    @property
-    def springs(self) -> tuple[float, float] | None:
-        """Of bonds in kcal/mol/Angstrom^2 and of the angle in kcal/mol/rad^2; None for rigid water."""
-        bond, angle = self.bond_kcal_per_mol_angstrom2, self.angle_kcal_per_mol_rad2
-        return None if bond is None or angle is None else (bond, angle)
-
-    @property
-    def sides_angstrom(self) -> tuple[float, float, float]:
-        """Distances O-H, O-H and H-H."""
-        bond = self.bond_length_angstrom
-        return bond, bond, 2.0 * bond * math.sin(math.radians(0.5 * self.angle_degree))
-
-
-class LennardJones(Settings):
-    """Parameters of one element; Lorentz-Berthelot mixing."""
-
-    sigma_angstrom: _NotNegative
-    epsilon_kcal_per_mol: _NotNegative
-
-
-class ElectrodeLennardJones(LennardJones):
-    """Parameters of one element in the electrodes, and where they are from."""
-
-    source: str = ""
-
-
-class Walls(Settings):
-    """Harmonic walls k/2 dz^2 for oxygens and ions below ``lower`` and above ``upper`` (z of the cell)."""
-
-    lower_angstrom: float
-    upper_angstrom: float
-    spring_kcal_per_mol_angstrom2: _NotNegative
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Walls:
-        if self.lower_angstrom >= self.upper_angstrom:
-            raise ValueError(
-                f"lower_angstrom {self.lower_angstrom} must be below upper_angstrom {self.upper_angstrom}"
-            )
-        return self
-
-
-class ForceField(Settings):
-    """Classical interactions; the electrode's own pairs carry no Lennard-Jones (they never move).
-
-    An electrode's atoms take their parameters from ``electrode_lennard_jones``, and from ``lennard_jones``
-    where it has no entry for their element. ``water`` is of a liquid that has any.
-
-    Lennard-Jones energies go smoothly to zero between ``switch_angstrom`` and ``cutoff_angstrom``; without a
-    switch they are truncated, and each pair that crosses the cut-off makes the energy jump.
-    """
-
-    cutoff_angstrom: _Positive
-    switch_angstrom: _Positive | None = None
-    ewald_tolerance: Annotated[float, Field(gt=0, lt=1e-2)]
-    water: Water | None = None
-    ion_charges_e: dict[str, Annotated[float, BeforeValidator(no_truth)]] = Field(default_factory=dict)
-    lennard_jones: dict[str, LennardJones] = Field(default_factory=dict)
-    electrode_lennard_jones: dict[str, ElectrodeLennardJones] = Field(default_factory=dict)
-    walls: Walls | None = None
-
-    @model_validator(mode="after")
-    def _switch_below_cutoff(self) -> ForceField:
-        if self.switch_angstrom is not None and self.switch_angstrom >= self.cutoff_angstrom:
-            raise ValueError(
-                f"switch_angstrom {self.switch_angstrom:g} must be below cutoff_angstrom"
-                f" {self.cutoff_angstrom:g}"
-            )
-        return self
 
 
 class Block(Settings):
     """Consecutive atoms of init.xyz: an electrode's, waters (O H H each) or ions (one atom each)."""
 
-    species: str
-    count: Annotated[int, Field(ge=0)]
+    species: str = Field(
+        description="`electrode`, `water` (O H H each), or an ion of `ion_charges_e` (one atom each)"
+    )
+    count: Annotated[int, Field(ge=0)] = Field(description="electrode atoms, molecules or ions")
 
 
 class _Electrode(Settings):
     """``mobile``: i-PI moves its atoms, but for those that it is told to keep."""
 
-    name: str
-    total_charge_e: float
-    mobile: StrictBool = False
+    name: str = Field(description="for messages and names of files")
+    total_charge_e: float = Field(
+        description="charge of the electrode, or what it starts from where a potential is held; electrolyte"
+        " and electrodes must be neutral together"
+    )
+    mobile: StrictBool = Field(False, description="i-PI moves its atoms, see [there](moving.md#under-i-pi)")
 
     @model_serializer(mode="wrap")
     def _as_before(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -148,8 +62,10 @@ class ElectrodeSection(_Electrode):
     ``total_charge_e`` is its charge, or what it starts from where a potential is held.
     """
 
-    first_atom: Annotated[int, Field(ge=0)]
-    last_atom: Annotated[int, Field(ge=0)]
+    first_atom: Annotated[int, Field(ge=0)] = Field(description="of init.xyz, counted from 0")
+    last_atom: Annotated[int, Field(ge=0)] = Field(
+        description="the last one that belongs to it; the atoms of one `electrode` block"
+    )
 
     @property
     def indices(self) -> np.ndarray:
@@ -157,27 +73,13 @@ class ElectrodeSection(_Electrode):
         return np.arange(self.first_atom, self.last_atom + 1)
 
 
-class GivenForceField(Settings):
-    """Interactions as a file of OpenMM has them: cut-offs, switches and mixing rules are the file's.
-
-    ``ewald_tolerance`` is the accuracy of the Coulomb interactions, whatever the file has. Terms between
-    bonded atoms of an electrode are left out, or kept: a constant, unless the electrode moves.
-    Walls act on all atoms of the liquid but hydrogens.
-    """
-
-    openmm_system: str
-    ewald_tolerance: Annotated[float, Field(gt=0, lt=1e-2)]
-    electrode_bonded: Literal["drop", "keep"] = "drop"
-    walls: Walls | None = None
-
-
 class Molecules(Settings):
     """Consecutive molecules of one kind: their atoms' elements, and names in the force field."""
 
-    molecule: str
-    count: Annotated[int, Field(ge=1)]
-    elements: Annotated[list[str], Field(min_length=1)]
-    labels: list[str]
+    molecule: str = Field(description="name of the kind")
+    count: Annotated[int, Field(ge=1)] = Field(description="molecules of it, one after the other")
+    elements: Annotated[list[str], Field(min_length=1)] = Field(description="of one molecule's atoms")
+    labels: list[str] = Field(description="the atoms' names in the force field, as many")
 
     @model_validator(mode="after")
     def _as_many(self) -> Molecules:
@@ -195,7 +97,7 @@ class ElectrodeAtoms(_Electrode):
     atoms: Annotated[
         list[Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]],
         Field(min_length=1),
-    ]
+    ] = Field(description="runs of atoms of init.xyz, first and last of each, counted from 0")
 
     @property
     def indices(self) -> np.ndarray:
@@ -210,9 +112,15 @@ class Potential(Settings):
     one electrode its Fermi level: a uniform background takes what its charge misses to neutrality.
     """
 
-    voltage_volt: float | None = None
-    fermi_level_ev: float | None = None
-    counter_charge: Literal["background"] | None = None
+    voltage_volt: float | None = Field(
+        None, description="of two electrodes: the first one's potential less the second one's"
+    )
+    fermi_level_ev: float | None = Field(None, description="of one electrode; in place of `voltage_volt`")
+    counter_charge: Literal["background"] | None = Field(
+        None,
+        description="with `fermi_level_ev`, and with nothing else: a uniform background takes what the"
+        " electrode's charge misses to neutrality",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Potential:
@@ -230,8 +138,12 @@ class Slab(Settings):
     M. L. Berkowitz, J. Chem. Phys. 111, 3155 (1999). With E the images' field stays.
     """
 
-    displacement_volt_per_angstrom: float | None = None
-    field_volt_per_angstrom: float | None = None
+    displacement_volt_per_angstrom: float | None = Field(
+        None, description="displacement field D; 0 takes the field of the slab's periodic images away"
+    )
+    field_volt_per_angstrom: float | None = Field(
+        None, description="electric field E, in place of D; the images' field stays"
+    )
 
     @model_validator(mode="after")
     def _one_field(self) -> Slab:
@@ -243,7 +155,10 @@ class Slab(Settings):
 class Refresh(Settings):
     """When the electrode charges are computed anew: every ``interval`` force evaluations of a replica."""
 
-    interval: Annotated[int, Field(ge=1)] = 1
+    interval: Annotated[int, Field(ge=1)] = Field(
+        1,
+        description="force evaluations of a replica between refreshes of its charges; 1 conserves energy",
+    )
 
 
 class _CaseSection(Settings):
@@ -253,30 +168,50 @@ class _CaseSection(Settings):
     ``fast_backend``: of ``part: fast``, by name; its settings are those under ``backends``.
     """
 
-    ipi_atoms: Literal["all", "liquid"] = "all"
-    potential: Potential | None = None
-    slab: Slab | None = None
-    refresh: Refresh = Refresh()
-    fast_backend: str | None = None
-    backends: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    ipi_atoms: Literal["all", "liquid"] = Field(
+        "all", description="with `liquid` i-PI does not have the electrodes, see above"
+    )
+    potential: Potential | None = Field(
+        None, description="held in place of the electrodes' charges ([potentials](potential.md))"
+    )
+    slab: Slab | None = Field(
+        None, description="vacuum along z, in one of two fields along z ([potentials](potential.md))"
+    )
+    refresh: Refresh = Field(Refresh(), description="when charges are computed anew")
+    fast_backend: str | None = Field(
+        None,
+        description="name of the backend of `part: fast`, see"
+        " [multiple time stepping](moving.md#multiple-time-stepping)",
+    )
+    backends: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="settings of each backend by its name; `--set KEY=VALUE` on the command line goes before"
+        " them",
+    )
 
 
 class SystemSection(_CaseSection):
     """The whole of system.yaml for waters, ions and electrodes of known force fields."""
 
-    format: Literal["polcouple-case-1"]
-    topology: list[Block]
-    force_field: ForceField
-    electrodes: Annotated[list[ElectrodeSection], Field(min_length=1)]
+    format: Literal["polcouple-case-1"] = Field(description="which keys the file has")
+    topology: list[Block] = Field(description="blocks of atoms in the order of init.xyz")
+    force_field: ForceField = Field(description="classical interactions")
+    electrodes: Annotated[list[ElectrodeSection], Field(min_length=1)] = Field(
+        description="in the order of the topology; with a voltage two"
+    )
 
 
 class GivenSystemSection(_CaseSection):
     """The whole of system.yaml for a liquid whose force field is in a file of OpenMM."""
 
-    format: Literal["polcouple-case-2"]
-    topology: Annotated[list[Molecules], Field(min_length=1)]
-    force_field: GivenForceField
-    electrodes: Annotated[list[ElectrodeAtoms], Field(min_length=1)]
+    format: Literal["polcouple-case-2"] = Field(description="which keys the file has")
+    topology: Annotated[list[Molecules], Field(min_length=1)] = Field(
+        description="kinds of molecules in the order of init.xyz, electrodes among them"
+    )
+    force_field: GivenForceField = Field(description="classical interactions")
+    electrodes: Annotated[list[ElectrodeAtoms], Field(min_length=1)] = Field(
+        description="in the order of the topology; with a voltage two"
+    )
 
 
 #: format -> what system.yaml holds

@@ -110,7 +110,7 @@ def _meant(model: type[BaseModel], place: _Place) -> str:
     kind: Any = model
     for part in place[:-1]:
         if part in kind.model_fields:  # and else a place in a list, or in a mapping of elements
-            kind = _inner(kind.model_fields[part].annotation)
+            kind = section_of(kind.model_fields[part].annotation)
     known = list(kind.model_fields)
     others = [section for section, key in _keys(model, "") if key == word]
     if others:
@@ -122,18 +122,19 @@ def _keys(model: type[BaseModel], section: str) -> Iterator[tuple[str, str]]:
     """All sections and keys of a model."""
     for key, field in model.model_fields.items():
         yield section or "the outermost level", key
-        kind = _inner(field.annotation)
-        if _is_section(kind):
+        kind = section_of(field.annotation)
+        if is_section(kind):
             yield from _keys(kind, f"{section}.{key}" if section else key)
 
 
-def _inner(annotation: Any) -> Any:
+def section_of(annotation: Any) -> Any:
     """The section in an optional one, a list or a mapping of them."""
-    while not _is_section(annotation) and get_args(annotation):
+    while not is_section(annotation) and get_args(annotation):
         kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
-        annotation = next(filter(_is_section, kinds), kinds[-1])
+        annotation = next(filter(is_section, kinds), kinds[-1])
     return annotation
 
 
-def _is_section(kind: Any) -> bool:
+def is_section(kind: Any) -> bool:
+    """Whether a type is a model with keys of its own."""
     return isinstance(kind, type) and issubclass(kind, BaseModel)

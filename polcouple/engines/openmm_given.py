@@ -15,9 +15,9 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import openmm
 
+from polcouple.case.force_field_schema import GivenForceField
 from polcouple.case.given_system import BONDED, GivenSystem
 from polcouple.case.model import Case
-from polcouple.case.schema import GivenForceField
 from polcouple.engines.openmm_parts import (
     InsideCell,
     add_electrode_charges,

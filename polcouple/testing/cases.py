@@ -11,8 +11,9 @@ import numpy as np
 
 from polcouple.builder.surfaces import graphene_sheet
 from polcouple.case.force_field import ION_CHARGES, LENNARD_JONES, SPC_FW
+from polcouple.case.force_field_schema import ElectrodeLennardJones
 from polcouple.case.model import Case
-from polcouple.case.schema import ElectrodeLennardJones, SystemSection
+from polcouple.case.schema import SystemSection
 from polcouple.electrostatics.ewald import ewald_energy_forces, ewald_matrix
 from polcouple.units import ANGSTROM_TO_BOHR, HARTREE_TO_KJ_PER_MOL, KCAL_TO_KJ
 

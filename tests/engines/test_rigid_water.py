@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polcouple.case.force_field import WATER_MODELS
-from polcouple.case.schema import Water
+from polcouple.case.force_field_schema import Water
 from polcouple.engines.base import create_engine
 from polcouple.testing.cases import random_case, reference_nonbonded
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import openmm
 
+from polcouple.case.force_field_schema import GivenForceField
 from polcouple.case.given_system import BONDED, GivenSystem
 from polcouple.case.model import Case
-from polcouple.case.schema import GivenForceField
 from polcouple.engines.native import bonded
 from polcouple.engines.native.terms import (
     LennardJones,

@@ -1,4 +1,4 @@
-"""The documentation's pages: all in the navigation, links that lead somewhere, names that exist."""
+"""The documentation's pages: all in the navigation, links and names that lead somewhere, tables as made."""
 
 import importlib
 import re
@@ -6,8 +6,7 @@ import re
 import pytest
 import yaml
 from conftest import ROOT
-
-PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+from doc_blocks import PAGES
 
 
 def pages_of(navigation):
@@ -34,3 +33,12 @@ def test_links_and_names(page):
         for part in name.split(".")[1:]:
             where += f".{part}"
             found = getattr(found, part, None) or importlib.import_module(where)
+
+
+def test_keys_of_a_case_are_those_of_its_models(monkeypatch):
+    """After a change of the models: python docs/case_keys.py."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    keys = importlib.import_module("case_keys")
+    tables = keys.tables()
+    assert f"{keys.BEGIN}\n\n{tables}\n{keys.END}" in keys.PAGE.read_text()
+    assert "| None |" not in tables, "a key has no description"
