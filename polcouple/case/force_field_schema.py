@@ -29,14 +29,15 @@ class Water(Settings):
     """Three-site water: flexible with energy = k/2 (x - x0)^2, or ``model: rigid`` without constants k."""
 
     model: Literal["rigid"] | None = Field(
-        None, description="`rigid`: bonds and angle never change and have no *k*; left out, water is flexible"
+        default=None,
+        description="`rigid`: bonds and angle never change and have no *k*; left out, water is flexible",
     )
     bond_kcal_per_mol_angstrom2: _Positive | None = Field(
-        None, description="*k* of E = k/2 (r - r0)^2, of flexible water; SPC/Fw 1059.162"
+        default=None, description="*k* of E = k/2 (r - r0)^2, of flexible water; SPC/Fw 1059.162"
     )
     bond_length_angstrom: _Positive = Field(description="r0; SPC/Fw 1.012, SPC/E 1")
     angle_kcal_per_mol_rad2: _Positive | None = Field(
-        None, description="*k* of E = k/2 (theta - theta0)^2, of flexible water; SPC/Fw 75.90"
+        default=None, description="*k* of E = k/2 (theta - theta0)^2, of flexible water; SPC/Fw 75.90"
     )
     angle_degree: Annotated[float, Field(gt=0, lt=180)] = Field(
         description="theta0; SPC/Fw 113.24, SPC/E 109.47"
@@ -77,7 +78,7 @@ class LennardJones(Settings):
 class ElectrodeLennardJones(LennardJones):
     """Parameters of one element in the electrodes, and where they are from."""
 
-    source: str = Field("", description="where the parameters are from")
+    source: str = Field(default="", description="where the parameters are from")
 
 
 class Walls(Settings):
@@ -111,12 +112,12 @@ class ForceField(Settings):
         " the cell's shortest side"
     )
     switch_angstrom: _Positive | None = Field(
-        None,
+        default=None,
         description="from here Lennard-Jones energies go smoothly to zero at the cut-off; without it they are"
         " truncated, and jump whenever a pair crosses it; as built cut-off - 1",
     )
     ewald_tolerance: _Tolerance
-    water: Water | None = Field(None, description="of a liquid that has any")
+    water: Water | None = Field(default=None, description="of a liquid that has any")
     ion_charges_e: dict[str, Annotated[float, BeforeValidator(no_truth)]] = Field(
         default_factory=dict,
         description="charge of each ion by its symbol; as built alkali metals +1, halogens -1, Mg, Ca, Sr,"
@@ -131,7 +132,7 @@ class ForceField(Settings):
         description="the same of an electrode's element X, in place of `lennard_jones`; as built from"
         " [tables](electrodes.md#lennard-jones-parameters)",
     )
-    walls: Walls | None = Field(None, description="for oxygens and ions beyond two heights")
+    walls: Walls | None = Field(default=None, description="for oxygens and ions beyond two heights")
 
     @model_validator(mode="after")
     def _switch_below_cutoff(self) -> ForceField:
@@ -154,8 +155,8 @@ class GivenForceField(Settings):
     openmm_system: str = Field(description="file of the case that holds a serialised System of OpenMM")
     ewald_tolerance: _Tolerance
     electrode_bonded: Literal["drop", "keep"] = Field(
-        "drop", description="terms between bonded atoms of an electrode: left out, or kept"
+        default="drop", description="terms between bonded atoms of an electrode: left out, or kept"
     )
     walls: Walls | None = Field(
-        None, description="for all atoms of the liquid but hydrogens, beyond two heights"
+        default=None, description="for all atoms of the liquid but hydrogens, beyond two heights"
     )

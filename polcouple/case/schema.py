@@ -40,7 +40,9 @@ class _Electrode(Settings):
         description="charge of the electrode, or what it starts from where a potential is held; electrolyte"
         " and electrodes must be neutral together"
     )
-    mobile: StrictBool = Field(False, description="i-PI moves its atoms, see [there](moving.md#under-i-pi)")
+    mobile: StrictBool = Field(
+        default=False, description="i-PI moves its atoms, see [there](moving.md#under-i-pi)"
+    )
 
     @model_serializer(mode="wrap")
     def _as_before(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -113,11 +115,13 @@ class Potential(Settings):
     """
 
     voltage_volt: float | None = Field(
-        None, description="of two electrodes: the first one's potential less the second one's"
+        default=None, description="of two electrodes: the first one's potential less the second one's"
     )
-    fermi_level_ev: float | None = Field(None, description="of one electrode; in place of `voltage_volt`")
+    fermi_level_ev: float | None = Field(
+        default=None, description="of one electrode; in place of `voltage_volt`"
+    )
     counter_charge: Literal["background"] | None = Field(
-        None,
+        default=None,
         description="with `fermi_level_ev`, and with nothing else: a uniform background takes what the"
         " electrode's charge misses to neutrality",
     )
@@ -139,10 +143,10 @@ class Slab(Settings):
     """
 
     displacement_volt_per_angstrom: float | None = Field(
-        None, description="displacement field D; 0 takes the field of the slab's periodic images away"
+        default=None, description="displacement field D; 0 takes the field of the slab's periodic images away"
     )
     field_volt_per_angstrom: float | None = Field(
-        None, description="electric field E, in place of D; the images' field stays"
+        default=None, description="electric field E, in place of D; the images' field stays"
     )
 
     @model_validator(mode="after")
@@ -156,7 +160,7 @@ class Refresh(Settings):
     """When the electrode charges are computed anew: every ``interval`` force evaluations of a replica."""
 
     interval: Annotated[int, Field(ge=1)] = Field(
-        1,
+        default=1,
         description="force evaluations of a replica between refreshes of its charges; 1 conserves energy",
     )
 
@@ -169,17 +173,17 @@ class _CaseSection(Settings):
     """
 
     ipi_atoms: Literal["all", "liquid"] = Field(
-        "all", description="with `liquid` i-PI does not have the electrodes, see above"
+        default="all", description="with `liquid` i-PI does not have the electrodes, see above"
     )
     potential: Potential | None = Field(
-        None, description="held in place of the electrodes' charges ([potentials](potential.md))"
+        default=None, description="held in place of the electrodes' charges ([potentials](potential.md))"
     )
     slab: Slab | None = Field(
-        None, description="vacuum along z, in one of two fields along z ([potentials](potential.md))"
+        default=None, description="vacuum along z, in one of two fields along z ([potentials](potential.md))"
     )
-    refresh: Refresh = Field(Refresh(), description="when charges are computed anew")
+    refresh: Refresh = Field(default=Refresh(), description="when charges are computed anew")
     fast_backend: str | None = Field(
-        None,
+        default=None,
         description="name of the backend of `part: fast`, see"
         " [multiple time stepping](moving.md#multiple-time-stepping)",
     )
