@@ -6,12 +6,7 @@ From one start, without thermostat: velocity Verlet, 0.5 fs. The frozen sheet ha
 then every atom of the case moves, the electrode by the backends named. Energies are per moving atom; the
 drift is the slope of a straight line through the energies of every step after the first tenth of the
 time, its error that of the fit to means of ten blocks. With ``--level`` the Fermi level is held, and what is
-conserved has the grand potential.
-
-What velocity Verlet conserves is not the energy H but, to the next order in the step h, the shadow energy
-H + h^2 (v.V''.v / 12 - F.F / 24 m) (Skeel and Hardy, SIAM J. Sci. Comput. 23, 1172 (2001)). H itself goes up
-and down with every vibration of a bond, which hides a drift in a short run; drifts are of the shadow energy,
-with v.V''.v from the forces of the steps before and after.
+conserved has the grand potential. Drifts are of the shadow energy (:mod:`benchmarks.shadow_energy`).
 
 The second table is the processor time of site potentials and forces, the electrode in its place and mobile,
 in turns, at the accuracy of potentials that is asked for.
@@ -26,22 +21,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
+from benchmarks.shadow_energy import STEP_FS, conserved, drift
 from polcouple.case.model import Case, read_case
 from polcouple.case.schema import Potential
 from polcouple.coupling.charges import Surroundings
-from polcouple.coupling.forces import ForceProvider
-from polcouple.coupling.mobile import create_charges
 from polcouple.engines.base import SitePotentialEngine, create_engine
 from polcouple.testing.cases import mobile
-from polcouple.units import FS_TO_ATOMIC_TIME, KELVIN_TO_HARTREE
+from polcouple.units import KELVIN_TO_HARTREE
 
 _ROOT = Path(__file__).parent.parent
-_STEP_FS, _TEMPERATURE = 0.5, 300.0
-#: blocks that the error of the drift is from
-_BLOCKS = 10
 #: calls of the timing, and potentials' accuracies that are timed
 _ROUNDS, _ACCURACIES = 100, (1e-6, 1e-7)
 
@@ -60,7 +49,7 @@ def main() -> None:
     if args.level is not None:
         held = Potential(fermi_level_ev=args.level, counter_charge="background")
         moving = dataclasses.replace(moving, system=moving.system.model_copy(update={"potential": held}))
-    steps = round(1000.0 * args.picoseconds / _STEP_FS)
+    steps = round(1000.0 * args.picoseconds / STEP_FS)
     print(f"{'':<26} drift per moving atom, K/ns   fluctuation, K   that of the energy, K   ms/step")
     runs = [("fixed", case), *((name, moving) for name in args.backends)]
     for name, own in runs if steps else []:
@@ -79,48 +68,6 @@ def main() -> None:
         frozen, free = 1e3 * np.median(list(seconds(case, accuracy, args.threads)), axis=0)
         times = f"frozen {frozen:.2f} ms, mobile {free:.2f} ms, {free / frozen:.2f} times"
         print(f"potentials to {accuracy:g} Hartree/e and forces: {times}")
-
-
-def conserved(case: Case, backend: str, steps: int, threads: int) -> tuple[np.ndarray, int]:
-    """Energy and shadow energy at the steps between the first and the last.
-
-    Returns:
-        (2, steps - 2) energies in Hartree, and the number of atoms that move.
-    """
-    provider = ForceProvider(case, create_charges(case, backend), threads=threads)
-    moving = np.arange(len(case)) if case.mobile else case.electrolyte_indices
-    masses, dt = case.topology.masses[moving, None], _STEP_FS * FS_TO_ATOMIC_TIME
-    positions = case.positions.copy()
-    momenta = np.random.default_rng(1).standard_normal(positions.shape)[moving]
-    momenta *= np.sqrt(masses * _TEMPERATURE * KELVIN_TO_HARTREE)
-    forces = [provider.evaluate(positions, case.cell).forces[moving]]
-    velocities, energies, shadows = np.zeros_like(momenta), list[float](), list[float]()
-    for step in track(range(1, steps + 1), description=backend, console=Console(stderr=True)):
-        momenta += 0.5 * dt * forces[-1]
-        positions[moving] += dt * momenta / masses
-        found = provider.evaluate(positions, case.cell)
-        forces = [*forces[-2:], found.forces[moving]]
-        momenta += 0.5 * dt * forces[-1]
-        if step > 2:  # of the step before
-            curvature = -float((velocities * (forces[2] - forces[0])).sum()) / (2.0 * dt)
-            correction = dt**2 * (curvature / 12 - float((forces[1] ** 2 / masses).sum()) / 24)
-            shadows.append(energies[-1] + correction)
-        velocities = momenta / masses
-        energies.append(found.energy + 0.5 * float((momenta * velocities).sum()))
-    return np.array([energies[1:-1], shadows]), len(moving)
-
-
-def drift(energies: np.ndarray) -> tuple[float, float, float]:
-    """Slope per ns and its standard error, and the spread about the line."""
-    energies = energies[len(energies) // 10 :]
-    times = _STEP_FS * 1e-6 * np.arange(len(energies))
-    slope, offset = np.polyfit(times, energies, 1)
-    length = len(energies) // _BLOCKS
-    means, at = (
-        values[: length * _BLOCKS].reshape(_BLOCKS, length).mean(axis=1) for values in (energies, times)
-    )
-    _, covariance = np.polyfit(at, means, 1, cov=True)
-    return float(slope), float(np.sqrt(covariance[0, 0])), float(np.std(energies - slope * times - offset))
 
 
 def seconds(case: Case, accuracy: float, threads: int) -> Iterator[tuple[float, float]]:

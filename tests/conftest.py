@@ -1,5 +1,7 @@
 """Fixtures shared by all tests."""
 
+import fcntl
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -20,6 +22,28 @@ CAPACITOR = ROOT / "ipi_inputs" / "graphene_capacitor_small"
 def pytest_xdist_auto_num_workers():
     """One more than there are processors: many tests wait for programs at the ends of sockets."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_configure(config):
+    """Of several workers one compiles a loop, and the others wait for what it leaves on disk."""
+    if not hasattr(config, "workerinput"):
+        return
+    from numba.core.compiler_lock import global_compiler_lock
+    from numba.core.dispatcher import Dispatcher
+
+    compile_here = Dispatcher.compile
+    locks = config.cache.mkdir("compile")
+
+    def compile_once(self, signature):
+        function = self.py_func
+        name = f"{function.__module__}.{function.__qualname__}{signature}"
+        path = locks / hashlib.sha256(name.encode()).hexdigest()
+        # the order of the locks is that of the calls, so that no two workers wait for one another
+        with global_compiler_lock, path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return compile_here(self, signature)
+
+    Dispatcher.compile = compile_once
 
 
 @pytest.fixture(scope="session")

@@ -86,9 +86,9 @@ def test_gromacs_topology_has_the_case():
 
 
 def test_nve_drift_is_found_again():
-    nve = importlib.import_module("benchmarks.nve")
-    noise = np.random.default_rng(0).normal(0.0, 0.05, 4000)
-    slope, error, spread = nve.drift(7e-6 * 5.0 * np.arange(4000) + noise)
+    runs = importlib.import_module("benchmarks.shadow_energy")
+    noise = np.random.default_rng(0).normal(0.0, 0.05, 40000)
+    slope, error, spread = runs.drift(7e-6 * 0.5 * np.arange(40000) + noise)
     assert slope == pytest.approx(7.0, abs=4 * error) and error < 0.5
     assert spread == pytest.approx(0.05, rel=0.1)
 

@@ -40,6 +40,7 @@ from polcouple.engines.openmm_parts import (
 from polcouple.errors import InputError, nearest
 from polcouple.ipi.parts import Part
 from polcouple.units import (
+    BOHR_TO_ANGSTROM,
     BOHR_TO_NM,
     KCAL_TO_KJ,
     KJ_PER_MOL_NM_TO_HARTREE_PER_BOHR,
@@ -55,6 +56,8 @@ _EXCLUSION_MARGIN_BOHR = 0.1
 _MESH_SPACING = 2.1
 #: no atom is closer to a face of OpenMM's cell, in lattice coordinates: some roundings of single precision
 _OFF_FACES = 1e-6
+#: Reference's lists are whole in cells that are as many cut-offs high, or less tilted
+_LOWEST_TILTED, _TILTED = 3.1, 1e-9
 #: OpenMM refuses a lattice that is not reduced, by rounding too: off-diagonal elements stay this much short
 #: of half the diagonal ones
 _SHORT_OF_HALF = 1e-12
@@ -79,6 +82,8 @@ class ClassicalEngine:
         self._case = case
         self._electrode = case.electrode_indices
         self._particles = Particles(case)
+        if platform == "Reference" and part != "bonded":
+            require_whole_lists(case)
         self._system, self._nonbonded = build_system(case, part)
         # the integrator is never stepped: i-PI moves the atoms
         self._context = create_context(self._system, openmm.VerletIntegrator(0.001), platform, threads)
@@ -107,6 +112,26 @@ class ClassicalEngine:
             energy += add_slab(self._case, self._charges, positions, forces)
         forces[self._electrode] = 0.0
         return energy, forces
+
+
+def require_whole_lists(case: Case) -> None:
+    """Refuse cells in which OpenMM's Reference platform (8.6.1) leaves out pairs within the cut-off.
+
+    Its lists take atoms beyond the cell's face along b or c from one image, of the several that a tilt shifts
+    against one another where a cell is lower than three cut-offs.
+
+    Raises:
+        InputError: the cell is one of these.
+    """
+    cell, cutoff = InsideCell(case).cell, case.cutoff
+    for row, name in ((1, "b"), (2, "c")):
+        height = float(cell[row, row])
+        if np.abs(cell[row, :row]).max() > _TILTED * height and height < _LOWEST_TILTED * cutoff:
+            raise InputError(
+                f"--platform Reference: OpenMM leaves out pairs in a tilted cell lower than three cut-offs"
+                f" (along {name} {height * BOHR_TO_ANGSTROM:.1f} Angstrom, cut-off"
+                f" {cutoff * BOHR_TO_ANGSTROM:.1f}); take --platform native or CPU"
+            )
 
 
 def create(case: Case, part: Part, platform: str, threads: int | None) -> ClassicalEngine:

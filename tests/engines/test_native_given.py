@@ -70,7 +70,9 @@ def test_any_terms_in_any_cell(numbers, seed, switch, tables):
     a, b, c, ab, ac, bc = numbers
     cell = np.array([[a, 0, 0], [ab * a, b, 0], [ac * a, bc * b, c]])
     heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-    case = random_chains(np.random.default_rng(seed), cell, min(0.49 * heights.min(), 7.0), switch, tables)
+    # OpenMM's Reference platform leaves out pairs in tilted cells lower than three cut-offs
+    most = 0.32 if any(numbers[3:]) else 0.49
+    case = random_chains(np.random.default_rng(seed), cell, min(most * heights.min(), 7.0), switch, tables)
     for part, allowed in (("bonded", 1e-9), ("nonbonded", 2e-6)):
         (energy, forces), (expected_energy, expected) = both(case, part, 1e-6)
         scale = max(np.sqrt((expected**2).sum(axis=1).mean()), WATER)

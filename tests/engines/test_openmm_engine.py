@@ -8,6 +8,8 @@ from polcouple.electrostatics.ewald import ewald_energy_forces, ewald_matrix, ew
 from polcouple.engines.openmm import ClassicalEngine
 from polcouple.errors import InputError
 from polcouple.testing import EngineContract
+from polcouple.testing.cases import random_case, reference_nonbonded
+from polcouple.testing.engine_contract import charges_of
 from polcouple.units import ANGSTROM_TO_BOHR, HARTREE_TO_KJ_PER_MOL, KCAL_TO_KJ
 
 KCAL_TO_HARTREE = KCAL_TO_KJ / HARTREE_TO_KJ_PER_MOL
@@ -156,3 +158,29 @@ def test_energy_has_no_huge_constant(small_case, engine, electrode_charges):
 def test_unknown_platform_is_refused(small_case):
     with pytest.raises(InputError, match=r"no platform 'CPUU' here \(did you mean 'CPU'"):
         ClassicalEngine(small_case, platform="CPUU")
+
+
+def tilted_case(cutoffs, seed=0):
+    """A case whose cell is tilted, and so many cut-offs of 6 Angstrom high along b."""
+    height = 6.0 * cutoffs
+    return random_case(
+        np.random.default_rng(seed), [[24.0, 0, 0], [9.0, height, 0], [0, 3.0, 20.0]], 6.0, 1e-6
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_in_tilted_cells_are_whole(seed):
+    case = tilted_case(3.15, seed)
+    charges = charges_of(case)
+    engine = ClassicalEngine(case, "nonbonded", "Reference")
+    engine.set_charges(charges)
+    energy, _ = engine.evaluate(case.positions)
+    assert energy == pytest.approx(reference_nonbonded(case, charges)[0], abs=5e-6)
+
+
+def test_low_tilted_cells_are_refused_where_pairs_are_left_out():
+    case = tilted_case(2.5)
+    with pytest.raises(InputError, match=r"tilted cell lower than three cut-offs \(along b 15.0 Angstrom"):
+        ClassicalEngine(case, "all", "Reference")
+    ClassicalEngine(case, "all", "CPU")
+    ClassicalEngine(case, "bonded", "Reference")
