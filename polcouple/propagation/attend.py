@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from polcouple.case.case import Case
@@ -10,6 +10,7 @@ from polcouple.errors import PolcoupleError, ProtocolError
 from polcouple.ipi.input import SocketAddress
 from polcouple.log import log
 from polcouple.propagation.driver import Forces, connect, serve, stop_ipi
+from polcouple.propagation.fellow_drivers import alike
 from polcouple.propagation.reporter import Reporter
 
 
@@ -20,6 +21,7 @@ def attend(
     directory: Path,
     reporter: Reporter,
     patience: float,
+    decides: Mapping[str, str],
     server: int | None = None,
 ) -> None:
     """Serve an i-PI until it says EXIT; input that must not be computed with stops it.
@@ -28,11 +30,27 @@ def attend(
         providers: one for each of ``addresses``.
         directory: of i-PI.
         patience: seconds to wait for i-PI to appear.
+        decides: see :func:`polcouple.propagation.fellow_drivers.alike`.
         server: process of the only i-PI to serve; None for whoever listens.
 
     Raises:
-        PolcoupleError: positions are refused, or i-PI is not there or gone.
+        PolcoupleError: positions are refused, i-PI is not there or gone, or another driver serves it in
+            another way.
     """
+    # a run that has started its own i-PI looks for other drivers itself
+    with alike(addresses if server is None else (), decides):
+        _attend(addresses, providers, case, directory, reporter, patience, server)
+
+
+def _attend(
+    addresses: Sequence[SocketAddress],
+    providers: Sequence[Forces],
+    case: Case,
+    directory: Path,
+    reporter: Reporter,
+    patience: float,
+    server: int | None,
+) -> None:
     streams = connect(addresses, patience, log, server)
     log(f"connected to {', '.join(str(address) for address in addresses)}")
     reporter.providers = list({id(one): one for one in providers}.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -103,6 +104,7 @@ def _serve(service: Service, reporter: Reporter) -> None:
     if root is not None:
         require_whole_forces(path, case)
     # OpenMM and ASE are imported only now, when the input is known to be good
+    from polcouple.coupling.electrodes import backend_identity
     from polcouple.propagation.attend import attend
     from polcouple.propagation.providers import create_providers
 
@@ -124,7 +126,12 @@ def _serve(service: Service, reporter: Reporter) -> None:
         f" backend {service.backend}, charges every {interval} evaluation(s)"
     )
     served = [providers[address.part] for address in addresses]
-    attend(addresses, served, case, service.case, reporter, service.patience, service.server)
+    decides = {
+        "backend": backend_identity(case, service.backend, service.given),
+        "refresh": str(interval),
+        "system": hashlib.sha256(case.system.model_dump_json().encode()).hexdigest(),
+    }
+    attend(addresses, served, case, service.case, reporter, service.patience, decides, service.server)
 
 
 def _recorder(service: Service, case: Case, root: Element | None) -> FrameRecorder | MovingRecorder | None:

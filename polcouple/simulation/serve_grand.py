@@ -62,7 +62,8 @@ def serve_grand_potential(service: GrandService) -> None:
     forces = GrandForces(case, potential, level)
     log(f"{len(case)} atoms by {potential.name} at a Fermi level of {level:.4f} eV")
     reporter = Reporter(service.report_period)
-    attend([address], [forces], case, service.case, reporter, service.patience)
+    decides = {"potential": str(potential.name), "Fermi level": f"{level:.6f} eV"}
+    attend([address], [forces], case, service.case, reporter, service.patience, decides)
 
 
 def _level(service: GrandService, case: Case, potential: GrandModel) -> float:

@@ -63,7 +63,15 @@ def serve_potential(service: PotentialService) -> None:
     count, members = len(liquid.ipi_indices), len(potential.members)
     log(f"{count} atoms of the liquid by {potential.name}, networks: {members}")
     reporter = Reporter(service.report_period)
-    attend([address], [forces], liquid, service.case, reporter, service.patience)
+    attend(
+        [address],
+        [forces],
+        liquid,
+        service.case,
+        reporter,
+        service.patience,
+        {"potential": str(potential.name)},
+    )
 
 
 def _liquid_socket(path: Path) -> SocketAddress:

@@ -340,6 +340,24 @@ def test_two_drivers_cannot_hold_charges(small_directory, address, start):
     assert "another driver holds charges of this run" in last_line(second)
 
 
+def test_two_drivers_of_one_ipi_answer_alike(small_directory, address, start):
+    """Beads are shared among them: with two backends some would have other forces."""
+    prepare(small_directory, address, 5)
+    first = driver(start, small_directory, "--wait", 30)
+    wait_for(lambda: "waiting for i-PI" in first.log.read_text())
+    second = driver(start, small_directory, backend="metal")
+    assert second.wait(20) == 2
+    assert "has another backend (fixed" in last_line(second) and "give all drivers the same" in last_line(
+        second
+    )
+    third = driver(start, small_directory, "--wait", 30)
+    wait_for(lambda: "waiting for i-PI" in third.log.read_text())
+    first.kill()
+    third.kill()
+    other = driver(start, small_directory, "--wait", 30, backend="metal")
+    wait_for(lambda: "waiting for i-PI" in other.log.read_text())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("n_drivers", [1, 2])
 def test_four_beads_have_the_charges_of_their_own_positions(
