@@ -60,7 +60,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cutoff",
         type=float,
-        default=pairs.cutoff,
         metavar="ANGSTROM",
         help=f"of pairs in real space ({pairs.cutoff:g}); a System has its own",
     )
@@ -74,7 +73,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rigid",
         choices=get_args(Rigid),
-        default=pairs.rigid,
         help="what is rigid where the files do not say: water; water and the bonds of hydrogens; none, by the"
         " files' springs (water); GROMACS' files and a System say it themselves",
     )
@@ -130,16 +128,21 @@ def _source(args: argparse.Namespace) -> Source:
     Raises:
         InputError: they are no pair that is known.
     """
-    switch = args.cutoff - 1.0 if args.switch is None else args.switch
-    pairs = PairOptions(args.cutoff, None if switch == args.cutoff else switch, args.rigid)
+    default = PairOptions()
+    cutoff = default.cutoff if args.cutoff is None else args.cutoff
+    switch = cutoff - 1.0 if args.switch is None else args.switch
+    pairs = PairOptions(cutoff, None if switch == cutoff else switch, args.rigid or default.rigid)
     suffixes = [path.suffix.lower() for path in args.files]
+    if suffixes != [".top", ".gro"]:
+        _require_none(args, ("include", "define"), "of a .top alone")
     if suffixes == [".top", ".gro"]:
+        _require_none(args, ("rigid",), "what GROMACS' files say themselves")
         from polcouple.importing.gromacs import read_gromacs
 
         defines = dict(word.partition("=")[::2] for word in args.define)
         defines = {name: value or "1" for name, value in defines.items()}
         force_field, structure = args.files
-        return read_gromacs(force_field, structure, pairs, args.include, defines)
+        return read_gromacs(force_field, structure, pairs, args.include, defines, args.cell)
     if suffixes[0] in (".prmtop", ".parm7") and len(suffixes) == 2:
         from polcouple.importing.amber import read_amber
 
@@ -155,9 +158,17 @@ def _source(args: argparse.Namespace) -> Source:
 
         *fields, structure = args.files
         if len(fields) == 1 and is_system(fields[0]):
+            _require_none(args, ("cutoff", "switch", "rigid"), "what a System says itself")
             return read_system(fields[0], structure, args.cell)
         return read_force_field(fields, structure, pairs, args.cell)
     raise InputError(
         f"no way to import {' and '.join(map(str, args.files))}; give the force field first and the structure"
         " after it, such as system.top system.gro"
     )
+
+
+def _require_none(args: argparse.Namespace, options: tuple[str, ...], why: str) -> None:
+    """Refuse options that would have no effect."""
+    for option in options:
+        if getattr(args, option):
+            raise InputError(f"--{option} is {why}; leave it out for {' '.join(map(str, args.files))}")

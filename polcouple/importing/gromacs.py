@@ -24,6 +24,7 @@ from polcouple.errors import InputError
 from polcouple.frames.text import read_gro
 from polcouple.importing.gromacs_dihedrals import DihedralTypes, fill_dihedrals
 from polcouple.importing.source import PairOptions, Source, without_tails
+from polcouple.importing.structure import given_cell
 from polcouple.log import log
 from polcouple.units import BOHR_TO_NM
 
@@ -117,10 +118,12 @@ def read_gromacs(
     options: PairOptions,
     include: list[Path] | None = None,
     defines: Mapping[str, str] | None = None,
+    cell: tuple[float, ...] | None = None,
 ) -> Source:
     """The system of a .top file with positions and cell of a .gro file.
 
     Args:
+        cell: lengths in Angstrom and angles in degrees, over the structure's.
         include: folders in which included files are looked for.
         defines: macros, as -D of GROMACS' preprocessor.
 
@@ -134,11 +137,12 @@ def read_gromacs(
     frame = next(read_gro(structure), None)
     if frame is None or frame.cell is None or frame.names is None:
         raise InputError(f"{structure}: no frame with a cell, which electrodes need")
-    top = read_topology(path, include or (), defines or {}, frame.cell)
+    lattice = given_cell(cell) if cell else frame.cell
+    top = read_topology(path, include or (), defines or {}, lattice)
     n, found = top.topology.getNumAtoms(), len(frame.positions)
     if n != found:
         raise InputError(f"{path}: describes {n} atoms, {structure} holds {found}; give the one that fits")
-    source = source_of_topology(path, structure, top, options, frame.positions, frame.cell)
+    source = source_of_topology(path, structure, top, options, frame.positions, lattice)
     pairs = enumerate(zip(source.labels, frame.names, strict=True))
     other = [i for i, (label, name) in pairs if label[:5] != name]
     if other:

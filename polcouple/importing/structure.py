@@ -69,12 +69,18 @@ def box_of(path: Path, box: Any, cell: tuple[float, ...] | None) -> Any:
     from openmm.unit import Quantity, nanometer
 
     if cell:
-        if len(cell) not in (3, 6) or not (np.isfinite(cell).all() and min(cell) > 0.0):
-            raise InputError(
-                f"--cell {' '.join(f'{x:g}' for x in cell)}: give A B C, or A B C ALPHA BETA GAMMA"
-            )
-        vectors = cell_of(np.array([*cell, 90.0, 90.0, 90.0][:6])) * ANGSTROM_TO_BOHR
-        return Quantity(vectors * BOHR_TO_NM, nanometer)
+        return Quantity(given_cell(cell) * BOHR_TO_NM, nanometer)
     if box is None:
         raise InputError(f"{path}: has no periodic cell; give its lengths by --cell A B C")
     return box
+
+
+def given_cell(cell: tuple[float, ...]) -> np.ndarray:
+    """Lattice vectors (3, 3) in bohr of ``--cell``: lengths in Angstrom, and angles in degrees.
+
+    Raises:
+        InputError: neither three positive numbers nor six.
+    """
+    if len(cell) not in (3, 6) or not (np.isfinite(cell).all() and min(cell) > 0.0):
+        raise InputError(f"--cell {' '.join(f'{x:g}' for x in cell)}: give A B C, or A B C ALPHA BETA GAMMA")
+    return cell_of(np.array([*cell, 90.0, 90.0, 90.0][:6])) * ANGSTROM_TO_BOHR

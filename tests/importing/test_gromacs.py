@@ -12,6 +12,7 @@ from imported_systems import engine_terms, unconstrained, with_tolerance
 
 from polcouple.analysis.density import species_of
 from polcouple.analysis.slab import slab_of
+from polcouple.case.model import read_case
 from polcouple.case.virtual_sites import VirtualSites
 from polcouple.check.findings import check_case
 from polcouple.cli import main
@@ -132,6 +133,17 @@ def test_the_command_writes_what_i_pi_runs(tmp_path, capsys):
     said = capsys.readouterr().out
     assert end.value.code == 0, said
     assert "0 error(s)" in said
+
+
+def test_another_cell_than_the_structure_s(tmp_path):
+    recorded = np.load(RECORDED / "acetonitrile_+_LiPF6.npz")
+    top, gro = files_of(tmp_path, "acetonitrile + LiPF6", recorded["positions_1"])
+    words = ["import", str(tmp_path / "case"), str(top), str(gro), "--electrode", "resname GRA"]
+    with pytest.raises(SystemExit) as end:
+        main([*words, "--cutoff", "7", "--cell", "20", "21", "60"])
+    assert end.value.code == 0
+    cell = read_case(tmp_path / "case").cell * BOHR_TO_ANGSTROM
+    assert np.allclose(cell, np.diag([20.0, 21.0, 60.0]), atol=1e-8)
 
 
 def bad(tmp_path, name="acetonitrile + LiPF6"):

@@ -246,23 +246,28 @@ def test_the_command_tells_them_apart(files, capsys):
     structure = str(files / "system.pdb")
     for name, given in (("a", ["system.xml"]), ("b", ["amber14/tip4pew.xml", "carbon.xml"])):
         words = [str(files / word) if (files / word).is_file() else word for word in given]
+        words = ["import", str(files / name), *words, structure, "--electrode", "resname GRA"]
         with pytest.raises(SystemExit) as end:
-            main(
-                [
-                    "import",
-                    str(files / name),
-                    *words,
-                    structure,
-                    "--electrode",
-                    "resname GRA",
-                    "--cutoff",
-                    "7",
-                ]
-            )
+            main([*words, *(["--cutoff", "7"] if name == "b" else [])])
         assert end.value.code == 0, capsys.readouterr().err
     rigid = read_case(files / "b")
     assert len(rigid.constraints[0]) == 3 * len(rigid.water_oxygens)
     assert not len(read_case(files / "a").constraints[0])
+
+
+@pytest.mark.parametrize(
+    ("field", "option", "says"),
+    [
+        ("system.xml", ["--cutoff", "7"], "--cutoff is what a System says itself"),
+        ("system.xml", ["--define", "A"], "--define is of a .top alone"),
+        ("carbon.xml", ["--include", "."], "--include is of a .top alone"),
+    ],
+)
+def test_options_without_effect_are_refused(files, capsys, field, option, says):
+    words = ["import", str(files / "case"), str(files / field), str(files / "system.pdb"), *option]
+    with pytest.raises(SystemExit) as end:
+        main([*words, "--electrode", "resname GRA"])
+    assert end.value.code == 2 and says in capsys.readouterr().err
 
 
 @pytest.mark.slow
