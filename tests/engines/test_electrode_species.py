@@ -40,7 +40,7 @@ def test_each_atom_has_its_own():
     assert lj[0] == (3.39967, 0.0860) and lj[5] == (2.1595, 0.3526418)
 
 
-@pytest.mark.parametrize("platform", ["native", "CPU", "Reference"])
+@pytest.mark.parametrize("platform", ["native", "CPU"])
 def test_forces_of_every_engine(platform):
     case = mixed_case(PARAMETERS)
     charges = charges_of(case)

@@ -24,6 +24,7 @@ class TestCpu(EngineContract):
 
 class TestReference(TestCpu):
     platform = "Reference"
+    refused = frozenset({"hexagonal", "triclinic", "tight triclinic"})
 
 
 #: of this installation: a GPU's are tested where there is one
