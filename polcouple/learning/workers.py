@@ -28,8 +28,9 @@ def results(
 ) -> Iterator[tuple[_Task, _Result | None]]:
     """Results as they come, None for a task whose worker died twice.
 
-    A pool that lost a worker is replaced, and what was running then is tried once more, one task at a time,
-    so that only the one at fault is given up.
+    A pool that lost a worker is replaced, and what was running then is tried once more, when all others are
+    done and one task at a time, so that only the one at fault is given up. A Dask cluster goes on without the
+    worker and tries its tasks elsewhere, several times before it blames one, which is then tried so, too.
 
     Args:
         function: of a task; it can be sent to another process, as the tasks can.
@@ -45,7 +46,7 @@ def results(
                 task = waiting.pop()
                 running[executor.submit(function, task)] = task
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            suspects = []
+            suspects, broken = [], False
             for future in finished:
                 task = running.pop(future)
                 error = future.exception()
@@ -53,9 +54,10 @@ def results(
                     yield task, future.result()
                 elif isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker":
                     suspects.append(task)
+                    broken = broken or isinstance(error, BrokenExecutor)
                 else:
                     raise error
-            if suspects:
+            if broken:
                 suspects.extend(running.values())
                 _stop(executor, running)
                 running.clear()
@@ -63,7 +65,7 @@ def results(
             for task in suspects:
                 deaths[id(task)] = deaths.get(id(task), 0) + 1
                 if deaths[id(task)] < _ATTEMPTS:
-                    waiting.append(task)
+                    waiting.insert(0, task)
                 else:
                     yield task, None
     finally:
@@ -90,7 +92,8 @@ def executors(workers: int, scheduler: str | None) -> Iterator[tuple[Callable[[]
         except OSError as error:
             raise InputError(f"no Dask scheduler at {scheduler} ({str(error).splitlines()[0]})") from None
         with client:
-            yield client.get_executor, _TASKS_ON_CLUSTER
+            # not pure: the same task may be handed over again, and is not to find its first answer
+            yield lambda: client.get_executor(pure=False), _TASKS_ON_CLUSTER
         return
     before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     os.environ.update(dict.fromkeys(before, "1"))
