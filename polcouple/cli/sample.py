@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_held_arguments(parser)
     parser.add_argument("--workers", type=positive, help="runs at a time (all processors)")
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask scheduler whose workers the runs go on at instead"
+    )
     add_backend_arguments(parser, default=_BACKEND)
     add_engine_arguments(parser)
 
@@ -61,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         args.run_directory,
         held_values(args),
         args.workers,
+        args.scheduler,
     )
     sample(wanted, args.output)
     return 0

@@ -33,7 +33,7 @@ class Sampling:
         positions: keep all positions, in float32.
         run_directory: where i-PI runs (CASE/sample_DATASET).
         held: of an electrode that moves: a run for each level or charge, ``workers`` at a time (None: as many
-            as there are processors).
+            as there are processors), or all on the workers of a Dask cluster at ``scheduler``.
     """
 
     plan: RunPlan
@@ -44,6 +44,7 @@ class Sampling:
     run_directory: Path | None = None
     held: HeldValues = field(default_factory=HeldValues)
     workers: int | None = None
+    scheduler: str | None = None
 
 
 def sample(wanted: Sampling, output: Path) -> None:
@@ -78,8 +79,13 @@ def sample(wanted: Sampling, output: Path) -> None:
     if case.mobile:
         require_one_part(root, plan.case / plan.input)
         schedule = Schedule(wanted.frames, stride, skipped, time_step)
-        sample_moving(plan, case, schedule, wanted.held, wanted.workers, directory, output)
+        sample_moving(plan, case, schedule, wanted.held, wanted.workers, directory, output, wanted.scheduler)
         return
+    if wanted.scheduler is not None:
+        raise InputError(
+            f"{plan.case / 'system.yaml'}: --scheduler is for the runs of an electrode that moves; this is"
+            " one run, which `polcouple label --scheduler` labels on a cluster afterwards"
+        )
     if wanted.held:
         raise InputError(
             f"{plan.case / 'system.yaml'}: --potentials, --fermi-levels and --total-charges are for an"

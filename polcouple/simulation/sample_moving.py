@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,22 +24,23 @@ from polcouple.coupling.mobile import held_of, in_words
 from polcouple.coupling.moving_recorder import label_set, open_moving, reference_level
 from polcouple.data.moving import MovingDataset
 from polcouple.data.moving_rows import LabelSet
-from polcouple.dftb.moving.ensemble import Ensemble, FermiLevel
+from polcouple.dftb.moving.ensemble import FermiLevel
 from polcouple.errors import InputError
 from polcouple.files import require_writable
 from polcouple.ipi.input import read_xml, thermostat_temperature
+from polcouple.learning.workers import executors, results
 from polcouple.log import command_line, log, say_how_to_go_on
 from polcouple.propagation.case_copy import write_case_that_holds
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.programs import RunFailedError
-from polcouple.propagation.propagate import Propagation, propagation
-from polcouple.simulation.directory import begin, examine, has_steps, refuse_a_run, take_up
+from polcouple.propagation.propagate import Propagation
+from polcouple.simulation.directory import examine, has_steps, refuse_a_run
+from polcouple.simulation.level_run import CURE, LevelRun, carried_out, started
 from polcouple.simulation.side_by_side import SideBySide
 from polcouple.units import HARTREE_TO_EV, KELVIN_TO_HARTREE
 
 #: between two looks at the runs (s)
 _POLL = 0.2
-_CURE = "or name another dataset and --run-directory"
 
 
 @dataclass(frozen=True)
@@ -58,23 +58,6 @@ class Schedule:
         return self.skipped + self.frames * self.stride
 
 
-@dataclass(frozen=True)
-class _OneRun:
-    """A run that holds ``held``: by ``plan`` in ``directory``; ``number`` counts the runs."""
-
-    held: Ensemble
-    labels: LabelSet
-    plan: RunPlan
-    directory: Path
-    number: int
-
-    def edit(self, root: ElementTree.Element) -> None:
-        """Random numbers of its own."""
-        seed = root.find("prng/seed")
-        if seed is not None and (seed.text or "").strip().isdigit():
-            seed.text = str(int(seed.text or 0) + self.number)
-
-
 def sample_moving(
     plan: RunPlan,
     case: Case,
@@ -83,6 +66,7 @@ def sample_moving(
     workers: int | None,
     directory: Path,
     output: Path,
+    scheduler: str | None = None,
 ) -> None:
     """Make, or go on with, the runs until the dataset ``output`` has the frames of each.
 
@@ -92,6 +76,8 @@ def sample_moving(
         held: by the runs; nothing means what the case holds.
         workers: runs at a time; None for as many as there are processors.
         directory: the runs go into its subdirectories.
+        scheduler: address of a Dask scheduler on whose workers the runs go on, instead of here; they see the
+            files of this machine.
 
     Raises:
         InputError: what `polcouple check` finds, a dataset of another system or other settings, or runs that
@@ -116,7 +102,7 @@ def sample_moving(
     for run in runs:
         write_case_that_holds(plan.case, plan.input, run.plan.case, in_words(run.held))
         if has_steps(run.directory):
-            examine(run.plan, run.directory, _CURE, run.edit)
+            examine(run.plan, run.directory, CURE, run.edit)
         else:
             refuse_a_run(run.directory)
             require_sound(run.plan, schedule.steps, run.directory)
@@ -126,19 +112,13 @@ def sample_moving(
     for run in runs:
         dataset.number_of(run.labels)
     missing = _missing(dataset, runs, schedule.frames)
-    workers = max(1, min(workers or os.cpu_count() or 1, len(missing)))
-    display = SideBySide(len(missing) * schedule.steps)
-    log(
-        f"{len(missing)} runs of {schedule.steps} steps in {directory}, {workers} at a time:"
-        f" {', '.join(_described(run.labels) for run in missing)}"
-    )
     words = ["--record", str(output.resolve()), "--record-every", str(schedule.stride)]
     words += ["--record-after", str(schedule.skipped)]
-    if workers > 1 and plan.threads is None:
-        words += ["--threads", "1"]
-    started = [partial(_started, run, schedule.steps, words, display) for run in missing]
     try:
-        _follow(started, workers)
+        if scheduler is None:
+            _here(missing, schedule.steps, words, workers, directory)
+        else:
+            _on_cluster(missing, schedule.steps, words, scheduler)
     except (KeyboardInterrupt, RunFailedError):
         say_how_to_go_on("stopped", command_line())
         raise
@@ -156,7 +136,7 @@ def sample_moving(
 
 def _runs(
     plan: RunPlan, case: Case, held: HeldValues, directory: Path, dataset: MovingDataset | None
-) -> list[_OneRun]:
+) -> list[LevelRun]:
     reference = reference_level(dataset, case, plan.backend, plan.given)
     if reference is not None:
         log(
@@ -168,11 +148,11 @@ def _runs(
         kind = "level" if isinstance(ensemble, FermiLevel) else "charge"
         name = f"{kind}_{labels.name.partition('@')[2]}"
         own = replace(plan, case=directory / "cases" / name)
-        runs.append(_OneRun(ensemble, labels, own, directory / "runs" / name, number))
+        runs.append(LevelRun(ensemble, labels, own, directory / "runs" / name, number))
     return runs
 
 
-def _missing(dataset: MovingDataset, runs: Sequence[_OneRun], frames: int) -> list[_OneRun]:
+def _missing(dataset: MovingDataset, runs: Sequence[LevelRun], frames: int) -> list[LevelRun]:
     """The runs that have fewer frames in the dataset."""
     sets, trajectory = dataset.sets(), dataset.frames().trajectory
     found = []
@@ -183,14 +163,33 @@ def _missing(dataset: MovingDataset, runs: Sequence[_OneRun], frames: int) -> li
     return found
 
 
-def _started(run: _OneRun, steps: int, words: list[str], display: SideBySide) -> Propagation:
-    if has_steps(run.directory):
-        take_up(run.directory, examine(run.plan, run.directory, _CURE, run.edit))
-    else:
-        begin(run.plan, run.directory, run.edit)
-    return propagation(
-        run.directory, steps, run.plan.driver_words() + words, show=display.show, say=lambda line: None
-    )
+def _here(
+    missing: Sequence[LevelRun], steps: int, words: list[str], workers: int | None, directory: Path
+) -> None:
+    """So many of the runs at a time on this machine."""
+    workers = max(1, min(workers or os.cpu_count() or 1, len(missing)))
+    display = SideBySide(len(missing) * steps)
+    log(f"{len(missing)} runs of {steps} steps in {directory}, {workers} at a time: {_names(missing)}")
+    if workers > 1 and missing[0].plan.threads is None:
+        words = [*words, "--threads", "1"]
+    _follow([partial(started, run, steps, words, display.show) for run in missing], workers)
+
+
+def _on_cluster(missing: Sequence[LevelRun], steps: int, words: list[str], scheduler: str) -> None:
+    """Each run on a worker of a Dask cluster; one whose worker died goes on on another.
+
+    Raises:
+        RunFailedError: workers died with the same run again and again.
+    """
+    log(f"{len(missing)} runs of {steps} steps on {scheduler}: {_names(missing)}")
+    with executors(1, scheduler) as (new_executor, in_flight):
+        for run, reached in results(partial(carried_out, steps, words), missing, new_executor, in_flight):
+            if reached is None:
+                raise RunFailedError(
+                    f"{run.directory}: workers died again and again; see driver.log there, and go on with:"
+                    f" {command_line()}"
+                )
+            log(f"{run.labels.name}: step {reached} of {steps}")
 
 
 def _follow(started: Sequence[partial[Propagation]], workers: int) -> None:
@@ -210,6 +209,10 @@ def _follow(started: Sequence[partial[Propagation]], workers: int) -> None:
 
 
 _ENDED = object()
+
+
+def _names(runs: Sequence[LevelRun]) -> str:
+    return ", ".join(_described(run.labels) for run in runs)
 
 
 def _described(labels: LabelSet) -> str:
