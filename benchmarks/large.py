@@ -1,9 +1,12 @@
-"""A capacitor of a hundred thousand atoms by ``polcouple run``: the first step, a step, memory.
+"""Growth to a hundred thousand atoms: preparation, a step and memory, beside LAMMPS ELECTRODE.
 
-    python -m benchmarks.large [--case DIR] [--repeat 7 4] [--backend response] [--steps 200]
+    python -m benchmarks.large [--ways response nn lammps] [--most 16] [--figure docs/figures/growth.png]
 
-The case is repeated in the plane. The run is made twice with a cache directory of its own: the second one
-finds what the first has prepared. Beside it the case itself, for the cost per atom and step.
+The reference system is repeated in the plane. Every measurement is kept in benchmarks/growth.json when it is
+done; a repeated call does the rest. Of `polcouple run`, i-PI and driver together, with one thread: a run with
+an empty cache, and with `response` a short one that finds what the first prepared. No net was trained for
+such sheets: ``benchmarks.large_net`` makes one of the shipped net's size. LAMMPS: the inverted matrix of its
+ELECTRODE package, one rank, accuracy 1e-4.
 """
 
 from __future__ import annotations
@@ -11,41 +14,65 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from benchmarks import lammps_electrode
 from benchmarks.engine_growth import repeated
+from benchmarks.large_figure import draw
+from benchmarks.large_net import write_net
+from benchmarks.results import Load, load, store
+from benchmarks.usage import usage_of
 from polcouple.case.model import read_case
+from polcouple.propagation.progress import Properties
 
 _ROOT = Path(__file__).parent.parent
+_FILE = Path(__file__).parent / "growth.json"
+_REPEATS = ((1, 1), (2, 1), (2, 2), (4, 2), (4, 4))
+_SHORT_STEPS = 20
+_LAMMPS_ACCURACY, _LAMMPS_STEPS = 1e-4, 20
+#: what a run without a model of its own is given
+_NO_SETTINGS: Mapping[str, str] = {}
 
 
 def main() -> None:
-    """Print one row for each run."""
+    """Measure what is missing, print the table, draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--case", type=Path, default=_ROOT / "ipi_inputs" / "graphene_capacitor")
-    parser.add_argument("--repeat", nargs=2, type=int, default=(7, 4))
-    parser.add_argument("--backend", default="response")
+    parser.add_argument("--case", type=Path, default=_ROOT / "ipi_inputs" / "graphene_nacl")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--most", type=int, default=16, help="times the case, at most")
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--results", type=Path, default=_FILE)
+    parser.add_argument("--figure", type=Path)
     args = parser.parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory() as name:
-        for repeat, runs in (((1, 1), 1), (tuple(args.repeat), 2)):
-            directory = Path(name) / f"{repeat[0]}x{repeat[1]}"
-            start = time.perf_counter()
+    if args.steps < _SHORT_STEPS:
+        parser.error(f"--steps {args.steps}: at least {_SHORT_STEPS}")
+    repeats = [repeat for repeat in _REPEATS if repeat[0] * repeat[1] <= args.most]
+    wanted = [(way, repeat) for repeat in repeats for way in args.ways]
+    done = load(args.results)
+    missing = [pair for pair in wanted if _name(*pair) not in done]
+    if missing:
+        with tempfile.TemporaryDirectory() as scratch:  # what is compiled once is no part of a preparation
+            write_case(args.case, 1, 1, Path(scratch) / "case")
+            _run(Path(scratch) / "case", "response", _NO_SETTINGS, _SHORT_STEPS)
+    for number, (way, repeat) in enumerate(missing, 1):
+        name = _name(way, repeat)
+        print(f"{number} of {len(missing)}: {name}, since {time.strftime('%H:%M:%S')}", flush=True)
+        with tempfile.TemporaryDirectory() as scratch, Load() as others:
+            directory = Path(scratch) / "case"
             write_case(args.case, *repeat, directory)
-            built = time.perf_counter() - start
-            for run in range(runs):
-                row = {"run": f"{repeat[0]} x {repeat[1]}, {'prepared' if run else 'new'}", "build s": built}
-                rows.append(row | measure(directory, args.backend, args.steps))
-                if len(rows) == 1:
-                    print(f"| {' | '.join(rows[0])} |\n|{'---|' * len(rows[0])}")
-                print(f"| {' | '.join(map(_written, rows[-1].values()))} |", flush=True)
+            measured = WAYS[way](directory, args.steps)
+        store(name, measured, others.others, args.results)
+    entries = load(args.results)
+    rows = {way: [_row(entries, way, repeat) for repeat in repeats] for way in args.ways}
+    print(_table(rows))
+    if args.figure:
+        draw(rows, args.figure)
 
 
 def write_case(source: Path, first: int, second: int, to: Path) -> None:
@@ -59,34 +86,94 @@ def write_case(source: Path, first: int, second: int, to: Path) -> None:
         (to / "electrode_atoms.txt").write_text(f"# atoms of the electrodes, counted from 0\n{lines}\n")
 
 
-def measure(directory: Path, backend: str, steps: int) -> dict[str, float]:
-    """Times and memory of one run."""
+def measure_response(directory: Path, steps: int) -> dict[str, float]:
+    """A new run with `response` and a short one, which the cache saves the preparation."""
+    measured = _run(directory, "response", _NO_SETTINGS, steps)
+    again = _run(directory, "response", _NO_SETTINGS, _SHORT_STEPS)
+    return measured | {"prepared": again["first step"]}
+
+
+def measure_net(directory: Path, steps: int) -> dict[str, float]:
+    """A run of `nn` with a net for the case's sheet; making the net is no part of it."""
+    model = directory / "net"
+    write_net(read_case(directory), model)
+    return _run(directory, "nn", {"model": str(model)}, steps)
+
+
+def measure_lammps(directory: Path, steps: int) -> dict[str, float]:
+    """LAMMPS' inverted matrix."""
+    del steps  # fewer tell as much
+    case = read_case(directory)
+    measured = lammps_electrode.matrix_cost(case, _LAMMPS_ACCURACY, directory, _LAMMPS_STEPS)
+    return {"atoms": len(case), "carbons": len(case.electrode_indices), **measured}
+
+
+#: by name: what measures a case that is repeated, in so many steps
+WAYS: Mapping[str, Callable[[Path, int], dict[str, float]]] = {
+    "response": measure_response,
+    "nn": measure_net,
+    "lammps": measure_lammps,
+}
+
+
+def _run(directory: Path, backend: str, settings: Mapping[str, str], steps: int) -> dict[str, float]:
+    """One run.
+
+    Returns:
+        Seconds of processor time until the ``first step`` and of a ``step``; the same by the ``clock``;
+        ``mib``, the peak of the larger one of i-PI and driver; ``share NAME``, of a step by the clock.
+    """
     output = directory / f"run_{len(list(directory.glob('run_*')))}"
     command = [sys.executable, "-m", "polcouple.cli", "run", str(directory), "--backend", backend]
-    start = time.time()
-    subprocess.run(
-        [*command, "--steps", str(steps), "--output", str(output)],
-        env=os.environ | {"POLCOUPLE_CACHE": str(directory / "cache")},
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
-    spent = time.time() - start
+    command += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    command += ["--steps", str(steps), "--output", str(output), "--threads", "1"]
+    environment = os.environ | {"POLCOUPLE_CACHE": str(directory / "cache")}
+    properties = Properties(output / "simulation.out")
+
+    def step() -> int | None:
+        reading = properties.latest()
+        return None if reading is None else reading.step
+
+    usage = usage_of(command, directory, environment, step)
+    first, last = usage.marks[0], usage.marks[-1]
     driver = json.loads((output / "driver.json").read_text())
-    later, atoms = driver["evaluations"] - 1, len(read_case(directory))
-    shares = {name: 1e3 * seconds / later for name, seconds in driver["seconds"].items() if name != "wall"}
-    step = sum(shares.values())
+    case, count = read_case(directory), last.step - first.step
     return {
-        "atoms": atoms,
-        "first step s": spent - 1e-3 * step * later,
-        **{f"{name} ms": value for name, value in shares.items()},
-        "step ms": step,
-        "us an atom": 1e3 * step / atoms,
-        "MiB": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+        "atoms": len(case),
+        "carbons": len(case.electrode_indices),
+        "first step": first.processor,
+        "step": (last.processor - first.processor) / count,
+        "clock first step": first.clock,
+        "clock step": (last.clock - first.clock) / count,
+        "mib": usage.mib,
+    } | {
+        f"share {name}": seconds / (driver["evaluations"] - 1)
+        for name, seconds in driver["seconds"].items()
+        if name != "wall"
     }
 
 
-def _written(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
+def _name(way: str, repeat: tuple[int, int]) -> str:
+    return f"{way} {repeat[0]} x {repeat[1]}"
+
+
+def _row(entries: Mapping[str, Any], way: str, repeat: tuple[int, int]) -> dict[str, float]:
+    return entries[_name(way, repeat)][-1]["measured"]
+
+
+def _table(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """Markdown: a line for each way and size."""
+    columns = {
+        "atoms": ("atoms", 1), "carbons": ("carbons", 1), "first step / s": ("first step", 1),
+        "prepared / s": ("prepared", 1), "step / ms": ("step", 1e3), "MiB": ("mib", 1),
+        "first step, clock / s": ("clock first step", 1), "step, clock / ms": ("clock step", 1e3),
+    }  # fmt: skip
+    lines = [f"| way | {' | '.join(columns)} |", f"|{'---|' * (len(columns) + 1)}"]
+    for way, sizes in rows.items():
+        for row in sizes:
+            values = [f"{scale * row[key]:.4g}" if key in row else "" for key, scale in columns.values()]
+            lines.append(f"| {way} | {' | '.join(values)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
