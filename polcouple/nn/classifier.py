@@ -111,6 +111,7 @@ class Classifier:
         whitening: (n, n) (``site_potentials`` only).
         binning: charge of each label.
         network: Keras model from features (b, n_inputs) to labels (b, n).
+        stored_as: ``float16``, or ``codes``: whole numbers and a scale for each unit.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Classifier:
     whitening: np.ndarray | None
     binning: Binning
     network: Any
+    stored_as: Literal["float16", "codes"] = "float16"
 
     def inputs(self, site_potentials: np.ndarray | None, ion_positions: np.ndarray | None) -> np.ndarray:
         """(f, n_inputs) float32 from whichever of (f, n) site potentials and (f, k, 3) positions it needs."""
@@ -173,7 +175,7 @@ class Classifier:
                 "order": composition(self.ion_symbols),
                 "charges": sorted({float(q) for q in self.ion_charges}),
             },
-            "network": {"hidden_layers": widths[:-1], "activation": "relu", "stored_as": "float16"},
+            "network": {"hidden_layers": widths[:-1], "activation": "relu", "stored_as": self.stored_as},
             "bins": {
                 "q_min": float(self.binning.q_min),
                 "width": float(self.binning.width),
@@ -236,6 +238,7 @@ class Classifier:
             arrays.get("whitening"),
             binning,
             network,
+            "float16" if kernels[0].dtype == np.float16 else "codes",
         )
 
 

@@ -22,11 +22,15 @@ import polcouple
 from polcouple.data.hdf5 import DAMAGE
 from polcouple.errors import InputError, nearest
 from polcouple.files import replacing, write_whole
+from polcouple.nn.packed import Packed
 
-_FORMAT = 1
+#: of arrays as they are, and with arrays in codes, which readers of the first would take for weights
+_PLAIN, _IN_CODES = 1, 2
 DESCRIPTION, _WEIGHTS, _CARD = "model.yaml", "weights.h5", "README.md"
 #: arrays larger than this (bytes) are compressed
 _WORTH_PACKING = 4096
+#: attribute of an array in codes: what a code of 1 stands for, by column
+_SCALE = "scale"
 
 
 def shipped_models() -> dict[str, Path]:
@@ -58,24 +62,28 @@ def find_model(model: str | Path) -> Path:
 
 
 def save_model(
-    directory: Path, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray], card: str
+    directory: Path, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray | Packed], card: str
 ) -> None:
     """Write a model directory; each file appears complete or not at all, model.yaml last.
 
     Args:
         description: plain values for model.yaml; ``weights`` is added.
-        arrays: for weights.h5, in the precision they are to be stored with.
+        arrays: for weights.h5, in the precision they are to be stored with, or in codes.
         card: text of README.md.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with replacing(directory / _WEIGHTS) as temporary:
         with h5py.File(temporary, "w") as file:
             for name, values in arrays.items():
-                packed = {"compression": "gzip", "shuffle": True} if values.nbytes > _WORTH_PACKING else {}
-                file.create_dataset(name, data=values, **packed)
+                stored = values.codes if isinstance(values, Packed) else values
+                packed = {"compression": "gzip", "shuffle": True} if stored.nbytes > _WORTH_PACKING else {}
+                written = file.create_dataset(name, data=stored, **packed)
+                if isinstance(values, Packed):
+                    written.attrs[_SCALE] = values.scale
         weights = {"file": _WEIGHTS, "sha256": _sha256(temporary), "bytes": temporary.stat().st_size}
     write_whole(directory / _CARD, card)
-    document = {"format": _FORMAT, **description, "weights": weights}
+    in_codes = any(isinstance(values, Packed) for values in arrays.values())
+    document = {"format": _IN_CODES if in_codes else _PLAIN, **description, "weights": weights}
     write_whole(directory / DESCRIPTION, yaml.safe_dump(document, sort_keys=False, width=110))
 
 
@@ -100,8 +108,8 @@ def load_description(directory: Path) -> dict[str, Any]:
         description = yaml.safe_load(path.read_text())
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
-    if not isinstance(description, dict) or description.get("format") != _FORMAT:
-        raise InputError(f"{path}: not a model description of format {_FORMAT}")
+    if not isinstance(description, dict) or description.get("format") not in (_PLAIN, _IN_CODES):
+        raise InputError(f"{path}: not a model description of format {_PLAIN} or {_IN_CODES}")
     return description
 
 
@@ -130,7 +138,7 @@ def load_model_files(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndar
         with h5py.File(weights, "r") as file:
             file.visititems(
                 lambda name, item: (
-                    arrays.update({name: item[...]}) if isinstance(item, h5py.Dataset) else None
+                    arrays.update({name: _values(item)}) if isinstance(item, h5py.Dataset) else None
                 )
             )
     except DAMAGE as error:
@@ -180,6 +188,13 @@ def require_stated(directory: Path, description: Mapping[str, Any], stated: Mapp
             raise InputError(
                 f"{directory / DESCRIPTION}: '{key}' is not what the weights beside it say; restore the file"
             )
+
+
+def _values(stored: h5py.Dataset) -> np.ndarray:
+    """An array as it is used, whether it is stored in codes or as it is."""
+    scale = stored.attrs.get(_SCALE)
+    values: np.ndarray = stored[...] if scale is None else Packed(stored[...], scale).values()
+    return values
 
 
 def _sha256(path: Path) -> str:

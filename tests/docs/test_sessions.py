@@ -1,7 +1,9 @@
 """The pages' commands at work: all of a page, from top to bottom, in a directory of their own, made short."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 
@@ -159,13 +161,18 @@ def test_session(name, tmp_path):
         "OMP_NUM_THREADS": "1",
         "POLCOUPLE_CACHE": str(tmp_path / "cache"),
     }
-    done = subprocess.run(
+    process = subprocess.Popen(
         ["bash", "-c", script(page, session)],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=900,
+        start_new_session=True,
     )
-    assert done.returncode == 0, f"{script(page, session)}\n{done.stdout[-3000:]}"
+    try:
+        said = process.communicate(timeout=900)[0]
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # what it left in the background
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, f"{script(page, session)}\n{said[-3000:]}"

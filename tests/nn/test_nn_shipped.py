@@ -1,22 +1,26 @@
 """The models that come with the project: whole, small, honest, and fit for the reference case."""
 
+import hashlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from conftest import REFERENCE, SMALL
+from conftest import REFERENCE, ROOT, SMALL
 
 from polcouple.backends.base import Environment, create_backend
 from polcouple.case.model import read_case
 from polcouple.electrode import Electrode, Electrolyte
+from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.errors import ModelMismatchError
 from polcouple.nn.model_files import load_model_files, shipped_models
+from polcouple.nn.models import load_model
+from polcouple.units import ANGSTROM_TO_BOHR
 
 #: name -> case it is for, and how large its weights may be (bytes)
 MODELS = {
-    "graphene_nacl_classifier": (REFERENCE, 10_000_000),
-    "graphene_nacl_classifier_ions": (REFERENCE, 10_000_000),
+    "graphene_nacl_classifier": (REFERENCE, 2_000_000),
+    "graphene_nacl_classifier_ions": (REFERENCE, 2_000_000),
     "graphene_nacl_response": (REFERENCE, 500_000),
     "graphene_nacl_small_response": (SMALL, 500_000),
 }
@@ -42,6 +46,27 @@ def test_shipped_models_are_whole_and_fit_their_case(name):
     card = (directory / "README.md").read_text()
     for row, metrics in description["metrics"].items():
         assert f"| {row} | {100 * metrics['within_tolerance']:.2f} % |" in card
+
+
+@pytest.mark.parametrize(
+    ("name", "digests"),
+    [
+        ("graphene_nacl_classifier", ("26d035087c0352a4", "6aab9d587f2c0827")),
+        ("graphene_nacl_classifier_ions", ("3d8be3b8e40d1e62", "5b5548f263ec9f30")),
+    ],
+)
+def test_labels_are_those_of_the_weights_in_half_precision(name, digests):
+    """Two of the 400 frames; the digests are those of the labels before the weights were put in codes."""
+    model = load_model(shipped_models()[name])
+    for frame, digest in zip(("nacl336_0005", "nacl336_0040"), digests, strict=True):
+        stored = np.load(ROOT / "tests" / "data" / "dftbplus" / f"{frame}.npz")
+        potential = SitePotential(model.electrode.positions, model.electrode.cell, (True,) * 3, 1e-8)
+        outside = stored["mm_positions"] * ANGSTROM_TO_BOHR
+        phi = potential(outside, stored["mm_charges"])
+        labels = np.rint(
+            model.predict_labels(model.inputs(phi[None], outside[None, -len(model.ion_charges) :]))
+        )
+        assert hashlib.sha256(labels.astype(np.int8).tobytes()).hexdigest()[:16] == digest
 
 
 def test_metrics_of_the_cards_meet_what_the_models_are_for():
