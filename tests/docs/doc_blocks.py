@@ -64,7 +64,7 @@ def commands(shell: str) -> list[list[str]]:
             if word in _SEPARATORS:
                 found.append(command)
                 command = []
-            else:
+            elif command or not re.match(r"[A-Z_]+=", word):  # a variable of the environment is no program
                 command.append(word)
         found.append(command)
     return [command for command in found if command]
