@@ -11,9 +11,10 @@ CELL = np.diag([4.92, 4.26, 14.0])
 LEVELS = (-5.9, -4.9, -3.9)
 
 
-def architecture(design="electrode", long_range=True, **changes):
+def architecture(design="electrode", learned=True, **changes):
     base = Architecture(ELEMENTS, 3.0, 2, 2, (8, 8), **changes)
-    return GrandArchitecture(base, design, ("C",), long_range, True, 0.0259, 2.7, 2.0, -4.6, LEVELS, -4.9)
+    given = (0.0259, 2.7, 2.0, -4.6, -4.8, (0.0, 0.3, -0.6), LEVELS, -4.9)
+    return GrandArchitecture(base, design, ("C",), learned and design == "electrode", *given)
 
 
 def random_grand(members=2, precision=np.float64, seed=0, **changes):

@@ -11,7 +11,7 @@ def known_frames(count=24, seed=0):
     """Labels by random weights; trajectory t is held at LEVELS[t]."""
     wild = random_grand(members=1, seed=7, repulsion=False)
     layout = wild.architecture.layout()
-    layout.parts(wild.members[0])["energy_scale"][:] = 1.0, 0.1, 0.1, 0.3
+    layout.parts(wild.members[0])["energy_scale"][:] = 1.0, 0.1, 0.1
     truth = GrandPotential("truth", wild.architecture, wild.members, wild.references, np.float64)
     kinds, _ = atoms()
     random = np.random.default_rng(seed)

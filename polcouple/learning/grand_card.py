@@ -18,11 +18,13 @@ def grand_card(
     levels = ", ".join(f"{level:.3f}" for level in a.levels)
     volts = "" if a.reference is None else f" (0 V at {a.reference:.3f} eV, U = -(mu - mu_ref)/e)"
     if a.design == "electrode":
-        far = "charges act at all distances" if a.long_range else "no charges act beyond the cut-off"
         symbols = ", ".join(a.electrode)
+        given = zip(base.elements, a.charges, strict=True)
+        charges = ", ".join(f"{symbol} {charge:.4f}" for symbol, charge in given if symbol not in a.electrode)
+        more = ", a shift of the levels and a stiffness" if a.learned else "; the electrons are no network's"
         how = f"""the electrode ({symbols}) has one level an atom (hopping {a.hopping:g} eV, decay
-  {a.decay:g} /A, {a.neutral_level:.3f} eV when bare and neutral); the network gives each atom an energy, a
-  shift of the levels, a stiffness and a charge; {far}."""
+  {a.decay:g} /A, {a.neutral_level:.3f} eV when bare and neutral, hardness {a.hardness:.3f} eV) and is next to
+  fixed charges ({charges} e), which act at all distances; the network gives each atom an energy{more}."""
     else:
         how = "mu is an input of the network beside the element's embedding, as in PE-MACE."
     shown = "shown" if training["electrons_weight"] else "never shown: what is said of them is predicted"

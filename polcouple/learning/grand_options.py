@@ -15,15 +15,21 @@ class GrandOptions(CommitteeOptions):
     """Settings of a grand potential."""
 
     design: Annotated[Design, Field(description="how the potential enters")] = "electrode"
-    no_long_range: Annotated[bool, Field(description="leave charges that act at all distances out")] = False
     electrode: Annotated[tuple[str, ...], Field(min_length=1, description="elements of the electrode")] = (
         "C",
     )
     hopping: Annotated[float, Field(gt=0, description="between the electrode's neighbours, eV")] = 2.7
     hopping_decay: Annotated[float, Field(gt=0, description="of it with their distance, 1/A")] = 2.0
-    neutral_level: Annotated[
-        float | None, Field(description="of the bare electrode's orbitals, eV (by dftb for labels of dftb)")
+    slako: Annotated[
+        str, Field(description="parameter set of labels of dftb, by which the next three are computed")
+    ] = "mio-1-1"
+    neutral_level: Annotated[float | None, Field(description="of the bare electrode's orbitals, eV")] = None
+    hardness: Annotated[
+        float | None, Field(description="of an atom of the electrode beyond its Gaussian charge, eV")
     ] = None
+    charges: Annotated[
+        tuple[str, ...], Field(description="of the liquid's elements, such as O=-0.63 H=0.315, e")
+    ] = ()
     members: Annotated[int, Field(ge=1, description="networks in the committee")] = 1
     epochs: Annotated[int, Field(ge=1, description="passes over the frames")] = 40
     cycle: Annotated[Cycle, Field(description="what the learning rate's cycle lasts for")] = "training"

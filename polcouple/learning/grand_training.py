@@ -14,16 +14,17 @@ from polcouple.data.grand_frames import SAME_LEVEL, GrandFrames
 from polcouple.data.splits import Split
 from polcouple.errors import InputError
 from polcouple.lattice.pairs import neighbour_pairs
-from polcouple.learning.committee import Progress, descriptor_scales, fit_committee
+from polcouple.learning.committee import Progress, fit_committee
 from polcouple.learning.grand_architecture import architecture_for
 from polcouple.learning.grand_card import grand_card
 from polcouple.learning.grand_loss import GrandFrame, GrandLoss, GrandLossOptions
 from polcouple.learning.grand_options import GrandOptions
 from polcouple.learning.grand_scores import GrandScore, grand_scores
 from polcouple.learning.potential_fitting import FittedMember
+from polcouple.learning.whitening import whitening
 from polcouple.nn.grand.architecture import GrandArchitecture
-from polcouple.nn.grand.member import scene_of
 from polcouple.nn.grand.potential import GrandPotential
+from polcouple.nn.grand.scene import Scene, scene_of
 from polcouple.nn.model_files import require_no_model, save_model
 
 
@@ -138,35 +139,40 @@ class _Data:
 
     def __init__(self, frames: GrandFrames, split: Split, options: GrandOptions) -> None:
         self.split = split
-        self.architecture: GrandArchitecture = architecture_for(frames, frames.levels[split.train], options)
+        self.architecture: GrandArchitecture = architecture_for(frames, split.train, options)
         base = self.architecture.surroundings
         kinds, descriptors = base.kinds(frames.symbols), base.descriptors()
-        self.reference = float(frames.energies[split.train].mean()) / len(kinds)
-        scenes = {}
+        seen = {}
         for row in np.concatenate([split.train, split.validation]):
             pairs = neighbour_pairs(frames.positions[row], frames.cell, (True,) * 3, base.cutoff)
-            scenes[int(row)] = descriptors.surroundings(kinds, pairs)
-        self.scales = descriptor_scales([scenes[int(row)].spectrum for row in split.train])
+            seen[int(row)] = descriptors.surroundings(kinds, pairs)
+        self.whitening = whitening([seen[int(row)].spectrum for row in split.train], kinds)
+        scenes = {
+            row: scene_of(
+                self.architecture,
+                one,
+                self.whitening.inputs(one.spectrum),
+                frames.positions[row],
+                frames.cell,
+            )
+            for row, one in seen.items()
+        }
+        learned = [frames.energies[row] - _of_electrode(scenes[row], frames, row) for row in split.train]
+        self.reference = float(np.mean(learned)) / len(kinds)
         self._frames = {
             row: GrandFrame(
-                scene_of(
-                    self.architecture,
-                    one,
-                    (one.spectrum / self.scales).astype(np.float32),
-                    frames.positions[row],
-                    frames.cell,
-                ),
+                scene,
                 float(frames.levels[row]),
                 float(frames.energies[row]) - len(kinds) * self.reference,
                 float(frames.electrons[row]),
                 frames.forces[row],
             )
-            for row, one in scenes.items()
+            for row, scene in scenes.items()
         }
         weights = (options.force_weight, options.electrons_weight, options.energy_weight)
         scales = (options.force_scale, options.electrons_scale, options.energy_scale)
         self._weights = weights
-        self.loss = GrandLoss(self.architecture, GrandLossOptions(*scales, *weights), self.scales)
+        self.loss = GrandLoss(self.architecture, GrandLossOptions(*scales, *weights), self.whitening.matrix)
         self.count, self.sha256 = len(frames), frames.digest()
         text = options.model_dump(mode="json", exclude={"members", "epochs", "seed"})
         parts = [part.tolist() for part in (split.train, split.validation)]
@@ -190,17 +196,20 @@ class _Data:
         members = []
         for vector in vectors:
             vector = vector.copy()
-            missing = [
-                (frame.energy - found.energy) / len(found.forces)
-                for frame, found in zip(frames, self.loss.predict(vector, frames), strict=True)
-            ]
+            found = self.loss.predict(vector, frames).energies
+            missing = (np.array([frame.energy for frame in frames]) - found) / len(frames[0].forces)
             vector[place] += np.float32(np.mean(missing))
-            kernel = layout.parts(vector)["kernel_0"]
-            kernel[: len(self.scales)] /= self.scales[:, None].astype(np.float32)
+            parts = layout.parts(vector)
+            self.whitening.into_first_layer(parts["kernel_0"], parts["bias_0"])
             members.append(vector)
         elements = len(self.architecture.surroundings.elements)
         references = np.full((len(members), elements), self.reference)
         return GrandPotential(name, self.architecture, np.array(members), references)
+
+
+def _of_electrode(scene: Scene, frames: GrandFrames, row: int) -> float:
+    """Energy (eV) of the electrode's electrons before anything is learned."""
+    return sum(one.charged(float(frames.levels[row])).energy for one in scene.electrodes)
 
 
 def _save(

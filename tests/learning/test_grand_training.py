@@ -15,8 +15,8 @@ from polcouple.learning.grand_training import _Data, split_in_time, train_grand_
 from polcouple.nn.grand.potential import load_grand_potential
 from polcouple.units import HARTREE_TO_EV
 
-SMALL = {"epochs": 3, "widths": (8, 8), "n_max": 2, "cutoff": 3.0, "neutral_level": -4.6, "batch_size": 4}
-SMALL["no_repulsion"] = True
+SMALL = {"epochs": 3, "widths": (8, 8), "n_max": 2, "cutoff": 3.0, "batch_size": 4, "no_repulsion": True}
+SMALL |= {"neutral_level": -4.6, "hardness": -4.8, "charges": ("O=-0.6", "H=0.3")}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def frames():
     "changes",
     [
         {},
-        pytest.param({"no_long_range": True}, marks=pytest.mark.slow),
+        pytest.param({"electrons_weight": 0.0}, marks=pytest.mark.slow),
         pytest.param({"design": "scalar"}, marks=pytest.mark.slow),
     ],
 )
@@ -49,7 +49,7 @@ def test_the_losss_derivative_is_that_by_differences(frames, changes):
 
 
 def test_forces_and_electrons_are_learned_and_files_hold_them(frames, tmp_path):
-    options = GrandOptions(**SMALL | {"epochs": 30})
+    options = GrandOptions(**SMALL | {"epochs": 40, "electrons_weight": 5.0})
     trained = train_grand_potential(frames, tmp_path / "net", options)
     mine, *others = (row["all"] for row in trained.scores.values())
     assert len(others) == 2
@@ -95,8 +95,14 @@ def test_each_trajectorys_end_is_the_test_and_potentials_can_be_left_out(frames)
 def test_what_cannot_be_trained_is_refused(frames, tmp_path):
     with pytest.raises(InputError, match="the frames have no Au"):
         train_grand_potential(frames, tmp_path / "a", GrandOptions(**SMALL, electrode=("Au",)))
-    with pytest.raises(InputError, match="--neutral-level"):
+    with pytest.raises(InputError, match="give all or none"):
         train_grand_potential(frames, tmp_path / "a", GrandOptions(**SMALL | {"neutral_level": None}))
+    nothing = {"neutral_level": None, "hardness": None, "charges": ()}
+    with pytest.raises(InputError, match="labels of given: give --neutral-level"):
+        train_grand_potential(frames, tmp_path / "a", GrandOptions(**SMALL | nothing))
+    for word in ("C=0.1", "O=x", "O"):
+        with pytest.raises(InputError, match=f"--charges {word}: "):
+            train_grand_potential(frames, tmp_path / "a", GrandOptions(**SMALL | {"charges": (word,)}))
     zero = {"force_weight": 0, "electrons_weight": 0}
     with pytest.raises(InputError, match="counts nothing"):
         train_grand_potential(frames, tmp_path / "a", GrandOptions(**SMALL, **zero))

@@ -15,8 +15,6 @@ from polcouple.nn.potential.potential import Architecture
 Design = Literal["electrode", "scalar"]
 #: electrons an atom of the electrode that the network's outputs are made for
 ELECTRONS = 0.025
-#: energy of an electron by another one on the same atom of the electrode beyond its Gaussian charge (eV)
-HARDNESS = 5.0
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,13 @@ class GrandArchitecture:
         surroundings: descriptors and network.
         design: how the level enters.
         electrode: elements with levels of their own.
-        long_range: whether the charges act at all distances.
-        stiffness: whether the network changes how hard the electrode is to charge.
+        learned: whether the network shifts the electrode's levels and changes how hard it is to charge.
         kt: of the electrons, eV.
         hopping, decay: t (eV) and b (1/A) of :mod:`polcouple.nn.grand.levels`.
         neutral_level: of the orbitals in the bare electrode, eV.
+        hardness: energy of an electron by another one on the same atom of the electrode beyond that of its
+            Gaussian charge, eV.
+        charges: of the elements, e; none on the electrode's.
         levels: of the frames that it was trained on, ascending, eV.
         reference: level at which the potential is zero, eV, or None.
     """
@@ -39,12 +39,13 @@ class GrandArchitecture:
     surroundings: Architecture
     design: Design
     electrode: tuple[str, ...]
-    long_range: bool
-    stiffness: bool
+    learned: bool
     kt: float
     hopping: float
     decay: float
     neutral_level: float
+    hardness: float
+    charges: tuple[float, ...]
     levels: tuple[float, ...]
     reference: float | None
 
@@ -57,11 +58,11 @@ class GrandArchitecture:
     def layout(self) -> Layout:
         """The places of a member's numbers.
 
-        Outputs of an atom in the electrode design: energy, level, stiffness, and its charge; else energy.
+        Outputs of an atom: its energy, and where the electrode is learned its shift and its stiffness.
         """
         base = self.surroundings.layout()
         scalar = self.design == "scalar"
-        outputs = 1 if scalar else 3 + self.long_range
+        outputs = 3 if self.learned else 1
         return Layout(
             base.elements, base.inputs + scalar, base.embedding, base.widths, base.repulsion, outputs
         )

@@ -7,8 +7,8 @@ occupations f at k_B T and the level x, n(x) = 2 sum f - sites electrons are mor
 
     A(n) = -2 k_B T sum ln(1 + exp((x - e)/k_B T)) + x (sites + n)
 
-is their free energy. Only A(n) - A(0), the energy of charging, is used: what neutral atoms have is the
-network's. Angstrom and eV.
+is their free energy. It is used as a whole, since the orbitals of a metal reach further than any cut-off of a
+network, in the neutral electrode too. Angstrom and eV.
 """
 
 from __future__ import annotations
@@ -101,10 +101,9 @@ class Levels:
         grand = -2.0 * self.kt * np.logaddexp(0.0, (x - self.energies) / self.kt).sum()
         return float(grand) + x * (len(self.energies) + n)
 
-    def charging(self, x: float) -> tuple[float, np.ndarray]:
-        """A(n(x)) - A(0), and its derivatives (b,) by the bonds' lengths at constant n."""
-        changed = self.occupations(x) - self.occupations(self.neutral_level)
-        return self.free_energy(x) - self.free_energy(self.neutral_level), self._by_lengths(changed)
+    def by_lengths(self, x: float) -> np.ndarray:
+        """(b,) derivatives of A by the bonds' lengths at constant n."""
+        return self._by_lengths(self.occupations(x))
 
     def by_level(self, x: float) -> np.ndarray:
         """(b,) derivative by x of those derivatives: dn/dx times the change with n."""

@@ -15,55 +15,46 @@ import numpy as np
 from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 
 #: w in A
-WIDTH = 1.0
+WIDTH = 0.8
 #: waves with a smaller factor than this are left out
 _LEAST = 1e-3
 _COULOMB = HARTREE_TO_EV * BOHR_TO_ANGSTROM
 
 
-class Waves:
-    """The waves at the atoms of one frame.
+def energy_of_electrons(
+    positions: np.ndarray, cell: np.ndarray, fixed: np.ndarray, each: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """E of the charges ``fixed + m each`` (n,) as coefficients (3,) of 1, m and m^2.
 
     Args:
         positions: (n, 3) in A.
         cell: (3, 3) a lattice vector per row, A.
+
+    Returns:
+        The coefficients in eV, and those of the derivative by the positions, (3, n, 3) in eV/A.
     """
+    k, factors, at = _at(positions, cell)
+    one, two = at @ fixed, at @ each
+    energies = [(factors * (a.conj() * b).real).sum() for a, b in ((one, one), (one, two), (two, two))]
+    fields = [2.0 * (((1j * factors * s.conj())[:, None] * at).real.T @ k) for s in (one, two)]
+    gradients = [
+        fixed[:, None] * fields[0],
+        fixed[:, None] * fields[1] + each[:, None] * fields[0],
+        each[:, None] * fields[1],
+    ]
+    return np.array([energies[0], 2.0 * energies[1], energies[2]]), np.array(gradients)
 
-    def __init__(self, positions: np.ndarray, cell: np.ndarray) -> None:
-        steps, self._k, self._weights = _waves(cell.tobytes())
-        phases = np.exp(2j * np.pi * (positions @ np.linalg.inv(cell)))
-        found = None
-        for axis, highest in enumerate(np.abs(steps).max(axis=0)):
-            powers = phases[:, axis] ** np.arange(-highest, highest + 1)[:, None]
-            part = powers[steps[:, axis] + highest]
-            found = part if found is None else found * part
-        assert found is not None
-        self._at = found
 
-    def structure(self, charges: np.ndarray) -> np.ndarray:
-        """(waves,) S of charges (n,)."""
-        return np.asarray(self._at @ charges)
-
-    def energy(self, one: np.ndarray, other: np.ndarray) -> float:
-        """Half the energy between two sets of charges with these S; with ``one`` twice, its own energy."""
-        return float((self._weights * (one.real * other.real + one.imag * other.imag)).sum())
-
-    def potentials(self, structure: np.ndarray) -> np.ndarray:
-        """(n,) of charges with this S at the atoms, V."""
-        return 2.0 * np.asarray(((self._weights * structure.conj()) @ self._at).real)
-
-    def gradients(self, structure: np.ndarray) -> np.ndarray:
-        """(n, 3) of the potential at the atoms, V/A."""
-        turned = (1j * self._weights * structure.conj())[:, None] * self._at
-        return 2.0 * np.asarray(turned.real.T @ self._k)
-
-    def structure_change(self, charges: np.ndarray, moves: np.ndarray, changes: np.ndarray) -> np.ndarray:
-        """(waves,) change of S with ``moves`` (n, 3) of the atoms and ``changes`` (n,) of the charges."""
-        return np.asarray((self._at * (changes + 1j * charges * (self._k @ moves.T))).sum(axis=1))
-
-    def potential_changes(self, structure: np.ndarray, change: np.ndarray, moves: np.ndarray) -> np.ndarray:
-        """(n,) change of the potentials with that of S and with ``moves`` of the atoms."""
-        return self.potentials(change) + (self.gradients(structure) * moves).sum(axis=1)
+def _at(positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Waves k (w, 3), their factors (w,), and exp(i k r) at the atoms (w, n)."""
+    cell = np.ascontiguousarray(cell, float)
+    steps, k, factors = _waves(cell.tobytes())
+    phases = np.exp(2j * np.pi * (positions @ np.linalg.inv(cell)))
+    at = np.ones((len(k), len(positions)), complex)
+    for axis, highest in enumerate(np.abs(steps).max(axis=0)):
+        powers = phases[:, axis] ** np.arange(-highest, highest + 1)[:, None]
+        at *= powers[steps[:, axis] + highest]
+    return k, factors, at
 
 
 @lru_cache(maxsize=8)

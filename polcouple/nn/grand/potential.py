@@ -13,8 +13,9 @@ import numpy as np
 from polcouple.errors import InputError
 from polcouple.lattice.pairs import neighbour_pairs
 from polcouple.nn.grand.architecture import GrandArchitecture
-from polcouple.nn.grand.member import Member, scene_of
+from polcouple.nn.grand.member import Member
 from polcouple.nn.grand.outside import outside_text
+from polcouple.nn.grand.scene import scene_of
 from polcouple.nn.kinds import GRAND_POTENTIAL
 from polcouple.nn.model_files import (
     fitting_weights,
@@ -108,15 +109,15 @@ class GrandPotential:
         seen = self._descriptors.surroundings(kinds, pairs)
         spectrum: np.ndarray = seen.spectrum.astype(self._precision)
         scene = scene_of(self.architecture, seen, spectrum, positions, cell)
-        each = [member.solve(scene, level) for member in self._each]
+        each = [member.solve(scene, np.array([level])) for member in self._each]
         forces = np.array([one.forces for one in each])
         mean = forces.mean(axis=0)
-        own = np.array([one.energy for one in each]) + self.references[:, kinds].sum(axis=1)
+        own = np.array([one.energies[0] for one in each]) + self.references[:, kinds].sum(axis=1)
         return GrandResult(
             float(own.mean()),
             mean,
-            float(np.mean([one.electrons for one in each])),
-            float(np.mean([one.capacitance for one in each])),
+            float(np.mean([one.electrons[0] for one in each])),
+            float(np.mean([one.capacitances[0] for one in each])),
             np.sqrt(((forces - mean) ** 2).sum(axis=2).mean(axis=0)),
         )
 
@@ -160,7 +161,7 @@ def load_grand_potential(directory: Path, precision: type = np.float32) -> Grand
         stored = json.loads(arrays["architecture"].tobytes())
         base = stored["surroundings"]
         base |= {"elements": tuple(base["elements"]), "widths": tuple(base["widths"])}
-        lists = {"electrode": tuple(stored["electrode"]), "levels": tuple(stored["levels"])}
+        lists = {name: tuple(stored[name]) for name in ("electrode", "charges", "levels")}
         architecture = GrandArchitecture(**stored | lists | {"surroundings": Architecture(**base)})
         potential = GrandPotential(
             directory.name, architecture, arrays["members"], arrays["references"], precision
