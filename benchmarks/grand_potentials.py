@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,9 @@ from polcouple.learning.grand_scores import maxwell
 from polcouple.learning.grand_training import split_in_time
 from polcouple.nn.grand.potential import load_grand_potential
 from polcouple.threads import limit_linear_algebra
+
+#: colours that colour-blind people tell apart (Okabe and Ito), with markers
+_STYLES = (("#0072B2", "o"), ("#E69F00", "s"), ("#CC79A7", "^"), ("#009E73", "D"), ("#000000", "x"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,21 +87,25 @@ def table(frames: GrandFrames, rows: np.ndarray, found: list[Row]) -> str:
 
 
 def figure(path: Path, frames: GrandFrames, rows: np.ndarray, found: list[Row]) -> None:
-    """Forces and electrons against the labels."""
+    """Mean absolute errors of forces and electrons against the potential."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    volts = (frames.reference or 0.0) - frames.levels[rows]
+    at = np.unique(np.round(volts, 3))
     shown, axes = pyplot.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
-    for row in found:
-        axes[0].plot(frames.forces[rows][::10].ravel(), row.forces[::10].ravel(), ",", label=row.name)
-        axes[1].plot(frames.electrons[rows], row.electrons, ".", ms=2, label=row.name)
-    for axis, what in zip(axes, ("force, eV/A", "electrons more than neutral, e"), strict=True):
-        ends = np.array(axis.get_xlim())
-        axis.plot(ends, ends, "k-", lw=0.5)
-        axis.set(xlabel=f"{what}: DFTB", ylabel="network")
-    axes[1].legend(fontsize=7, markerscale=4)
+    for row, (color, marker) in zip(found, cycle(_STYLES), strict=False):
+        errors = 1e3 * np.abs(row.forces - frames.forces[rows]).mean(axis=(1, 2))
+        more = np.abs(row.electrons - frames.electrons[rows])
+        for axis, values in zip(axes, (errors, more), strict=True):
+            means = [values[np.abs(volts - one) < 1e-3].mean() for one in at]
+            axis.plot(at, means, color=color, marker=marker, ms=5, lw=1, label=row.name)
+    for axis, what in zip(axes, ("force, meV/\u00c5", "number of electrons, e"), strict=True):
+        axis.set(xlabel="potential, V", ylabel=f"mean absolute error: {what}", yscale="log")
+        axis.grid(which="both", lw=0.3)
+    shown.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     shown.savefig(path, dpi=150)
 
 
@@ -121,7 +129,7 @@ def main() -> None:
     nothing = Row("no forces, mean electrons", np.zeros_like(frames.forces[rows]), means, np.nan, np.nan)
     print(table(frames, rows, [*found, nothing]))
     if args.figure is not None:
-        figure(args.figure, frames, rows, found)
+        figure(args.figure, frames, rows, [*found, nothing])
 
 
 def _named(word: str) -> tuple[str, Path]:

@@ -29,7 +29,7 @@ from polcouple.nn.grand.electrode import Electrode
 from polcouple.units import ANGSTROM_TO_BOHR, HARTREE_TO_EV
 
 #: frames whose electrode is computed at every level
-_FRAMES = 8
+_FRAMES = 24
 #: where the search begins (eV)
 _HARDNESS = 3.0
 
