@@ -78,7 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until i-PI says EXIT."""
     if args.potential is not None:
-        if load_description(find_model(args.potential)).get("kind") in (GRAND_POTENTIAL, MACE):
+        args.potential = _model_directory(args.potential)
+        if load_description(args.potential).get("kind") in (GRAND_POTENTIAL, MACE):
             _serve_grand_potential(args)
         else:
             serve_potential(_potential_service(args))
@@ -119,6 +120,12 @@ def _require_no_backend(args: argparse.Namespace) -> None:
     for option, value in named.items():
         if value:
             raise InputError(f"{option} has no say in a network's own forces; leave it out with --potential")
+
+
+def _model_directory(given: Path) -> Path:
+    """Of a path, or of a shipped model's name."""
+    is_name = len(given.parts) == 1 and not given.is_dir()
+    return find_model(str(given) if is_name else given)
 
 
 def _serve_grand_potential(args: argparse.Namespace) -> None:

@@ -76,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--labels", nargs="+", default=[], metavar="NAME", help="which, such as dftb@-4.35eV (all)"
         )
+        command.add_argument("--origin", default="", metavar="TEXT", help="of the frames, for the model card")
         add_option_arguments(command, own_options)
 
 
@@ -126,7 +127,7 @@ def _train_potential(args: argparse.Namespace) -> int:
 def _train_grand_potential(args: argparse.Namespace) -> int:
     options = options_from_arguments(args, GrandOptions)
     frames = grand_frames(args.dataset, args.labels)
-    origin = f"From {args.dataset.name}, labels of {frames.backend}."
+    origin = args.origin or f"From {args.dataset.name}, labels of {frames.backend}."
     with epochs_progress() as progress:
         trained = train_grand_potential(frames, args.output, options, origin=origin, progress=progress)
     print(grand_table(trained.scores))
@@ -142,7 +143,7 @@ def _train_mace(args: argparse.Namespace) -> int:
     def done(epoch: int, energy: float, force: float) -> None:
         log(f"epoch {epoch}/{options.epochs}: validation {force:.1f} meV/A, {energy:.2f} meV/atom")
 
-    origin = f"From {args.dataset.name}, labels of {frames.backend}."
+    origin = args.origin or f"From {args.dataset.name}, labels of {frames.backend}."
     trained = train_mace(frames, args.output, options, origin=origin, done=done)
     print(grand_table(trained.scores))
     print(f"|dF/dmu - dn/dR| <= {trained.maxwell:.1e} /A")

@@ -21,10 +21,10 @@ def grand_card(
         symbols = ", ".join(a.electrode)
         given = zip(base.elements, a.charges, strict=True)
         charges = ", ".join(f"{symbol} {charge:.4f}" for symbol, charge in given if symbol not in a.electrode)
-        more = ", a shift of the levels and a stiffness" if a.learned else "; the electrons are no network's"
-        how = f"""the electrode ({symbols}) has one level an atom (hopping {a.hopping:g} eV, decay
-  {a.decay:g} /A, {a.neutral_level:.3f} eV when bare and neutral, hardness {a.hardness:.3f} eV) and is next to
-  fixed charges ({charges} e), which act at all distances; the network gives each atom an energy{more}."""
+        gives = ", a shift of the levels and a stiffness" if a.learned else " and nothing else"
+        how = f"""the electrode ({symbols}) has one level an atom: hopping {a.hopping:g} eV, decay
+  {a.decay:g} /A, {a.neutral_level:.3f} eV when bare and neutral, hardness {a.hardness:.3f} eV. It is next to fixed
+  charges ({charges} e), which act at all distances. The network gives each atom an energy{gives}."""
     else:
         how = "mu is an input of the network beside the element's embedding, as in PE-MACE."
     shown = "shown" if training["electrons_weight"] else "never shown: what is said of them is predicted"

@@ -1,5 +1,7 @@
 """A grand potential under i-PI and in ASE: the same forces, and what is refused before i-PI is looked for."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
@@ -8,6 +10,7 @@ from grand_cases import random_grand
 from moving_cases import write_ring
 
 from polcouple.case.model import read_case
+from polcouple.cli.driver import _model_directory
 from polcouple.errors import InputError
 from polcouple.nn.grand.ase_calculator import GrandPotentialCalculator
 from polcouple.nn.model_files import save_model
@@ -67,3 +70,13 @@ def test_potentials_outside_the_training_are_told_of_or_refused(tmp_path, model)
     (case / "system.yaml").write_text(yaml.safe_dump(system))
     with pytest.raises(InputError, match=r"a Fermi level of -9.000 eV lies outside"):
         serve_grand_potential(GrandService(case, model, outside="refuse"))
+
+
+def test_the_driver_takes_a_shipped_models_name_or_a_path(tmp_path, model, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert _model_directory(Path("graphene_water_grand")).name == "graphene_water_grand"
+    assert _model_directory(Path("net")) == Path("net")
+    with pytest.raises(InputError, match=r"no shipped model 'graphene_water'.*shipped: "):
+        _model_directory(Path("graphene_water"))
+    with pytest.raises(InputError, match="no model in other/net"):
+        _model_directory(Path("other/net"))
