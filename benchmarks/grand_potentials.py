@@ -102,9 +102,16 @@ def figure(path: Path, frames: GrandFrames, rows: np.ndarray, found: list[Row]) 
         for axis, values in zip(axes, (errors, more), strict=True):
             means = [values[np.abs(volts - one) < 1e-3].mean() for one in at]
             axis.plot(at, means, color=color, marker=marker, ms=5, lw=1, label=row.name)
-    for axis, what in zip(axes, ("force, meV/\u00c5", "number of electrons, e"), strict=True):
-        axis.set(xlabel="potential, V", ylabel=f"mean absolute error: {what}", yscale="log")
-        axis.grid(which="both", lw=0.3)
+    for axis, what, ticks in zip(
+        axes,
+        ("forces, meV/\u00c5", "electrons, e"),
+        ((20, 50, 100, 200, 500, 1000), (0.005, 0.01, 0.02, 0.05, 0.1)),
+        strict=True,
+    ):
+        axis.set(xlabel="potential, V", ylabel=f"mean absolute error of {what}", yscale="log")
+        axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        axis.minorticks_off()
+        axis.grid(lw=0.3)
     shown.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     shown.savefig(path, dpi=150)
 

@@ -1,6 +1,6 @@
 """What the liquid looks like at two potentials: runs by a grand potential beside DFTB's frames of a dataset.
 
-    python examples/networks/grand_structure.py OMEGA.h5 FIGURE.png U=SIMULATION ... [--skip PS]
+    python examples/networks/grand_structure.py OMEGA.h5 FIGURE.png SIMULATION=U ... [--skip PS]
 
 SIMULATION is the directory of a run of ipi_inputs/graphene_water_qm by `polcouple-driver --potential`, with
 the positions of simulation.positions_0.xyz. Drawn are g(r) of oxygens with oxygens and with carbons, and
@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("dataset", type=Path)
     parser.add_argument("figure", type=Path)
-    parser.add_argument("runs", nargs="+", metavar="U=SIMULATION")
+    parser.add_argument("runs", nargs="+", metavar="SIMULATION=U")
     parser.add_argument("--skip", type=float, default=0.5, metavar="PS")
     parser.add_argument("--every", type=float, default=0.01, metavar="PS", help="between a run's frames")
     args = parser.parse_args()
@@ -97,7 +97,7 @@ def main() -> None:
     shown, axes = pyplot.subplots(2, 2, figsize=(8, 6), layout="constrained")
     symbols = np.array(data.symbols)
     for word, color in zip(args.runs, COLORS, strict=False):
-        potential, _, directory = word.partition("=")
+        directory, _, potential = word.rpartition("=")
         rows = np.abs(data.reference - data.levels - float(potential)) < 1e-3
         labelled = Frames(symbols, data.cell, data.positions[rows])
         run = of_run(Path(directory), labelled, args.skip, args.every)

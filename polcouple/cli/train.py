@@ -8,7 +8,7 @@ from pathlib import Path
 from polcouple.backends.setting_words import given_slako
 from polcouple.cli.option_arguments import add_option_arguments, options_from_arguments
 from polcouple.data.configurations import Configuration, read_configurations
-from polcouple.data.grand_frames import grand_frames
+from polcouple.data.grand_frames import GrandFrames, grand_frames, with_given
 from polcouple.data.moving_configurations import moving_configurations
 from polcouple.errors import InputError
 from polcouple.learning.evaluation import level_table, markdown_table
@@ -76,6 +76,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--labels", nargs="+", default=[], metavar="NAME", help="which, such as dftb@-4.35eV (all)"
         )
+        command.add_argument(
+            "--also",
+            nargs="+",
+            type=Path,
+            default=[],
+            metavar="DATASET.h5",
+            help="all of whose frames to train on",
+        )
         command.add_argument("--origin", default="", metavar="TEXT", help="of the frames, for the model card")
         add_option_arguments(command, own_options)
 
@@ -126,7 +134,7 @@ def _train_potential(args: argparse.Namespace) -> int:
 
 def _train_grand_potential(args: argparse.Namespace) -> int:
     options = options_from_arguments(args, GrandOptions)
-    frames = grand_frames(args.dataset, args.labels)
+    frames = _grand_frames(args)
     origin = args.origin or f"From {args.dataset.name}, labels of {frames.backend}."
     with epochs_progress() as progress:
         trained = train_grand_potential(frames, args.output, options, origin=origin, progress=progress)
@@ -136,9 +144,16 @@ def _train_grand_potential(args: argparse.Namespace) -> int:
     return 0
 
 
+def _grand_frames(args: argparse.Namespace) -> GrandFrames:
+    frames = grand_frames(args.dataset, args.labels)
+    for path in args.also:
+        frames = with_given(frames, path)
+    return frames
+
+
 def _train_mace(args: argparse.Namespace) -> int:
     options = options_from_arguments(args, MaceOptions)
-    frames = grand_frames(args.dataset, args.labels)
+    frames = _grand_frames(args)
 
     def done(epoch: int, energy: float, force: float) -> None:
         log(f"epoch {epoch}/{options.epochs}: validation {force:.1f} meV/A, {energy:.2f} meV/atom")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from polcouple.data.moving import MovingDataset
-from polcouple.data.moving_rows import CONVERGED, LabelSet
+from polcouple.data.moving_rows import CONVERGED, GIVEN, LabelSet
 from polcouple.errors import InputError
 from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 
@@ -26,7 +26,7 @@ class GrandFrames:
         symbols: of the atoms.
         cell: (3, 3) a lattice vector per row, A.
         start: (n, 3) the case's positions, A.
-        trajectory: (l,) which one a frame is from.
+        trajectory: (l,) which one a frame is from; GIVEN where none.
         positions: (l, n, 3) in A.
         levels: (l,) mu in eV.
         energies: (l,) A + mu Q in eV: Omega of the electrons that are more than those of neutral atoms.
@@ -105,6 +105,35 @@ def grand_frames(path: Path, labels: Sequence[str] = ()) -> GrandFrames:
         None if first.reference is None else first.reference * HARTREE_TO_EV,
         dict(first.settings),
         first.backend,
+    )
+
+
+def with_given(frames: GrandFrames, path: Path) -> GrandFrames:
+    """``frames`` and those of another dataset, whatever they are of there, as given ones of no trajectory.
+
+    Raises:
+        InputError: another system, other settings, or another zero of the potential.
+    """
+    more = grand_frames(path)
+    same = frames.symbols == more.symbols and np.allclose(frames.cell, more.cell, atol=1e-6)
+    settings = (frames.backend, frames.settings) == (more.backend, more.settings)
+    one_zero = frames.reference == more.reference
+    if frames.reference is not None and more.reference is not None:
+        one_zero = abs(frames.reference - more.reference) < SAME_LEVEL
+    if not (same and settings and one_zero):
+        raise InputError(f"{path}: of another system, or labelled otherwise than the frames to go with")
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([getattr(frames, name), getattr(more, name)])
+
+    return replace(
+        frames,
+        trajectory=np.concatenate([frames.trajectory, np.full(len(more), GIVEN)]),
+        positions=joined("positions"),
+        levels=joined("levels"),
+        energies=joined("energies"),
+        electrons=joined("electrons"),
+        forces=joined("forces"),
     )
 
 

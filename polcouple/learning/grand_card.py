@@ -19,12 +19,12 @@ def grand_card(
     volts = "" if a.reference is None else f" (0 V at {a.reference:.3f} eV, U = -(mu - mu_ref)/e)"
     if a.design == "electrode":
         symbols = ", ".join(a.electrode)
-        given = zip(base.elements, a.charges, strict=True)
-        charges = ", ".join(f"{symbol} {charge:.4f}" for symbol, charge in given if symbol not in a.electrode)
+        every = zip(base.elements, a.charges, strict=True)
+        charges = ", ".join(f"{symbol} {charge:.4f}" for symbol, charge in every if symbol not in a.electrode)
         gives = ", a shift of the levels and a stiffness" if a.learned else " and nothing else"
         how = f"""the electrode ({symbols}) has one level an atom: hopping {a.hopping:g} eV, decay
-  {a.decay:g} /A, {a.neutral_level:.3f} eV when bare and neutral, hardness {a.hardness:.3f} eV. It is next to fixed
-  charges ({charges} e), which act at all distances. The network gives each atom an energy{gives}."""
+  {a.decay:g} /A, {a.neutral_level:.3f} eV when bare and neutral, hardness {a.hardness:.3f} eV. It is next
+  to fixed charges ({charges} e), which act at all distances. The network gives each atom an energy{gives}."""
     else:
         how = "mu is an input of the network beside the element's embedding, as in PE-MACE."
     shown = "shown" if training["electrons_weight"] else "never shown: what is said of them is predicted"
@@ -39,7 +39,8 @@ def grand_card(
     rates = ", ".join(f"{training[f'{name}_scale']:g}" for name in names)
     time = f"{training['seconds'] / 60:.0f} min in all"
     electrons = f"of {', '.join(base.elements)}: forces are -dOmega/dR, electrons -dOmega/dmu"
-    used = f"{split['train']} trained, {split['validation']} chose the epoch, {split['test']} tested"
+    given = f", of them {data['given']} of no trajectory" if data["given"] else ""
+    used = f"{split['train']} trained{given}, {split['validation']} chose the epoch, {split['test']} tested"
     return f"""# {potential.name}
 
 A grand potential Omega(R, mu) {electrons}, the

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from polcouple.data.grand_frames import SAME_LEVEL, GrandFrames
+from polcouple.data.moving_rows import GIVEN
 from polcouple.data.splits import Split
 from polcouple.errors import InputError
 from polcouple.lattice.pairs import neighbour_pairs
@@ -47,12 +48,17 @@ class SplitOptions(Protocol):
 def split_in_time(frames: GrandFrames, options: SplitOptions) -> Split:
     """Of each trajectory its end to test on, before it what chooses the epoch, and what remains to train.
 
+    Frames of no trajectory are all to train on.
+
     Raises:
         InputError: nothing would remain to train on, or a potential to leave out is not there.
     """
     parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
     for number in np.unique(frames.trajectory):
         rows = np.flatnonzero(frames.trajectory == number)
+        if number == GIVEN:
+            parts["train"].append(rows)
+            continue
         test = round((1.0 - options.test_fraction) * len(rows))
         validation = test - round(options.validation_fraction * len(rows))
         for name, part in zip(parts, np.split(rows, [validation, test]), strict=True):
@@ -128,7 +134,8 @@ def train_grand_potential(
     shown, held = data.of(split.train), data.of(split.validation)
     fitted = fit_committee(data.loss, starts, shown, held, options, directory, data.digest, progress)
     potential = data.committee(directory.name, [one.vector for one in fitted])
-    scores, maxwell = grand_scores(potential, frames, split.train, split.test)
+    in_time = split.train[frames.trajectory[split.train] != GIVEN]
+    scores, maxwell = grand_scores(potential, frames, in_time, split.test)
     trained = TrainedGrandPotential(potential, fitted, scores, maxwell, split)
     _save(directory, trained, options, data, origin)
     return trained
@@ -174,6 +181,7 @@ class _Data:
         self._weights = weights
         self.loss = GrandLoss(self.architecture, GrandLossOptions(*scales, *weights), self.whitening.matrix)
         self.count, self.sha256 = len(frames), frames.digest()
+        self.given = int((frames.trajectory == GIVEN).sum())
         text = options.model_dump(mode="json", exclude={"members", "epochs", "seed"})
         parts = [part.tolist() for part in (split.train, split.validation)]
         self.digest = json.dumps([self.sha256, asdict(self.architecture), text, parts], sort_keys=True)
@@ -222,7 +230,13 @@ def _save(
     potential = trained.potential
     description = potential.description() | {
         "training": training,
-        "data": {"origin": origin, "frames": data.count, "sha256": data.sha256, "split": data.split.sizes()},
+        "data": {
+            "origin": origin,
+            "frames": data.count,
+            "given": data.given,
+            "sha256": data.sha256,
+            "split": data.split.sizes(),
+        },
         "metrics": {
             name: {at: asdict(score) for at, score in row.items()} for name, row in trained.scores.items()
         },

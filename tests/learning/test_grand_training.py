@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from grand_data import known_frames
 
-from polcouple.data.grand_frames import grand_frames
+from polcouple.data.grand_frames import grand_frames, with_given
 from polcouple.data.moving import MovingDataset
-from polcouple.data.moving_rows import CONVERGED, LabelSet, MovingFrames, MovingLabels
+from polcouple.data.moving_rows import CONVERGED, GIVEN, LabelSet, MovingFrames, MovingLabels
 from polcouple.errors import InputError
 from polcouple.learning.grand_options import GrandOptions
 from polcouple.learning.grand_training import _Data, split_in_time, train_grand_potential
@@ -92,6 +92,15 @@ def test_each_trajectorys_end_is_the_test_and_potentials_can_be_left_out(frames)
         split_in_time(frames, GrandOptions(leave_out=(1.0, 0.0, -1.0)))
 
 
+def test_frames_of_no_trajectory_are_all_trained_on(frames):
+    more = replace(frames, trajectory=np.where(np.arange(24) < 5, GIVEN, frames.trajectory))
+    split = split_in_time(more, GrandOptions(test_fraction=0.25, validation_fraction=0.125))
+    assert np.isin(np.arange(5), split.train).all()
+    assert split.test.tolist() == [7, 14, 15, 22, 23]
+    left = split_in_time(more, GrandOptions(leave_out=(1.0,)))
+    assert not np.isin(left.train, np.arange(8)).any()
+
+
 def test_what_cannot_be_trained_is_refused(frames, tmp_path):
     with pytest.raises(InputError, match="the frames have no Au"):
         train_grand_potential(frames, tmp_path / "a", GrandOptions(**SMALL, electrode=("Au",)))
@@ -135,3 +144,32 @@ def test_labels_at_levels_are_read_and_those_at_charges_are_not_mixed_in(tmp_pat
     assert np.allclose(found.energies, (columns[2] - 0.2 * neutral) * HARTREE_TO_EV)
     with pytest.raises(InputError, match="no labels 'dftb@3eV'"):
         grand_frames(path, ["dftb@3eV"])
+
+
+def test_given_frames_join_those_of_trajectories_if_they_are_of_the_same(tmp_path):
+    def written(name, reference, count):
+        dataset = MovingDataset.create(
+            tmp_path / name, ("C", "H"), np.zeros((2, 3)), 9.0 * np.eye(3), np.arange(2), {}
+        )
+        number = dataset.number_of(LabelSet("dftb", fermi_level=-0.2, reference=reference))
+        random = np.random.default_rng(count)
+        rows = MovingLabels(
+            np.arange(count),
+            np.full(count, number),
+            *random.normal(size=(6, count)),
+            random.normal(size=(count, 2)),
+            random.normal(size=(count, 2, 3)),
+            np.full(count, CONVERGED),
+        )
+        positions = random.normal(size=(count, 2, 3))
+        dataset.append(MovingFrames(np.arange(float(count)), np.zeros(count, int), positions), rows)
+        return tmp_path / name
+
+    frames = grand_frames(written("a.h5", -0.18, 3))
+    more = written("b.h5", -0.18, 2)
+    found = with_given(frames, more)
+    assert found.trajectory.tolist() == [0, 0, 0, GIVEN, GIVEN]
+    assert np.array_equal(found.forces[3:], grand_frames(more).forces)
+    assert np.array_equal(found.electrons[:3], frames.electrons)
+    with pytest.raises(InputError, match=r"c\.h5: of another system, or labelled otherwise"):
+        with_given(frames, written("c.h5", -0.17, 2))
