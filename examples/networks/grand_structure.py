@@ -5,7 +5,7 @@
 SIMULATION is the directory of a run of ipi_inputs/graphene_water_qm by `polcouple-driver --potential`, with
 the positions of simulation.positions_0.xyz. Drawn are g(r) of oxygens with oxygens and with carbons, and
 how high oxygens and hydrogens are above the sheet's mean height; bands are standard errors of the mean by
-the scatter of eight blocks in time. As much of a run is used as --skip leaves.
+the scatter of four blocks in time. As much of a run is used as --skip leaves.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from matplotlib import pyplot
 
 from polcouple.data.grand_frames import grand_frames
 
-#: blocks in time, and bins of the histograms (A)
-BLOCKS, WIDTH = 8, 0.2
-#: of the distances and of the heights (A)
-RADII, HEIGHTS = np.arange(2.0, 4.3, WIDTH), np.arange(-10.0, 10.1, WIDTH)
+#: blocks in time: 1 ps of the dataset's runs, which is not much longer than water remembers
+BLOCKS = 4
+#: bins of the distances and of the heights (A)
+RADII, HEIGHTS = np.arange(2.0, 4.3, 0.2), np.arange(1.0, 10.1, 0.5)
 #: of the first and the second potential (Okabe and Ito)
 COLORS = ("#0072B2", "#D55E00")
 
@@ -59,7 +59,7 @@ def heights(frames: Frames, symbol: str) -> np.ndarray:
     sheet = frames.positions[:, frames.symbols == "C", 2].mean(axis=1)
     z = frames.positions[:, frames.symbols == symbol, 2] - sheet[:, None]
     z -= frames.cell[2, 2] * np.round(z / frames.cell[2, 2])
-    return np.asarray(np.histogram(z, HEIGHTS)[0] / (len(z) * WIDTH))
+    return np.asarray(np.histogram(z, HEIGHTS)[0] / (len(z) * np.diff(HEIGHTS)))
 
 
 def with_error(frames: Frames, of: Callable[[Frames], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
