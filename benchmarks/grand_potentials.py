@@ -108,7 +108,7 @@ def figure(path: Path, frames: GrandFrames, rows: np.ndarray, found: list[Row]) 
         ((20, 50, 100, 200, 500, 1000), (0.005, 0.01, 0.02, 0.05, 0.1)),
         strict=True,
     ):
-        axis.set(xlabel="potential, V", ylabel=f"mean absolute error of {what}", yscale="log")
+        axis.set(xlabel="potential, V", ylabel=f"error of {what}", yscale="log")
         axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.minorticks_off()
         axis.grid(lw=0.3)
