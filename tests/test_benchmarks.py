@@ -1,5 +1,6 @@
 """The benchmarks can be imported, and their functions work on toy-sized runs; no time is asserted."""
 
+import dataclasses
 import importlib
 import shutil
 import sys
@@ -9,6 +10,7 @@ import pytest
 from conftest import ROOT, SMALL
 
 from polcouple.case.model import read_case
+from polcouple.errors import InputError
 
 sys.path.insert(0, str(ROOT))
 results = importlib.import_module("benchmarks.results")
@@ -28,6 +30,8 @@ items = importlib.import_module("benchmarks.items")
         "ipi_steps",
         "lammps_electrode",
         "large",
+        "mobile_mts",
+        "mobile_sheet",
         "moving",
         "nve",
         "openmm_steps",
@@ -36,6 +40,7 @@ items = importlib.import_module("benchmarks.items")
         "qm",
         "ranks",
         "rigid",
+        "ripples",
         "scaling",
         "site_potentials",
     ],
@@ -165,3 +170,40 @@ def test_electrode_part_of_the_small_case():
     call, charges, sites = module.coulomb(case, 2)
     assert (charges, sites) == (4 * 483, 4 * 96)
     assert 0.0 < module.milliseconds(call, 2)[0]
+
+
+@pytest.mark.parametrize(("backend", "inner"), [("fixed", 1), ("metal", 4)])
+def test_shadow_energy_is_what_a_step_conserves(backend, inner, tmp_path):
+    trajectory = importlib.import_module("benchmarks.trajectory")
+    case = read_case(SMALL)
+    case = dataclasses.replace(case, system=case.system.model_copy(update={"fast_backend": "fixed"}))
+    start = trajectory.warmed_start(case, {"fixed": 0.01})
+    method = trajectory.Method(backend, inner)
+    whole = trajectory.Trajectory(case, method, start)
+    whole.advance(0.03)
+    energies, shadows = whole.series("energy")[1:], whole.series("shadow")[1:]
+    assert np.ptp(shadows) < 0.1 * np.ptp(energies)
+
+    file = tmp_path / "run.npz"
+    trajectory.Trajectory(case, method, start, kept=file).advance(0.01)
+    rest = trajectory.Trajectory(case, method, start, kept=file)
+    rest.advance(0.03)
+    # not to the last digit: lists of neighbours are made at other times
+    assert np.abs(rest.series("energy")[1:] - energies).max() < 0.01 * np.ptp(energies)
+    assert len(rest.times) == len(whole.times) == round(60 / inner)
+
+    with pytest.raises(InputError, match=r"run\.npz: is of another case"):
+        trajectory.Trajectory(case, trajectory.Method(backend, inner + 1), start, kept=file)
+
+
+@pytest.mark.parametrize(("white", "steps"), [(1.0, 0.0), (0.0, 1.0), (1.0, 0.1)])
+def test_errors_of_drifts_know_of_random_walks(white, steps):
+    drift = importlib.import_module("benchmarks.drift").drift
+    rng, times = np.random.default_rng(1), 0.001 * np.arange(1000.0)
+    noise, walks = (rng.standard_normal((100, len(times))) for _ in range(2))
+    found = [
+        drift(times, 3.0 * times + energies) for energies in white * noise + steps * walks.cumsum(axis=1)
+    ]
+    misses = np.median([abs(one.slope - 3.0) / one.error for one in found])
+    assert 0.2 < misses < 1.0  # 0.67 where errors are right
+    assert np.median([one.walk for one in found]) == pytest.approx(steps * 1000**0.5, rel=0.3, abs=1.5)
