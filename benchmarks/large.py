@@ -68,8 +68,7 @@ def main() -> None:
             write_case(args.case, *repeat, directory)
             measured = WAYS[way](directory, args.steps)
         store(name, measured, others.others, args.results)
-    entries = load(args.results)
-    rows = {way: [_row(entries, way, repeat) for repeat in repeats] for way in args.ways}
+    rows = _rows(load(args.results), args.ways, repeats)
     print(_table(rows))
     if args.figure:
         draw(rows, args.figure)
@@ -157,8 +156,14 @@ def _name(way: str, repeat: tuple[int, int]) -> str:
     return f"{way} {repeat[0]} x {repeat[1]}"
 
 
-def _row(entries: Mapping[str, Any], way: str, repeat: tuple[int, int]) -> dict[str, float]:
-    return entries[_name(way, repeat)][-1]["measured"]
+def _rows(
+    entries: Mapping[str, Any], ways: Sequence[str], repeats: Sequence[tuple[int, int]]
+) -> dict[str, list[dict[str, float]]]:
+    """What was measured, each way in the order of sizes."""
+    names = {way: [_name(way, repeat) for repeat in repeats] for way in ways}
+    return {
+        way: [entries[name][-1]["measured"] for name in own if name in entries] for way, own in names.items()
+    }
 
 
 def _table(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> str:

@@ -20,7 +20,7 @@ from polcouple.lattice.matrix import fill_block_circulant
 from polcouple.nn.correction import Correction, initial_weights
 from polcouple.nn.model_electrode import electrode_arrays
 from polcouple.nn.model_files import save_model
-from polcouple.nn.prior import Prior
+from polcouple.nn.prior import PairMatrix, Prior
 from polcouple.nn.response_net import ResponseNet
 from polcouple.units import KELVIN_TO_HARTREE
 
@@ -60,6 +60,6 @@ def response_net(electrode: Electrode, total_charge: float) -> ResponseNet:
         classes,
     )
     weights = initial_weights(classes, _FILTERS, _WIDTH, _MEMBERS, seed=0)
-    kernel = response.columns.ravel()[classes]
+    kernel = PairMatrix(prior.kernels[0], classes)
     correction = Correction(classes, kernel, 1.0, _NOTHING, weights)
     return ResponseNet("untrained", electrode, prior, correction, {total_charge: _NEVER})

@@ -19,7 +19,7 @@ from polcouple.lattice.matrix import fill_block_circulant
 from polcouple.nn.binning import Binning
 from polcouple.nn.classifier import Classifier, build_network
 from polcouple.nn.correction import Correction, initial_weights
-from polcouple.nn.prior import Prior
+from polcouple.nn.prior import PairMatrix, Prior
 from polcouple.nn.response_net import ResponseNet
 from polcouple.units import ANGSTROM_TO_BOHR
 
@@ -91,7 +91,7 @@ def _response_net(electrode: Electrode) -> ResponseNet:
     uniform, values = np.full((1, n), 1.0 / n), random.normal(size=(1, columns.size))
     prior = Prior(np.array([-0.5]), np.zeros(1), np.zeros(1), -0.5 * uniform, uniform, values, classes)
     weights = initial_weights(classes, filters=8, width=32, members=4, seed=0)
-    correction = Correction(classes, values[0][classes], 1.0, 1e-3, weights)
+    correction = Correction(classes, PairMatrix(values[0], classes), 1.0, 1e-3, weights)
     return ResponseNet("random weights", electrode, prior, correction, {-0.5: 1e-5})
 
 

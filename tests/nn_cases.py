@@ -8,7 +8,7 @@ import numpy as np
 
 from polcouple.data.dataset import Dataset, Frames
 from polcouple.electrode import Electrode, Electrolyte
-from polcouple.nn.prior import Prior, class_means
+from polcouple.nn.prior import PairMatrix, Prior, class_means
 from polcouple.units import ANGSTROM_TO_BOHR
 
 TOTAL_CHARGE = -0.5
@@ -62,6 +62,12 @@ def true_levels(
     cubic, mean = (induced**3).sum(axis=-1) / 3.0, site_potentials.mean(axis=-1)
     energies = 0.1 * total_charge**2 + total_charge * mean + linear + (1.0 + 0.5 * total_charge) * cubic
     return energies, -0.2 * total_charge - mean - 0.5 * cubic
+
+
+def coupling_pairs(electrode: Electrode) -> PairMatrix:
+    """:func:`coupling`, every pair a class of its own."""
+    n = len(electrode)
+    return PairMatrix(coupling(electrode).ravel(), np.arange(n * n).reshape(n, n))
 
 
 def prior(electrode: Electrode, total_charges: tuple[float, ...] = (TOTAL_CHARGE,)) -> Prior:

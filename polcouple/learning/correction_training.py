@@ -28,7 +28,7 @@ class CorrectionGraph:
         self.energy_scale = correction.energy_scale
         self._orbit_index = tf.constant(correction.orbits)
         self.variables = {name: tf.Variable(value) for name, value in correction.weights.items()}
-        scaled = correction.kernel / correction.charge_scale
+        scaled = correction.kernel.whole / correction.charge_scale
         self.scaled_kernel = tf.constant(scaled.astype("float32"))
 
     def correction(self) -> Correction:

@@ -28,7 +28,7 @@ from polcouple.nn.correction import Correction, initial_weights, pair_orbits
 from polcouple.nn.model_electrode import electrode_arrays
 from polcouple.nn.model_files import find_model, load_description, require_no_model, save_model
 from polcouple.nn.models import load_model
-from polcouple.nn.prior import Prior
+from polcouple.nn.prior import PairMatrix, Prior
 from polcouple.nn.response_net import ResponseNet
 
 #: what an error of the prior counts as at least (e, Hartree)
@@ -236,11 +236,12 @@ class _Data:
         options = self.options
         if options.start is not None:
             return _started_from(options.start, self.dataset.electrode, options)
-        kernel = np.mean([self.prior.at(Q).kernel for Q in self.total_charges], axis=0)
-        induced = self.fluctuations[self.split.train] @ kernel
+        values = np.mean([self.prior.at(Q).pairs.values for Q in self.total_charges], axis=0)
+        kernel = PairMatrix(values, self.prior.classes)
+        induced = self.fluctuations[self.split.train] @ kernel.whole
         charge_scale = float(induced.std())
         potential_scale = float(self.fluctuations[self.split.train].std())
-        orbits = pair_orbits(len(kernel), self.symmetries)
+        orbits = pair_orbits(len(kernel.classes), self.symmetries)
         return Correction(
             orbits,
             kernel,

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from polcouple.lattice.symmetry import SymmetryOperation
+from polcouple.nn.prior import PairMatrix
 
 #: total charges are divided by this before they enter the network (e)
 CHARGE_SCALE = 8.0
+#: rows of matrices over all pairs that are made at a time
+_ROWS = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,7 @@ class Correction:
 
     Attributes:
         orbits: (n, n) from :func:`pair_orbits`.
-        kernel: (n, n) K in e^2/Hartree that turns potentials into induced charges before filtering.
+        kernel: K in e^2/Hartree that turns potentials into induced charges before filtering.
         charge_scale: root mean square of these induced charges in the training data (e).
         energy_scale: s in Hartree.
         weights: single precision arrays by name: filters (M, orbits), and for each member kernel_0
@@ -37,7 +40,7 @@ class Correction:
     """
 
     orbits: np.ndarray
-    kernel: np.ndarray
+    kernel: PairMatrix
     charge_scale: float
     energy_scale: float
     weights: Mapping[str, np.ndarray]
@@ -56,9 +59,14 @@ class Correction:
 
     def filter_columns(self, atoms: np.ndarray) -> np.ndarray:
         """(M, n, a) columns of ``atoms`` (a,) of the M matrices from potentials to u, single precision."""
-        columns = self.kernel[:, atoms] / self.charge_scale
+        columns = self.kernel.columns(atoms) / self.charge_scale
         filters = self.weights["filters"].astype(float)
-        return np.stack([(f[self.orbits] @ columns).astype(np.float32) for f in filters])
+        found = np.empty((len(filters), *columns.shape), np.float32)
+        for start in range(0, len(columns), _ROWS):
+            orbits = self.orbits[start : start + _ROWS]
+            for filtered, values in zip(found, filters, strict=True):
+                filtered[start : start + _ROWS] = values[orbits] @ columns
+        return found
 
 
 def weight_shapes(orbits: np.ndarray, filters: int, width: int, members: int) -> dict[str, tuple[int, ...]]:

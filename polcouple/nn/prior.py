@@ -28,29 +28,45 @@ from polcouple.errors import ModelMismatchError
 
 
 @dataclass(frozen=True, eq=False)
+class PairMatrix:
+    """A matrix (n, n) over an electrode's atoms that has one value for each class of pairs.
+
+    Attributes:
+        values: (p,) in any units.
+        classes: (n, n) class of each pair, from 0 to p - 1.
+    """
+
+    values: np.ndarray
+    classes: np.ndarray
+
+    @property
+    def whole(self) -> np.ndarray:
+        """All of it (n, n)."""
+        return self.values[self.classes]
+
+    def columns(self, atoms: np.ndarray) -> np.ndarray:
+        """(n, a) the columns of ``atoms`` (a,)."""
+        return self.values[self.classes[:, atoms]]
+
+
+@dataclass(frozen=True, eq=False)
 class Terms:
     """E(phi, Q) at one Q, or its first or second derivative with respect to Q.
 
     Attributes:
         energy: E0 in Hartree.
         charges: (n,) q0 in e.
-        pair_values: (p,) K in e^2/Hartree, one value for each class of pairs; symmetric, rows sum to 0.
-        classes: (n, n) class of each pair of atoms.
+        pairs: K in e^2/Hartree; symmetric, rows sum to 0.
     """
 
     energy: float
     charges: np.ndarray
-    pair_values: np.ndarray
-    classes: np.ndarray
+    pairs: PairMatrix
 
     @property
     def kernel(self) -> np.ndarray:
         """K (n, n) in e^2/Hartree."""
-        return self.pair_values[self.classes]
-
-    def kernel_columns(self, atoms: np.ndarray) -> np.ndarray:
-        """(n, a) columns of K that belong to ``atoms`` (a,)."""
-        return self.pair_values[self.classes[:, atoms]]
+        return self.pairs.whole
 
     def value(self, site_potentials: np.ndarray, induced: np.ndarray) -> float:
         """In Hartree, for (n,) potentials in Hartree/e and the charges (n,) that K induces at them."""
@@ -104,7 +120,7 @@ class Prior:
         charges += ((total_charge, 1.0, 0.0)[order] - charges.sum()) / len(charges)
         pair_values = values @ self.kernels[used] + slopes @ self._kernel_slopes[used]
         energy = values @ self.energies[used] - slopes @ self.fermi_levels[used]
-        return Terms(float(energy), charges, pair_values, self.classes)
+        return Terms(float(energy), charges, PairMatrix(pair_values, self.classes))
 
     @cached_property
     def _filled_shells(self) -> np.ndarray:

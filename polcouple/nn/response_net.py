@@ -38,7 +38,7 @@ from polcouple.lattice.convolution import LatticeConvolution, lattice_orbits
 from polcouple.lattice.matrix import SMALLEST, Matrix, RepeatingMatrix, block_circulant
 from polcouple.nn.committee import Committee
 from polcouple.nn.correction import CHARGE_SCALE, Correction
-from polcouple.nn.prior import Prior, Terms, class_means
+from polcouple.nn.prior import PairMatrix, Prior, Terms, class_means
 
 #: arrays of weights
 _WEIGHTS = ("filters", "kernel_0", "bias_0", "kernel_1", "bias_1", "kernel_2")
@@ -177,7 +177,7 @@ class ResponseNet:
         terms = self.prior.at(total_charge)
         if len(self.electrode) < SMALLEST or len(self._parts[0]) == 1:
             return terms.kernel
-        return RepeatingMatrix(terms.kernel_columns(self._parts[0][0]), *self._parts)
+        return RepeatingMatrix(terms.pairs.columns(self._parts[0][0]), *self._parts)
 
     def _features(self, fluctuation: np.ndarray) -> np.ndarray:
         """(n, M) filtered charges u."""
@@ -193,7 +193,7 @@ class ResponseNet:
         if total_charge not in self._at:
             at = self.prior.at
             terms = at(total_charge), at(total_charge, order=1), at(total_charge, order=2)
-            columns = np.stack([part.kernel_columns(self._parts[0][0]) for part in terms])
+            columns = np.stack([part.pairs.columns(self._parts[0][0]) for part in terms])
             condition = total_charge / CHARGE_SCALE
             zero = np.zeros((1, len(self.correction.weights["filters"])), np.float32)
             first = self._at_zero.first(zero, condition)
@@ -240,7 +240,7 @@ class ResponseNet:
         return {
             **{f"correction/{name}": value for name, value in correction.weights.items()},
             "correction/orbits": correction.orbits,
-            "correction/kernel": class_means(correction.kernel[None], prior.classes)[0],
+            "correction/kernel": class_means(correction.kernel.whole[None], prior.classes)[0],
             "correction/charge_scale": np.array(correction.charge_scale),
             "correction/energy_scale": np.array(correction.energy_scale),
             **{f"prior/{field.name}": getattr(prior, field.name) for field in fields(Prior)},
@@ -257,7 +257,7 @@ class ResponseNet:
             raise ValueError("largest_disagreements are not positive numbers")
         correction = Correction(
             arrays["correction/orbits"],
-            arrays["correction/kernel"][prior.classes],
+            PairMatrix(arrays["correction/kernel"], prior.classes),
             float(arrays["correction/charge_scale"]),
             float(arrays["correction/energy_scale"]),
             {key: np.asarray(arrays[f"correction/{key}"], np.float32) for key in _WEIGHTS},

@@ -6,7 +6,7 @@ import yaml
 from fuzz_cases import RELAXED, changed, damaged, write
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from nn_cases import TOTAL_CHARGE, coupling, electrolyte, prior, sheet
+from nn_cases import TOTAL_CHARGE, coupling_pairs, electrolyte, prior, sheet
 
 from polcouple.errors import PolcoupleError
 from polcouple.nn.binning import Binning
@@ -24,7 +24,7 @@ def response_net():
     n = len(sheet())
     orbits = np.zeros((n, n), np.int32)
     weights = initial_weights(orbits, filters=2, width=3, members=2, seed=0)
-    correction = Correction(orbits, coupling(sheet()), 1.0, 0.1, weights)
+    correction = Correction(orbits, coupling_pairs(sheet()), 1.0, 0.1, weights)
     return ResponseNet("made up", sheet(), prior(sheet()), correction, {TOTAL_CHARGE: 1e-5})
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from nn_cases import coupling, frames, prior, sheet
+from nn_cases import coupling_pairs, frames, prior, sheet
 
 from polcouple.electrode import Electrode
 from polcouple.lattice.symmetry import lattice_symmetries
@@ -30,7 +30,7 @@ def correction(electrode):
     random = np.random.default_rng(2)
     for name in ("bias_0", "bias_1", "kernel_2"):
         weights[name] = random.normal(size=weights[name].shape).astype(np.float32)
-    return Correction(orbits, coupling(electrode), CHARGE_SCALE_DATA, ENERGY_SCALE, weights)
+    return Correction(orbits, coupling_pairs(electrode), CHARGE_SCALE_DATA, ENERGY_SCALE, weights)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_lattice_and_whole_agree(correction, electrode):
     broken = Correction(moved, correction.kernel, CHARGE_SCALE_DATA, ENERGY_SCALE, correction.weights)
     other = ResponseNet("made up", electrode, prior(electrode, (-1.0, 0.0)), broken, {0.0: 1e-5})
     phi = frames(sheet(), 1, seed=5).site_potentials[0]
-    features = [(moved == o) @ (correction.kernel @ (phi - phi.mean())) for o in range(moved.max() + 1)]
+    features = [(moved == o) @ (correction.kernel.whole @ (phi - phi.mean())) for o in range(moved.max() + 1)]
     expected = np.einsum("mo,on->nm", correction.weights["filters"], np.array(features)) / CHARGE_SCALE_DATA
     np.testing.assert_allclose(other._features(phi - phi.mean()), expected, atol=1e-4)
     assert np.abs(net._features(phi - phi.mean()) - expected).max() > 1e-2

@@ -51,7 +51,7 @@ def smooth_potentials(electrode: Electrode) -> np.ndarray:
 def net_of(electrode: Electrode, own_prior, energy_scale: float) -> ResponseNet:
     """A net with random weights; 0: its prior alone."""
     orbits = pair_orbits(len(electrode), lattice_symmetries(electrode))
-    kernel = own_prior.at(float(own_prior.total_charges[0])).kernel
+    kernel = own_prior.at(float(own_prior.total_charges[0])).pairs
     weights = initial_weights(orbits, 3, 8, 2, seed=1)
     correction = Correction(orbits, kernel, 0.05, energy_scale, weights)
     return ResponseNet("mine", electrode, own_prior, correction, {})
