@@ -27,7 +27,7 @@ from benchmarks.engine_growth import repeated
 from benchmarks.large_figure import draw
 from benchmarks.large_net import write_net
 from benchmarks.results import Load, load, store
-from benchmarks.usage import usage_of
+from benchmarks.usage import Usage, usage_of
 from polcouple.case.model import read_case
 from polcouple.propagation.progress import Properties
 
@@ -120,7 +120,7 @@ def _run(directory: Path, backend: str, settings: Mapping[str, str], steps: int)
 
     Returns:
         Seconds of processor time until the ``first step`` and of a ``step``; the same by the ``clock``;
-        ``mib``, the peak of the larger one of i-PI and driver; ``share NAME``, of a step by the clock.
+        ``mib``, the driver's peak, and ``mib i-PI``; ``share NAME``, of a step by the clock.
     """
     output = directory / f"run_{len(list(directory.glob('run_*')))}"
     command = [sys.executable, "-m", "polcouple.cli", "run", str(directory), "--backend", backend]
@@ -144,12 +144,18 @@ def _run(directory: Path, backend: str, settings: Mapping[str, str], steps: int)
         "step": (last.processor - first.processor) / count,
         "clock first step": first.clock,
         "clock step": (last.clock - first.clock) / count,
-        "mib": usage.mib,
+        "mib": _peak(usage, "polcouple.cli.driver"),
+        "mib i-PI": _peak(usage, "polcouple.rigid.i_pi"),
     } | {
         f"share {name}": seconds / (driver["evaluations"] - 1)
         for name, seconds in driver["seconds"].items()
         if name != "wall"
     }
+
+
+def _peak(usage: Usage, module: str) -> float:
+    """MiB of the process that runs a module."""
+    return max(mib for words, mib in usage.mib.items() if module in words)
 
 
 def _name(way: str, repeat: tuple[int, int]) -> str:
@@ -170,7 +176,8 @@ def _table(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """Markdown: a line for each way and size."""
     columns = {
         "atoms": ("atoms", 1), "carbons": ("carbons", 1), "first step / s": ("first step", 1),
-        "prepared / s": ("prepared", 1), "step / ms": ("step", 1e3), "MiB": ("mib", 1),
+        "prepared / s": ("prepared", 1), "step / ms": ("step", 1e3), "driver / MiB": ("mib", 1),
+        "i-PI / MiB": ("mib i-PI", 1),
         "first step, clock / s": ("clock first step", 1), "step, clock / ms": ("clock step", 1e3),
     }  # fmt: skip
     lines = [f"| way | {' | '.join(columns)} |", f"|{'---|' * (len(columns) + 1)}"]

@@ -32,12 +32,12 @@ class Usage:
 
     Attributes:
         processor: seconds, of all its processes.
-        mib: peak of the largest process.
+        mib: peak of each process, or of the larger one of those with the same words.
         marks: one for each step that was seen.
     """
 
     processor: float
-    mib: float
+    mib: Mapping[tuple[str, ...], float]
     marks: tuple[Mark, ...]
 
 
@@ -71,7 +71,7 @@ class _Watch:
     """Looks at a process and those that it starts, in a thread, until the context ends."""
 
     def __init__(self, process: int, step: Callable[[], int | None]) -> None:
-        self.mib, self.marks = 0.0, list[Mark]()
+        self.mib, self.marks = dict[tuple[str, ...], float](), list[Mark]()
         self._root, self._step, self._start = process, step, time.perf_counter()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look)
@@ -87,7 +87,9 @@ class _Watch:
     def _look(self) -> None:
         while not self._over.wait(_LOOK_EVERY_S):
             processes = tree(self._root)
-            self.mib = max(self.mib, *map(_peak_mib, processes))
+            for process in processes:
+                words = _words(process)
+                self.mib[words] = max(self.mib.get(words, 0.0), _peak_mib(process))
             step = self._step()
             if step is not None and (not self.marks or step > self.marks[-1].step):
                 spent, clock = sum(map(seconds_of, processes)), time.perf_counter() - self._start
@@ -104,6 +106,14 @@ def tree(process: int) -> list[int]:
             continue
         found += [one for child in children for one in tree(int(child))]
     return found
+
+
+def _words(process: int) -> tuple[str, ...]:
+    """The command that it is."""
+    try:
+        return tuple(Path(f"/proc/{process}/cmdline").read_text().split("\0"))
+    except OSError:
+        return ()
 
 
 def _peak_mib(process: int) -> float:

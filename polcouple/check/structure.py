@@ -11,6 +11,7 @@ from polcouple.case.structure_guard import StructureGuard
 from polcouple.check.finding import Finding
 from polcouple.errors import InputError
 from polcouple.lattice.cell import heights, widest_gap
+from polcouple.lattice.pairs import neighbour_pairs
 from polcouple.units import BOHR_TO_ANGSTROM
 
 #: atoms of different molecules never come so close in a liquid: with a hydrogen, without one (Angstrom)
@@ -39,13 +40,9 @@ def check_order(case: Case) -> Iterator[Finding]:
 
 def check_overlaps(case: Case) -> Iterator[Finding]:
     """Atoms of different molecules, or of the electrode, on top of one another."""
-    from ase import Atoms
-    from ase.neighborlist import neighbor_list
-
-    atoms = Atoms(
-        case.symbols, positions=case.positions * BOHR_TO_ANGSTROM, cell=case.cell * BOHR_TO_ANGSTROM, pbc=True
-    )
-    first, second, distance = neighbor_list("ijd", atoms, _OVERLAP_HEAVY)
+    pairs = neighbour_pairs(case.positions, case.cell, (True,) * 3, _OVERLAP_HEAVY / BOHR_TO_ANGSTROM)
+    first, second = np.repeat(np.arange(len(case)), np.diff(pairs.first)), pairs.second
+    distance = np.linalg.norm(pairs.vectors, axis=1) * BOHR_TO_ANGSTROM
     molecule = case.topology.molecules
     hydrogens = np.array(case.symbols) == "H"
     electrode = np.isin(np.arange(len(case)), case.electrode_indices)
