@@ -26,6 +26,7 @@ import numpy as np
 
 from polcouple.case.model import Case
 from polcouple.coupling.forces import Forces
+from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
 from polcouple.files import write_npz
 from polcouple.propagation.providers import create_providers
@@ -40,16 +41,17 @@ _FRICTION = 5.0
 
 @dataclass(frozen=True)
 class Method:
-    """A backend, and after how many steps it is asked if the case's ``fast_backend`` is in between."""
+    """A backend, the steps between its answers if the case's ``fast_backend`` is in between, and the engine."""
 
     backend: str
     inner: int = 1
+    platform: str = NATIVE
 
     def identity(self, case: Case) -> str:
         """What a run's numbers depend on but for its start."""
         fast = case.system.fast_backend
         both = [self.backend] if self.inner == 1 or fast is None else [self.backend, fast]
-        return _identity(case, both, str(self.inner))
+        return _identity(case, both, f"{self.inner} {self.platform}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,9 +160,10 @@ def _read(file: Path, identity: str) -> dict[str, np.ndarray]:
 
 def _providers(case: Case, method: Method) -> dict[str, Forces]:
     """``fast``, and ``slow`` if there is one."""
+    engine = {"platform": method.platform, "threads": 1}
     if method.inner == 1:
-        return {"fast": create_providers(case, method.backend, {}, ["all"], threads=1)["all"]}
-    made = create_providers(case, method.backend, {}, ["fast", "slow"], threads=1)
+        return {"fast": create_providers(case, method.backend, {}, ["all"], **engine)["all"]}
+    made = create_providers(case, method.backend, {}, ["fast", "slow"], **engine)
     return {"fast": made["fast"], "slow": made["slow"]}
 
 

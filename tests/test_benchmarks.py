@@ -92,14 +92,6 @@ def test_gromacs_topology_has_the_case():
     assert sum(counts.values()) + 2 * counts["SOL"] == len(case)
 
 
-def test_nve_drift_is_found_again():
-    runs = importlib.import_module("benchmarks.shadow_energy")
-    noise = np.random.default_rng(0).normal(0.0, 0.05, 40000)
-    slope, error, spread = runs.drift(7e-6 * 0.5 * np.arange(40000) + noise)
-    assert slope == pytest.approx(7.0, abs=4 * error) and error < 0.5
-    assert spread == pytest.approx(0.05, rel=0.1)
-
-
 def test_lammps_data_has_the_case(tmp_path):
     lammps = importlib.import_module("benchmarks.lammps_electrode")
     case = read_case(SMALL)
