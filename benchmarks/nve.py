@@ -39,8 +39,8 @@ def main() -> None:
         shadow, energy = (drift(times, trajectory.series(kind)[1:] / scale) for kind in ("shadow", "energy"))
         print(
             f"{engine}, {args.backend}, {args.picoseconds:g} ps: drift {shadow.slope:.3f} +-"
-            f" {shadow.error:.3f} K/ns, walk {1e-3**0.5 * shadow.walk:.4f} K in 1 ps, fluctuation {shadow.spread:.4f} K (of the"
-            f" energy {energy.spread:.4f} K), per moving atom",
+            f" {shadow.error:.3f} K/ns, walk {1e-3**0.5 * shadow.walk:.4f} K in 1 ps, fluctuation"
+            f" {shadow.spread:.4f} K (of the energy {energy.spread:.4f} K), per moving atom",
             flush=True,
         )
 

@@ -41,7 +41,7 @@ _FRICTION = 5.0
 
 @dataclass(frozen=True)
 class Method:
-    """A backend, the steps between its answers if the case's ``fast_backend`` is in between, and the engine."""
+    """A backend, the steps between its answers where the case's ``fast_backend`` is in between, an engine."""
 
     backend: str
     inner: int = 1
