@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,19 +108,38 @@ def _require_free_port(address: SocketAddress) -> None:
 
 
 def serves(stream: socket.socket, address: SocketAddress, pid: int) -> bool:
-    """Whether process ``pid`` listens where ``stream`` is connected; True where nobody can tell."""
+    """Whether process ``pid`` listens where ``stream`` is connected; a process that has ended listens nowhere.
+
+    True where the system does not tell which sockets are whose, and the process lives.
+    """
     if address.mode == "unix":
         if not hasattr(socket, "SO_PEERCRED"):
-            return True
+            return _lives(pid)
         credentials = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         return bool(struct.unpack("3i", credentials)[0] == pid)
     try:
-        rows, own = _connections(), _sockets_of(pid)
+        rows = _connections()
     except OSError:
-        return True
-    port = f":{address.port:04X}"
-    listening = [row.inode for row in rows if row.state == "0A" and row.local.endswith(port)]
-    return not listening or any(inode in own for inode in listening)
+        return _lives(pid)
+    try:
+        own = _sockets_of(pid)
+    except OSError:
+        return False
+    host, port = stream.getpeername()
+    (number,) = struct.unpack("=I", socket.inet_aton(host))
+    listening = {row.local: row.inode for row in rows if row.state == "0A"}
+    # who listens at that very address has it, and else who listens at all of them
+    inode = listening.get(f"{number:08X}:{port:04X}", listening.get(f"{0:08X}:{port:04X}"))
+    return inode in own
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process has not ended, as far as signals tell."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def foreign_client(address: SocketAddress, pid: int) -> bool:
@@ -167,7 +186,10 @@ def _connections() -> list[_Connection]:
 
 def _sockets_of(pid: int) -> set[str]:
     """Inodes of the sockets that a process has open."""
-    links = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")]
+    links = []
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            links.append(os.readlink(entry.path))
     return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
 
 

@@ -245,3 +245,28 @@ def test_a_driver_serves_the_ipi_it_was_started_for_only(mode, tmp_path):
         other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         with other, pytest.raises(InputError, match="another program listens there, not this run's i-PI"):
             connect([address], 0.3, print, server=other.pid)
+
+
+@pytest.mark.parametrize("buried", [True, False], ids=["gone", "zombie"])
+@pytest.mark.parametrize("mode", ["unix", "inet"])
+def test_a_driver_whose_ipi_has_died_serves_no_other(mode, buried, tmp_path):
+    """Two runs at one port: the i-PI of the first could not listen, and that of the second answers."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is still in the table
+    if buried:
+        dead.wait()
+    family = socket.AF_UNIX if mode == "unix" else socket.AF_INET
+    with socket.socket(family) as server:
+        if mode == "unix":
+            address = SocketAddress("unix", "second", prefix=f"{tmp_path}/")
+            server.bind(str(address.path))
+        else:
+            server.bind(("", 0))
+            address = SocketAddress("inet", "localhost", server.getsockname()[1])
+        server.listen()
+        with pytest.raises(InputError, match="another program listens there, not this run's i-PI"):
+            connect([address], 0.3, print, server=dead.pid)
+        # and its own, which listens at all addresses of the machine
+        (stream,) = connect([address], 1.0, print, server=os.getpid())
+        stream.close()
+    dead.wait()
