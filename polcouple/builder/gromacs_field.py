@@ -14,7 +14,8 @@ from polcouple.builder.electrode_lennard_jones import Parameters
 from polcouple.builder.molecule_files import MoleculeFile, field_files, read_structure
 from polcouple.builder.packing import water_places
 from polcouple.errors import InputError
-from polcouple.importing.gromacs import Topology, read_topology, source_of_topology
+from polcouple.importing.gromacs import read_topology, source_of_topology
+from polcouple.importing.gromacs_topology import Topology
 from polcouple.importing.source import PairOptions, Source
 from polcouple.importing.structure import require_files
 from polcouple.log import log

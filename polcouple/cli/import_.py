@@ -140,7 +140,6 @@ def _source(args: argparse.Namespace) -> Source:
         from polcouple.importing.gromacs import read_gromacs
 
         defines = dict(word.partition("=")[::2] for word in args.define)
-        defines = {name: value or "1" for name, value in defines.items()}
         force_field, structure = args.files
         return read_gromacs(force_field, structure, pairs, args.include, defines, args.cell)
     if suffixes[0] in (".prmtop", ".parm7") and len(suffixes) == 2:
@@ -170,5 +169,5 @@ def _source(args: argparse.Namespace) -> Source:
 def _require_none(args: argparse.Namespace, options: tuple[str, ...], why: str) -> None:
     """Refuse options that would have no effect."""
     for option in options:
-        if getattr(args, option):
+        if getattr(args, option) not in (None, []):
             raise InputError(f"--{option} is {why}; leave it out for {' '.join(map(str, args.files))}")

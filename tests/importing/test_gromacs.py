@@ -146,6 +146,15 @@ def test_another_cell_than_the_structure_s(tmp_path):
     assert np.allclose(cell, np.diag([20.0, 21.0, 60.0]), atol=1e-8)
 
 
+def test_a_structure_without_a_cell(tmp_path):
+    top, gro = files_of(tmp_path, "acetonitrile + LiPF6")
+    lines = gro.read_text().splitlines()
+    gro.write_text("\n".join([*lines[:-1], "0.0 0.0 0.0", ""]))
+    with pytest.raises(InputError, match="give its lengths by --cell A B C"):
+        read_gromacs(top, gro, PAIRS)
+    assert read_gromacs(top, gro, PAIRS, cell=(20.0, 21.0, 60.0)).cell[2, 2] == 60.0 * ANGSTROM_TO_BOHR
+
+
 def bad(tmp_path, name="acetonitrile + LiPF6"):
     top, gro = files_of(tmp_path, name)
     return top, gro, top.read_text()
@@ -160,7 +169,8 @@ def bad(tmp_path, name="acetonitrile + LiPF6"):
         ("[ system ]", "[ position_restraints ]\n1 1 1000 1000 1000\n[ system ]",
          r"section \[ position_restraints \], which would have no effect here"),
         ("[ system ]", "[ pairs_nb ]\n1 2 1 0 0 0.1 0.1\n[ system ]", r"section \[ pairs_nb \]"),
-        ("1 2 1 0.1157 543920", "1 2 3 0.1157 500 20", r"Unsupported function type in \[ bonds \] line"),
+        ("1 2 1 0.1157 543920", "1 2 3 0.1157 500 20",
+         r"liquid.top: \[ bonds \] unsupported function type 3; .* \(line \d+: '1 2 3"),
         ("ACN 24", "ACN 23", r"describes 250 atoms, .*liquid.gro holds 256"),
         ("ACN 24", "ACM 24", r"liquid.top: Unknown molecule type: ACM"),
         ("\nLI 3", "\n#include \"missing.itp\"\nLI 3", r"Could not locate #include file: missing.itp"),

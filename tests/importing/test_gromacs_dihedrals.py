@@ -82,6 +82,14 @@ def torsions(directory, types, function):
         ("A B B C 9 0 1.0 3\nX B B X 9 0 2.0 3\nC B B A 9 0 1.0 3", 9, [1.0]),
         # other parameters take the place of the first ones
         ("A B B C 1 0 1.0 3\nC B B A 1 0 4.0 3", 1, [4.0]),
+        ("A B B C 2 1 2.0\nC B B A 2 1 3.0", 2, [3.0]),
+        # also when it stands in the same block
+        ("A B B C 9 0 1.0 3\nA B B C 9 0 1.0 3", 9, [1.0]),
+        ("A B B C 9 0 1.0 3\nA B B C 9 0 2.0 2\nA B B C 9 0 1.0 3", 9, [1.0, 2.0]),
+        # a line of function type 1 takes the place of all that are there, one of 9 goes on after it
+        ("A B B C 9 0 1.0 3\nA B B C 9 0 1.5 4\nA B B C 1 0 2.0 2", 9, [2.0, 2.0]),
+        ("A B B C 1 0 1.0 3\nA B B C 9 0 2.0 2", 9, [1.0, 2.0]),
+        ("A B B C 1 0 1.0 3\nA B B C 9 0 2.0 2", 1, [1.0]),
         # function types 1 and 9 share theirs
         ("A B B C 1 0 1.0 3", 9, [1.0]),
         # two types are the inner ones, of harmonic impropers the outer ones
@@ -97,6 +105,10 @@ def test_the_type_that_gromacs_takes(tmp_path, types, function, expected):
     ("types", "says"),
     [
         ("A B B C 9 0 1.0 3\nX B B X 9 0 2.0 3\nA B B C 9 0 1.5 3", "a second block for A B B C with other"),
+        ("A B B C 9 0 1.0 3\nC B B A 9 0 1.5 3", "a second block for C B B A with other"),
+        ("A B B C 9 0 1 3\nA B B C 9 0 2 2\nX B B C 9 0 7 3\nA B B C 9 0 1 3", "a second block for A B B C"),
+        ("A B B C 9 0 1 3\nX B B C 9 0 7 3\nA B B C 9 0 1 3\nA B B C 9 0 2 2", "a second block for A B B C"),
+        ("A B B C 4 0 1.0 3", r"chain.top: No parameters specified for the dihedral"),
         ("A B B A 9 0 1.0 3", r"chain.top: No parameters specified for the dihedral of atoms 1 2 3 4 of CHN"),
     ],
 )
