@@ -113,7 +113,8 @@ class Anchor:
         at most.
         """
         fixed = sum(block.electrons for block in self._gapped)
-        if self._gapped and 0.0 < electrons + added - fixed < float(degeneracies(self._dense).sum()):
+        near_enough = self._gapped and all(block.reaches(potential) for block in self._gapped)
+        if near_enough and 0.0 < electrons + added - fixed < float(degeneracies(self._dense).sum()):
             sources = near or [block.reference for block in self._gapped]
             expansions = tuple(
                 block.evaluate(potential, source, tolerance)

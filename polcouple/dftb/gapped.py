@@ -83,13 +83,19 @@ class GappedBlock:
         """Electrons in the block."""
         return 2.0 * self._n_filled
 
+    def reaches(self, potential: np.ndarray) -> bool:
+        """Whether the equation can be solved at ``potential``: it is near enough to the reference."""
+        return self._reach(potential) < _VALID * self.gap
+
+    def _reach(self, potential: np.ndarray) -> float:
+        return _largest(self._shift(potential, self.reference.potential)[0])
+
     def covers(self, potential: np.ndarray, fermi_level: float, margin: float) -> bool:
         """Whether the filling is certain: all levels stay further than ``margin`` from the Fermi level."""
-        shift, mean = self._shift(potential, self.reference.potential)
-        reach = float(np.abs(shift).max())
+        reach, (_, mean) = self._reach(potential), self._shift(potential, self.reference.potential)
         energies = self._block.energies + mean
         homo, lumo = energies[self._n_filled - 1 : self._n_filled + 1]
-        return reach < _VALID * self.gap and homo + reach + margin < fermi_level < lumo - reach - margin
+        return homo + reach + margin < fermi_level < lumo - reach - margin
 
     def evaluate(self, potential: np.ndarray, near: Expansion, tolerance: float) -> Expansion:
         """Populations at ``potential`` to ``tolerance`` (e): from ``near`` by linear response, or anew."""

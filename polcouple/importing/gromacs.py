@@ -19,6 +19,7 @@ from openmm.unit import Quantity, angstrom, nanometer
 from polcouple.errors import InputError
 from polcouple.frames.text import read_gro
 from polcouple.importing.gromacs_pairs import set_pairs
+from polcouple.importing.gromacs_text import InFileError
 from polcouple.importing.gromacs_topology import Topology
 from polcouple.importing.source import PairOptions, Source, without_tails
 from polcouple.importing.structure import given_cell
@@ -103,8 +104,10 @@ def _named(path: Path) -> Iterator[None]:
     """Errors of OpenMM's reader as one line that names the file."""
     try:
         yield
+    except InFileError:
+        raise
     except InputError as error:
-        raise error if str(path.parent) in str(error) else InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {error}") from None
     except Exception as error:  # ValueErrors without the file, KeyErrors of names
         said = (
             f"unknown name {error}; name the file that defines it"

@@ -2,7 +2,7 @@
 
 A file that is included is looked for beside the one that includes it, then in the folders given. Macros are
 put in once, in the order of their definitions, and only for whole words, of which + and - are letters; one
-without a value replaces nothing. A line that ends with a backslash goes on.
+without a value replaces nothing. A line that ends with a backslash goes on. Lines of stars head force fields.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from pathlib import Path
 from polcouple.errors import InputError
 
 
+class InFileError(InputError):
+    """An error that says in which file it is."""
+
+
 @dataclass(frozen=True)
 class Line:
     """A line without its comment, and where it stands."""
@@ -23,9 +27,9 @@ class Line:
     number: int
     text: str
 
-    def fault(self, words: object) -> InputError:
+    def fault(self, words: object) -> InFileError:
         """What is wrong with it."""
-        return InputError(f"{self.file}: {words} (line {self.number}: '{self.text[:80]}')")
+        return InFileError(f"{self.file}: {words} (line {self.number}: '{self.text[:80]}')")
 
 
 def top_lines(path: Path, folders: Sequence[Path], macros: Mapping[str, str]) -> Iterator[Line]:
@@ -55,7 +59,7 @@ class _Preprocessor:
         for line in _joined(path):
             if line.text.startswith("#"):
                 yield from self._directive(line)
-            elif all(self._branches):
+            elif all(self._branches) and not line.text.startswith("*"):
                 yield line if line.text.startswith("[") else self._replaced(line)
         self._open.pop()
 

@@ -13,7 +13,7 @@ from polcouple.errors import InputError
 from polcouple.importing.gromacs_dihedrals import DihedralTypes, four_types
 from polcouple.importing.gromacs_pairs import PairRules
 from polcouple.importing.gromacs_sections import SECTIONS, TABLES, check_atoms, is_number
-from polcouple.importing.gromacs_text import Line, top_lines
+from polcouple.importing.gromacs_text import InFileError, Line, top_lines
 from polcouple.importing.gromacs_types import CmapTable, Table, fill, fill_cmaps
 
 #: headings that are known, by their names without _ and -, and tables that nothing refers to without implicit
@@ -89,6 +89,9 @@ class Topology(app.GromacsTopFile):
             self._currentCategory = _KNOWN.get(name.lower().replace("_", "").replace("-", ""), name)
             if self._currentCategory == "intermolecular_interactions":
                 self._refuse_section(line)
+            if self._currentCategory in ("system", "molecules"):
+                # GROMACS gives what follows to the last molecule of [ molecules ]
+                self._currentMoleculeType = None
             return
         category, fields = self._currentCategory, line.text.split()
         if category is None:
@@ -109,7 +112,7 @@ class Topology(app.GromacsTopFile):
     def _refuse_section(self, line: Line) -> None:
         name = str(self._currentCategory)
         cure = _CURES.get(name, "leave it out if the system can do without")
-        raise InputError(f"{line.file}: section [ {name} ], which would have no effect here: {cure}")
+        raise InFileError(f"{line.file}: section [ {name} ], which would have no effect here: {cure}")
 
     def _type(self, category: str, fields: list[str]) -> None:
         if category == "dihedraltypes":
@@ -123,11 +126,13 @@ class Topology(app.GromacsTopFile):
     def _of_molecule(self, category: str, fields: list[str], text: str) -> None:
         kind = self._currentMoleculeType
         if kind is None:
-            raise ValueError("before any [ moleculetype ]")
+            raise ValueError("stands under no [ moleculetype ]; move it to the molecule that it is of")
         n = len(kind.atoms)
         if category == "atoms":
             if fields[0] != str(n + 1):
                 raise ValueError(f"atoms are numbered from 1 on, and this is number {n + 1}")
+            for word in fields[6:8]:
+                float(word)
         elif category == "exclusions":
             for field in fields:
                 check_atoms([field], n)
@@ -150,7 +155,7 @@ class Topology(app.GromacsTopFile):
 
     def _molecule(self, category: str, fields: list[str], text: str) -> None:
         if category == "moleculetype" and fields[0] in self._moleculeTypes:
-            raise InputError(f"molecule type {fields[0]} is defined a second time; keep one")
+            raise ValueError(f"{fields[0]} is defined a second time; keep one")
         if category == "molecules" and not fields[1].isdigit():
             raise ValueError(f"'{fields[1]}' is no number of molecules")
         getattr(self, f"_process{_OF_READER[category]}")(text)
@@ -175,6 +180,8 @@ class Topology(app.GromacsTopFile):
         )
         if kind is None or len(fields) < kind + 3:
             raise ValueError("an atom type has a mass, a charge, a letter for its kind and two parameters")
+        if fields[kind].upper() not in "ADV":
+            raise ValueError(f"a particle of kind {fields[kind]}; only atoms (A) and sites (V) are known")
         absent: list[Any] = []
         if kind == 3:
             absent = [None, None]

@@ -179,9 +179,11 @@ def test_structures_that_do_not_fit_are_one_line(tmp_path):
     )
     second = tmp_path / "second.itp"
     second.write_text("[ moleculetype ]\nLI 1\n[ atoms ]\n1 LI 1 LI LI 1 1.0\n")
-    refused("second.itp: molecule type LI is defined a second time", MoleculeFile((top, second), lithium, 1))
+    refused(
+        "second.itp: [ moleculetype ] LI is defined a second time", MoleculeFile((top, second), lithium, 1)
+    )
     second.write_text("[ defaults ]\n1 2 yes 0.5 0.5\n")
-    refused("second.itp: [ defaults ] are given a second time", MoleculeFile((top, second), lithium, 1))
+    refused("second.itp: [ defaults ] given a second time", MoleculeFile((top, second), lithium, 1))
     ion = "[ moleculetype ]\nLI 1\n[ atoms ]\n1 LI 1 LI LI 1 1.0\n"
     second.write_text(ion)
     refused(

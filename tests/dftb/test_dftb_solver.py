@@ -1,5 +1,7 @@
 """Physics of the frozen-electrode solver: derivatives, sum rules, symmetry, accuracy asked for and given."""
 
+import warnings
+
 import numpy as np
 import pytest
 from dftb_cases import graphene, load_case, rough_potentials, shared_solver
@@ -196,6 +198,13 @@ def test_gapped_block_agrees_with_diagonalisation():
         assert abs(output.band_free_energy - full.band_free_energy) < max(1e-3 * tolerance, 1e-9)
     closed = anchor.evaluate(-rough_potentials(72, amplitude=0.2), anchor.electrons, (), 1e-6)
     assert closed.expansions == ()
+    # far beyond what a liquid has, where the block's own equation overflows
+    wild = -rough_potentials(72, amplitude=3.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        output = anchor.evaluate(wild, anchor.electrons, (), 1e-6)
+    full = anchor._fill(anchor._blocks, wild, anchor.electrons, ())
+    assert np.abs(output.populations - full.populations).max() < 1e-9
 
 
 def test_no_convergence_is_reported():

@@ -259,11 +259,14 @@ def test_negative_sigmas_have_no_attraction(tmp_path, rule, sign, special):
         ("[ dihedraltypes ]\nA B B C 3 1 2 3 4 5 6", "[ dihedrals ]\n1 2 3 4 5", "No parameters .* type 5"),
         ("", "[ angles ]\n1 2 3 5 90 5", "2 parameters; function type 5 has 4"),
         ("", "[ atoms ]\n6 A 1 CHN A 5 0", "atoms are numbered from 1 on, and this is number 5"),
+        ("", "[ atoms ]\n5 A 1 CHN A 5 zero", r"\[ atoms \] could not convert .* 'zero' \(line"),
         ("", "[ virtual_sites3 ]\n4 1 2 3 4 0.1 0.1", "2 parameters; function type 4 has 3"),
         ("", "[ virtual_sites2 ]\n4 1 2 2 0.01", "unsupported function type 2"),
         ("", "[ virtual_sitesn ]\n4 1 1 2", r"section \[ virtual_sitesn \]"),
         ("", "[ settles ]\n3 1 0.1 0.16", "'5' is no atom"),
         ("", "[ intermolecular_interactions ]\n[ angles ]\n1 2 3 1 90 5", r"intermolecular_interactions \]"),
+        ("", "[ system ]\nx\n[ angles ]\n1 2 3 1 90 5", "stands under no .* move it to the molecule"),
+        ("[ atomtypes ]\nD 6 12 0 S 0.3 0.2", "", "a particle of kind S; only atoms"),
         ("", "#if 0\n#endif", "#if is nothing that GROMACS knows"),
         ("", '#include "chain.top"', "the file includes itself"),
         ("[ cmaptypes ]\nA B B C A 1 1 1 5\nA B B C A 1 1 1 6", "", "a second map for A B B C A; keep one"),
@@ -338,6 +341,7 @@ def lines(directory, text, folders=(), macros=None):
         ("; comment \\\nnot me\na \\\n b; \\\nc\nd", ["a b", "d"]),
         ("a \\ ; c\nb", ["a \\", "b"]),
         ("[ x ] ; y", ["[ x ]"]),
+        ("*** a force field\na", ["a"]),
     ],
 )
 def test_lines_that_count(tmp_path, text, expected):
