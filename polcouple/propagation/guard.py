@@ -108,7 +108,7 @@ def _require_free_port(address: SocketAddress) -> None:
 
 
 def serves(stream: socket.socket, address: SocketAddress, pid: int) -> bool:
-    """Whether process ``pid`` listens where ``stream`` is connected; a process that has ended listens nowhere.
+    """Whether process ``pid`` listens where ``stream`` is connected; one that has ended listens nowhere.
 
     True where the system does not tell which sockets are whose, and the process lives.
     """
