@@ -73,10 +73,10 @@ SESSIONS = {
     ),
     "cases": Session(
         changes=(
-            ("polcouple build my_case     ", f"polcouple build first {TINY} "),
+            ("polcouple build my_case     ", f"polcouple build first {TINY} --na 1 --cl 1 "),
             ("my_case --k 40 --cl 36", f"second --k 2 --cl 2 {TINY}"),
             ("--vacuum 38", "--vacuum 38 --equilibration 0.02"),
-            ("my_case --ipi-atoms liquid", f"liquid --ipi-atoms liquid {TINY}"),
+            ("my_case --ipi-atoms liquid", f"liquid --ipi-atoms liquid {TINY} --na 1 --cl 1"),
             ("my_case topol.top conf.gro", f"imported {IL}"),
             ("polcouple i-pi input.xml", FEW_STEPS_BY_HAND),
         ),
@@ -86,7 +86,7 @@ SESSIONS = {
         changes=(
             ("--steps 1000 --output mine/run &", "--steps 4 --threads 1 --output mine/run &"),
             ("cd mine && mpiexec", "cd mine\nmpiexec"),
-            ("-in liquid.lammps", "-in liquid.lammps\nwait\ncd .."),
+            ("-in liquid.lammps", "-in liquid.lammps || true  # LAMMPS aborts when i-PI is done\nwait\ncd .."),
             ("--steps 1000 --output mine/run &", "--steps 4 --threads 1 --output mine/another &"),
             ("liquid.py mine\n", "liquid.py mine\nwait\n"),
             ("cd examples/electrode_part/xtb", "exit 0"),  # of the extra liquids, if it is there
@@ -102,7 +102,7 @@ SESSIONS = {
             ("polcouple import my_case amber14/spce.xml", ": amber14/spce.xml"),
             ("polcouple import my_case system.xml", ": system.xml"),
             ("--steps 1000", "--steps 2 --threads 1"),
-            ("--steps 20000", "--steps 40 --threads 1"),
+            ("--steps 20000", "--steps 400 --threads 1"),
             ("--skip 5", "--skip 0"),
         ),
         after="test -s ionic_liquid.png",
