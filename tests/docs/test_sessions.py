@@ -54,11 +54,11 @@ SESSIONS = {
         after="test -s simulation.out && test -s driver.json",
     ),
     "ab_validation": Session(
-        before=f"{SMALL_RUN} --backend fixed --steps 20 --stride 4 --output RUN_A\n"
-        f"{SMALL_RUN} --backend metal --steps 20 --stride 4 --output RUN_B\n",
+        before=f"{SMALL_RUN} --backend fixed --steps 100 --stride 4 --output RUN_A\n"
+        f"{SMALL_RUN} --backend metal --steps 100 --stride 4 --output RUN_B\n",
         changes=(
             ("ipi_inputs/graphene_nacl --backend dftb", "ipi_inputs/graphene_nacl_small --backend dftb"),
-            ("--steps 1000", "--steps 20"),
+            ("--steps 1000", "--steps 100"),
             ("--input input_mts.xml -o report", "--input input_mts.xml -o report_of_backends"),
             ("examples/ab_validation/reproduce.sh DIRECTORY", "bash -n examples/ab_validation/reproduce.sh"),
         ),
@@ -86,7 +86,8 @@ SESSIONS = {
         changes=(
             ("--steps 1000 --output mine/run &", "--steps 4 --threads 1 --output mine/run &"),
             ("cd mine && mpiexec", "cd mine\nmpiexec"),
-            ("-in liquid.lammps", "-in liquid.lammps || true  # LAMMPS aborts when i-PI is done\nwait\ncd .."),
+            # LAMMPS aborts when i-PI is done
+            ("-in liquid.lammps", "-in liquid.lammps || true\nwait\ncd .."),
             ("--steps 1000 --output mine/run &", "--steps 4 --threads 1 --output mine/another &"),
             ("liquid.py mine\n", "liquid.py mine\nwait\n"),
             ("cd examples/electrode_part/xtb", "exit 0"),  # of the extra liquids, if it is there
