@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import openmm.app as app
 from polcouple.errors import InputError
 from polcouple.importing.source import PairOptions, Source, source_of_openmm, without_tails
 from polcouple.importing.structure import box_of, read_structure, require_files
+from polcouple.log import log
 
 
 def read_amber(
@@ -33,7 +35,7 @@ def read_amber(
         prmtop = app.AmberPrmtopFile(str(path))
     except Exception as error:  # OpenMM's reader raises whatever it stumbles over
         raise _unreadable(path, error) from None
-    _refuse_polarizable(path, prmtop)
+    _refuse_left_out(path, prmtop)
     # the structure's cell is of the same moment as its positions; prmtop has the one that it began with
     box = box_of(structure, box if box is not None else prmtop.topology.getPeriodicBoxVectors(), cell)
     prmtop.topology.setPeriodicBoxVectors(box)
@@ -74,9 +76,16 @@ def read_charmm(
     except Exception as error:
         raise _unreadable(path, error) from None
     try:
-        known = app.CharmmParameterSet(*map(str, parameters))
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            known = app.CharmmParameterSet(*map(str, parameters))
     except Exception as error:
         raise _unreadable(parameters[0], error) from None
+    if told:
+        log(
+            f"warning: OpenMM says {len(told)} times of {', '.join(map(str, parameters))} what it says of the"
+            f" first: {' '.join(str(told[0].message).split())}"
+        )
     try:
         system = without_tails(psf.createSystem(known, **options.of_openmm()))
     except Exception as error:
@@ -115,11 +124,15 @@ def _unreadable(path: Path, error: Exception) -> InputError:
     return InputError(f"{path}: OpenMM makes no System of it: {said}")
 
 
-def _refuse_polarizable(path: Path, prmtop: Any) -> None:
-    """OpenMM reads a prmtop's charges and leaves its polarizabilities out."""
+def _refuse_left_out(path: Path, prmtop: Any) -> None:
+    """What OpenMM's reader leaves out without a word: polarizabilities, copies by LES, a water cap."""
     data = prmtop._prmtop._raw_data
     if any(int(value) for value in data.get("IPOL", ["0"])[:1]) or "POLARIZABILITY" in data:
         raise InputError(
             f"{path}: a polarizable force field; electrodes see fixed charges, choose one without"
             " polarization"
         )
+    if "LES_TYPE" in data:
+        raise InputError(f"{path}: has copies of atoms (LES), which have no effect here; make it without")
+    if prmtop._prmtop.getIfCap():
+        raise InputError(f"{path}: has a cap of water, which has no effect here; solvate by a periodic box")

@@ -1,6 +1,7 @@
 """Amber's and CHARMM's files: the forces of the same force fields made another way, and faults."""
 
 import gzip
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,23 @@ def test_a_polarizable_prmtop(tmp_path, peptide):
     lines = "%FLAG IPOL\n%FORMAT(1I8)\n       1\n"
     prmtop.write_text(prmtop.read_text() + lines)
     with pytest.raises(InputError, match=r"peptide.prmtop: a polarizable force field; electrodes see fixed"):
+        read_amber(prmtop, rst7, FLEXIBLE)
+
+
+def test_a_prmtop_with_copies_or_a_cap(tmp_path, peptide):
+    prmtop, rst7 = peptide
+    text = prmtop.read_text()
+    prmtop.write_text(text + "%FLAG LES_TYPE\n%FORMAT(1I8)\n       1\n")
+    with pytest.raises(InputError, match=r"peptide.prmtop: has copies of atoms \(LES\)"):
+        read_amber(prmtop, rst7, FLEXIBLE)
+    head, _, tail = text.partition("%FLAG POINTERS")
+    words = tail[: tail.index("%FLAG")].split()
+    numbers = words[words.index("%FORMAT(10I8)") + 1 :]
+    numbers[29] = "1"
+    rows = ["".join(f"{int(n):8d}" for n in numbers[i : i + 10]) for i in range(0, len(numbers), 10)]
+    pointers = "\n".join(["%FLAG POINTERS", "%FORMAT(10I8)", *rows, ""])
+    prmtop.write_text(head + pointers + tail[tail.index("%FLAG") :])
+    with pytest.raises(InputError, match=r"peptide.prmtop: has a cap of water"):
         read_amber(prmtop, rst7, FLEXIBLE)
 
 
@@ -185,6 +203,25 @@ def test_nbfix_of_charmm(tmp_path, salt, tolerance, relative, platform):
     assert np.abs(read.positions - source.positions).max() < 1e-6
     assert any(type(force).__name__ == "CustomNonbondedForce" for force in read.system.getForces())
     assert_openmms_own_forces(case, source, tolerance, relative, platform, terms=False)
+
+
+def test_dihedrals_that_are_given_twice_are_told_of(tmp_path, salt, capsys):
+    """The last one counts, and the log says so in one line."""
+    folder, source = salt
+    twice = tmp_path / "twice.prm"
+    lines = "DIHEDRALS\nHT OT HT OT 1.0 2 0.0\nHT OT HT OT 2.0 2 0.0\n\nNBFIX"
+    twice.write_text(PARAMETERS.replace("NBFIX", lines, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_charmm(
+            folder / "salt.psf",
+            [twice],
+            folder / "salt.pdb",
+            FLEXIBLE,
+            tuple(np.diag(source.cell) * 0.529177210903),
+        )
+    said = capsys.readouterr()
+    assert "twice.prm" in said.out + said.err and "Replacing dihedral" in said.out + said.err
 
 
 def test_faults_of_charmms_files(tmp_path, salt):
