@@ -120,7 +120,8 @@ def _run(directory: Path, backend: str, settings: Mapping[str, str], steps: int)
 
     Returns:
         Seconds of processor time until the ``first step`` and of a ``step``; the same by the ``clock``;
-        ``mib``, the driver's peak, and ``mib i-PI``; ``share NAME``, of a step by the clock.
+        ``mib``, the driver's peak, ``mib i-PI`` and ``mib run``, that of `polcouple run`; ``share NAME``, of
+        a step by the clock.
     """
     output = directory / f"run_{len(list(directory.glob('run_*')))}"
     command = [sys.executable, "-m", "polcouple.cli", "run", str(directory), "--backend", backend]
@@ -146,6 +147,7 @@ def _run(directory: Path, backend: str, settings: Mapping[str, str], steps: int)
         "clock step": (last.clock - first.clock) / count,
         "mib": _peak(usage, "polcouple.cli.driver"),
         "mib i-PI": _peak(usage, "polcouple.rigid.i_pi"),
+        "mib run": _peak(usage, "polcouple.cli"),
     } | {
         f"share {name}": seconds / (driver["evaluations"] - 1)
         for name, seconds in driver["seconds"].items()

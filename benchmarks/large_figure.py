@@ -17,7 +17,7 @@ _TICKS = (6707, 26828, 107312)
 _PANELS = (
     ("first step", "processor time to the first step / s"),
     ("step", "processor time of a step / ms"),
-    ("mib", "memory / MiB"),
+    ("mib", "memory of the driver, of LAMMPS / MiB"),
 )
 
 
