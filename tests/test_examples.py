@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from run_cases import extras, properties
 
 from polcouple.case.model import read_case
 from polcouple.case.shipped import copy_shipped
+from polcouple.check.findings import check_case
 from polcouple.coupling.charges import ChargeSolver
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.frames.reading import read_frames
@@ -65,10 +67,32 @@ def test_replica_exchange(tmp_path):
         assert np.abs(found[one][20] - found[other][20]).max() > 1e-3
 
 
+class _NoKernel:
+    """What the module of PyPI does where there is no library."""
+
+    def __init__(self):
+        raise RuntimeError("PLUMED not available, check your PLUMED_KERNEL environment variable")
+
+
+@pytest.mark.parametrize("module", [None, _NoKernel], ids=["no module", "no library"])
+def test_plumed_that_is_not_there(tmp_path, monkeypatch, module):
+    """The check says what is missing before a run begins, and the ready input has nothing else against it."""
+    case = prepared(tmp_path, "plumed", "bias.py")
+    if module is None:
+        monkeypatch.setitem(sys.modules, "plumed", None)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+        said = "needs PLUMED's Python module; `pip install plumed`"
+    else:
+        monkeypatch.setitem(sys.modules, "plumed", SimpleNamespace(Plumed=module, __spec__="found"))
+        said = "needs PLUMED's library"
+    errors = [one.text for one in check_case(case, input="input_plumed.xml") if one.severity == "error"]
+    assert len(errors) == 1 and said in errors[0]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("plumed") is None or "PLUMED_KERNEL" not in os.environ,
-    reason="no PLUMED (pip install plumed, and PLUMED_KERNEL names libplumedKernel.so)",
+    reason="no PLUMED (pip install plumed, and PLUMED_KERNEL names libplumedKernel.so, which PyPI has not)",
 )
 def test_plumed(tmp_path):
     """Hills appear where the ion is, their work is counted, and the run goes on."""

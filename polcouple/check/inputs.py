@@ -114,9 +114,22 @@ def _listening(file: Path) -> bool:
 
 
 def check_plumed(simulation: Any) -> Iterator[Finding]:
-    """PLUMED's Python module, where the input asks for it."""
-    if children(simulation, "ffplumed") and importlib.util.find_spec("plumed") is None:
+    """PLUMED's Python module and its library, where the input asks for them; PyPI has the module alone."""
+    if not children(simulation, "ffplumed"):
+        return
+    if importlib.util.find_spec("plumed") is None:
         yield Finding("error", "i-PI: <ffplumed> needs PLUMED's Python module; `pip install plumed`")
+        return
+    module = importlib.import_module("plumed")
+    try:
+        module.Plumed().finalize()
+    except RuntimeError:
+        yield Finding(
+            "error",
+            "i-PI: <ffplumed> needs PLUMED's library, which `pip install plumed` does not bring, and found"
+            " none; let the environment variable PLUMED_KERNEL name libplumedKernel.so (conda-forge's plumed,"
+            " or built from its source)",
+        )
 
 
 def check_initial_structure(system: Any, directory: Path) -> Iterator[Finding]:
