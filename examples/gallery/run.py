@@ -21,8 +21,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from page import write_page
-
 import polcouple
 
 HERE = Path(__file__).resolve().parent
@@ -93,6 +91,8 @@ def execute(script: Path, output: Path) -> float:
 
 def run_gallery(output: Path, names: list[str] | None = None, again: bool = False) -> None:
     """Run what is not finished, one script after the other, and say so."""
+    from page import write_page  # beside this script
+
     known = {script.stem: script for script in scripts()}
     unknown = [name for name in names or [] if name not in known]
     if unknown:

@@ -9,7 +9,7 @@ from test_sessions import SESSIONS
 from polcouple.errors import InputError
 
 #: of fenced blocks
-LANGUAGES = {"bash", "python", "yaml", "toml", "xml", "text"}
+LANGUAGES = {"bash", "python", "sh", "yaml", "toml", "xml", "text"}  # sh: scripts that test_gallery.py runs
 #: pages that lie beside what they describe
 BESIDE = [*ROOT.glob("examples/*/README.md"), *ROOT.glob("ipi_inputs/*/README.md")]
 
