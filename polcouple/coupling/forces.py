@@ -23,7 +23,7 @@ energy is a function of the positions alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
@@ -39,7 +39,7 @@ from polcouple.coupling.held_state import HeldStates, ReplicaState
 from polcouple.coupling.joint_search import CoupledResult, fermi_levels
 from polcouple.coupling.mobile import MobileSolver
 from polcouple.coupling.overlap import require_usable
-from polcouple.engines.base import NATIVE, create_engine
+from polcouple.engines.base import NATIVE, ListKeeper, create_engine
 from polcouple.errors import InputError
 from polcouple.ipi.parts import Part
 from polcouple.units import HARTREE_TO_EV
@@ -173,6 +173,15 @@ class ForceProvider:
         self._replicas: dict[int, ReplicaState] = {}
         self.timings = Timings()
         self.warnings: set[str] = set() if other is None else {other}
+
+    def kept_lists(self) -> dict[str, np.ndarray]:
+        """The engine's lists, where it has any; see :class:`polcouple.engines.base.ListKeeper`."""
+        return self._engine.kept_lists() if isinstance(self._engine, ListKeeper) else {}
+
+    def go_on_from(self, lists: Mapping[str, np.ndarray]) -> None:
+        """Begin with the lists of an earlier provider."""
+        if isinstance(self._engine, ListKeeper):
+            self._engine.go_on_from(lists)
 
     def _solver(self, backend: ChargeBackend | MobileBackend) -> ChargeSolver | MobileSolver:
         """What asks the backend."""

@@ -7,6 +7,7 @@ why it cannot compute a case, or None. ``--platform`` names the engine; OpenMM i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -81,6 +82,23 @@ class SitePotentialEngine(Engine, Protocol):
 
         Raises:
             InputError: an atom of the liquid lies on one of the electrode.
+        """
+        ...
+
+
+@runtime_checkable
+class ListKeeper(Protocol):
+    """An engine whose forces depend, in their last digits, on when its lists of neighbours were made."""
+
+    def kept_lists(self) -> dict[str, np.ndarray]:
+        """What :meth:`go_on_from` needs, by replica."""
+        ...
+
+    def go_on_from(self, lists: Mapping[str, np.ndarray]) -> None:
+        """Have the lists of an earlier engine of the same case, where a replica begins where it was last.
+
+        Args:
+            lists: what :meth:`kept_lists` gave after that engine's last evaluation.
         """
         ...
 

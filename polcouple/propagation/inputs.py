@@ -13,13 +13,15 @@ from polcouple.ipi.files import output_names
 from polcouple.ipi.initialize import mode_of, text_of
 from polcouple.propagation.record import DRIVER_RECORD, RECORD
 
+#: neighbour lists of a run that was ended (:mod:`polcouple.propagation.kept_lists`)
+LISTS = "neighbour_lists.npz"
 #: files of a case that i-PI's input does not name and that stand where it runs, if the case has them
 _BESIDE = ("polcouple_pes.py", ELECTRODE_FILE)
 #: files of a case that a run directory gets, besides the inputs
 COPIED = ("system.yaml", *_BESIDE)
 #: and what is written there, besides i-PI's outputs
 WRITTEN = {"input.xml", "restart.xml", "run.lock", "i-pi.log", "driver.log", "RESTART", "EXIT"}
-WRITTEN |= {FILE_NAME, RECORD, DRIVER_RECORD}
+WRITTEN |= {FILE_NAME, RECORD, DRIVER_RECORD, LISTS}
 
 #: in these modes an element of <initialize> holds numbers and no file
 _NO_FILE = ("manual", "thermal", "abc", "abcABC")

@@ -106,6 +106,7 @@ def _serve(service: Service, reporter: Reporter) -> None:
     # OpenMM and ASE are imported only now, when the input is known to be good
     from polcouple.coupling.electrodes import backend_identity
     from polcouple.propagation.attend import attend
+    from polcouple.propagation.kept_lists import keep_lists, recall_lists
     from polcouple.propagation.providers import create_providers
 
     interval = service.refresh or case.system.refresh.interval
@@ -131,7 +132,9 @@ def _serve(service: Service, reporter: Reporter) -> None:
         "refresh": str(interval),
         "system": hashlib.sha256(case.system.model_dump_json().encode()).hexdigest(),
     }
+    recall_lists(service.case, providers)
     attend(addresses, served, case, service.case, reporter, service.patience, decides, service.server)
+    keep_lists(service.case, providers)
 
 
 def _recorder(service: Service, case: Case, root: Element | None) -> FrameRecorder | MovingRecorder | None:

@@ -20,14 +20,13 @@ mesh the potential phi alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from polcouple.case.model import Case
-from polcouple.compile import compiled
 from polcouple.electrostatics import splitting as split
 from polcouple.electrostatics.tasks import available_threads
 from polcouple.engines.accuracy import force_accuracy
@@ -38,7 +37,7 @@ from polcouple.engines.native.lists import ENTRY, PairList
 from polcouple.engines.native.mesh import Mesh
 from polcouple.engines.native.neighbours import NeighbourLists, Neighbours
 from polcouple.engines.native.pairs import PairParameters, pair_buffer, pair_forces
-from polcouple.engines.native.places import Places
+from polcouple.engines.native.places import Places, add_forces
 from polcouple.engines.native.running import Answer, Tasks
 from polcouple.engines.native.sites import NearPotentials
 from polcouple.engines.native.terms import Listed, Terms
@@ -128,6 +127,7 @@ class NativeEngine:
         self._bounds = np.linspace(0, len(self._liquid), _SLICES + 1).astype(int).tolist()
         self._pass: _Pass | None = None
         self._potential_accuracy: float | None = None
+        self._earlier: Mapping[str, np.ndarray] = {}
         self._near_potentials: dict[int, NearPotentials] = {}
         #: of each place that is an atom of the electrode, which one
         self._site_of_place = np.zeros(len(self._places), int)
@@ -172,6 +172,7 @@ class NativeEngine:
         self._lists = NeighbourLists(
             self._cell, lennard_jones, frozen, parameters.r_cut, wide, _SLICES, ENTRY
         )
+        self._lists.earlier = self._earlier
         self._settings = {
             several: self._pairs.settings(self._real, self._cell, several) for several in (False, True)
         }
@@ -183,6 +184,15 @@ class NativeEngine:
     def set_charges(self, charges: np.ndarray) -> None:
         """Replace the electrode's charges, (n_electrode,) in e."""
         self._charges[self._case.electrode_indices] = charges
+
+    def kept_lists(self) -> dict[str, np.ndarray]:
+        """See :class:`polcouple.engines.base.ListKeeper`."""
+        return {} if self._part == "bonded" else self._lists.kept()
+
+    def go_on_from(self, lists: Mapping[str, np.ndarray]) -> None:
+        """See :class:`polcouple.engines.base.ListKeeper`."""
+        if self._part != "bonded":
+            self._earlier = self._lists.earlier = lists
 
     def prepare_site_potentials(self, accuracy: float) -> None:
         """See :class:`polcouple.engines.base.SitePotentialEngine`."""
@@ -247,7 +257,7 @@ class NativeEngine:
         answers: Sequence[Answer] = ()
         if sites is not None:
             if near.by_sites is None:
-                near.by_sites = sites.within_reach(places, self._liquid)
+                near.by_sites = sites.within_reach(near.places(self._cell), self._liquid)
             answers = self._tasks.start(sites.tasks(places, self._charges, near.by_sites))
         forces = np.zeros((len(order), 3))
         pairs = self._tasks.start(self._pair_tasks(near, near.moving, charges))
@@ -285,7 +295,7 @@ class NativeEngine:
         energies += [future.result() for future in first.rest]
         for future in reading:
             future.result()
-        _add(first.forces, order, self._pair_forces, self._mesh_forces, last)
+        add_forces(first.forces, order, self._pair_forces, self._mesh_forces, last)
         forces = self._places.onto_atoms(first.positions, first.forces)
         energy = (
             self._terms.constant + float(sum(energies)) + add_slab(self._case, own, first.positions, forces)
@@ -337,15 +347,3 @@ def unsupported(case: Case) -> str | None:
     """Why this engine cannot compute a case; None where it can."""
     terms = terms_of_case(case)
     return terms if isinstance(terms, str) else None
-
-
-@compiled
-def _add(forces, order, pairs, mesh, last):
-    """Add the forces on the first ``last`` places to those on atoms."""
-    for k in range(last):
-        j = order[k]
-        for axis in range(3):
-            total = np.float64(mesh[k, axis])
-            for part in range(pairs.shape[0]):
-                total += pairs[part, k, axis]
-            forces[j, axis] += total

@@ -6,6 +6,7 @@ import numpy as np
 
 from polcouple.case.model import Case
 from polcouple.case.virtual_sites import whole_parents
+from polcouple.compile import compiled
 
 
 class Places:
@@ -45,3 +46,15 @@ class Places:
 
     def _parents(self, positions: np.ndarray) -> np.ndarray:
         return whole_parents(self._sites, positions, self._lattice)
+
+
+@compiled
+def add_forces(forces, order, pairs, mesh, last):
+    """Add the forces on the first ``last`` places to those on atoms."""
+    for k in range(last):
+        j = order[k]
+        for axis in range(3):
+            total = np.float64(mesh[k, axis])
+            for part in range(pairs.shape[0]):
+                total += pairs[part, k, axis]
+            forces[j, axis] += total
