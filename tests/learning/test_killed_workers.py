@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+from dask_cases import two_workers
 from moving_cases import write_ring
 from nn_cases import electrolyte, frames, sheet
 from test_label_moving import write_frames
@@ -21,14 +22,7 @@ from polcouple.learning.workers import executors, results
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """A scheduler and two workers, each in a process of its own; one that dies is replaced."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-    ) as made:
-        yield made
+cluster = pytest.fixture(scope="module")(two_workers)
 
 
 class Killer:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dask_cases import two_workers
 from moving_cases import write_ring
 from test_sample_moving import ended, in_order
 
@@ -22,13 +23,7 @@ from polcouple.simulation.sample import Sampling, sample
 POTENTIALS = (-0.5, 0.0, 0.5)
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-    ) as made:
-        yield made
+cluster = pytest.fixture(scope="module")(two_workers)
 
 
 @pytest.fixture(scope="module")
