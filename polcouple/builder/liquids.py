@@ -29,6 +29,11 @@ def settled(
         InputError: neither is given, the density is not known, or there is no room for water.
     """
     if options.density is not None:
+        if options.gap is not None and options.n_water is not None:
+            raise InputError(
+                f"--density {options.density:g}: the gap and the number of waters decide it; leave one of"
+                " --gap, --water and --density out"
+            )
         kinds = [replace(kind, volume=kind.mass * _DENSITY_UNIT / options.density) for kind in kinds]
     area = float(surface.sides.prod())
     if options.gap is None:

@@ -26,7 +26,13 @@ from polcouple.log import Warned, log
 from polcouple.report.directory import require_free, write_report
 from polcouple.report.section import Figure, Section, Table
 from polcouple.report.style import WIDTH_INCHES, line_styles
-from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, BOHR_TO_ANGSTROM, EV_TO_HARTREE, HARTREE_TO_EV
+from polcouple.units import (
+    ATOMIC_TO_MICROFARAD_PER_CM2,
+    BOHR_TO_ANGSTROM,
+    EV_TO_HARTREE,
+    HARTREE_TO_EV,
+    KELVIN_TO_HARTREE,
+)
 
 #: bands as steep as graphene's (Hartree bohr) ...
 _SLOPE = 0.4
@@ -34,6 +40,8 @@ _SLOPE = 0.4
 _STEP = 2.5
 #: and, to show it, with this part of the k-points along each side, of which there are so many at least
 _COARSER, _LEAST = 0.75, 4
+#: k-points times atoms that memory has room for: some gigabytes of levels
+_MOST = 3e7
 #: points of the curve, an odd number: the neutral electrode is one of them
 _POINTS = 401
 #: self-consistent points
@@ -81,13 +89,13 @@ def quantum_capacitance(asked: QuantumStudy, output: Path) -> Path:
     subject = _subject(asked)
     require_free(output, subject)
     frozen = options.frozen_electrode(electrode)
+    mesh = _mesh(electrode, frozen.temperature)
     Warned().log(frozen.warnings)
     log(f"{name}: neutral, self-consistent with {' x '.join(map(str, options.k_points))} k-points")
     neutral = frozen.solve(np.zeros(len(electrode)), 0.0)
     bands = Bands(electrode, load_parameters(options.slako_directory, electrode.symbols))
     fillings = np.linspace(-asked.window, asked.window, _POINTS) * EV_TO_HARTREE
     fillings[_POINTS // 2] = 0.0
-    mesh = _mesh(electrode, frozen.temperature)
     curves = []
     for points in (mesh, _thinned(mesh)):
         log(f"levels at {' x '.join(map(str, points))} k-points")
@@ -133,6 +141,14 @@ def _mesh(electrode: Electrode, temperature: float) -> tuple[int, int, int]:
     lengths = np.linalg.norm(electrode.cell, axis=1)
     needed = (math.ceil(2.0 * np.pi * _SLOPE / (_STEP * temperature * length)) for length in lengths[:2])
     nx, ny = (max(_LEAST, count) for count in needed)
+    atom_points = 0.5 * nx * ny * len(electrode)
+    if atom_points > _MOST:
+        kelvin = temperature / KELVIN_TO_HARTREE
+        least = math.ceil(kelvin * math.sqrt(atom_points / _MOST))
+        raise InputError(
+            f"{kelvin:g} K: bands that are filled so sharply need {nx} x {ny} k-points of {len(electrode)}"
+            f" atoms; give --set temperature_kelvin={least} or more"
+        )
     return nx, ny, 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -20,6 +21,7 @@ from polcouple.ipi.input import (
     set_total_steps,
     socket_addresses,
     step_of,
+    time_step_ps,
     write_xml,
 )
 from polcouple.ipi.output import cut_unfinished
@@ -149,6 +151,24 @@ def step_reached(directory: Path) -> int:
     """Step that a run directory's run would go on from; 0 where none was done."""
     restart = restart_file(directory)
     return 0 if restart is None else step_of(read_xml(restart))
+
+
+def require_same_step(directory: Path) -> None:
+    """Refuse to go on with another time step: times of a run are its steps' numbers times one.
+
+    Raises:
+        InputError: RESTART has another time step than the input that the run began with.
+    """
+    restart = restart_file(directory)
+    if restart is None:
+        return
+    began = time_step_ps(read_xml(directory / "input.xml"), directory / "input.xml")
+    now = time_step_ps(read_xml(restart), restart)
+    if not math.isclose(began, now, rel_tol=1e-6):
+        raise InputError(
+            f"{restart}: a <timestep> of {1e3 * now:g} fs, and the run began with {1e3 * began:g} fs; times"
+            " of a run are of one time step: begin another one whose <initialize> reads this file"
+        )
 
 
 def _follow(

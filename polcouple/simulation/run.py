@@ -23,7 +23,7 @@ from polcouple.log import log, say_how_to_go_on
 from polcouple.propagation.guard import locked
 from polcouple.propagation.plan import RunPlan, require_case
 from polcouple.propagation.programs import RunFailedError
-from polcouple.propagation.propagate import propagate, step_reached
+from polcouple.propagation.propagate import propagate, require_same_step, step_reached
 from polcouple.propagation.record import RECORD, MadeOf, read_record
 from polcouple.simulation.directory import begin, examine, refuse_a_run, take_up
 
@@ -126,6 +126,7 @@ def _go_on_with_run(wanted: _Wanted, steps: int | None, until: int | None, force
     plan, directory = _going_on(wanted)
     with locked(directory):
         stood = step_reached(directory)
+        require_same_step(directory)
     last_step = stood + (steps or 0) if until is None else until
     if last_step <= stood:
         raise InputError(f"--until {last_step}: the run in {directory} stands at step {stood} already")

@@ -215,6 +215,7 @@ def test_structures_that_do_not_fit_are_one_line(tmp_path):
             "--molecule liquid.top acn.gro 90 --gap 12",
             "too dense to pack: 90 molecules and ions on 14.76 x 17.04",
         ),
+        ("--water 90 --gap 25 --density 0.8", "--density 0.8: the gap and the number of waters decide it"),
         ("--molecule liquid.top acn.gro 5 --density -1", "density -1 must be a positive number of g/cm3"),
         ("--na 300 --cl 300 --gap 12", "no room for water beside 600 other molecules and ions"),
         (

@@ -21,6 +21,7 @@ from polcouple.dftb.bands import Bands
 from polcouple.dftb.quantum_capacitance import cone_capacitance, rigid, self_consistent
 from polcouple.dftb.scf import FrozenElectrode
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
+from polcouple.errors import InputError
 from polcouple.units import (
     ANGSTROM_TO_BOHR,
     ATOMIC_TO_MICROFARAD_PER_CM2,
@@ -296,3 +297,13 @@ def test_the_mesh_is_compared_with_a_coarser_one(kelvin):
         mesh = _mesh(graphene(*cells), kelvin * KELVIN_TO_HARTREE)
         fewer = _thinned(mesh)
         assert all(a < b for a, b in zip(fewer[:2], mesh[:2], strict=True)) and fewer[2] == mesh[2] == 1
+
+
+def test_a_mesh_beyond_memory_is_refused():
+    """With the temperature at which it would do."""
+    with pytest.raises(
+        InputError, match=r"1 K: .* k-points of 96 atoms; give --set temperature_kelvin="
+    ) as error:
+        _mesh(graphene(6, 4), KELVIN_TO_HARTREE)
+    least = int(str(error.value).partition("temperature_kelvin=")[2].split()[0])
+    _mesh(graphene(6, 4), 1.01 * least * KELVIN_TO_HARTREE)

@@ -287,3 +287,16 @@ def test_settings_are_checked_against_the_input_that_is_run(tmp_path):
     assert (tmp_path / "run" / "start.xyz").exists()
     done = polcouple("run", case, "--backend", "fixd", "--steps", 5)
     assert done.returncode == 2 and "did you mean 'fixed'" in done.stderr
+
+
+def test_another_time_step_is_another_run(short_run, tmp_path):
+    shutil.copytree(short_run[0], tmp_path / "run")
+    path = tmp_path / "run" / "RESTART"
+    text, count = re.subn(
+        r"<timestep.*?</timestep>", '<timestep units="femtosecond"> 1.0 </timestep>', path.read_text()
+    )
+    assert count
+    path.write_text(text)
+    case = ROOT / "ipi_inputs" / "graphene_nacl_small"
+    done = polcouple("run", case, "--output", tmp_path / "run", "--steps", 2, "--restart")
+    assert done.returncode == 2 and "a <timestep> of 1 fs, and the run began with 0.5 fs" in done.stderr
