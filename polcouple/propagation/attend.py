@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from polcouple.case.case import Case
@@ -38,30 +39,17 @@ def attend(
             another way.
     """
     # a run that has started its own i-PI looks for other drivers itself
-    with alike(addresses if server is None else (), decides):
-        _attend(addresses, providers, case, directory, reporter, patience, server)
-
-
-def _attend(
-    addresses: Sequence[SocketAddress],
-    providers: Sequence[Forces],
-    case: Case,
-    directory: Path,
-    reporter: Reporter,
-    patience: float,
-    server: int | None,
-) -> None:
-    streams = connect(addresses, patience, log, server)
-    log(f"connected to {', '.join(str(address) for address in addresses)}")
-    reporter.providers = list({id(one): one for one in providers}.values())
-    try:
-        report = serve(addresses, streams, providers, case, reporter.progress)
-    except ProtocolError:
-        raise
-    except PolcoupleError:
-        stop_ipi(directory, streams)
-        raise
-    finally:
+    with alike(addresses if server is None else (), decides), ExitStack() as connected:
+        streams = connect(addresses, patience, log, server)
         for stream in streams:
-            stream.close()
+            connected.callback(stream.close)
+        log(f"connected to {', '.join(str(address) for address in addresses)}")
+        reporter.providers = list({id(one): one for one in providers}.values())
+        try:
+            report = serve(addresses, streams, providers, case, reporter.progress)
+        except ProtocolError:
+            raise
+        except PolcoupleError:
+            stop_ipi(directory, streams)
+            raise
     log("i-PI said EXIT; " + reporter.summary(report))
