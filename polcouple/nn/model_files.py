@@ -76,7 +76,9 @@ def save_model(
         with h5py.File(temporary, "w") as file:
             for name, values in arrays.items():
                 stored = values.codes if isinstance(values, Packed) else values
-                packed = {"compression": "gzip", "shuffle": True} if stored.nbytes > _WORTH_PACKING else {}
+                # in one piece, which packs best
+                whole = {"compression": "gzip", "compression_opts": 9, "shuffle": True, "chunks": stored.shape}
+                packed = whole if stored.nbytes > _WORTH_PACKING else {}
                 written = file.create_dataset(name, data=stored, **packed)
                 if isinstance(values, Packed):
                     written.attrs[_SCALE] = values.scale

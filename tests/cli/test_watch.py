@@ -153,7 +153,7 @@ def test_interrupted(a_run):
         process = watch(a_run)
         assert process.stdout.readline().startswith("state ")
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=10)
+        said, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in said and "error" not in said
 

@@ -22,8 +22,10 @@ def answer(path, log):
 
 def test_of_several_processes_one_computes(tmp_path):
     path, log = tmp_path / "cache" / "numbers.npz", tmp_path / "log"
-    with multiprocessing.get_context("fork").Pool(3) as pool:
-        answers = pool.starmap(answer, [(path, log)] * 3)
+    pool = multiprocessing.get_context("fork").Pool(3)
+    answers = pool.starmap(answer, [(path, log)] * 3)
+    pool.close()
+    pool.join()  # terminated processes leave locks behind that others wait for
     assert answers == [[0.0, 1.0, 2.0, 3.0, 4.0]] * 3
     assert log.read_text() == "made\n"
 

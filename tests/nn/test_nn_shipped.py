@@ -32,7 +32,8 @@ def case():
 
 
 def test_every_shipped_model_is_tested_here():
-    assert set(shipped_models()) == {*MODELS, "ean_neuralil"}  # tests/nn/potential has the last
+    """The last two in tests/nn/potential and tests/nn/grand."""
+    assert set(shipped_models()) == {*MODELS, "ean_neuralil", "graphene_water_grand"}
 
 
 @pytest.mark.parametrize("name", MODELS)
