@@ -29,6 +29,7 @@ _PLAIN, _IN_CODES = 1, 2
 DESCRIPTION, _WEIGHTS, _CARD = "model.yaml", "weights.h5", "README.md"
 #: arrays larger than this (bytes) are compressed
 _WORTH_PACKING = 4096
+_PACKED = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
 #: attribute of an array in codes: what a code of 1 stands for, by column
 _SCALE = "scale"
 
@@ -77,8 +78,7 @@ def save_model(
             for name, values in arrays.items():
                 stored = values.codes if isinstance(values, Packed) else values
                 # in one piece, which packs best
-                whole = {"compression": "gzip", "compression_opts": 9, "shuffle": True, "chunks": stored.shape}
-                packed = whole if stored.nbytes > _WORTH_PACKING else {}
+                packed = {**_PACKED, "chunks": stored.shape} if stored.nbytes > _WORTH_PACKING else {}
                 written = file.create_dataset(name, data=stored, **packed)
                 if isinstance(values, Packed):
                     written.attrs[_SCALE] = values.scale
