@@ -22,7 +22,7 @@ from polcouple.importing.gromacs_pairs import set_pairs
 from polcouple.importing.gromacs_text import InFileError
 from polcouple.importing.gromacs_topology import Topology
 from polcouple.importing.source import PairOptions, Source, without_tails
-from polcouple.importing.structure import given_cell
+from polcouple.importing.structure import given_cell, upright_cell
 from polcouple.log import log
 from polcouple.units import BOHR_TO_NM
 
@@ -55,6 +55,7 @@ def read_gromacs(
     lattice = given_cell(cell) if cell else frame.cell
     if lattice is None:
         raise InputError(f"{structure}: has no periodic cell; give its lengths by --cell A B C")
+    lattice = upright_cell(structure, lattice)
     top = read_topology(path, include or (), defines or {}, lattice)
     n, found = top.topology.getNumAtoms(), len(frame.positions)
     if n != found:

@@ -14,7 +14,7 @@ from openmm.unit import Quantity, nanometer
 
 from polcouple.errors import InputError
 from polcouple.importing.source import PairOptions, Source, source_of_openmm, without_tails
-from polcouple.importing.structure import box_of, require_files
+from polcouple.importing.structure import box_of, require_files, unreadable
 
 #: cells of a System and of its structure differ by rounding up to this (nm)
 _SAME_CELL = 2e-3
@@ -155,5 +155,4 @@ def _open(structure: Path) -> Any:
     try:
         return reader(str(structure))
     except Exception as error:
-        said = " ".join(str(error).split())[:200]
-        raise InputError(f"{structure}: OpenMM cannot read it ({said})") from None
+        raise unreadable(structure, error) from None

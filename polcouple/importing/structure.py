@@ -7,10 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from polcouple.case.checks import check_start_cell
 from polcouple.errors import InputError
 from polcouple.frames.raw import cell_of
 from polcouple.frames.text import read_gro
-from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_NM
+from polcouple.lattice.cell import reduced_cell
+from polcouple.log import log
+from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM, BOHR_TO_NM
+
+#: vectors are reduced that lie across others by this much more than half (bohr)
+_HALF = 1e-8
+#: what OpenMM's readers say of angles that no cell has
+_NO_CELL = ("math domain error", "float division by zero", "must be in reduced form")
 
 
 def require_files(*paths: Path) -> None:
@@ -54,33 +62,81 @@ def read_structure(path: Path, of_amber: bool = False) -> tuple[Any, Any]:
             cif = app.PDBxFile(str(path))
             return cif.positions, cif.topology.getPeriodicBoxVectors()
     except Exception as error:  # what OpenMM's readers stumble over
-        raise InputError(f"{path}: OpenMM cannot read it ({' '.join(str(error).split())[:200]})") from None
+        raise unreadable(path, error) from None
     raise InputError(
         f"{path}: no structure file that is known; give .gro, .pdb, .cif, .inpcrd, .rst7 or .crd"
     )
 
 
+def unreadable(path: Path, error: Exception) -> InputError:
+    """What OpenMM's reader of a structure stumbled over."""
+    said = " ".join(str(error).split())[:200]
+    if any(words in said for words in _NO_CELL):
+        return InputError(f"{path}: no cell has the angles that this file gives; mend them")
+    return InputError(f"{path}: OpenMM cannot read it ({said})")
+
+
 def box_of(path: Path, box: Any, cell: tuple[float, ...] | None) -> Any:
-    """Box vectors with OpenMM's units: of ``--cell`` (lengths in Angstrom, angles in degrees), or the file's.
+    """Box vectors with OpenMM's units of ``--cell`` (lengths in Angstrom, angles in degrees), or the file's.
+
+    They are the reduced ones of the lattice, which OpenMM asks for; a line says so where others were given.
 
     Raises:
-        InputError: there are none.
+        InputError: there are none, or they are of no lattice.
     """
     from openmm.unit import Quantity, nanometer
 
     if cell:
-        return Quantity(given_cell(cell) * BOHR_TO_NM, nanometer)
-    if box is None:
+        given = given_cell(cell)
+    elif box is None:
         raise InputError(f"{path}: has no periodic cell; give its lengths by --cell A B C")
-    return box
+    else:
+        given = np.array(box.value_in_unit(nanometer), float) / BOHR_TO_NM
+    return Quantity(upright_cell(path, given) * BOHR_TO_NM, nanometer)
+
+
+def upright_cell(path: Path, cell: np.ndarray) -> np.ndarray:
+    """The reduced vectors (3, 3) of the lattice of ``cell``, in bohr; a line says so where they are others.
+
+    Args:
+        path: of the structure, for messages.
+
+    Raises:
+        InputError: they span no volume, or are turned.
+    """
+    check_start_cell(cell, path)
+    half = _within_halves(cell)
+    if np.abs(half - cell).max() <= _HALF:
+        return half
+    found = _within_halves(reduced_cell(cell))
+    words = "; ".join(" ".join(f"{x:.4f}" for x in row) for row in found * BOHR_TO_ANGSTROM)
+    log(f"{path}: the case's cell has the most upright vectors of the lattice given: {words} Angstrom")
+    return found
+
+
+def _within_halves(cell: np.ndarray) -> np.ndarray:
+    """What lies across each vector no more than half of those before it."""
+    found = np.array(cell, float)
+    for row, column in ((1, 0), (2, 0), (2, 1)):
+        most = 0.5 * found[column, column]
+        found[row, column] = np.clip(found[row, column], -most, most)
+    return found
 
 
 def given_cell(cell: tuple[float, ...]) -> np.ndarray:
     """Lattice vectors (3, 3) in bohr of ``--cell``: lengths in Angstrom, and angles in degrees.
 
     Raises:
-        InputError: neither three positive numbers nor six.
+        InputError: neither three positive numbers nor six, or angles that no cell has.
     """
+    said = f"--cell {' '.join(f'{x:g}' for x in cell)}"
     if len(cell) not in (3, 6) or not (np.isfinite(cell).all() and min(cell) > 0.0):
-        raise InputError(f"--cell {' '.join(f'{x:g}' for x in cell)}: give A B C, or A B C ALPHA BETA GAMMA")
-    return cell_of(np.array([*cell, 90.0, 90.0, 90.0][:6])) * ANGSTROM_TO_BOHR
+        raise InputError(f"{said}: give A B C, or A B C ALPHA BETA GAMMA")
+    angles = np.array([*cell[3:], 90.0, 90.0, 90.0][:3])
+    # three faces meet in a corner
+    if angles.max() >= 180.0 or 2.0 * angles.max() >= angles.sum() or angles.sum() >= 360.0:
+        raise InputError(
+            f"{said}: no cell has these angles; each is below 180 degrees and below the sum of the other two,"
+            " and all of them sum to less than 360"
+        )
+    return cell_of(np.array([*cell[:3], *angles])) * ANGSTROM_TO_BOHR

@@ -23,7 +23,9 @@ from polcouple.engines.openmm import ClassicalEngine
 from polcouple.errors import InputError
 from polcouple.importing.amber import read_amber, read_charmm
 from polcouple.importing.source import PairOptions
+from polcouple.importing.structure import box_of, given_cell, read_structure
 from polcouple.importing.writing import ImportOptions, import_case
+from polcouple.lattice.cell import same_lattice
 
 #: ff14SB peptide in TIP3P with NaCl on graphene, written by ParmEd 4.3.1 from OpenMM's System, whose forces
 #: are recorded beside it
@@ -99,6 +101,39 @@ def test_a_structure_of_another_system(tmp_path, peptide):
     rst7.write_text("\n".join([lines[0], "  339", *lines[2:-2], lines[-1]]) + "\n")
     with pytest.raises(InputError, match=r"peptide.prmtop: describes 341 atoms, .*peptide.rst7 holds 339"):
         read_amber(prmtop, rst7, FLEXIBLE)
+
+
+@pytest.mark.parametrize("angles", [(90, 90, 50), (90, 90, 60), (90, 90, 130), (60, 90, 90)])
+def test_cells_that_are_not_upright(peptide, capsys, angles):
+    """OpenMM refuses them; the lattice is the one that was asked for."""
+    cell = (15.0, 15.0, 34.0, *angles)
+    source = read_amber(*peptide, PairOptions(5.0, 4.0, "none"), cell)
+    assert same_lattice(source.cell, given_cell(cell), 1e-8)
+    told = "most upright vectors of the lattice given" in capsys.readouterr().out
+    assert told == (angles != (90, 90, 60))
+
+
+@pytest.mark.parametrize("angles", [(30, 30, 90), (90, 90, 200), (90, 90, 180), (120, 120, 120)])
+def test_angles_of_no_cell(tmp_path, angles):
+    with pytest.raises(InputError, match="--cell 15 17 34 .*: no cell has these angles"):
+        given_cell((15.0, 17.0, 34.0, *angles))
+    crystal = "CRYST1   15.000   17.000   34.000{:7.2f}{:7.2f}{:7.2f} P 1           1\n".format(*angles)
+    atom = "ATOM      1  C   GRA A   1       0.000   0.000   0.000  1.00  0.00           C\nEND\n"
+    (tmp_path / "a.pdb").write_text(crystal + atom)
+    with pytest.raises(InputError, match=r"a.pdb: (no cell has the angles|.* span no volume)"):
+        box_of(tmp_path / "a.pdb", read_structure(tmp_path / "a.pdb")[1], None)
+
+
+def test_a_gro_cell_that_is_not_upright(tmp_path):
+    text = "t\n    1\n    1GRA      C    1   0.000   0.000   0.000\n"
+    (tmp_path / "a.gro").write_text(text + " 1.5 1.6 3.0 0.0 0.0 1.1 0.0 0.2 0.9\n")
+    box = box_of(tmp_path / "a.gro", read_structure(tmp_path / "a.gro")[1], None)
+    found = np.array(box.value_in_unit(nanometer))
+    assert np.allclose(found, [[1.5, 0, 0], [-0.4, 1.6, 0], [0.6, -0.7, 3.0]], atol=1e-9)
+    app.Topology().setPeriodicBoxVectors(box)
+    (tmp_path / "a.gro").write_text(text + " 1.5 1.6 3.0 0.3 0.0 0.0 0.0 0.0 0.0\n")
+    with pytest.raises(InputError, match=r"a.gro: in i-PI's cells the first vector is along x"):
+        box_of(tmp_path / "a.gro", read_structure(tmp_path / "a.gro")[1], None)
 
 
 def test_a_file_that_is_none(tmp_path, peptide):
