@@ -115,7 +115,7 @@ def test_cells_that_are_not_upright(peptide, capsys, angles):
 
 @pytest.mark.parametrize("angles", [(30, 30, 90), (90, 90, 200), (90, 90, 180), (120, 120, 120)])
 def test_angles_of_no_cell(tmp_path, angles):
-    with pytest.raises(InputError, match="--cell 15 17 34 .*: no cell has these angles"):
+    with pytest.raises(InputError, match=r"--cell 15 17 34 .*: no cell has these angles"):
         given_cell((15.0, 17.0, 34.0, *angles))
     crystal = "CRYST1   15.000   17.000   34.000{:7.2f}{:7.2f}{:7.2f} P 1           1\n".format(*angles)
     atom = "ATOM      1  C   GRA A   1       0.000   0.000   0.000  1.00  0.00           C\nEND\n"
