@@ -55,6 +55,8 @@ _REFUSED = {
 _PLACE = re.compile(r"\b[xyz][1-9][0-9]*\b")
 #: parameters of a CustomNonbondedForce that would hold charges, which the electrodes change
 _CHARGE_NAMES = ("q", "charge", "charges", "chg")
+#: those of another name, too: they differ from charges by rounding of their writer at most
+_SAME_CHARGES = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,12 +168,13 @@ def _honoured(path: Path, system: openmm.System) -> openmm.NonbondedForce:
     """The one NonbondedForce of a System all of whose forces can be honoured."""
     import openmm
 
-    coulomb = []
+    coulomb, custom = [], []
     for force in system.getForces():
         kind = type(force).__name__
         if isinstance(force, openmm.NonbondedForce):
             coulomb.append(force)
         elif isinstance(force, openmm.CustomNonbondedForce):
+            custom.append(force)
             _require_plain_pairs(path, force)
         elif kind == "CustomCompoundBondForce" and _PLACE.search(force.getEnergyFunction()):
             raise InputError(
@@ -202,7 +205,47 @@ def _honoured(path: Path, system: openmm.System) -> openmm.NonbondedForce:
             f"{path}: NonbondedForce has parameter offsets, whose global parameters nothing sets here; make"
             " the System without them"
         )
+    _require_lennard_jones(path, force)
+    for one in custom:
+        _require_no_charges(path, one, force)
     return force
+
+
+def _require_lennard_jones(path: Path, force: openmm.NonbondedForce) -> None:
+    """Refuse what OpenMM does when it is asked for forces."""
+    particles = [force.getParticleParameters(i) for i in range(force.getNumParticles())]
+    exceptions = [force.getExceptionParameters(i) for i in range(force.getNumExceptions())]
+    for kind, rows in (("particle", particles), ("exception", exceptions)):
+        for name, column in (("sigma", -2), ("epsilon", -1)):
+            values = np.array([row[column]._value for row in rows])
+            wrong = np.flatnonzero(~(values >= 0.0))
+            if len(wrong):
+                raise InputError(
+                    f"{path}: NonbondedForce: {name} of {kind} {wrong[0]} is {values[wrong[0]]:g}; neither"
+                    " sigma nor epsilon may be negative"
+                )
+
+
+def _require_no_charges(
+    path: Path, force: openmm.CustomNonbondedForce, nonbonded: openmm.NonbondedForce
+) -> None:
+    """Refuse parameters, of any name, that are the charges or these times a number."""
+    n = nonbonded.getNumParticles()
+    if force.getNumParticles() != n:
+        return  # OpenMM refuses it
+    charges = np.array([nonbonded.getParticleParameters(i)[0]._value for i in range(n)])
+    rows = np.array([force.getParticleParameters(i) for i in range(n)]).reshape(n, -1)
+    for index, values in enumerate(rows.T):
+        factor = (values @ charges) / max(charges @ charges, 1e-300)
+        if values.any() and np.abs(values - factor * charges).max() <= _SAME_CHARGES * np.abs(values).max():
+            raise _own_charges(path, force.getPerParticleParameterName(index))
+
+
+def _own_charges(path: Path, name: str) -> InputError:
+    return InputError(
+        f"{path}: CustomNonbondedForce has charges of its own ('{name}'), and the electrodes' change; leave"
+        " Coulomb interactions to the NonbondedForce"
+    )
 
 
 def _require_plain_pairs(path: Path, force: openmm.CustomNonbondedForce) -> None:
@@ -216,10 +259,7 @@ def _require_plain_pairs(path: Path, force: openmm.CustomNonbondedForce) -> None
     names = [force.getPerParticleParameterName(i) for i in range(force.getNumPerParticleParameters())]
     charges = [name for name in names if name.lower() in _CHARGE_NAMES]
     if charges:
-        raise InputError(
-            f"{path}: CustomNonbondedForce has charges of its own ('{charges[0]}'), and the electrodes'"
-            " change; leave Coulomb interactions to the NonbondedForce"
-        )
+        raise _own_charges(path, charges[0])
 
 
 def _virtual_sites(

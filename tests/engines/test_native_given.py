@@ -148,6 +148,15 @@ def test_what_it_lacks_falls_to_openmm_with_the_reason():
     pairs.setCutoffDistance(0.7)
     for _ in range(4):
         pairs.addParticle([])
+    table = openmm.CustomNonbondedForce("acoef(type1,type2)/r^12-bcoef(type1,type2)/r^6")
+    for name in ("acoef", "bcoef"):
+        smooth = openmm.Continuous2DFunction(2, 2, [1e-6, 2e-6, 2e-6, 1e-6], 0.0, 1.0, 0.0, 1.0)
+        table.addTabulatedFunction(name, smooth)
+    table.addPerParticleParameter("type")
+    table.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
+    table.setCutoffDistance(0.7)
+    for particle in range(4):
+        table.addParticle([particle % 2])
     cmap = openmm.CMAPTorsionForce()
     cmap.addMap(2, [0.0, 1.0, 2.0, 3.0])
     cmap.addTorsion(0, 0, 1, 2, 3, 0, 1, 2, 3)
@@ -156,6 +165,8 @@ def test_what_it_lacks_falls_to_openmm_with_the_reason():
     assert lacking(line(90.0, [cmap])) == "CMAP terms" + by_openmm
     assert lacking(line(90.0, [bond])) == "CustomBondForce 'k*r^3'" + by_openmm
     assert lacking(line(90.0, [pairs])) == "CustomNonbondedForce 'exp(-r)'" + by_openmm
+    said = "a Continuous2DFunction in a CustomNonbondedForce"
+    assert lacking(line(90.0, [table])) == said + by_openmm
 
 
 _EXPRESSIONS = (

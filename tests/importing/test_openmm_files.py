@@ -19,6 +19,7 @@ from imported_systems import (
 )
 from openmm.unit import Quantity, nanometer
 
+from polcouple.case.given_system import given_system
 from polcouple.case.model import read_case
 from polcouple.cli import main
 from polcouple.coupling.forces import ForceProvider
@@ -134,6 +135,37 @@ def test_charges_of_another_force(tmp_path, parts):
     force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
     with pytest.raises(InputError, match=r"has charges of its own \('q'\)"):
         import_case(tmp_path / "case", with_force(parts, force), GRAPHENE)
+
+
+def test_charges_of_another_name(tmp_path, parts):
+    """Told by their values; others pass."""
+    nonbonded = next(f for f in parts[0].getForces() if isinstance(f, openmm.NonbondedForce))
+    charges = [nonbonded.getParticleParameters(i)[0]._value for i in range(nonbonded.getNumParticles())]
+    for values, refused in ((np.array(charges) * 11.787, True), (np.abs(charges), False)):
+        force = openmm.CustomNonbondedForce("z1*z2*exp(-r)/r")
+        force.addPerParticleParameter("z")
+        force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
+        for value in values:
+            force.addParticle([value])
+        source = with_force(parts, force)
+        if refused:
+            with pytest.raises(InputError, match=r"has charges of its own \('z'\)"):
+                given_system(source.path, source.system)
+        else:
+            given_system(source.path, source.system)
+
+
+@pytest.mark.parametrize(("sigma", "epsilon"), [(-0.3, 0.5), (0.3, -0.5), (0.3, np.nan)])
+@pytest.mark.parametrize("kind", ["Particle", "Exception"])
+def test_negative_lennard_jones_parameters(parts, sigma, epsilon, kind):
+    """OpenMM refuses them when it is asked for forces, our engine would not."""
+    source = source_of(copy.deepcopy(parts[0]), *parts[1:])
+    force = next(f for f in source.system.getForces() if isinstance(f, openmm.NonbondedForce))
+    own = getattr(force, f"get{kind}Parameters")(1)[:-2]
+    getattr(force, f"set{kind}Parameters")(1, *own, sigma, epsilon)
+    name = "sigma" if sigma < 0.0 else "epsilon"
+    with pytest.raises(InputError, match=f"given.xml: NonbondedForce: {name} of {kind.lower()} 1 is"):
+        given_system(source.path, source.system)
 
 
 @pytest.mark.parametrize("method", ["NoCutoff", "CutoffPeriodic", "LJPME"])

@@ -266,7 +266,10 @@ def _pair_function(
     names = [force.getPerParticleParameterName(i) for i in range(force.getNumPerParticleParameters())]
     tables = {}
     for index in range(force.getNumTabulatedFunctions()):
-        width, height, values = force.getTabulatedFunction(index).getFunctionParameters()
+        table = force.getTabulatedFunction(index)
+        if not isinstance(table, openmm.Discrete2DFunction):
+            raise _Lacking(f"a {type(table).__name__} in a CustomNonbondedForce")
+        width, height, values = table.getFunctionParameters()
         tables[force.getTabulatedFunctionName(index)] = np.array(values).reshape(height, width).T
     return lambda kinds: _PAIRS[expression](dict(zip(names, kinds.T, strict=True)), tables)
 
