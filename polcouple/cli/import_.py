@@ -117,7 +117,12 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         ipi_atoms=args.ipi_atoms,
     )
-    case = import_case(args.directory, _source(args), options)
+    from polcouple.importing.waters import count_rigid, waters_of
+
+    source = _source(args)
+    case = import_case(args.directory, source, options)
+    if waters := waters_of(source.system, source.elements):
+        log(f"{count_rigid(source.system, waters)} of {len(waters)} waters are rigid")
     log(f"{len(case)} atoms; look it over with `polcouple check {args.directory}`")
     return 0
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import openmm
 import openmm.app as app
 
 from polcouple.errors import InputError
-from polcouple.importing.source import PairOptions, Source, source_of_openmm, without_tails
+from polcouple.importing.charmm_parameters import read_impropers, settle_periodicities
+from polcouple.importing.charmm_psf import open_psf
+from polcouple.importing.source import PairOptions, Source, source_of_openmm, symbols_of, without_tails
 from polcouple.importing.structure import box_of, read_structure, require_files
+from polcouple.importing.waters import hold_waters
 from polcouple.log import log
 
 
@@ -43,7 +44,8 @@ def read_amber(
         system = without_tails(prmtop.createSystem(**options.of_openmm()))
     except Exception as error:
         raise _unreadable(path, error) from None
-    _close_waters(system, prmtop.topology)
+    if options.rigid != "none":
+        hold_waters(path, system, symbols_of(prmtop.topology))
     return source_of_openmm(path, structure, system, prmtop.topology, positions, box)
 
 
@@ -72,9 +74,10 @@ def read_charmm(
     positions, box = read_structure(structure)
     box = box_of(structure, box, cell)
     try:
-        psf = app.CharmmPsfFile(str(path), periodicBoxVectors=box)
+        psf = open_psf(path, box)
     except Exception as error:
         raise _unreadable(path, error) from None
+    impropers = read_impropers(parameters)
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
@@ -90,33 +93,10 @@ def read_charmm(
         system = without_tails(psf.createSystem(known, **options.of_openmm()))
     except Exception as error:
         raise _unreadable(path, error) from None
+    settle_periodicities(system, psf, known, impropers)
+    if options.rigid != "none":
+        hold_waters(path, system, symbols_of(psf.topology))
     return source_of_openmm(path, structure, system, psf.topology, positions, box)
-
-
-def _close_waters(system: openmm.System, topology: Any) -> None:
-    """Hold the angle of waters whose bonds are held.
-
-    OpenMM (8.6) takes all three distances of a rigid water from the prmtop's bonds, and some of these files
-    have no bond between the hydrogens.
-    """
-    elements = [atom.element for atom in topology.atoms()]
-    constraints = [system.getConstraintParameters(i) for i in range(system.getNumConstraints())]
-    held = {frozenset(pair): length for *pair, length in constraints}
-    for force in system.getForces():
-        if not isinstance(force, openmm.HarmonicAngleForce):
-            continue
-        for index in range(force.getNumAngles()):
-            i, j, k, angle, _ = force.getAngleParameters(index)
-            arms = [held[pair] for pair in (frozenset((i, j)), frozenset((j, k))) if pair in held]
-            is_water = [elements[atom] for atom in (i, j, k)] == [
-                app.element.hydrogen,
-                app.element.oxygen,
-                app.element.hydrogen,
-            ]
-            if is_water and len(arms) == 2 and frozenset((i, k)) not in held:
-                a, b = (arm._value for arm in arms)
-                across = (a * a + b * b - 2.0 * a * b * math.cos(angle._value)) ** 0.5
-                system.addConstraint(i, k, across)
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

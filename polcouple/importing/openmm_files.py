@@ -13,8 +13,9 @@ import openmm.app as app
 from openmm.unit import Quantity, nanometer
 
 from polcouple.errors import InputError
-from polcouple.importing.source import PairOptions, Source, source_of_openmm, without_tails
+from polcouple.importing.source import PairOptions, Source, source_of_openmm, symbols_of, without_tails
 from polcouple.importing.structure import box_of, require_files, unreadable
+from polcouple.importing.waters import hold_waters
 
 #: cells of a System and of its structure differ by rounding up to this (nm)
 _SAME_CELL = 2e-3
@@ -85,6 +86,8 @@ def source_of_field(
         said = " ".join(str(error).split())[:300] or type(error).__name__
         of = "it" if structure is None else f"it and {structure}"
         raise InputError(f"{where}: OpenMM makes no System of {of}: {said}") from None
+    if options.rigid != "none":
+        hold_waters(where, system, symbols_of(whole.topology))
     return source_of_openmm(where, structure or where, system, whole.topology, whole.positions, box)
 
 

@@ -107,6 +107,11 @@ def without_tails(system: openmm.System) -> openmm.System:
     return system
 
 
+def symbols_of(topology: Any) -> tuple[str | None, ...]:
+    """Of the elements of a topology of openmm.app, None where it does not know."""
+    return tuple(None if atom.element is None else atom.element.symbol for atom in topology.atoms())
+
+
 def source_of_openmm(
     path: Path, structure: Path, system: openmm.System, topology: Any, positions: Any, box: Any
 ) -> Source:
@@ -129,7 +134,7 @@ def source_of_openmm(
         path,
         structure,
         system,
-        tuple(None if atom.element is None else atom.element.symbol for atom in atoms),
+        symbols_of(topology),
         tuple(atom.name for atom in atoms),
         tuple(atom.residue.name for atom in atoms),
         tuple(atom.residue.index + 1 for atom in atoms),

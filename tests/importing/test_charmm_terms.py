@@ -1,0 +1,167 @@
+"""What OpenMM's reader of CHARMM's files passes over: energies by hand, and options that are refused."""
+
+import numpy as np
+import openmm
+import openmm.app as app
+import pytest
+from openmm.unit import Quantity, nanometer
+
+from polcouple.errors import InputError
+from polcouple.importing.amber import read_charmm
+from polcouple.importing.source import PairOptions
+
+#: a chain of four united atoms, of which only torsions have an energy; no pair has
+PRM = """* a chain
+*
+ATOMS
+MASS -1 A 12.011
+MASS -1 B 14.007
+MASS -1 C 12.011
+MASS -1 D 15.999
+
+BONDS
+A B 0. 1.45
+B C 0. 1.40
+C D 0. 1.35
+
+ANGLES
+A B C 0. 115.
+B C D 0. 112.
+
+DIHEDRALS
+{dihedral}
+
+IMPROPER
+{improper}
+
+NONBONDED {first} -
+{header}
+A 0.0 0.0 2.0
+B 0.0 0.0 1.8
+C 0.0 0.0 1.9
+D 0.0 0.0 1.7
+
+END
+"""
+HEADER = "cutnb 14.0 ctofnb 12.0 ctonnb 10.0 eps 1.0 e14fac 1.0 wmin 1.5"
+FIRST = "nbxmod  5 atom cdiel fshift vatom vdistance vfswitch"
+NO_DIHEDRAL, NO_IMPROPER = "A B C D 0.0 1 0.0", "A D B C 0.0 0 0.0"
+PLACES = np.array([[5.0, 5.0, 5.0], [6.45, 5.0, 5.0], [7.0, 6.3, 5.0], [8.2, 6.5, 5.9]])
+OPTIONS = PairOptions(9.0, None, "water")
+
+
+def write_psf(path, rows, bonds, angles=(), dihedrals=(), impropers=()):
+    """Rows are of residue, name, type, charge and mass; the other arguments tuples of atoms from 1."""
+    atoms = [f"{i:8d} S 1 {' '.join(row)} 0" for i, row in enumerate(rows, 1)]
+    sections = [("!NTITLE", 1, [" REMARKS a test"]), ("!NATOM", len(atoms), atoms)]
+    named = ("!NBOND: bonds", bonds), ("!NTHETA: angles", angles), ("!NPHI: dihedrals", dihedrals)
+    for name, found in (*named, ("!NIMPHI: impropers", impropers)):
+        sections.append((name, len(found), [" ".join(map(str, term)) for term in found] or [""]))
+    sections += [(name, 0, [""]) for name in ("!NDON: donors", "!NACC: acceptors", "!NNB")]
+    text = ["PSF", ""]
+    for name, count, lines in sections:
+        text += [f"{count:8d} {name}", *lines, ""]
+    path.write_text("\n".join([*text, "       0       0 !NGRP NST2", "", ""]))
+
+
+def write_pdb(path, names, places):
+    topology = app.Topology()
+    residue = topology.addResidue("MOL", topology.addChain())
+    for name in names:
+        topology.addAtom(name, app.element.carbon, residue)
+    with path.open("w") as stream:
+        app.PDBFile.writeFile(topology, Quantity(0.1 * places, nanometer), stream)
+
+
+def chain(folder, names=("XA", "XB", "XC", "XD"), **lines):
+    """The source of one chain; ``lines``: of its parameter file."""
+    parts = {"dihedral": NO_DIHEDRAL, "improper": NO_IMPROPER, "first": FIRST, "header": HEADER}
+    (folder / "a.prm").write_text(PRM.format(**parts | lines))
+    masses = {"A": "12.011", "B": "14.007", "C": "12.011", "D": "15.999"}
+    rows = [("MOL", name, kind, "0.0", masses[kind]) for name, kind in zip(names, "ABCD", strict=True)]
+    bonds, angles = [(1, 2), (2, 3), (3, 4)], [(1, 2, 3), (2, 3, 4)]
+    write_psf(folder / "a.psf", rows, bonds, angles, [(1, 2, 3, 4)], [(1, 4, 2, 3)])
+    write_pdb(folder / "a.pdb", names, PLACES)
+    return read_charmm(folder / "a.psf", [folder / "a.prm"], folder / "a.pdb", OPTIONS, (20.0, 20.0, 20.0))
+
+
+def energy_of(source):
+    """In kcal/mol."""
+    context = openmm.Context(
+        source.system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+    )
+    context.setPositions(0.1 * PLACES)
+    return context.getState(getEnergy=True).getPotentialEnergy()._value / 4.184
+
+
+def angle_of(order):
+    """Dihedral angle in radians, with IUPAC's sign."""
+    a, b, c, d = PLACES[list(order)]
+    m, n = np.cross(b - a, c - b), np.cross(c - b, d - c)
+    return np.arctan2(np.cross(m, n) @ (c - b) / np.linalg.norm(c - b), m @ n)
+
+
+@pytest.mark.parametrize("term", ["dihedral", "improper"])
+@pytest.mark.parametrize(
+    ("k", "n", "phase"), [(10.5, 0, 180.0), (10.5, 2, 180.0), (4.0, 3, 30.0), (2.0, 0, 60.0)]
+)
+def test_periodicities_say_the_form(tmp_path, term, k, n, phase):
+    """k (1 + cos(n phi - phi0)), or k (phi - phi0)^2 for n = 0, of dihedrals and of impropers."""
+    types = {"dihedral": "A B C D", "improper": "C B D A"}[term]  # impropers of both directions are the same
+    source = chain(tmp_path, **{term: f"{types} {k} {n} {phase}"})
+    angle = angle_of({"dihedral": (0, 1, 2, 3), "improper": (0, 3, 1, 2)}[term])
+    away = (angle - np.radians(phase) + np.pi) % (2 * np.pi) - np.pi
+    expected = k * (1.0 + np.cos(n * angle - np.radians(phase))) if n else k * away**2
+    assert energy_of(source) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_dihedral_of_both_forms(tmp_path):
+    source = chain(tmp_path, dihedral="A B C D 2.0 0 60.0\nA B C D 1.3 2 180.0")
+    angle = angle_of((0, 1, 2, 3))
+    expected = 2.0 * (angle - np.pi / 3) ** 2 + 1.3 * (1.0 + np.cos(2 * angle - np.pi))
+    assert energy_of(source) == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_improper_of_several_terms(tmp_path):
+    with pytest.raises(
+        InputError, match=r"a.prm:23: an improper of the types of .*a.prm:22 with another per"
+    ):
+        chain(tmp_path, improper="A D B C 10.5 0 180.0\nC B D A 4.0 3 0.0")
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("eps 4.0", "NONBONDED EPS 4 would have no effect here, where EPS 1 is"),
+        ("geom", "NONBONDED GEOM would have no effect here; take"),
+        ("rdie", "NONBONDED RDIE would have no effect here; take"),
+        ("nbxmod 4", "NONBONDED NBXMOD 4 would have no effect here, where NBXMOD 5 is"),
+        ("e14f 0.4", "NONBONDED E14F would have no effect here"),
+        ("eps", "NONBONDED EPS needs a number, not ''"),
+    ],
+)
+def test_options_that_change_energies(tmp_path, header, said):
+    """On the first line of NONBONDED, and on one that it goes on by."""
+    with pytest.raises(InputError, match=rf"a.prm:24: {said}"):
+        chain(tmp_path, header=header)
+    with pytest.raises(InputError, match=rf"a.prm:24: {said}"):
+        chain(tmp_path, first=header, header="")
+
+
+def test_options_that_are_no_continuation(tmp_path):
+    with pytest.raises(
+        InputError, match=r"a.prm:26: E14FAC 0.4 ... belongs to no line of NONBONDED; end the"
+    ):
+        chain(tmp_path, header=f"{HEADER}\ne14fac 0.4")
+
+
+@pytest.mark.parametrize("names", [("D1", "D2", "XC", "XD"), ("LP1", "XB", "OM", "XD")])
+def test_names_of_other_programs_particles(tmp_path, names):
+    """Atoms have their bonds and names, whatever these begin with."""
+    source = chain(tmp_path, names, dihedral="A B C D 1.3 2 180.0")
+    assert source.labels == names
+    bonds = next(f for f in source.system.getForces() if isinstance(f, openmm.HarmonicBondForce))
+    assert [bonds.getBondParameters(i)[:2] for i in range(3)] == [[0, 1], [1, 2], [2, 3]]
+    assert energy_of(source) == pytest.approx(
+        1.3 * (1.0 + np.cos(2 * angle_of((0, 1, 2, 3)) - np.pi)), rel=1e-5
+    )
