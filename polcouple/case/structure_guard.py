@@ -120,8 +120,9 @@ class StructureGuard:
             worst = int(excess.argmax())
             raise InputError(
                 f"atoms {pairs[worst, 0]} and {pairs[worst, 1]} are {lengths[worst] * BOHR_TO_ANGSTROM:.3f}"
-                f" Angstrom apart, in the case's rigid molecule {wanted[worst] * BOHR_TO_ANGSTROM:.3f}; use"
-                " <motion mode='constrained_dynamics'> (docs/rigid.md)"
+                f" Angstrom apart, in the case's rigid molecule {wanted[worst] * BOHR_TO_ANGSTROM:.3f}"
+                " (counted from 0); start from molecules of this shape, and keep it by <motion"
+                " mode='constrained_dynamics'> (docs/rigid.md)"
             )
 
     def check_order(self, positions: np.ndarray) -> None:

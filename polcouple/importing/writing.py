@@ -25,7 +25,7 @@ from polcouple.importing.ipi_side import IpiAtoms, write_ipi_side
 from polcouple.importing.source import EWALD_TOLERANCE, Source
 from polcouple.lattice.cell import widest_gap
 from polcouple.log import log
-from polcouple.units import DALTON_TO_ELECTRON_MASS
+from polcouple.units import BOHR_TO_ANGSTROM, DALTON_TO_ELECTRON_MASS
 
 SYSTEM_FILE = "system.xml"
 #: a charge of the whole cell up to this is rounding of the files, which an electrode takes (e)
@@ -99,6 +99,10 @@ def import_case(directory: Path, source: Source, options: ImportOptions) -> Case
     return read_case(directory)
 
 
+#: distances of rigid molecules that are off by more, relative, are told of
+_ROUNDING = 1e-6
+
+
 @dataclass(frozen=True, eq=False)
 class Described:
     """A source and what the files of its case say of it.
@@ -129,7 +133,34 @@ def describe(source: Source, options: ImportOptions) -> Described:
     content = _content(source, given, atoms, electrodes, options)
     masses = _own_masses(given, atoms)
     _tell_bonds(given, np.concatenate(electrodes), options)
-    return Described(source, atoms, content, source.positions[given.atoms], masses)
+    return Described(source, atoms, content, _in_shape(source, given), masses)
+
+
+def _in_shape(source: Source, given: GivenSystem) -> np.ndarray:
+    """Positions (N, 3) of the atoms in bohr, with rigid molecules, which files round, in their shape.
+
+    Raises:
+        InputError: a molecule has another shape.
+    """
+    from polcouple.rigid.constraints import Constraints  # compiled loops take long to load
+
+    positions = source.positions[given.atoms]
+    if not len(given.constraints):
+        return positions
+    masses = np.where(given.masses > 0.0, given.masses, 1.0)
+    constraints = Constraints(given.constraints, given.constraint_lengths, masses)
+    try:
+        fitted, deviation = constraints.fitted(positions, source.cell)
+    except InputError as error:
+        raise InputError(f"{source.structure}: {error} (atoms counted from 0)") from None
+    moves = fitted - constraints.whole(positions, source.cell)
+    if deviation > _ROUNDING:
+        farthest = float(np.linalg.norm(moves, axis=1).max()) * BOHR_TO_ANGSTROM
+        log(
+            f"rigid molecules of {source.structure} are put into their shape: distances were off by up to"
+            f" {100.0 * deviation:.2g} %, an atom moves by up to {farthest:.3f} Angstrom"
+        )
+    return positions + moves
 
 
 def write_system(directory: Path, system: Described) -> Case:

@@ -19,6 +19,12 @@ _MOST_ITERATIONS = 50
 _EQUAL = 1e-9
 
 
+#: distances of a structure that are off by more, relative, are another molecule's
+_ANOTHER_MOLECULE = 0.1
+#: distances that are good to this, relative, are left alone: a restarted run goes on with the same bits
+_ON_CONSTRAINTS = 1e-9
+
+
 class Constraints:
     """Fixed distances between atoms.
 
@@ -164,6 +170,26 @@ class Constraints:
                     moved[there] -= images @ cell
                 done.add(there)
         return moved
+
+    def fitted(self, positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, float]:
+        """A structure with its molecules whole and on the constraints, as files of few digits have it nearly.
+
+        Args:
+            positions: (n, 3) in bohr, of any images; ``cell`` has a vector per row.
+
+        Returns:
+            (n, 3) in bohr, and the largest relative error that distances had. What obeys its constraints to
+            1e-9 stays exactly where it is.
+
+        Raises:
+            InputError: a distance is off by more than a tenth: another molecule.
+        """
+        whole = self.whole(positions, cell)
+        self.require_near(whole, _ANOTHER_MOLECULE)
+        deviation = self.deviation(whole)
+        if deviation > _ON_CONSTRAINTS:
+            self.finish_move(whole.copy(), whole, np.zeros_like(whole), 1.0)
+        return whole, deviation
 
     def finish_move(
         self, before: np.ndarray, positions: np.ndarray, momenta: np.ndarray, time_step: float

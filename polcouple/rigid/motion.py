@@ -27,12 +27,9 @@ if TYPE_CHECKING:
     from polcouple.rigid.constraints import Constraints
 
 _ELEMENT = "<motion mode='constrained_dynamics'>"
-#: distances that are good to this, relative, are left alone: a restarted run goes on with the same bits
-_ON_CONSTRAINTS = 1e-9
-#: momenta whose stretching is less than this of the thermal speed, too
+#: momenta whose stretching is less than this of the thermal speed are left alone: a restarted run goes on
+#: with the same bits
 _AT_REST = 1e-12
-#: a start whose distances are off by more, relative, is of other molecules
-_ANOTHER_MOLECULE = 0.1
 
 
 class _Integrator(NVTIntegrator):
@@ -144,16 +141,11 @@ class ConstrainedDynamics(Dynamics):
         pairs, lengths = constrained_distances(self.constraint_list, q, lattice)
         self.constraints = Constraints(pairs, lengths, dstrip(beads.m3)[0][::3])
         require_unfrozen(pairs, self.fixatoms_dof)
-        whole = self.constraints.whole(q, lattice)
-        self.constraints.require_near(whole, _ANOTHER_MOLECULE)
-        deviation = self.constraints.deviation(whole)
-        if deviation > _ON_CONSTRAINTS:
-            if deviation > 1e-6:
-                warning(
-                    f"The start's constrained distances are made to fit, {deviation:.1e} at most",
-                    verbosity.low,
-                )
-            self.constraints.finish_move(whole.copy(), whole, np.zeros_like(whole), 1.0)
+        whole, deviation = self.constraints.fitted(q, lattice)
+        if deviation > 1e-6:
+            warning(
+                f"The start's constrained distances are made to fit, {deviation:.1e} at most", verbosity.low
+            )
         if not np.array_equal(whole, q):
             beads.q[0] = whole.ravel()
         p = dstrip(beads.p)[0].copy()

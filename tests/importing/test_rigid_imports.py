@@ -3,16 +3,22 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import openmm
 import pytest
 from imported_systems import CHARMM, aqueous
 from run_cases import properties
 
+from polcouple.check.findings import require_sound
 from polcouple.check.inputs import check_input
 from polcouple.check.simulation import load_input
+from polcouple.errors import InputError
+from polcouple.importing.source import Source
 from polcouple.importing.writing import ImportOptions, import_case
-from polcouple.units import BOHR_TO_ANGSTROM
+from polcouple.propagation.plan import RunPlan
+from polcouple.units import BOHR_TO_ANGSTROM, NM_TO_BOHR
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +54,55 @@ def test_energy_is_conserved_at_two_femtoseconds(tip4p):
     assert np.ptp(rows[:, 2]) < 0.02 * np.ptp(rows[:, 4])
     slope = np.polyfit(rows[:, 1], rows[:, 2], 1)[0]
     assert abs(slope) < 2e-3  # Hartree/ps
+
+
+def rounded_source(shape=0.1):
+    """Eight carbons below 27 SPC/E waters whose places have three decimals in nm, as .gro files have."""
+    rng = np.random.default_rng(4)
+    system = openmm.System()
+    system.setDefaultPeriodicBoxVectors(*np.diag([1.6, 1.6, 4.0]))
+    force = openmm.NonbondedForce()
+    force.setNonbondedMethod(openmm.NonbondedForce.PME)
+    force.setCutoffDistance(0.7)
+    places = [[0.4 * i, 0.4 * j, 0.5] for i in range(4) for j in range(2)]
+    for _ in places:
+        system.addParticle(12.011)
+        force.addParticle(0.0, 0.34, 0.36)
+    triangle = np.array([[0.0, 0.0, 0.0], [shape, 0.0, 0.0], [-0.33333 * shape, 0.94281 * shape, 0.0]])
+    for cell in np.ndindex(3, 3, 3):
+        first = system.getNumParticles()
+        turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+        places += list(triangle @ turn + 0.5 * np.array(cell) + [0.2, 0.2, 1.1])
+        for mass, charge, epsilon in ((15.999, -0.8476, 0.65), (1.008, 0.4238, 0.0), (1.008, 0.4238, 0.0)):
+            system.addParticle(mass)
+            force.addParticle(charge, 0.3166, epsilon)
+        for i, j, length in ((0, 1, 0.1), (0, 2, 0.1), (1, 2, 0.163298)):
+            system.addConstraint(first + i, first + j, length)
+            force.addException(first + i, first + j, 0.0, 1.0, 0.0)
+    system.addForce(force)
+    water, n = ("O", "H", "H") * 27, 8
+    residues, numbers = ["GRA"] * n + ["SOL"] * 81, [0] * n + [1 + k // 3 for k in range(81)]
+    positions = np.round(places, 3) * NM_TO_BOHR
+    labels = ("C",) * n + ("OW", "HW1", "HW2") * 27
+    return Source(
+        Path("water.top"), Path("water.gro"), system, ("C",) * n + water, labels, tuple(residues),
+        tuple(numbers), positions, np.diag([1.6, 1.6, 4.0]) * NM_TO_BOHR,
+    )  # fmt: skip
+
+
+def test_molecules_of_a_file_of_three_decimals_are_put_into_shape(tmp_path, capsys):
+    source = rounded_source()
+    case = import_case(tmp_path / "case", source, ImportOptions(electrodes=("resname GRA",)))
+    pairs, lengths = case.constraints
+    distances = np.linalg.norm(case.positions[pairs[:, 0]] - case.positions[pairs[:, 1]], axis=1)
+    given = np.linalg.norm(source.positions[pairs[:, 0]] - source.positions[pairs[:, 1]], axis=1)
+    assert np.abs(given / lengths - 1.0).max() > 5e-3
+    assert np.abs(distances / lengths - 1.0).max() < 1e-7
+    assert np.abs(case.positions - source.positions).max() < 1.5e-3 * NM_TO_BOHR
+    assert "are put into their shape: distances were off by up to" in capsys.readouterr().out
+    require_sound(RunPlan(case.directory, "input.xml", "fixed", {}), 10, tmp_path / "run")
+
+
+def test_molecules_of_another_shape_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"water.gro: atoms \d+ and \d+ are .* their constraint says"):
+        import_case(tmp_path / "case", rounded_source(0.12), ImportOptions(electrodes=("resname GRA",)))
