@@ -29,6 +29,8 @@ _WRONG = {
 }
 #: neighbours in a solid are no closer and no farther, in terms of its shortest distance
 _OVERLAP, _NEIGHBOUR = 0.8, 1.25
+#: neighbours of an atom in a sheet or slab, at least
+_FEWEST = 3
 #: where an input says which unit the cell is in
 _IN_FILE = "name the unit in line 2: positions{{{0}}} cell{{{0}}}".format
 _IN_INPUT = "name the unit: <cell units='{0}'>".format
@@ -97,7 +99,7 @@ def require_likely_cell(path: Path, electrode: np.ndarray, cell: np.ndarray, in_
     Raises:
         InputError: with the likely cause.
     """
-    if len(electrode) < 2 or _closes(electrode, cell):
+    if len(electrode) < 2 or _closes(electrode, cell) or _stand_apart(electrode):
         return
     width = np.ptp((electrode @ np.linalg.inv(cell))[:, :2], axis=0).min()
     for ratio, (fault, unit) in _WRONG.items():
@@ -108,11 +110,18 @@ def require_likely_cell(path: Path, electrode: np.ndarray, cell: np.ndarray, in_
             )
 
 
+def _stand_apart(atoms: np.ndarray) -> bool:
+    """Whether none of the atoms has as many neighbours as one in a sheet or slab, images aside."""
+    tree = cKDTree(atoms)
+    shortest = float(tree.query(atoms, k=2)[0][:, 1].min())
+    return max(map(len, tree.query_ball_point(atoms, _NEIGHBOUR * shortest))) <= _FEWEST
+
+
 def _closes(atoms: np.ndarray, cell: np.ndarray) -> bool:
     """Whether the images that a cell makes overlap none of the atoms and complete the neighbours of all.
 
-    In a sheet or slab the vectors to an atom's neighbours cancel along the surface; at an open edge they do
-    not.
+    In a sheet or slab every atom has some neighbours, and the vectors to them cancel along the surface; at an
+    open edge they do not.
     """
     shortest = float(cKDTree(atoms).query(atoms, k=2)[0][:, 1].min())
     shifts = [i * cell[0] + j * cell[1] for i, j in itertools.product((-1, 0, 1), repeat=2)]
@@ -121,5 +130,7 @@ def _closes(atoms: np.ndarray, cell: np.ndarray) -> bool:
     if tree.query(atoms, k=2)[0][:, 1].min() < _OVERLAP * shortest:
         return False
     near = tree.query_ball_point(atoms, _NEIGHBOUR * shortest)
+    if min(map(len, near)) <= _FEWEST:  # each is its own neighbour, too
+        return False
     sums = [(everywhere[own] - atom).sum(axis=0) for own, atom in zip(near, atoms, strict=True)]
     return bool(np.linalg.norm(np.array(sums)[:, :2], axis=1).max() < 0.5 * shortest)

@@ -50,6 +50,22 @@ def test_a_flake_is_never_doubted(tmp_path, seed):
         require_likely_cell(tmp_path, atoms, cell * factor, False)
 
 
+@pytest.mark.parametrize("count", [2, 3, 4, 6, 16])
+def test_atoms_that_stand_apart_are_never_doubted(tmp_path, count):
+    """They have no neighbours that a cell could complete."""
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        cell = np.diag([20.0, 21.0, 22.0])
+        atoms = random.random((1, 3)) @ cell
+        while len(atoms) < count:
+            new = random.random(3) @ cell
+            gaps = atoms - new
+            gaps -= np.round(gaps / np.diag(cell)) @ cell
+            if np.linalg.norm(gaps, axis=1).min() > 3.0:
+                atoms = np.append(atoms, [new], axis=0)
+        require_likely_cell(tmp_path, atoms * ANGSTROM_TO_BOHR, cell * ANGSTROM_TO_BOHR, False)
+
+
 @pytest.mark.parametrize("moved", [1, 2, 5, 80, 158])
 def test_waters_in_other_cells_are_sound(small_directory, small_case, moved):
     positions = small_case.positions.copy()
