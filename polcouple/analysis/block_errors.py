@@ -89,13 +89,14 @@ def scaled(result: Estimate, factor: float) -> Estimate:
 
 
 def of_counts(result: Estimate) -> Estimate:
-    """The same of a number that atoms are counted for: where no block differs, the error is not known.
+    """The same of numbers that atoms are counted for: where no block differs, the error is not known.
 
-    Atoms that had no time to leave are one sample, however many frames show them.
+    Atoms that had no time to leave are one sample, however many frames show them; nor is it known how often
+    atoms are where none was seen.
     """
-    if result.error > _ROUNDING * abs(result.value):
-        return result
-    return Estimate(result.value, np.full_like(result.error, np.nan), result.blocks, False)
+    changed = result.error > _ROUNDING * np.abs(result.value)
+    error = np.where(changed, result.error, np.nan)
+    return replace(result, error=error, converged=result.converged and bool(changed.any()))
 
 
 def identity(mean: np.ndarray) -> np.ndarray:

@@ -130,11 +130,14 @@ class DensityProfile:
 
     def density(self) -> Estimate:
         """(number of bins,) density over the bulk's."""
-        return estimate(self._counts, self._normalised)
+        changed = np.isfinite(of_counts(estimate(self._counts)).error)
+        found = estimate(self._counts, self._normalised)
+        return replace(found, error=np.where(changed, found.error, np.nan))
 
     def number_density(self) -> Estimate:
         """(number of bins,) atoms of the species in a volume, bohr^-3."""
-        return estimate(self._counts, lambda mean: mean / (self.slab.area * self.grid.width))
+        volume = self.slab.area * self.grid.width
+        return of_counts(estimate(self._counts, lambda mean: mean / volume))
 
     def bulk_density(self) -> Estimate:
         """Mean of the number density over the slab's bulk, bohr^-3."""

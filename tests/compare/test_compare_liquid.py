@@ -389,6 +389,8 @@ def test_atoms_that_stay_are_one_sample():
     for found in (profile.within(10.0), *profile.peak(top), profile.bulk_density(), survival.number()):
         assert np.isfinite(found.value) and np.isnan(found.error) and not found.converged
         assert "errors are not known" in remark(found)
+    for found in (profile.number_density(), profile.density()):
+        assert found.value[top] > 0.0 and np.isnan(found.error).all()
     # the same number moves about: then there is an error
     generator = np.random.default_rng(6)
     for _ in range(64):
@@ -400,6 +402,12 @@ def test_atoms_that_stay_are_one_sample():
     stayed, left = profile.within(10.0), known(0.0, np.nan, converged=False)
     assert [one.verdict for one in differences([Quantity("ions", (stayed, left))])] == ["too short to tell"]
     assert differences([Quantity("ions", (stayed, stayed))]) == []
+    # where one of two is at times, there is an error, and elsewhere none
+    for number in range(64):
+        z[0] = 6.0 + 8.0 * (number % 3 == 0)
+        profile.add(np.column_stack([np.zeros((12, 2)), z]))
+    for found in (profile.number_density(), profile.density()):
+        assert found.error[top] > 0.0 and np.isfinite(found.error).sum() == 2
 
 
 def test_slab_needs_a_vacuum_and_an_electrode_below(small_case):
