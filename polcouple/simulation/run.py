@@ -127,6 +127,7 @@ def _go_on_with_run(wanted: _Wanted, steps: int | None, until: int | None, force
     with locked(directory):
         stood = step_reached(directory)
         require_same_step(directory)
+        _tell_of_another_step(directory, stood)
     last_step = stood + (steps or 0) if until is None else until
     if last_step <= stood:
         raise InputError(f"--until {last_step}: the run in {directory} stands at step {stood} already")
@@ -137,6 +138,17 @@ def _go_on_with_run(wanted: _Wanted, steps: int | None, until: int | None, force
         log(f"warning: {change}; gone on with, as --force asks")
     _follow(plan, directory, stood, last_step, continuation.changes)
     return directory
+
+
+def _tell_of_another_step(directory: Path, stood: int) -> None:
+    """Warn where RESTART is of another step than the one that the run's last start ended at."""
+    record = read_record(directory)
+    reached = record.starts[-1].reached if record and record.starts else None
+    if reached is not None and reached != stood:
+        log(
+            f"warning: {directory}: goes on from step {stood}, and {RECORD} says that the run reached step"
+            f" {reached}: was RESTART put there, or is it of another run?"
+        )
 
 
 def _follow(plan: RunPlan, directory: Path, stood: int, last_step: int, forced: Sequence[str] = ()) -> None:

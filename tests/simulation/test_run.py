@@ -12,9 +12,11 @@ from conftest import ROOT
 from run_cases import BIN, extras, properties
 
 from polcouple.check.findings import require_sound
+from polcouple.errors import InputError
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.record import read_record
 from polcouple.simulation.directory import prepare
+from polcouple.simulation.run import run_case
 
 
 def polcouple(*words, cwd=None):
@@ -300,3 +302,15 @@ def test_another_time_step_is_another_run(short_run, tmp_path):
     case = ROOT / "ipi_inputs" / "graphene_nacl_small"
     done = polcouple("run", case, "--output", tmp_path / "run", "--steps", 2, "--restart")
     assert done.returncode == 2 and "a <timestep> of 1 fs, and the run began with 0.5 fs" in done.stderr
+
+
+def test_restart_of_another_step_is_told_of(short_run, tmp_path, capsys):
+    shutil.copytree(short_run[0], tmp_path / "run")
+    path, case = tmp_path / "run" / "RESTART", ROOT / "ipi_inputs" / "graphene_nacl_small"
+    text = path.read_text()
+    for step in (20, 12):
+        path.write_text(re.sub(r"<step>\s*20\s*</step>", f"<step> {step} </step>", text))
+        with pytest.raises(InputError, match=f"stands at step {step} already"):
+            run_case(case, until=5, output=tmp_path / "run", restart=True)
+        told = "goes on from step 12, and run.json says that the run reached step 20" in capsys.readouterr().out
+        assert told == (step == 12)
