@@ -312,5 +312,5 @@ def test_restart_of_another_step_is_told_of(short_run, tmp_path, capsys):
         path.write_text(re.sub(r"<step>\s*20\s*</step>", f"<step> {step} </step>", text))
         with pytest.raises(InputError, match=f"stands at step {step} already"):
             run_case(case, until=5, output=tmp_path / "run", restart=True)
-        told = "goes on from step 12, and run.json says that the run reached step 20" in capsys.readouterr().out
-        assert told == (step == 12)
+        said = "goes on from step 12, and run.json says that the run reached step 20"
+        assert (said in capsys.readouterr().out) == (step == 12)
