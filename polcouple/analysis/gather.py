@@ -102,8 +102,8 @@ def _charge_statistics(run: Run) -> tuple[ChargeStatistics, float]:
         statistics.add(charges)
     if spacing is None or statistics.frames < LEAST_FRAMES:
         raise InputError(
-            f"{run.charges_path}: {statistics.frames} frames of charges, {LEAST_FRAMES} are needed; write"
-            " them more often (stride of <trajectory filename='charges'>)"
+            f"{run.charges_path}: {statistics.frames} frames of charges, {LEAST_FRAMES} are needed; make a"
+            " run that writes more with `polcouple run --stride N`"
         )
     assert last is not None
     require_whole(run.charges_path, last, spacing, run)

@@ -229,11 +229,16 @@ def _require_lennard_jones(path: Path, force: openmm.NonbondedForce) -> None:
 def _require_no_charges(
     path: Path, force: openmm.CustomNonbondedForce, nonbonded: openmm.NonbondedForce
 ) -> None:
-    """Refuse parameters, of any name, that are the charges or these times a number."""
+    """Refuse parameters, of any name, that are the charges or these times a number.
+
+    Of charges of one sign nothing is said: any parameter of the only charged kind of atom is like them.
+    """
     n = nonbonded.getNumParticles()
     if force.getNumParticles() != n:
         return  # OpenMM refuses it
     charges = np.array([nonbonded.getParticleParameters(i)[0]._value for i in range(n)])
+    if not charges.min() < 0.0 < charges.max():
+        return
     rows = np.array([force.getParticleParameters(i) for i in range(n)]).reshape(n, -1)
     for index, values in enumerate(rows.T):
         factor = (values @ charges) / max(charges @ charges, 1e-300)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,7 @@ def import_case(directory: Path, source: Source, options: ImportOptions) -> Case
     if options.voltage is not None and not np.isfinite(options.voltage):
         raise InputError(f"--voltage {options.voltage:g} must be a finite number of volts")
     system = describe(source, options)
+    system = replace(system, positions=_in_shape(source, system.given))
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}-") as name:
         draft = Path(name)
@@ -108,6 +109,7 @@ class Described:
     """A source and what the files of its case say of it.
 
     Attributes:
+        given: the source's interactions in numbers.
         atoms: of the source.
         content: of system.yaml.
         positions: (N, 3) of the atoms in bohr.
@@ -115,6 +117,7 @@ class Described:
     """
 
     source: Source
+    given: GivenSystem
     atoms: Atoms
     content: dict[str, Any]
     positions: np.ndarray
@@ -133,7 +136,7 @@ def describe(source: Source, options: ImportOptions) -> Described:
     content = _content(source, given, atoms, electrodes, options)
     masses = _own_masses(given, atoms)
     _tell_bonds(given, np.concatenate(electrodes), options)
-    return Described(source, atoms, content, _in_shape(source, given), masses)
+    return Described(source, given, atoms, content, source.positions[given.atoms], masses)
 
 
 def _in_shape(source: Source, given: GivenSystem) -> np.ndarray:
@@ -233,7 +236,7 @@ def _total_charges(
             f" e; give charges that sum to {0.0 - liquid:+.6g} by --total-charge"
         )
     totals[0] -= excess
-    return totals
+    return [round(total, 12) + 0.0 for total in totals]  # no noise of sums, and no -0
 
 
 def _blocks(atoms: Atoms, fixed: np.ndarray) -> list[dict[str, Any]]:

@@ -127,7 +127,9 @@ def test_the_command_writes_what_i_pi_runs(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         main(words)
     assert end.value.code == 0, capsys.readouterr().err
-    assert "256 atoms; look it over" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "256 atoms; look it over" in said
+    assert "electrode_1: 96 C at z = " in said and "liquid: " in said
     with pytest.raises(SystemExit) as end:
         main(["check", str(case), "--backend", "fixed"])
     said = capsys.readouterr().out
