@@ -118,12 +118,21 @@ class StructureGuard:
         excess = np.abs(lengths - wanted) - allowed
         if not excess.max() < 0.0:
             worst = int(excess.argmax())
+            i, j = pairs[worst].tolist()
             raise InputError(
-                f"atoms {pairs[worst, 0]} and {pairs[worst, 1]} are {lengths[worst] * BOHR_TO_ANGSTROM:.3f}"
+                f"atoms {i} and {j} (counted from 0; {self._named(i, j)}) are"
+                f" {lengths[worst] * BOHR_TO_ANGSTROM:.3f}"
                 f" Angstrom apart, in the case's rigid molecule {wanted[worst] * BOHR_TO_ANGSTROM:.3f}"
-                " (counted from 0); start from molecules of this shape, and keep it by <motion"
-                " mode='constrained_dynamics'> (docs/rigid.md)"
+                "; start from molecules of this shape, and let the motion keep it (docs/rigid.md)"
             )
+
+    def _named(self, i: int, j: int) -> str:
+        """Two atoms of one molecule, as in 'SOL 341 OW-HW2': the 341st molecule of that name."""
+        topology = self._case.topology
+        molecule = int(topology.molecules[i])
+        name = topology.names[molecule]
+        number = topology.names[: molecule + 1].count(name)
+        return f"{name} {number} {topology.labels[i]}-{topology.labels[j]}"
 
     def check_order(self, positions: np.ndarray) -> None:
         """Bonded atoms are neighbours, and water's oxygen is the first; positions (N, 3) in bohr.

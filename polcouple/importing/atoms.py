@@ -18,6 +18,8 @@ from polcouple.units import BOHR_TO_ANGSTROM, DALTON_TO_ELECTRON_MASS
 
 #: an atom without an element has that whose mass is as close, in u
 _SAME_MASS = 0.05
+#: a message names as many atoms
+_MOST_NAMED = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +91,13 @@ def selected(atoms: Atoms, selections: list[str], indices: list[Path]) -> list[n
         inside = np.isin(atoms.molecules, np.unique(atoms.molecules[chosen]))
         inside[chosen] = False
         if inside.any():
-            atom = int(np.flatnonzero(inside)[0])
+            missing = np.flatnonzero(inside)
+            named = [f"{i} ({atoms.residues[i]} {atoms.labels[i]})" for i in missing[:_MOST_NAMED].tolist()]
+            more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
             raise InputError(
-                f"{where} matches part of a molecule: atom {atom} ({atoms.residues[atom]} "
-                f"{atoms.labels[atom]}) is bonded to the electrode and not in it; select whole molecules"
-                " (same fragment as ...)"
+                f"{where} matches part of a molecule: {len(missing)} bonded atoms are not in it,"
+                f" {', '.join(named)}{more} (counted from 0); electrodes need whole molecules (same fragment"
+                " as ...)"
             )
     if taken.all():
         raise InputError(f"{found[0][0]} matches every atom; no liquid is left")

@@ -23,6 +23,7 @@ from polcouple.errors import InputError
 from polcouple.importing.atoms import Atoms, atoms_of, selected
 from polcouple.importing.ipi_side import IpiAtoms, write_ipi_side
 from polcouple.importing.source import EWALD_TOLERANCE, Source
+from polcouple.importing.summary import electrode_line, liquid_line, time_step_of
 from polcouple.lattice.cell import widest_gap
 from polcouple.log import log
 from polcouple.units import BOHR_TO_ANGSTROM, DALTON_TO_ELECTRON_MASS
@@ -97,11 +98,32 @@ def import_case(directory: Path, source: Source, options: ImportOptions) -> Case
         # system.yaml makes a directory a case, so it comes last
         for path in sorted(draft.iterdir(), key=lambda path: path.name == "system.yaml"):
             os.replace(path, directory / path.name)
-    return read_case(directory)
+    case = read_case(directory)
+    _tell_understood(case, system)
+    return case
+
+
+def _tell_understood(case: Case, system: Described) -> None:
+    given, atoms = case.given, system.atoms
+    constraints = np.empty((0, 2), int) if given is None else given.constraints
+    for electrode in system.content["electrodes"]:
+        own = np.concatenate([np.arange(first, last + 1) for first, last in electrode["atoms"]])
+        log(
+            electrode_line(
+                electrode["name"],
+                own,
+                electrode["total_charge_e"],
+                case.positions,
+                atoms.residues,
+                atoms.elements,
+                constraints,
+            )
+        )
+    log(liquid_line(case, time_step_of(case.directory / "input.xml")))
 
 
 #: distances of rigid molecules that are off by more, relative, are told of
-_ROUNDING = 1e-6
+_OUT_OF_SHAPE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +179,7 @@ def _in_shape(source: Source, given: GivenSystem) -> np.ndarray:
     except InputError as error:
         raise InputError(f"{source.structure}: {error} (atoms counted from 0)") from None
     moves = fitted - constraints.whole(positions, source.cell)
-    if deviation > _ROUNDING:
+    if deviation > _OUT_OF_SHAPE:
         farthest = float(np.linalg.norm(moves, axis=1).max()) * BOHR_TO_ANGSTROM
         log(
             f"rigid molecules of {source.structure} are put into their shape: distances were off by up to"

@@ -99,7 +99,7 @@ def test_a_run_that_loses_the_shape_is_refused(rigid_directory, tmp_path, small_
     images = case.positions.copy()
     images[case.water_oxygens + 1] += case.cell[0]
     guard.check(images, case.cell)
-    with pytest.raises(InputError, match=r"Angstrom apart, in the case's rigid molecule 1\.\d+; use <motion"):
+    with pytest.raises(InputError, match=r"from 0; \w+ \d+ [OH]-H\) are .* rigid molecule 1\.\d+; start"):
         guard.check(small_case.positions, small_case.cell)
     # a file with three digits of a nanometre moves both ends by up to 0.005 Angstrom a direction
     half = 0.005 * ANGSTROM_TO_BOHR

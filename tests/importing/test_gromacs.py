@@ -196,7 +196,7 @@ def test_faults_of_a_topology_are_named(tmp_path, old, new, says):
             {"electrodes": ("resname GRP",)},
             r"'resname GRP' matches no atom; residues there: GRA, ACN, LI, PF6",
         ),
-        ({"electrodes": ("name CZ",)}, r"part of a molecule: atom 97 \(ACN NZ\) is bonded to the electrode"),
+        ({"electrodes": ("name CZ",)}, r"part of a molecule: .* not in it, 97 \(ACN NZ\)"),
         ({"electrodes": ("resnam GRA",)}, r"'resnam GRA': MDAnalysis cannot select that"),
         ({"electrodes": ("resname GRA",), "temperature": -5.0}, r"--temperature -5 must be a positive"),
         ({"electrodes": ("resname GRA",), "voltage": np.inf}, r"--voltage inf must be a finite number"),

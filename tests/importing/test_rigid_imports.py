@@ -99,10 +99,30 @@ def test_molecules_of_a_file_of_three_decimals_are_put_into_shape(tmp_path, caps
     assert np.abs(given / lengths - 1.0).max() > 5e-3
     assert np.abs(distances / lengths - 1.0).max() < 1e-7
     assert np.abs(case.positions - source.positions).max() < 1.5e-3 * NM_TO_BOHR
-    assert "are put into their shape: distances were off by up to" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "are put into their shape: distances were off by up to" in told
+    assert "electrode_1: 8 C (GRA), z 5.00 Angstrom, charge 0 e\n" in told
+    assert "liquid: 27 SOL rigid; input.xml steps 2 fs\n" in told
     require_sound(RunPlan(case.directory, "input.xml", "fixed", {}), 10, tmp_path / "run")
 
 
 def test_molecules_of_another_shape_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"water.gro: atoms \d+ and \d+ are .* their constraint says"):
         import_case(tmp_path / "case", rounded_source(0.12), ImportOptions(electrodes=("resname GRA",)))
+
+
+def test_electrodes_have_whole_molecules_and_their_rigid_ones_are_told_of(tmp_path, capsys):
+    part = ImportOptions(electrodes=("resname GRA or index 8 9",))
+    with pytest.raises(InputError, match=r"1 bonded atoms are not in it, 10 \(SOL HW2\) \(counted from 0\)"):
+        import_case(tmp_path / "part", rounded_source(), part)
+    whole = ImportOptions(electrodes=("resname GRA or index 8:10",))
+    import_case(tmp_path / "whole", rounded_source(), whole)
+    told = capsys.readouterr().out
+    assert "8 C, 1 O, 2 H (GRA, SOL), z " in told and "holds rigid molecules (SOL), which are frozen" in told
+    assert "liquid: 26 SOL rigid;" in told
+
+
+def test_a_charge_that_files_round_is_the_electrodes(tmp_path):
+    options = ImportOptions(electrodes=("resname GRA",), total_charges=(5e-4,))
+    case = import_case(tmp_path / "case", rounded_source(), options)
+    assert case.electrode.total_charge == pytest.approx(0.0, abs=1e-9)
