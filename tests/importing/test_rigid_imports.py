@@ -125,4 +125,4 @@ def test_electrodes_have_whole_molecules_and_their_rigid_ones_are_told_of(tmp_pa
 def test_a_charge_that_files_round_is_the_electrodes(tmp_path):
     options = ImportOptions(electrodes=("resname GRA",), total_charges=(5e-4,))
     case = import_case(tmp_path / "case", rounded_source(), options)
-    assert case.electrode.total_charge == pytest.approx(0.0, abs=1e-9)
+    assert case.total_charge == pytest.approx(0.0, abs=1e-9)
