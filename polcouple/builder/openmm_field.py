@@ -15,7 +15,7 @@ from polcouple.builder.molecule_files import MoleculeFile, field_files, read_str
 from polcouple.errors import InputError
 from polcouple.importing.openmm_files import is_system, source_of_field
 from polcouple.importing.source import PairOptions, Source
-from polcouple.importing.structure import require_files
+from polcouple.importing.structure import reduced_vectors, require_files
 from polcouple.units import BOHR_TO_NM, KCAL_TO_KJ
 
 _ELECTRODE = "electrode"
@@ -59,7 +59,7 @@ class OpenMMField:
 
         box = Quantity(cell * BOHR_TO_NM, nanometer)
         topology = app.Topology()
-        topology.setPeriodicBoxVectors(box)
+        topology.setPeriodicBoxVectors(Quantity(reduced_vectors(cell) * BOHR_TO_NM, nanometer))
         chain = topology.addChain()
         for symbol in electrode:
             residue = topology.addResidue(f"{_ELECTRODE}_{symbol}", chain)

@@ -234,7 +234,7 @@ def _require_no_charges(
     Of charges of one sign nothing is said: any parameter of the only charged kind of atom is like them.
     """
     n = nonbonded.getNumParticles()
-    if force.getNumParticles() != n:
+    if n == 0 or force.getNumParticles() != n:
         return  # OpenMM refuses it
     charges = np.array([nonbonded.getParticleParameters(i)[0]._value for i in range(n)])
     if not charges.min() < 0.0 < charges.max():

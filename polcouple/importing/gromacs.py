@@ -22,7 +22,7 @@ from polcouple.importing.gromacs_pairs import set_pairs
 from polcouple.importing.gromacs_text import InFileError
 from polcouple.importing.gromacs_topology import Topology
 from polcouple.importing.source import PairOptions, Source, without_tails
-from polcouple.importing.structure import given_cell, upright_cell
+from polcouple.importing.structure import given_cell, reduced_vectors, upright_cell
 from polcouple.log import log
 from polcouple.units import BOHR_TO_NM
 
@@ -82,7 +82,9 @@ def read_topology(
         InputError: what it has cannot be read.
     """
     with _named(path):
-        return Topology(path, include, defines, Quantity(cell * BOHR_TO_NM, nanometer), alone)
+        return Topology(
+            path, include, defines, Quantity(reduced_vectors(cell) * BOHR_TO_NM, nanometer), alone
+        )
 
 
 def source_of_topology(

@@ -105,13 +105,20 @@ def upright_cell(path: Path, cell: np.ndarray) -> np.ndarray:
         InputError: they span no volume, or are turned.
     """
     check_start_cell(cell, path)
-    half = _within_halves(cell)
-    if np.abs(half - cell).max() <= _HALF:
-        return half
-    found = _within_halves(reduced_cell(cell))
+    found = reduced_vectors(cell)
+    if np.abs(found - cell).max() <= _HALF:
+        return found
     words = "; ".join(" ".join(f"{x:.4f}" for x in row) for row in found * BOHR_TO_ANGSTROM)
     log(f"{path}: the case's cell has the most upright vectors of the lattice given: {words} Angstrom")
     return found
+
+
+def reduced_vectors(cell: np.ndarray) -> np.ndarray:
+    """Vectors (3, 3) of the lattice of ``cell`` as OpenMM takes them: its own where these are reduced but for
+    rounding.
+    """
+    half = _within_halves(cell)
+    return half if np.abs(half - cell).max() <= _HALF else _within_halves(reduced_cell(cell))
 
 
 def _within_halves(cell: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from polcouple.engines.openmm import ClassicalEngine
 from polcouple.errors import InputError
 from polcouple.importing.gromacs import read_gromacs
 from polcouple.importing.source import PairOptions
+from polcouple.importing.structure import given_cell
 from polcouple.importing.writing import ImportOptions, import_case
 from polcouple.units import BOHR_TO_ANGSTROM
 
@@ -139,6 +140,10 @@ def test_molecules_of_openmms_files(tmp_path):
         molecule_of_words([w if w[:5] == "amber" or w.isdigit() else str(tmp_path / w) for w in one])
         for one in words
     )
+    # a lattice whose vectors OpenMM would not take
+    tilted, options = given_cell((30.0, 30.0, 40.0, 90.0, 90.0, 60.0)), PairOptions()
+    for field, counts in ((OpenMMField(molecules), [120, 2, 2]), (GromacsField("spc_fw", (), ()), [9])):
+        assert np.array_equal(field.source(counts, (), {}, tilted, options).cell, tilted)
     case = build_case(tmp_path / "case", options_of(molecules), lambda *_: None)
     assert len(case.topology.sites) == 120 and len(case.constraints[0]) == 360
     assert case.topology.names.count("HOH") == 120
