@@ -175,6 +175,9 @@ def read_run(directory: Path | str, skip_ps: float = 0.0, finished: bool = True)
     path = directory / "input.xml"
     if not path.is_file():
         raise InputError(f"{directory}: no run here; give a directory that `polcouple run` made")
+    if not (directory / RECORD).is_file() and (own := sorted(directory.glob(f"*/{RECORD}"))):
+        names = ", ".join(str(one.parent) for one in own)
+        raise InputError(f"{directory}: a case, not a run; its runs: {names}")
     root = read_xml(path)
     case = read_case(directory, start_file(root, path))
     last_step = _require_finished(directory) if finished else 0

@@ -86,8 +86,9 @@ def slab_of(case: Case) -> Slab:
     liquid = water if 2 * len(water) > len(heavy) else heavy
     if gap < LEAST_VACUUM or not len(liquid):
         raise InputError(
-            f"{case.directory}: profiles need a liquid and, somewhere along z,"
-            f" {LEAST_VACUUM * BOHR_TO_ANGSTROM:g} Angstrom without atoms"
+            f"{case.directory}: profiles are of a liquid between electrodes or beside one, with"
+            f" {LEAST_VACUUM * BOHR_TO_ANGSTROM:g} Angstrom without atoms somewhere along z; liquid on both"
+            " sides of a sheet has none"
         )
     cut = start + 0.5 * gap - length
     heights = (z - cut) % length

@@ -144,6 +144,11 @@ def _source(args: argparse.Namespace) -> Source:
     switch = cutoff - 1.0 if args.switch is None else args.switch
     pairs = PairOptions(cutoff, None if switch == cutoff else switch, args.rigid or default.rigid)
     suffixes = [path.suffix.lower() for path in args.files]
+    if ".top" in suffixes and suffixes != [".top", ".gro"]:
+        raise InputError(
+            f"{' '.join(map(str, args.files))}: give a .top first, and a .gro after it (`gmx editconf -f"
+            " OTHER -o NAME.gro` makes one)"
+        )
     if suffixes != [".top", ".gro"]:
         _require_none(args, ("include", "define"), "of a .top alone")
     if suffixes == [".top", ".gro"]:

@@ -29,6 +29,9 @@ from polcouple.report.liquid_sections import density_section, ion_section, orien
 from polcouple.report.section import Cell, Figure, Section, Table
 from polcouple.report.words import BAND
 
+#: characters of a setting's value that are shown
+_LONGEST = 200
+
 
 def write_run_report(directory: Path, output: Path, skip_ps: float = 0.0) -> None:
     """Read a run through and write its page; what cannot be shown is said there, with the reason.
@@ -213,5 +216,13 @@ def _flat(value: Any, where: str = "") -> dict[str, str]:
     elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
         inner = {f"{where}[{number}]": item for number, item in enumerate(value)}
     else:
-        return {where: "none" if value is None else str(value)}
+        return {where: "none" if value is None else _shortened(str(value))}
     return {place: leaf for key, item in inner.items() for place, leaf in _flat(item, key).items()}
+
+
+def _shortened(text: str) -> str:
+    """A long list by its beginning and its length; run.json has all of it."""
+    if len(text) <= _LONGEST:
+        return text
+    entries = text.count(",") + 1
+    return f"{text[:_LONGEST]} ... ({entries} entries)" if entries > 1 else f"{text[:_LONGEST]} ..."

@@ -7,9 +7,12 @@ import pytest
 from compare_cases import jiggled, write_run
 from conftest import SMALL
 
+from polcouple.analysis.slab import slab_of
 from polcouple.case.model import read_case
 from polcouple.cli.commands import main
+from polcouple.errors import InputError
 from polcouple.lattice.cell import base_area
+from polcouple.testing.cases import random_case
 from polcouple.units import BOHR_TO_ANGSTROM
 
 FRAMES = 24
@@ -25,6 +28,20 @@ def drawn(tmp_path_factory):
         main(["density", str(directory / "run"), "-o", str(directory / "liquid.png"), "--skip", "0.5"])
     assert end.value.code == 0
     return case, directory
+
+
+def test_a_case_is_no_run_and_a_full_cell_has_no_profile(tmp_path, capsys):
+    run = tmp_path / "case" / "run_fixed"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    (tmp_path / "case" / "input.xml").write_text("<simulation/>")
+    with pytest.raises(SystemExit) as end:
+        main(["density", str(tmp_path / "case"), "-o", str(tmp_path / "liquid.png")])
+    assert end.value.code == 2
+    assert f"case: a case, not a run; its runs: {run}" in capsys.readouterr().err
+    full = random_case(np.random.default_rng(1), [[14.0, 0, 0], [0, 14.0, 0], [0, 0, 14.0]], 6.0)
+    with pytest.raises(InputError, match="liquid on both sides of a sheet has none"):
+        slab_of(full)
 
 
 def test_densities_add_up_to_the_atoms_there_are(drawn):

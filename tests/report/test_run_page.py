@@ -14,7 +14,7 @@ from conftest import SMALL
 from polcouple.cli.commands import main
 from polcouple.propagation.record import Start, read_record, write_record
 from polcouple.report.energy_sections import asked_temperature
-from polcouple.report.run_page import write_run_report
+from polcouple.report.run_page import _flat, write_run_report
 from polcouple.units import HARTREE_TO_KJ_PER_MOL
 
 FRAMES = 24
@@ -113,6 +113,12 @@ def test_all_is_in_the_page(page, small_case):
 
 
 @NEEDS_A_BROWSER
+def test_long_lists_are_shown_by_their_length():
+    pairs = [[number, number + 1] for number in range(1482)]
+    assert _flat({"atoms": str(pairs)})["atoms"].endswith(f"... ({2 * 1482} entries)")
+    assert _flat({"mode": "nvt"}) == {"mode": "nvt"}
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_browser(page, tmp_path, width):
     require_readable(page, width, tmp_path)
