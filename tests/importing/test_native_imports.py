@@ -40,6 +40,6 @@ def test_forces_are_as_accurate_as_asked_for(tmp_path, name):
     coarse = ClassicalEngine(case, "all", "CPU", 1)
     coarse.set_charges(charges)
     assert difference(coarse.evaluate(case.positions)[1][liquid], original) < 1e-4
-    # positions are written with ten decimals, forces with seven digits
+    # positions are written with ten decimals, forces with seven digits; rigid waters are put into their shape
     assert difference(forces[liquid], original) < 2e-5
-    assert np.abs(case.positions - recorded["positions_0"][case.given.atoms] * ANGSTROM_TO_BOHR).max() < 1e-5
+    assert np.abs(case.positions - recorded["positions_0"][case.given.atoms] * ANGSTROM_TO_BOHR).max() < 3e-5
