@@ -64,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             loaded = importlib.import_module(f"polcouple.cli.{_MODULES.get(name, name)}")
             loaded.add_arguments(command)
             command.set_defaults(run=loaded.run)
+    if not words:
+        parser.print_help(sys.stderr)
+        sys.exit(2)
     args, unknown = parser.parse_known_args(words)
     if unknown:
         options = [option for action in commands.choices[chosen]._actions for option in action.option_strings]

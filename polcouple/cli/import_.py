@@ -144,6 +144,9 @@ def _source(args: argparse.Namespace) -> Source:
     switch = cutoff - 1.0 if args.switch is None else args.switch
     pairs = PairOptions(cutoff, None if switch == cutoff else switch, args.rigid or default.rigid)
     suffixes = [path.suffix.lower() for path in args.files]
+    if suffixes == [".gro", ".top"]:
+        structure, force_field = args.files
+        raise InputError(f"{structure} {force_field}: swap them, the .top comes first and the .gro after it")
     if ".top" in suffixes and suffixes != [".top", ".gro"]:
         raise InputError(
             f"{' '.join(map(str, args.files))}: give a .top first, and a .gro after it (`gmx editconf -f"

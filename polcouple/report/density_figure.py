@@ -59,8 +59,8 @@ def read_densities(directory: Path, skip_ps: float = 0.0) -> Densities:
         InputError: as :func:`polcouple.analysis.runs.read_run`; too few frames, or no vacuum in the cell.
     """
     run = read_run(directory, skip_ps)
+    slab = slab_of(run.case)  # first: more frames would not help a cell without vacuum
     require_frames(run, LEAST_FRAMES)
-    slab = slab_of(run.case)
     profiles = [DensityProfile(species, slab) for species in species_of(run.case)]
     for frame in run.frames():
         for profile in profiles:

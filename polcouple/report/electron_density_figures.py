@@ -20,6 +20,8 @@ _COLOURBAR = 1.5
 _LABEL = "excess electrons / nm$^{-2}$"
 #: what is drawn beyond the outermost atom (Angstrom)
 _MARGIN = 4.0
+#: electrons, or electrons per nm^2, that are zero but for rounding
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,15 +123,20 @@ def draw_views(found: ElectronDensity, views: Views) -> Canvas:
         panel.plot(*inside.T[:2], ".", color="0.35", markersize=2.5)
         excess = -float(found.charges.value[own].sum())
         panel.set(xlabel="x / Å")
-        panel.set_title(f"{name}: {excess:+.3g} e$^-$", fontsize="medium")
+        panel.set_title(f"{name}: {excess_words(excess)}", fontsize="medium")
     panels[0].set_ylabel("y / Å")
     lower.colorbar(mesh, ax=panels, label=_LABEL)
     return canvas
 
 
+def excess_words(excess: float) -> str:
+    """Excess electrons of an electrode; a sum that is zero but for rounding is said to be."""
+    return f"{excess:+.3g} e$^-$" if abs(excess) > _ROUNDING else "0 e$^-$ to rounding"
+
+
 def _coloured(panel: Any, x: np.ndarray, y: np.ndarray, values: np.ndarray, scale: float) -> Any:
     """A map with zero in the middle of its colours."""
-    scale = scale or 1.0
+    scale = scale if scale > _ROUNDING else 1.0  # noise is not spread over all colours
     panel.set_aspect("equal")
     return panel.pcolormesh(
         x, y, values, cmap=DIVERGING, vmin=-scale, vmax=scale, shading="gouraud", rasterized=True

@@ -100,3 +100,18 @@ def test_help_lists_the_settings_of_every_backend(capsys):
         for key, field in importlib.import_module(f"polcouple.backends.{name}").Options.model_fields.items():
             assert f" {key} " in listed
             assert field.description.split()[0] in listed
+
+
+def test_polcouple_alone_lists_its_commands(capsys):
+    with pytest.raises(SystemExit) as end:
+        main([])
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert "electron-density" in said and "write a case directory" in said
+
+
+def test_import_of_a_structure_before_its_force_field_says_to_swap_them(tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["import", str(tmp_path / "case"), "s.gro", "s.top", "--electrode", "resname GRA"])
+    assert end.value.code == 2
+    assert "s.gro s.top: swap them" in capsys.readouterr().err

@@ -84,3 +84,25 @@ def test_names_that_cannot_be_written_are_refused_before_the_run_is_read(tmp_pat
         main(["density", str(tmp_path / "no run"), "-o", str(tmp_path / name)])
     assert end.value.code != 0
     assert says in capsys.readouterr().err
+
+
+def test_skipping_more_than_the_run_says_how_long_it_is(drawn, tmp_path, capsys):
+    _, directory = drawn
+    with pytest.raises(SystemExit) as end:
+        main(["density", str(directory / "run"), "-o", str(tmp_path / "liquid.png"), "--skip", "5"])
+    assert end.value.code == 2
+    assert "the run is 2.3 ps long; skip less" in capsys.readouterr().err
+
+
+def test_a_cell_without_vacuum_is_told_before_frames_are_counted(tmp_path, monkeypatch):
+    from polcouple.report import density_figure
+
+    case = read_case(SMALL)
+    charges = [np.full(len(case.electrode), case.total_charge / len(case.electrode))] * 2
+    write_run(tmp_path / "run", jiggled(case, 2), charges, case.symbols)
+    full = random_case(np.random.default_rng(1), [[14.0, 0, 0], [0, 14.0, 0], [0, 0, 14.0]], 6.0)
+    with pytest.raises(InputError, match="2 frames of positions"):
+        density_figure.read_densities(tmp_path / "run")
+    monkeypatch.setattr(density_figure, "slab_of", lambda case: slab_of(full))
+    with pytest.raises(InputError, match="without atoms somewhere along z"):
+        density_figure.read_densities(tmp_path / "run")

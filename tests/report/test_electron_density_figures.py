@@ -65,3 +65,10 @@ def test_a_backend_that_reads_positions_tells_nothing_of_what_is_induced(found, 
     assert any("what the liquid induces is not known" in line for line in lines)
     assert not list((tmp_path / "out").glob("*.cube"))
     assert "induced" not in (tmp_path / "out" / "profiles.csv").read_text().splitlines()[0]
+
+
+def test_a_neutral_sheet_has_no_electrons_of_rounding():
+    from polcouple.report.electron_density_figures import excess_words
+
+    assert excess_words(4.16e-17) == excess_words(-5.55e-17) == "0 e$^-$ to rounding"
+    assert excess_words(-0.25) == "-0.25 e$^-$"
