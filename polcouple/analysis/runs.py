@@ -219,7 +219,7 @@ def require_frames(run: Run, least: int) -> None:
     if len(run) < least:
         skipped = " after what is skipped" if run.first_step else ""
         raise InputError(
-            f"{run.directory}: {len(run)} frames of positions{skipped}, {least} are needed; run on with"
+            f"{run.directory}: {len(run)} frames{skipped}, {least} are needed; run on with"
             " --restart, skip less, or make another run with `polcouple run --stride N`"
         )
     if len(set(np.diff(run.steps))) > 1:

@@ -124,6 +124,8 @@ def _tell_understood(case: Case, system: Described) -> None:
 
 #: distances of rigid molecules that are off by more, relative, are told of
 _OUT_OF_SHAPE = 1e-6
+#: and up to this they may be those of a liquid that moved by springs
+_STRETCHED = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +177,7 @@ def _in_shape(source: Source, given: GivenSystem) -> np.ndarray:
     masses = np.where(given.masses > 0.0, given.masses, 1.0)
     constraints = Constraints(given.constraints, given.constraint_lengths, masses)
     try:
-        fitted, deviation = constraints.fitted(positions, source.cell)
+        fitted, deviation = constraints.fitted(positions, source.cell, _STRETCHED)
     except InputError as error:
         raise InputError(f"{source.structure}: {error} (atoms counted from 0)") from None
     moves = fitted - constraints.whole(positions, source.cell)

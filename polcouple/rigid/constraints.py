@@ -171,21 +171,24 @@ class Constraints:
                 done.add(there)
         return moved
 
-    def fitted(self, positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, float]:
+    def fitted(
+        self, positions: np.ndarray, cell: np.ndarray, most: float = _ANOTHER_MOLECULE
+    ) -> tuple[np.ndarray, float]:
         """A structure with its molecules whole and on the constraints, as files of few digits have it nearly.
 
         Args:
             positions: (n, 3) in bohr, of any images; ``cell`` has a vector per row.
+            most: relative error of a distance that is allowed.
 
         Returns:
             (n, 3) in bohr, and the largest relative error that distances had. What obeys its constraints to
             1e-9 stays exactly where it is.
 
         Raises:
-            InputError: a distance is off by more than a tenth: another molecule.
+            InputError: a distance is off by more: another molecule.
         """
         whole = self.whole(positions, cell)
-        self.require_near(whole, _ANOTHER_MOLECULE)
+        self.require_near(whole, most)
         deviation = self.deviation(whole)
         if deviation > _ON_CONSTRAINTS:
             self.finish_move(whole.copy(), whole, np.zeros_like(whole), 1.0)

@@ -108,7 +108,7 @@ def test_molecules_of_a_file_of_three_decimals_are_put_into_shape(tmp_path, caps
 
 def test_molecules_of_another_shape_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"water.gro: atoms \d+ and \d+ are .* their constraint says"):
-        import_case(tmp_path / "case", rounded_source(0.12), ImportOptions(electrodes=("resname GRA",)))
+        import_case(tmp_path / "case", rounded_source(0.13), ImportOptions(electrodes=("resname GRA",)))
 
 
 def test_electrodes_have_whole_molecules_and_their_rigid_ones_are_told_of(tmp_path, capsys):
