@@ -113,15 +113,15 @@ def test_all_is_in_the_page(page, small_case):
 
 
 @NEEDS_A_BROWSER
+@pytest.mark.parametrize("width", [390, 1280])
+def test_browser(page, tmp_path, width):
+    require_readable(page, width, tmp_path)
+
+
 def test_long_lists_are_shown_by_their_length():
     pairs = [[number, number + 1] for number in range(1482)]
     assert _flat({"atoms": str(pairs)})["atoms"].endswith(f"... ({2 * 1482} entries)")
     assert _flat({"mode": "nvt"}) == {"mode": "nvt"}
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-def test_browser(page, tmp_path, width):
-    require_readable(page, width, tmp_path)
 
 
 def test_a_run_that_is_short_and_not_at_its_end(tmp_path, small_case, capsys):
