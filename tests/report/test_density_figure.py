@@ -101,7 +101,7 @@ def test_a_cell_without_vacuum_is_told_before_frames_are_counted(tmp_path, monke
     charges = [np.full(len(case.electrode), case.total_charge / len(case.electrode))] * 2
     write_run(tmp_path / "run", jiggled(case, 2), charges, case.symbols)
     full = random_case(np.random.default_rng(1), [[14.0, 0, 0], [0, 14.0, 0], [0, 0, 14.0]], 6.0)
-    with pytest.raises(InputError, match="2 frames of positions"):
+    with pytest.raises(InputError, match="2 frames, 16 are needed"):
         density_figure.read_densities(tmp_path / "run")
     monkeypatch.setattr(density_figure, "slab_of", lambda case: slab_of(full))
     with pytest.raises(InputError, match="without atoms somewhere along z"):
