@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from polcouple.cli.option_arguments import add_ipi_atoms
 from polcouple.errors import InputError
 from polcouple.importing.source import PairOptions, Rigid, Source
 from polcouple.importing.writing import ImportOptions, import_case
 from polcouple.log import log
-from polcouple.units import BOHR_TO_ANGSTROM
-
-if TYPE_CHECKING:
-    from polcouple.case.case import Case
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -128,7 +123,6 @@ def run(args: argparse.Namespace) -> int:
     case = import_case(args.directory, source, options)
     if waters := waters_of(source.system, source.elements):
         log(f"{count_rigid(source.system, waters)} of {len(waters)} waters are rigid")
-    _say_what_is_there(case)
     log(f"{len(case)} atoms; look it over with `polcouple check {args.directory}`")
     return 0
 
@@ -190,22 +184,3 @@ def _require_none(args: argparse.Namespace, options: tuple[str, ...], why: str) 
     for option in options:
         if getattr(args, option) not in (None, []):
             raise InputError(f"--{option} is {why}; leave it out for {' '.join(map(str, args.files))}")
-
-
-def _say_what_is_there(case: Case) -> None:
-    """A line for each electrode and one for the liquid."""
-    from polcouple.case.schema import Molecules
-
-    for section, electrode in zip(case.system.electrodes, case.electrodes, strict=True):
-        elements = ", ".join(f"{count} {symbol}" for symbol, count in Counter(electrode.symbols).items())
-        heights = BOHR_TO_ANGSTROM * electrode.positions[:, 2]
-        low, high = f"{heights.min():.2f}", f"{heights.max():.2f}"
-        place = low if low == high else f"{low} to {high}"
-        log(f"{section.name}: {elements} at z = {place} Angstrom, {section.total_charge_e:g} e")
-    frozen, first, liquid = set(case.electrode_indices.tolist()), 0, Counter[str]()
-    for block in case.system.topology:
-        assert isinstance(block, Molecules)
-        if first not in frozen:
-            liquid[block.molecule] += block.count
-        first += block.count * len(block.elements)
-    log("liquid: " + ", ".join(f"{count} {name}" for name, count in liquid.items()))

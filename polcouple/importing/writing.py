@@ -29,6 +29,10 @@ from polcouple.log import log
 from polcouple.units import BOHR_TO_ANGSTROM, DALTON_TO_ELECTRON_MASS
 
 SYSTEM_FILE = "system.xml"
+#: distances of rigid molecules that are off by more, relative, are told of
+_OUT_OF_SHAPE = 1e-6
+#: and up to this they may be those of a liquid that moved by springs
+_STRETCHED = 0.2
 #: a charge of the whole cell up to this is rounding of the files, which an electrode takes (e)
 _ROUNDING = 1e-3
 #: masses differ from those of the elements by more, in u
@@ -120,12 +124,6 @@ def _tell_understood(case: Case, system: Described) -> None:
             )
         )
     log(liquid_line(case, time_step_of(case.directory / "input.xml")))
-
-
-#: distances of rigid molecules that are off by more, relative, are told of
-_OUT_OF_SHAPE = 1e-6
-#: and up to this they may be those of a liquid that moved by springs
-_STRETCHED = 0.2
 
 
 @dataclass(frozen=True, eq=False)

@@ -129,7 +129,7 @@ def test_the_command_writes_what_i_pi_runs(tmp_path, capsys):
     assert end.value.code == 0, capsys.readouterr().err
     said = capsys.readouterr().out
     assert "256 atoms; look it over" in said
-    assert "electrode_1: 96 C at z = " in said and "liquid: " in said
+    assert said.count("electrode_1: 96 C (GRA), z ") == 1 and said.count("liquid: ") == 1
     with pytest.raises(SystemExit) as end:
         main(["check", str(case), "--backend", "fixed"])
     said = capsys.readouterr().out
