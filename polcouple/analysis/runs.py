@@ -213,8 +213,8 @@ def require_frames(run: Run, least: int) -> None:
     Raises:
         InputError: saying how many there are.
     """
-    end_ps = run.last_step * run.time_step_ps
     if run.last_step and run.first_step > run.last_step:
+        end_ps = run.last_step * run.time_step_ps
         raise InputError(f"{run.directory}: the run is {end_ps:.4g} ps long; skip less")
     if len(run) < least:
         skipped = " after what is skipped" if run.first_step else ""

@@ -49,18 +49,8 @@ from polcouple.units import (
 
 _ANGSTROM_TO_NM = 0.1
 _PER_A2_TO_PER_NM2 = 100.0
-#: sites this much beyond the cut-off are excluded too, lest rounding decides
-_EXCLUSION_MARGIN_BOHR = 0.1
-#: mesh spacing times the splitting parameter over the fifth root of the tolerance. OpenMM's own rule has 1.5,
-#: which costs a mesh 2.7 times as large for an error smaller by 4 to 9 % (docs/speed_openmm.md)
-_MESH_SPACING = 2.1
-#: no atom is closer to a face of OpenMM's cell, in lattice coordinates: some roundings of single precision
-_OFF_FACES = 1e-6
 #: Reference's lists are whole in cells that are as many cut-offs high, or less tilted
 _LOWEST_TILTED, _TILTED = 3.1, 1e-9
-#: OpenMM refuses a lattice that is not reduced, by rounding too: off-diagonal elements stay this much short
-#: of half the diagonal ones
-_SHORT_OF_HALF = 1e-12
 
 
 class ClassicalEngine:

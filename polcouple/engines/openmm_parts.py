@@ -9,7 +9,7 @@ from scipy.fft import next_fast_len
 from polcouple.case.model import Case
 from polcouple.case.virtual_sites import whole_parents
 from polcouple.engines.accuracy import force_accuracy
-from polcouple.lattice.cell import widest_gap
+from polcouple.lattice.cell import widest_gap, within_halves
 from polcouple.units import BOHR_TO_NM, KCAL_TO_KJ
 
 _ANGSTROM_TO_NM = 0.1
@@ -38,10 +38,7 @@ class InsideCell:
     """
 
     def __init__(self, case: Case) -> None:
-        self.cell = case.lattice.copy()
-        for row, column in ((1, 0), (2, 0), (2, 1)):
-            most = 0.5 * self.cell[column, column] * (1.0 - _SHORT_OF_HALF)
-            self.cell[row, column] = np.clip(self.cell[row, column], -most, most)
+        self.cell = within_halves(case.lattice, _SHORT_OF_HALF)
         self._inverse = np.linalg.inv(self.cell)
         electrode = case.positions[case.electrode_indices] @ self._inverse
         gaps = [widest_gap(electrode[:, axis], 1.0) for axis in range(3)]

@@ -11,7 +11,7 @@ from polcouple.case.checks import check_start_cell
 from polcouple.errors import InputError
 from polcouple.frames.raw import cell_of
 from polcouple.frames.text import read_gro
-from polcouple.lattice.cell import reduced_cell
+from polcouple.lattice.cell import reduced_cell, within_halves
 from polcouple.log import log
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM, BOHR_TO_NM
 
@@ -117,17 +117,8 @@ def reduced_vectors(cell: np.ndarray) -> np.ndarray:
     """Vectors (3, 3) of the lattice of ``cell`` as OpenMM takes them: its own where these are reduced but for
     rounding.
     """
-    half = _within_halves(cell)
-    return half if np.abs(half - cell).max() <= _HALF else _within_halves(reduced_cell(cell))
-
-
-def _within_halves(cell: np.ndarray) -> np.ndarray:
-    """What lies across each vector no more than half of those before it."""
-    found = np.array(cell, float)
-    for row, column in ((1, 0), (2, 0), (2, 1)):
-        most = 0.5 * found[column, column]
-        found[row, column] = np.clip(found[row, column], -most, most)
-    return found
+    half = within_halves(cell)
+    return half if np.abs(half - cell).max() <= _HALF else within_halves(reduced_cell(cell))
 
 
 def given_cell(cell: tuple[float, ...]) -> np.ndarray:

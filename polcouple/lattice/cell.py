@@ -102,3 +102,16 @@ def lattice_images(fractional: np.ndarray, padding: np.ndarray) -> tuple[np.ndar
             indices.append(origin[inside])
         images, origin = np.concatenate(shifted), np.concatenate(indices)
     return images, origin
+
+
+def within_halves(cell: np.ndarray, short: float = 0.0) -> np.ndarray:
+    """A reduced cell (3, 3) whose vectors lie across those before them by no more than half, rounding or not.
+
+    Args:
+        short: by this part less than half.
+    """
+    found = np.array(cell, float)
+    for row, column in ((1, 0), (2, 0), (2, 1)):
+        most = 0.5 * found[column, column] * (1.0 - short)
+        found[row, column] = np.clip(found[row, column], -most, most)
+    return found

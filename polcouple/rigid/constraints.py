@@ -17,8 +17,6 @@ _TOLERANCE = 1e-13
 _MOST_ITERATIONS = 50
 #: distances that differ by less, relative, are equal: half a digit of what xyz files hold
 _EQUAL = 1e-9
-
-
 #: distances of a structure that are off by more, relative, are another molecule's
 _ANOTHER_MOLECULE = 0.1
 #: distances that are good to this, relative, are left alone: a restarted run goes on with the same bits
