@@ -2,9 +2,10 @@
 
 Two graphene sheets 24 Angstrom apart, salt water between them, run for 4 ps at 0 V and for 4 ps at 2 V with
 the classical constant-potential electrode. The upper picture is the electrostatic potential, averaged over 3
-Angstrom: flat outside, where there is no field, and the held voltage between the two sides. Most of it drops
-in the first layers of the liquid at each sheet. The lower picture is the charge of the first sheet in time:
-it takes the liquid picoseconds to charge the sheets.
+Angstrom: flat outside, where there is no field. Most of it drops in the first layers of the liquid at each
+sheet. The voltage is held at the atoms, each inside its own charge, and the text below has it; between the
+flat sides it is a little more, for a charged layer has a drop of its own. The lower picture is the charge of
+the first sheet in time: it takes the liquid picoseconds to charge the sheets.
 """
 
 import json
