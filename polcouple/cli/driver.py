@@ -52,12 +52,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--extrapolation",
         choices=get_args(Extrapolation),
         default="warn",
-        help="where the network's members differ much (warn)",
+        help="where the network's members differ much: tell of it, stop i-PI, or label the frame by"
+        " --labels-by and add it to --keep (warn)",
     )
     parser.add_argument(
         "--check-every", type=int, default=10, metavar="N", help="steps between looks at that; 0: never (10)"
     )
     parser.add_argument("--keep", type=Path, metavar="FILE.xyz", help="append such frames, to be labelled")
+    parser.add_argument(
+        "--labels-by",
+        metavar="METHOD",
+        help="GFN1-xTB or GFN2-xTB (of tblite), or MODULE:NAME of a calculator of ASE: what labelled the"
+        " network's own frames",
+    )
     parser.add_argument("--unix", metavar="NAME", help="unix socket instead of the input's")
     parser.add_argument("--host", help="inet socket instead of the input's (with --port)")
     parser.add_argument("--port", type=int, default=31415, help="port of --host (31415)")
@@ -133,9 +140,9 @@ def _serve_grand_potential(args: argparse.Namespace) -> None:
     from polcouple.simulation.serve_grand import GrandService, serve_grand_potential
 
     _require_no_backend(args)
-    if args.keep is not None or args.extrapolation != "warn":
+    if args.keep is not None or args.extrapolation != "warn" or args.labels_by is not None:
         raise InputError(
-            "--keep and --extrapolation are of potentials; leave them out with a grand potential"
+            "--keep, --extrapolation and --labels-by are of potentials; leave them out with a grand potential"
         )
     serve_grand_potential(
         GrandService(
@@ -157,6 +164,10 @@ def _potential_service(args: argparse.Namespace) -> PotentialService:
         raise InputError("--at is of a grand potential, and this is a potential")
     if args.keep is not None:
         require_suffix(args.keep, ".xyz")
+    if args.extrapolation == "label" and (args.labels_by is None or args.keep is None):
+        raise InputError("--extrapolation label needs --labels-by METHOD and --keep FILE.xyz")
+    if args.extrapolation != "label" and args.labels_by is not None:
+        raise InputError("--labels-by has no say without --extrapolation label")
     return PotentialService(
         args.case,
         args.potential,
@@ -165,6 +176,7 @@ def _potential_service(args: argparse.Namespace) -> PotentialService:
         args.extrapolation,
         args.check_every,
         args.keep,
+        args.labels_by,
         args.wait,
         args.report,
     )

@@ -2,7 +2,7 @@
 
 The potential sees the liquid's atoms alone, periodic in the case's cell. Where its members differ much more
 than on the frames that they were judged by (:class:`polcouple.nn.potential.flag.Flag`), the atoms are where
-no frame was: that is told, the frame kept for labels where asked to, or the run stopped.
+no frame was: that is told, the frame kept for labels or labelled at once where asked to, or the run stopped.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from polcouple.coupling.forces import Evaluation, Timings
 from polcouple.errors import ConvergenceError, InputError
 from polcouple.nn.potential.flag import Extrapolation, Flag
 from polcouple.nn.potential.potential import Potential
+from polcouple.propagation.frame_labels import FrameLabels
 from polcouple.units import BOHR_TO_ANGSTROM, EV_TO_HARTREE
 
 
@@ -30,6 +31,8 @@ class PotentialForces:
         extrapolation: what is done where members differ much.
         check_every: evaluations between looks at that; 0 for none.
         keep: file of extended XYZ to which such frames are appended, to be labelled.
+        labels: what labels such frames before they are appended to its file, where ``extrapolation`` is
+            ``label``; the step itself goes on with the network's forces, and energy is conserved.
 
     Attributes:
         timings: where the time went.
@@ -46,19 +49,22 @@ class PotentialForces:
         extrapolation: Extrapolation = "warn",
         check_every: int = 10,
         keep: Path | None = None,
+        labels: FrameLabels | None = None,
     ) -> None:
         self.timings, self.warnings = Timings(), set[str]()
         self._liquid = case.electrolyte_indices
         self._symbols = [case.symbols[i] for i in self._liquid]
         self._kinds = potential.architecture.kinds(self._symbols)
         self._potential, self._flag = potential, Flag(potential)
-        self._extrapolation, self._keep = extrapolation, keep
+        self._extrapolation, self._keep, self._labels = extrapolation, keep, labels
         self._check_every = check_every
-        self._evaluations = 0
-        if not self._flag.possible and (extrapolation == "stop" or keep is not None):
+        self._evaluations, self._told = 0, False
+        if (extrapolation == "label") != (labels is not None):
+            raise ValueError("labels go with extrapolation 'label'")
+        if not self._flag.possible and (extrapolation != "warn" or keep is not None):
             raise InputError(
                 f"{potential.name}: one network alone cannot tell where it has not been trained; train a"
-                " committee (--members), or go without --extrapolation stop and --keep"
+                " committee (--members), or go without --extrapolation and --keep"
             )
 
     def evaluate(self, positions: np.ndarray, cell: np.ndarray, replica: int = 0) -> Evaluation:
@@ -85,16 +91,20 @@ class PotentialForces:
         return Evaluation(result.energy * EV_TO_HARTREE, forces, extras)
 
     def _tell(self, text: str, positions: np.ndarray, cell: np.ndarray) -> None:
-        if self._keep is not None:
+        if self._keep is not None or self._labels is not None:
             from ase import Atoms
-            from ase.io import write
 
-            write(
-                self._keep, Atoms(self._symbols, positions, cell=cell, pbc=True), format="extxyz", append=True
-            )
+            atoms = Atoms(self._symbols, positions, cell=cell, pbc=True)
+            if self._keep is not None:
+                from ase.io import write
+
+                write(self._keep, atoms, format="extxyz", append=True)
+            if self._labels is not None and (failure := self._labels.add(atoms)) is not None:
+                self.warnings.add(failure)
         if self._extrapolation == "stop":
             raise ConvergenceError(f"{text}; label such frames and train on them, or --extrapolation warn")
-        if not self.warnings:
+        if not self._told:
+            self._told = True
             self.warnings.add(text)
 
 

@@ -26,7 +26,9 @@ class PotentialService:
         input: i-PI's input in the case's directory, or RESTART.
         address: of the socket, in place of the input's.
         extrapolation, check_every, keep: see
-            :class:`polcouple.propagation.potential_forces.PotentialForces`.
+            :class:`polcouple.propagation.potential_forces.PotentialForces`. With ``label``, ``keep`` is the
+            file of the labelled frames.
+        labels_by: the method of these labels (:class:`polcouple.propagation.frame_labels.FrameLabels`).
         patience: seconds to wait for i-PI to appear.
         report_period: seconds between lines of progress.
     """
@@ -38,6 +40,7 @@ class PotentialService:
     extrapolation: Extrapolation = "warn"
     check_every: int = 10
     keep: Path | None = None
+    labels_by: str | None = None
     patience: float = 60.0
     report_period: float = 10.0
 
@@ -56,9 +59,14 @@ def serve_potential(service: PotentialService) -> None:
     case = read_case(service.case, start)
     potential = load_potential(find_model(service.model))
     from polcouple.propagation.attend import attend
+    from polcouple.propagation.frame_labels import FrameLabels
     from polcouple.propagation.potential_forces import PotentialForces, of_the_liquid
 
-    forces = PotentialForces(case, potential, service.extrapolation, service.check_every, service.keep)
+    keep, labels = service.keep, None
+    if service.labels_by is not None and keep is not None:
+        labels, keep = FrameLabels(service.labels_by, keep), None
+    how, every = service.extrapolation, service.check_every
+    forces = PotentialForces(case, potential, how, every, keep, labels)
     liquid = of_the_liquid(case)
     count, members = len(liquid.ipi_indices), len(potential.members)
     log(f"{count} atoms of the liquid by {potential.name}, networks: {members}")

@@ -5,13 +5,17 @@ import sys
 import ase.io
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.calculators.lj import LennardJones
 from conftest import SMALL
 
 from polcouple.case.model import read_case
 from polcouple.cli.driver import main
+from polcouple.data.configurations import read_configurations
 from polcouple.errors import ConvergenceError, InputError
 from polcouple.nn.model_files import save_model
 from polcouple.nn.potential.potential import Architecture, Potential
+from polcouple.propagation.frame_labels import FrameLabels
 from polcouple.propagation.potential_forces import PotentialForces, of_the_liquid
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 
@@ -60,12 +64,50 @@ def test_frames_where_members_differ_are_told_kept_or_stop_the_run(case, tmp_pat
         PotentialForces(case, potential(("H", "O")))
 
 
+def test_frames_where_members_differ_are_labelled_and_added(case, tmp_path):
+    net, path = potential(usual=(1e-6, 1e-6)), tmp_path / "more.xyz"
+    labels = FrameLabels("ase.calculators.lj:LennardJones", path)
+    forces = PotentialForces(case, net, "label", check_every=2, labels=labels)
+    found = [forces.evaluate(case.positions, case.cell) for _ in range(4)]
+    own = PotentialForces(case, net).evaluate(case.positions, case.cell)
+    assert all(np.allclose(one.forces, own.forces, rtol=0, atol=1e-7) for one in found)
+    assert labels.count == 2 and len(forces.warnings) == 1
+    atoms = Atoms([case.symbols[i] for i in case.electrolyte_indices])
+    atoms.positions = case.positions[case.electrolyte_indices] / ANGSTROM_TO_BOHR
+    atoms.set_cell(case.cell / ANGSTROM_TO_BOHR)
+    atoms.pbc = True
+    atoms.calc = LennardJones()
+    added = read_configurations([path])
+    assert len(added) == 2
+    assert added[1].energy == pytest.approx(atoms.get_potential_energy())
+    assert np.allclose(added[1].forces, atoms.get_forces(), rtol=1e-6, atol=1e-7)
+    # quiet where they agree
+    labels = FrameLabels("ase.calculators.lj:LennardJones", path)
+    PotentialForces(case, potential(usual=(5.0, 5.0)), "label", labels=labels).evaluate(
+        case.positions, case.cell
+    )
+    assert labels.count == 0 and len(ase.io.read(path, ":")) == 2
+
+
+def test_a_frame_that_cannot_be_labelled_is_told_of_and_left_out(case, tmp_path):
+    labels = FrameLabels("ase.calculators.emt:EMT", tmp_path / "more.xyz")
+    forces = PotentialForces(case, potential(usual=(1e-6, 1e-6)), "label", labels=labels)
+    forces.evaluate(case.positions, case.cell)
+    assert any("could not label a frame" in one for one in forces.warnings)
+    assert not (tmp_path / "more.xyz").exists()
+    for method, text in (("GFN7", "give GFN1-xTB or"), ("ase.no:Such", "No module"), ("ase:io", "called")):
+        with pytest.raises(InputError, match=text):
+            FrameLabels(method, tmp_path / "more.xyz")
+
+
 def test_the_driver_refuses_what_has_no_say(tmp_path, monkeypatch, capsys):
     net = potential()
     save_model(tmp_path / "net", net.description(), net.arrays(), "")
     for words, text in (
         (["--potential", "net", "--backend", "metal"], "--backend has no say"),
         (["--potential", "net", "--keep", "odd.h5"], "the format written here is .xyz"),
+        (["--potential", "net", "--extrapolation", "label"], "needs --labels-by METHOD and --keep"),
+        (["--potential", "net", "--labels-by", "GFN1-xTB"], "no say without --extrapolation label"),
         (["--potential", "net"], "beside part: electrode, found none"),
         ([], "name a backend"),
     ):

@@ -10,7 +10,7 @@ import numpy as np
 from polcouple.nn.potential.potential import Potential, PotentialResult
 
 #: what is done about such a frame
-Extrapolation = Literal["warn", "stop"]
+Extrapolation = Literal["warn", "stop", "label"]
 #: disagreement over the usual one
 _MUCH = 2.0
 
