@@ -10,7 +10,7 @@ from typing import Any
 import openmm.app as app
 
 from polcouple.errors import InputError
-from polcouple.importing.charmm_parameters import read_impropers, settle_periodicities
+from polcouple.importing.charmm_parameters import read_impropers, settle_torsions
 from polcouple.importing.charmm_psf import open_psf
 from polcouple.importing.source import PairOptions, Source, source_of_openmm, symbols_of, without_tails
 from polcouple.importing.structure import box_of, read_structure, require_files
@@ -93,7 +93,7 @@ def read_charmm(
         system = without_tails(psf.createSystem(known, **options.of_openmm()))
     except Exception as error:
         raise _unreadable(path, error) from None
-    settle_periodicities(system, psf, known, impropers)
+    settle_torsions(system, psf, impropers)
     if options.rigid != "none":
         hold_waters(path, system, symbols_of(psf.topology))
     return source_of_openmm(path, structure, system, psf.topology, positions, box)

@@ -1,9 +1,11 @@
-"""What OpenMM's reader of CHARMM's parameter files passes over: periodicities, and options of NONBONDED."""
+"""What OpenMM's reader of CHARMM's parameter files passes over: periodicities, the order of wildcards among
+impropers, and options of NONBONDED."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +29,36 @@ _SECTIONS = {
 _OTHERS = ("ATOM", "BOND", "ANGL", "THET", "CMAP", "NBFI", "THOL", "HBON", "END", "RESI", "PRES", "READ")
 
 
+#: places of wildcards in the four types of an improper, in the order in which CHARMM looks for a match
+#: (parmfile.info: A-B-C-D, A-X-X-B, X-A-B-C, X-A-B-X, X-X-A-B, each from both ends)
+_WILDCARDS: tuple[tuple[tuple[int, ...], ...], ...] = (
+    ((),), ((1, 2),), ((0,), (3,)), ((0, 3),), ((0, 1), (2, 3)),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Improper:
-    """One line of IMPROPER: its place for messages, and its periodicity."""
+    """One line of IMPROPER.
+
+    Attributes:
+        where: its place, for messages.
+        constant: k in kcal/mol, or kcal/mol/rad2 without a periodicity.
+        periodicity: n, 0 for a harmonic one.
+        phase: phi0 in degrees.
+    """
 
     where: str
+    constant: float
     periodicity: int
+    phase: float
 
 
 def read_impropers(paths: Sequence[Path]) -> dict[tuple[str, ...], list[Improper]]:
-    """Lines of IMPROPER by their types in OpenMM's order; options of NONBONDED are looked over.
+    """Lines of IMPROPER by their types (:func:`_in_order`); options of NONBONDED are looked over.
 
     Raises:
-        InputError: options of NONBONDED change energies in a way that is not computed here.
+        InputError: options of NONBONDED change energies in a way that is not computed here, or wildcards
+            of an improper stand where CHARMM knows none.
     """
     found: dict[tuple[str, ...], list[Improper]] = {}
     for path in paths:
@@ -55,9 +74,8 @@ def read_impropers(paths: Sequence[Path]) -> dict[tuple[str, ...], list[Improper
                     _check_options(where, words[1:])
             elif line.startswith(_OTHERS):
                 section = ""
-            elif section == "IMPROPER" and len(words) > 6 and all(map(_is_number, words[4:7])):
-                improper = Improper(where, abs(int(float(words[5]))))
-                found.setdefault(_in_order(words[:4]), []).append(improper)
+            elif section == "IMPROPER" and len(words) > 5 and all(map(_is_number, words[4:7])):
+                found.setdefault(_in_order(words[:4]), []).append(_improper(where, words))
             elif in_header and section == "NONBONDED":
                 in_header = not (len(words) > 3 and all(map(_is_number, words[1:4])))
                 if in_header:
@@ -68,22 +86,20 @@ def read_impropers(paths: Sequence[Path]) -> dict[tuple[str, ...], list[Improper
     return found
 
 
-def settle_periodicities(
-    system: openmm.System, psf: Any, known: Any, lines: dict[tuple[str, ...], list[Improper]]
-) -> None:
+def settle_torsions(system: openmm.System, psf: Any, lines: dict[tuple[str, ...], list[Improper]]) -> None:
     """Impropers with a periodicity n are k (1 + cos(n phi - phi0)), dihedrals with none k (phi - phi0)^2.
 
-    OpenMM's reader (8.6) takes all impropers as harmonic and all dihedrals as cosines; CHARMM goes by the
-    periodicity for both (parmfile.info).
+    OpenMM's reader (8.6) takes all impropers as harmonic and all dihedrals as cosines, and of impropers with
+    wildcards the one with the fewest; CHARMM goes by the periodicity for both, and by :data:`_WILDCARDS`
+    (parmfile.info).
 
     Args:
-        psf, known: OpenMM's file and parameters, of which ``system`` is.
+        psf: OpenMM's file with its parameters, of which ``system`` is.
         lines: of :func:`read_impropers`.
 
     Raises:
-        InputError: an improper has several terms, of which OpenMM keeps one.
+        InputError: no line of IMPROPER is meant for an improper, or several that say different things.
     """
-    of_type = {id(kind): lines[key] for key, kind in known.improper_types.items() if key in lines}
     cosines = next(f for f in system.getForces() if isinstance(f, openmm.PeriodicTorsionForce))
     springs = next(f for f in system.getForces() if isinstance(f, openmm.CustomTorsionForce))
     n_springs = springs.getNumTorsions()
@@ -93,17 +109,51 @@ def settle_periodicities(
             cosines.setTorsionParameters(index, *atoms, 1, phase, 0.0)
             springs.addTorsion(*atoms, [k._value, phase._value])
     for index, improper in zip(range(n_springs), psf.improper_list, strict=True):
-        terms = of_type.get(id(improper.improper_type), [])
-        periodicities = {term.periodicity for term in terms}
-        if len(periodicities) > 1:
-            raise InputError(
-                f"{terms[-1].where}: an improper of the types of {terms[0].where} with another periodicity;"
-                " one term is computed for each improper, leave one of these lines"
-            )
-        if periodicities - {0}:
-            *atoms, (k, phase) = springs.getTorsionParameters(index)
-            springs.setTorsionParameters(index, *atoms, [0.0, phase])
-            cosines.addTorsion(*atoms, periodicities.pop(), phase, k)
+        term = _meant(lines, [atom.type.name.upper() for atom in _atoms_of(improper)])
+        *atoms, _ = springs.getTorsionParameters(index)
+        k, phase = 4.184 * term.constant, math.radians(term.phase)
+        springs.setTorsionParameters(index, *atoms, [0.0 if term.periodicity else k, phase])
+        if term.periodicity:
+            cosines.addTorsion(*atoms, term.periodicity, phase, k)
+
+
+def _meant(lines: dict[tuple[str, ...], list[Improper]], types: Sequence[str]) -> Improper:
+    """The line that CHARMM takes for an improper of four atom types."""
+    for places in _WILDCARDS:
+        tried = {_in_order(["X" if i in wild else kind for i, kind in enumerate(types)]) for wild in places}
+        found = [line for key in sorted(tried) for line in lines.get(key, ())]
+        if not found:
+            continue
+        for other in found[1:]:
+            if replace(other, where=found[0].where) != found[0]:
+                raise InputError(
+                    f"{other.where}: an improper for the types {'-'.join(types)}, as {found[0].where} is, with"
+                    " other numbers; one term is computed for each improper, leave one of these lines"
+                )
+        return found[0]
+    raise InputError(
+        f"no line of IMPROPER is meant for the types {'-'.join(types)}; add one with these four types"
+    )
+
+
+def _atoms_of(improper: Any) -> tuple[Any, Any, Any, Any]:
+    return improper.atom1, improper.atom2, improper.atom3, improper.atom4
+
+
+def _improper(where: str, words: list[str]) -> Improper:
+    """Of a line with four types, k, n and phi0, or k and phi0.
+
+    Raises:
+        InputError: wildcards stand where CHARMM knows none.
+    """
+    wild = tuple(i for i, kind in enumerate(words[:4]) if kind == "X")
+    if not any(wild in places for places in _WILDCARDS):
+        raise InputError(
+            f"{where}: CHARMM knows no improper with wildcards as in {'-'.join(words[:4])}; write"
+            " A-B-C-D, A-X-X-B, X-A-B-C, X-A-B-X or X-X-A-B"
+        )
+    k, *periodicity, phase = map(float, words[4:7])
+    return Improper(where, k, abs(int(periodicity[0])) if periodicity else 0, phase)
 
 
 def _check_options(where: str, words: list[str]) -> None:
@@ -148,7 +198,7 @@ def _is_number(word: str) -> bool:
 
 
 def _in_order(types: list[str]) -> tuple[str, ...]:
-    """As OpenMM's keys are: of both directions the one with the smaller ends, then the smaller middle."""
+    """The four types from the end from which they come first in the alphabet: both directions are one."""
     return min(tuple(types), tuple(reversed(types)))
 
 

@@ -52,6 +52,26 @@ def test_reference_system_beside_the_null_baseline():
         assert result.residual < 1e-3 and result.warnings == ()
 
 
+def test_residual_is_the_error_whatever_the_shape_of_the_potentials():
+    """One atom alone, noise, a wave, an ion: by the mean square of potentials it was 1,000 times too small."""
+    case = load_case("nacl336_0005")
+    linear = create_backend("response", case.electrode, NOTHING)
+    exact = create_backend("dftb", case.electrode, NOTHING, {"accuracy": 1e-8})
+    linear.solve(environment(case.site_potentials), -4.0)
+    places = case.electrode.positions
+    waves = 2.0 * np.pi * places[:, 0] / case.electrode.cell[0, 0]
+    ion = np.linalg.norm(places - places[100] - [0.0, 0.0, 3.8], axis=1)
+    for phi in (
+        0.05 * (np.arange(336) == 100),
+        0.01 * rough_potentials(336),
+        0.01 * np.cos(waves),
+        -1.0 / ion,
+    ):
+        result = linear.solve(environment(phi), -4.0)
+        error = np.abs(result.charges - exact.solve(environment(phi), -4.0).charges).max()
+        assert 0.3 * error < result.residual < 4.0 * error
+
+
 def test_order_of_calls_does_not_matter():
     phis = [rough_potentials(24, seed) for seed in range(2)]
     there, back = _backend(), _backend()

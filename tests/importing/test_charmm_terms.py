@@ -124,9 +124,42 @@ def test_a_dihedral_of_both_forms(tmp_path):
 
 def test_an_improper_of_several_terms(tmp_path):
     with pytest.raises(
-        InputError, match=r"a.prm:23: an improper of the types of .*a.prm:22 with another per"
+        InputError, match=r"a.prm:23: an improper for the types A-D-B-C, as .*a.prm:22 is, with other"
     ):
         chain(tmp_path, improper="A D B C 10.5 0 180.0\nC B D A 4.0 3 0.0")
+
+
+@pytest.mark.parametrize(
+    ("lines", "k"),
+    [
+        (("A X X C 10", "X D B C 3"), 10),
+        (("X D B X 2", "X X B C 5"), 2),
+        (("X X B C 5", "X D B X 2", "A X X C 10"), 10),
+        (("X B D A 3", "X D B X 2"), 3),  # from the other end
+        (("X D A B 3", "X D B X 2"), 2),  # the first is of B-A-D and any: no match from either end
+        (("C B D X 3", "X D B X 2"), 3),
+        (("A X X C 10", "A D B C 7"), 7),
+    ],
+)
+def test_wildcards_of_impropers_go_by_the_order_of_charmm(tmp_path, lines, k):
+    """For atoms of types A-D-B-C; the right constants are read off parmfile.info by hand."""
+    source = chain(tmp_path, improper="\n".join(f"{line} 0 20.0" for line in lines))
+    angle = angle_of((0, 3, 1, 2))
+    away = (angle - np.radians(20.0) + np.pi) % (2 * np.pi) - np.pi
+    assert energy_of(source) == pytest.approx(k * away**2, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("improper", "said"),
+    [
+        ("A X B C 1.0 0 0.0", "a.prm:22: CHARMM knows no improper with wildcards as in A-X-B-C"),
+        ("X D B C 1.0 0 0.0\nX B D A 2.0 0 0.0", "a.prm:2[23]: an improper for the types A-D-B-C, as "),
+        ("X X X C 1.0 0 0.0", "wildcards as in X-X-X-C"),
+    ],
+)
+def test_impropers_that_say_nothing_certain_are_refused(tmp_path, improper, said):
+    with pytest.raises(InputError, match=said):
+        chain(tmp_path, improper=improper)
 
 
 @pytest.mark.parametrize(
