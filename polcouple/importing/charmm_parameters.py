@@ -127,8 +127,8 @@ def _meant(lines: dict[tuple[str, ...], list[Improper]], types: Sequence[str]) -
         for other in found[1:]:
             if replace(other, where=found[0].where) != found[0]:
                 raise InputError(
-                    f"{other.where}: an improper for the types {'-'.join(types)}, as {found[0].where} is, with"
-                    " other numbers; one term is computed for each improper, leave one of these lines"
+                    f"{other.where}: an improper for the types {'-'.join(types)}, as {found[0].where} is,"
+                    " with other numbers; one term is computed for each improper, leave one of these lines"
                 )
         return found[0]
     raise InputError(

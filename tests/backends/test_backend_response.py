@@ -53,7 +53,7 @@ def test_reference_system_beside_the_null_baseline():
 
 
 def test_residual_is_the_error_whatever_the_shape_of_the_potentials():
-    """One atom alone, noise, a wave, an ion: by the mean square of potentials it was 1,000 times too small."""
+    """One atom alone, noise, a wave, an ion: the potentials' mean square was 1,000 times off."""
     case = load_case("nacl336_0005")
     linear = create_backend("response", case.electrode, NOTHING)
     exact = create_backend("dftb", case.electrode, NOTHING, {"accuracy": 1e-8})
