@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from polcouple.learning.correction_training import CorrectionGraph
 from polcouple.learning.evaluation import Metrics, evaluate, level_errors, mean_metrics, null_baselines
 from polcouple.learning.fitting import FitOptions, FitResult, fit
 from polcouple.learning.training import Progress
+from polcouple.learning.training_data import digest_of, levels_of
 from polcouple.nn._tensorflow import tensorflow
 from polcouple.nn.binning import Binning
 from polcouple.nn.correction import Correction, initial_weights, pair_orbits
@@ -209,15 +208,11 @@ class _Data:
         #: (c, f, n + 2)
         self.residuals = np.nan_to_num(residuals)
         self.symmetries = lattice_symmetries(dataset.electrode)
-        digest = hashlib.sha256(self.potentials.tobytes())
-        for level in self.levels.values():
-            digest.update(level.charges.tobytes())
-            digest.update(level.levels.tobytes())
-        digest.update(json.dumps([folds, options.split]).encode())
-        self.digest = digest.hexdigest()
+        levels = [(level.charges, level.levels) for level in self.levels.values()]
+        self.digest = digest_of(self.potentials, levels, folds, options.split)
 
     def _level(self, total_charge: float) -> _Level:
-        labels = self.dataset.complete_labels(self.label_backend, total_charge)
+        charges, own_levels = levels_of(self.dataset, self.label_backend, total_charge)
         terms, slopes = (self.prior.at(total_charge, order) for order in (0, 1))
         energies, derivatives = (
             part.energy
@@ -226,9 +221,9 @@ class _Data:
             for part in (terms, slopes)
         )
         return _Level(
-            labels.charges,
+            charges,
             terms.charges + self.fluctuations @ terms.kernel,
-            np.column_stack([labels.energy, labels.fermi_level]),
+            own_levels,
             np.column_stack([energies, -derivatives]),
         )
 

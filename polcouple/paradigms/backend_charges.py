@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from polcouple.backends.base import ChargeBackend, ChargeResult, Environment, create_backend
+from polcouple.backends.base import (
+    ChargeBackend,
+    ChargeResult,
+    Environment,
+    create_backend,
+    resolved_options,
+    what_decides,
+)
 from polcouple.errors import ConvergenceError
 from polcouple.paradigms.frames import Frame, Rows
 
@@ -19,15 +26,22 @@ class BackendCharges:
     Args:
         name: in tables and figures.
         backend: its name, with ``settings``, in which relative paths are taken from ``directory``.
+        symbols: chemical symbols of the electrode's atoms.
     """
 
     reads = "potentials"
 
     def __init__(
-        self, name: str, backend: str, settings: Mapping[str, Any], directory: Path = Path()
+        self,
+        name: str,
+        backend: str,
+        settings: Mapping[str, Any],
+        symbols: Iterable[str],
+        directory: Path = Path(),
     ) -> None:
         self.name = name
-        self.settings = f"{backend} {sorted(settings.items())}"
+        decides = what_decides(backend, resolved_options(backend, settings, directory), symbols)
+        self.settings = f"{backend} {sorted(decides.items())}"
         self._backend, self._settings, self._directory = backend, settings, directory
         self._made: dict[str, ChargeBackend] = {}
         self._last: tuple[Frame, ChargeResult] | None = None

@@ -15,6 +15,7 @@ from polcouple.files import require_writable
 from polcouple.learning.label import label_dataset
 from polcouple.learning.response_training import ResponseOptions
 from polcouple.learning.train import train_response_net
+from polcouple.learning.training_data import require_trained_on
 from polcouple.log import Warned, log
 from polcouple.nn.model_files import DESCRIPTION, find_model, load_description
 from polcouple.paradigms.answers import answers, questions
@@ -94,15 +95,16 @@ def compare_paradigms(study: Study, output: Path) -> Path:
     _label(dataset, case, settings, study.workers)
     parts = read_parts(dataset, LABELS, case.total_charge)
     asked = questions(parts, _digest(parts))
+    symbols = case.electrode.symbols
     reference = answers(
-        BackendCharges(f"{LABELS} (reference)", LABELS, settings, case.directory),
+        BackendCharges(f"{LABELS} (reference)", LABELS, settings, symbols, case.directory),
         parts, asked, work / "answers",
     )  # fmt: skip
     found = {model.name: answers(model, parts, asked, work / "answers") for model in _models(study, case)}
     net = work / "response_net" if given is None else given
     if given is None:
         _train(dataset, net, study.minutes, settings)
-    model = BackendCharges("response net", "nn", {"model": net.resolve()})
+    model = BackendCharges("response net", "nn", {"model": net.resolve()}, symbols)
     found[model.name] = answers(model, parts, asked, work / "answers")
     write_report(
         output,
@@ -121,7 +123,7 @@ def _models(study: Study, case: Case) -> list[ChargeModel]:
         *(LocalCharges(cutoff) for cutoff in study.cutoffs),
         LatentCharges(study.latent_cutoff),
         ChargeEquilibration(),
-        BackendCharges("kernel K", "response", shared, case.directory),
+        BackendCharges("kernel K", "response", shared, case.electrode.symbols, case.directory),
     ]
 
 
@@ -159,7 +161,11 @@ def _dataset(study: Study, case: Case) -> Dataset:
             require_enough(dataset)
             return dataset
     if study.net is not None:
-        raise InputError(f"{study.dataset}: no such dataset; --net is for one that the net was trained on")
+        there = f"{len(Dataset(study.dataset))} frames" if study.dataset.exists() else "no such dataset"
+        raise InputError(
+            f"{study.dataset}: {there}, and --frames {study.frames} would be sampled; --net is for frames"
+            " that the net was trained on"
+        )
     if study.frames < LEAST_FRAMES:
         raise InputError(f"--frames {study.frames}: the split needs {LEAST_FRAMES} at least")
     name = "input_mts.xml" if (study.case / "input_mts.xml").is_file() else "input.xml"
@@ -200,6 +206,7 @@ def _label(dataset: Dataset, case: Case, settings: dict[str, Any], workers: int)
 
 def _train(dataset: Dataset, directory: Path, minutes: float, settings: dict[str, Any]) -> None:
     if (directory / DESCRIPTION).exists():
+        _require_as_asked(directory, dataset, minutes)
         return
     log(f"response net: trained for {minutes:g} minutes at most")
     options = ResponseOptions(
@@ -209,6 +216,25 @@ def _train(dataset: Dataset, directory: Path, minutes: float, settings: dict[str
     train_response_net(dataset.path, directory, options, labels=LABELS, dftb_settings=own)
 
 
+def _require_as_asked(directory: Path, dataset: Dataset, minutes: float) -> None:
+    """Refuse a net that an earlier call trained on other frames, or stopped after another time.
+
+    Raises:
+        InputError: saying which.
+    """
+    again = f"delete {directory} and {directory.name}.training to train one"
+    try:
+        require_trained_on(directory, dataset, LABELS, FOLDS, "blocks")
+    except InputError as error:
+        raise InputError(f"{error}; {again}") from None
+    training = load_description(directory)["training"]
+    if training["stopped_by"] == "time" and training["max_minutes"] != minutes:
+        raise InputError(
+            f"{directory}: trained for {training['max_minutes']:g} minutes, and --minutes is {minutes:g};"
+            f" give --minutes {training['max_minutes']:g}, or {again}"
+        )
+
+
 def _given_net(net: str | Path, dataset: Dataset) -> Path:
     """A trained net's directory.
 
@@ -216,15 +242,10 @@ def _given_net(net: str | Path, dataset: Dataset) -> Path:
         InputError: it is no response net, or was not trained on these frames without those that test here.
     """
     directory = find_model(net)
-    description = load_description(directory)
-    data, training = description.get("data", {}), description.get("training", {})
-    same = data.get("frames") == len(dataset) and data.get("origin") == dataset.origin
-    blocks = training.get("split") == "blocks" and training.get("folds") == FOLDS
-    if description.get("kind") != "response" or not same or not blocks:
-        raise InputError(
-            f"{directory}: not a response net of the {len(dataset)} frames of {dataset.path} in {FOLDS}"
-            " blocks of time: it may have seen those that test here; leave --net out to train one"
-        )
+    try:
+        require_trained_on(directory, dataset, LABELS, FOLDS, "blocks")
+    except InputError as error:
+        raise InputError(f"{error}; leave --net out to train one") from None
     return directory
 
 

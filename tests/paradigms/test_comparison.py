@@ -1,11 +1,13 @@
 """The whole comparison: what is refused before any work, what is kept, and a small one from end to end."""
 
+import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
 from conftest import CAPACITOR, SMALL
-from nn_cases import electrolyte, sheet
+from nn_cases import electrolyte, frames, labelled_dataset, sheet, true_charges
 from paradigms_cases import Screened, labelled
 
 from polcouple.case.model import read_case
@@ -13,10 +15,14 @@ from polcouple.cli.commands import main
 from polcouple.data.dataset import Dataset, Frames
 from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.errors import InputError, ModelMismatchError
+from polcouple.learning.training_data import require_trained_on
+from polcouple.nn.model_files import find_model, load_model_files, save_model
+from polcouple.nn.models import load_model
 from polcouple.paradigms.answers import Questions, answers
-from polcouple.paradigms.comparison import Study, compare_paradigms
+from polcouple.paradigms.backend_charges import BackendCharges
+from polcouple.paradigms.comparison import Study, _given_net, _require_as_asked, compare_paradigms
 from polcouple.paradigms.doubled import pairs_of
-from polcouple.paradigms.frames import Parts
+from polcouple.paradigms.frames import Frame, Parts, Rows
 from polcouple.paradigms.local import LocalCharges
 
 
@@ -79,6 +85,97 @@ def test_a_net_of_other_frames_is_refused(tmp_path):
     study = Study(SMALL, sampled(tmp_path / "own.h5", 30), net="graphene_nacl_small_response")
     with pytest.raises(InputError, match="leave --net out"):
         compare_paradigms(study, tmp_path / "report")
+
+
+def trained_on(directory, dataset, **changed):
+    """A response net's directory whose digest of potentials, labels and split is worked out here."""
+    known = sorted(charge for _, charge in dataset.label_sets())
+    digest = hashlib.sha256(dataset.frames().site_potentials.tobytes())
+    for charge in known:
+        labels = dataset.labels("dftb", charge)
+        digest.update(labels.charges.tobytes())
+        digest.update(np.stack([labels.energy, labels.fermi_level], axis=1).tobytes())
+    digest.update(b'[10, "blocks"]')
+    data = {"frames": len(dataset), "labels": [f"dftb@{charge:g}" for charge in known]}
+    data |= {"sha256": digest.hexdigest(), "origin": dataset.origin}
+    training = {"folds": 10, "split": "blocks", "stopped_by": "time", "max_minutes": 0.5} | changed
+    description = {"kind": "response", "data": data, "training": training}
+    save_model(directory, description, {"none": np.zeros(1)}, "")
+    return directory
+
+
+def test_a_net_of_the_same_frames_alone_may_be_given(tmp_path):
+    """Other frames of the same case, of the same number and made in the same words, are other frames."""
+    own, other = (
+        labelled_dataset(tmp_path / name, count, (-1.0, 0.0))
+        for name, count in (("own.h5", 40), ("more.h5", 41))
+    )
+    net = trained_on(tmp_path / "net", own)
+    require_trained_on(net, own, "dftb", 10, "blocks")
+    charges, none = true_charges(sheet(), own.frames().site_potentials, 1.0), np.zeros(40)
+    own.write_labels("dftb", 1.0, np.arange(40), charges, none, none, np.ones(40, bool))
+    require_trained_on(net, own, "dftb", 10, "blocks")  # labels that it was not shown
+    with pytest.raises(InputError, match="but trained on 40 frames"):
+        require_trained_on(net, other, "dftb", 10, "blocks")
+    with pytest.raises(InputError, match=r"labels that .* has not \(dftb@0\)"):
+        require_trained_on(net, labelled_dataset(tmp_path / "few.h5", 40, (-1.0,)), "dftb", 10, "blocks")
+    with pytest.raises(InputError, match="split otherwise"):
+        require_trained_on(net, own, "dftb", 9, "blocks")
+    twin = Dataset.create(tmp_path / "twin.h5", sheet(), electrolyte(), origin=own.origin)
+    twin.append(frames(sheet(), 40, seed=7))
+    for charge in (-1.0, 0.0):
+        labels = own.labels("dftb", charge)
+        columns = labels.charges, labels.energy, labels.fermi_level
+        twin.write_labels("dftb", charge, np.arange(40), *columns, np.ones(40, bool))
+    with pytest.raises(InputError, match=r"other frames or labels, by their SHA-256.*leave --net out"):
+        _given_net(net, twin)
+    (net / "weights.h5").write_bytes((tmp_path / "own.h5").read_bytes())
+    with pytest.raises(InputError, match="SHA-256 is not the one in"):
+        require_trained_on(net, own, "dftb", 10, "blocks")
+
+
+def test_a_net_that_an_earlier_call_trained_otherwise_is_refused(tmp_path):
+    own, other = (labelled_dataset(tmp_path / f"{count}.h5", count) for count in (40, 41))
+    net = trained_on(tmp_path / "response_net", own)
+    _require_as_asked(net, own, 0.5)
+    with pytest.raises(InputError, match=r"trained for 0.5 minutes, and --minutes is 10; give --minutes 0.5"):
+        _require_as_asked(net, own, 10.0)
+    with pytest.raises(InputError, match=r"trained on 40 frames.*; delete .*response_net"):
+        _require_as_asked(net, other, 0.5)
+    _require_as_asked(trained_on(tmp_path / "done", own, stopped_by="patience"), own, 10.0)
+
+
+def test_frames_that_are_too_few_for_a_net_are_counted(small_directory):
+    dataset = small_directory / "few.h5"
+    sampled(dataset, 30)
+    (small_directory / "sample_few").mkdir()
+    study = Study(small_directory, dataset, frames=31, net="graphene_nacl_small_response")
+    with pytest.raises(InputError, match=r"few.h5: 30 frames, and --frames 31 would be sampled"):
+        compare_paradigms(study, small_directory / "report")
+
+
+def test_answers_of_a_net_that_was_trained_anew_are_asked_again(tmp_path):
+    """In the place of another, under the same name."""
+    case = read_case(SMALL)
+    rng = np.random.default_rng(3)
+    potentials = rng.normal(0.0, 0.01, (11, len(case.electrode)))
+    start = case.electrolyte_positions(case.positions)
+    rows = [Frame(case.electrode, case.electrolyte, start, one, -1.0) for one in potentials]
+    rows = Rows(rows, np.zeros((11, len(case.electrode))), np.zeros(11))
+    parts, asked = Parts(rows, rows, rows), Questions(rows.frames, rows.frames[0], [], "these")
+    net = tmp_path / "net"
+    shutil.copytree(find_model("graphene_nacl_small_response"), net)
+    found = []
+    for _ in range(2):
+        model = BackendCharges("response net", "nn", {"model": net}, case.electrode.symbols)
+        found.append(answers(model, parts, asked, tmp_path / "answers").charges)
+        trained = load_model(net, case.electrode)
+        exact = [trained.respond(one, -1.0).charges for one in potentials]
+        np.testing.assert_allclose(found[-1], exact, atol=1e-12)
+        description, arrays = load_model_files(net)
+        grown = arrays | {"correction/energy_scale": 1.5 * arrays["correction/energy_scale"]}
+        save_model(net, description, grown, "")
+    assert np.abs(found[1] - found[0]).max() > 1e-8
 
 
 def test_labels_made_with_other_settings_are_refused(tmp_path):

@@ -44,7 +44,7 @@ def test_the_image_of_a_metal_sheet_tends_to_minus_one_with_the_wavelength():
     """A sheet of Gaussians has 1/image = -1 + c k: two cells, one with half of k, give the limit."""
     found = []
     for nx, ny in ((5, 3), (10, 6)):
-        metal = BackendCharges("metal", "metal", {"gaussian_exponent_per_angstrom": 1.0})
+        metal = BackendCharges("metal", "metal", {"gaussian_exponent_per_angstrom": 1.0}, ["C"])
         images = image_charges(metal, liquid_frame(sheet(nx, ny), np.random.default_rng(2)))
         far = np.array(HEIGHTS) > 3.0
         assert np.ptp(images[far & (np.array(HEIGHTS) < 11.0)]) < 1e-3  # at every height the same

@@ -43,7 +43,7 @@ def test_equilibrated_charges_make_the_chemical_potential_the_same_everywhere():
 
 def test_without_hardness_it_is_the_metal():
     frame = liquid_frame(sheet(), np.random.default_rng(4))
-    metal = BackendCharges("metal", "metal", {"gaussian_exponent_per_angstrom": 1.9})
+    metal = BackendCharges("metal", "metal", {"gaussian_exponent_per_angstrom": 1.9}, ["C"])
     own = ChargeEquilibration(exponent=1.9 * 0.529177210903, hardness=0.0)
     np.testing.assert_allclose(own.charges(frame), metal.charges(frame), atol=1e-10)
     assert own.fermi_level(frame) == pytest.approx(metal.fermi_level(frame), abs=1e-10)
