@@ -12,6 +12,7 @@ from ase.formula import Formula
 from polcouple.analysis.block_errors import Blocks, Estimate, estimate, of_counts
 from polcouple.analysis.slab import Grid, Slab
 from polcouple.case.model import Case
+from polcouple.number_words import charge as charge_words
 from polcouple.units import ANGSTROM_TO_BOHR
 
 #: bins for water, which is many, and for ions, which are few
@@ -59,7 +60,7 @@ def species_of(case: Case) -> list[Species]:
     for (symbol, charge), atoms in kinds.items():
         told = symbol + ("+" if charge > 0 else "-")
         if elements.count(symbol) > 1:
-            told = f"{symbol} {charge:+g} e"
+            told = f"{symbol} {charge_words(charge)}"
         found.append(Species(told, np.array(atoms), True))
     known = [*oxygens, *ions, *case.electrode_indices]
     return found + _of_molecules(case, np.setdiff1d(case.topology.molecules, case.topology.molecules[known]))

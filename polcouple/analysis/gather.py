@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from polcouple.analysis.block_errors import LEAST_BLOCKS
 from polcouple.analysis.density import DensityProfile, species_of
 from polcouple.analysis.electrode_series import ChargeCorrelation, ChargeStatistics
 from polcouple.analysis.ions import Survival
 from polcouple.analysis.potential import PotentialProfile
 from polcouple.analysis.runs import Run, require_whole
-from polcouple.analysis.slab import Slab, slab_of
+from polcouple.analysis.slab import Slab, faces, slab_of
 from polcouple.analysis.water import WaterOrientation
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR
@@ -51,6 +53,14 @@ class Liquid:
     statistics: ChargeStatistics
     correlation: ChargeCorrelation | None
     charge_spacing_ps: float
+
+    @property
+    def sheet(self) -> str:
+        """What distances are counted from: "the sheet", or the name of one of several electrodes."""
+        electrodes = self.run.case.system.electrodes
+        if len(electrodes) == 1:
+            return "the sheet"
+        return f"electrode {electrodes[int(np.abs(faces(self.run.case, self.slab)).argmin())].name}"
 
 
 def gather(run: Run, label: str) -> Liquid:

@@ -8,6 +8,7 @@ import numpy as np
 
 from polcouple.analysis.block_errors import Estimate
 from polcouple.analysis.held_level import AtLevel, differences
+from polcouple.number_words import fixed, is_rounding, significant
 from polcouple.units import HARTREE_TO_EV
 
 
@@ -21,8 +22,8 @@ def lines(found: Sequence[AtLevel], temperature_kelvin: float) -> list[str]:
     head = ("U (V)", "mu (eV)", "frames", "N", "Q (e)", "sd(N)", "C (e/V)", "= fluctuation", "+ fixed nuclei")
     rows = [
         (
-            "-" if one.potential is None else f"{one.potential:+.3f}",
-            f"{one.level * HARTREE_TO_EV:.4f}",
+            "-" if one.potential is None else fixed(one.potential, 3, sign=True),
+            fixed(one.level * HARTREE_TO_EV, 4),
             str(one.frames),
             _told(one.electrons),
             _told(one.charge),
@@ -61,10 +62,10 @@ def _with_error(value: float, error: float) -> str:
     """Such as 0.298(12), the error in units of the last digit; without one where it is not known."""
     if not np.isfinite(value):
         return "-"
-    if not np.isfinite(error) or error <= 0.0:
-        return f"{value:.4g}"
+    if not np.isfinite(error) or is_rounding(error, value):
+        return significant(value)
     decimals = max(0, 1 - int(np.floor(np.log10(error))))
-    return f"{value:.{decimals}f}({round(error * 10**decimals)})"
+    return f"{fixed(value, decimals)}({round(error * 10**decimals)})"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

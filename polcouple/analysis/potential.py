@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from polcouple.analysis.block_errors import Blocks, Estimate, estimate
-from polcouple.analysis.slab import Grid, Slab
+from polcouple.analysis.slab import Grid, Slab, faces
 from polcouple.case.model import Case
 from polcouple.units import ANGSTROM_TO_BOHR
 
@@ -33,8 +33,8 @@ class PotentialProfile:
         self._slab = slab
         self.grid: Grid = slab.grid(_BIN)
         heights = slab.heights(case.electrode.positions[:, 2])
-        self._electrode = self.grid.histogram(heights, electrode_charges)
-        self._sheet_bin = int(self.grid.indices(np.zeros(1))[0])
+        self._electrode = self.grid.spread(heights, electrode_charges)
+        self._faces = self.grid.between(faces(case, slab))
         centres = self.grid.centres
         self._in_bulk = (centres > slab.bulk[0]) & (centres < slab.bulk[1])
         self._charges = Blocks()
@@ -48,9 +48,17 @@ class PotentialProfile:
         """(number of bins,) potential at the middle of each bin in Hartree/e, zero in the bulk."""
         return estimate(self._charges, self._potential)
 
-    def at_sheet(self) -> Estimate:
-        """Potential at the plane of the sheet's top layer, from the bulk, in Hartree/e."""
-        return estimate(self._charges, lambda mean: self._potential(mean)[self._sheet_bin])
+    def at_electrode(self, number: int) -> Estimate:
+        """Potential at the plane of an electrode's layer next to the liquid, from the bulk, in Hartree/e."""
+        return estimate(self._charges, lambda mean: self._at_faces(mean)[number])
+
+    def between_electrodes(self) -> Estimate:
+        """That of the first electrode less that of the last."""
+        return estimate(self._charges, lambda mean: self._at_faces(mean)[0] - self._at_faces(mean)[-1])
+
+    def _at_faces(self, electrolyte: np.ndarray) -> np.ndarray:
+        (lower, share), potential = self._faces, self._potential(electrolyte)
+        return (1.0 - share) * potential[lower] + share * potential[(lower + 1) % len(potential)]
 
     def _potential(self, electrolyte: np.ndarray) -> np.ndarray:
         charges = electrolyte + self._electrode

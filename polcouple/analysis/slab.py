@@ -64,6 +64,28 @@ class Grid:
         """(number,) sum of the weights (or number of atoms) in each bin."""
         return np.bincount(self.indices(heights), weights, self.number)
 
+    def between(self, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Bin whose middle is below each height, and how far above it the height is, as a part of a bin."""
+        places = (heights - self.start) / self.width - 0.5
+        lower = np.floor(places + 1e-9)
+        return lower.astype(int) % self.number, np.maximum(places - lower, 0.0)
+
+    def spread(self, heights: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """(number,) weights shared by the two bins next to each height, so that no dipole changes."""
+        lower, share = self.between(heights)
+        below = np.bincount(lower, weights * (1.0 - share), self.number)
+        return below + np.bincount((lower + 1) % self.number, weights * share, self.number)
+
+
+def faces(case: Case, slab: Slab) -> np.ndarray:
+    """(n_electrodes,) height in bohr of each electrode's layer next to the liquid."""
+    middle = float(np.mean(slab.bulk))
+    found = []
+    for part in case.electrode_slices:
+        heights = slab.heights(case.electrode.positions[part, 2])
+        found.append(heights[np.abs(heights - middle).argmin()])
+    return np.array(found)
+
 
 def slab_of(case: Case) -> Slab:
     """The slab of a case, from its initial structure; of two electrodes the lower one is the sheet.

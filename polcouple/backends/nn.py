@@ -28,6 +28,7 @@ from polcouple.nn.model_files import DESCRIPTION, find_model, load_description, 
 from polcouple.nn.models import default_model, load_model
 from polcouple.nn.other_height import NetInCell
 from polcouple.nn.response_net import ResponseNet
+from polcouple.number_words import fixed
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -295,7 +296,7 @@ class _ClassifierSolver:
         if abs(deficit) > _LARGE_DEFICIT:
             warnings = (
                 f"model {model.name}: labels sum to {unprojected_sum:.3f} e, "
-                f"{deficit:+.4f} e added to each atom",
+                f"{fixed(deficit, 4, sign=True)} e added to each atom",
             )
         return ChargeResult(
             charges,

@@ -11,6 +11,7 @@ from polcouple.builder.surfaces import Surface
 from polcouple.case.ions import ION_CHARGES
 from polcouple.errors import InputError
 from polcouple.log import log
+from polcouple.number_words import charge as charge_words
 
 #: a mass of 1 u in a cubic Angstrom, in g/cm3
 _DENSITY_UNIT = 1.66053907
@@ -74,7 +75,7 @@ def check_neutral(kinds: Sequence[Kind], total_charge: float, exact: bool) -> No
     if abs(excess) <= (1e-9 if exact else _ROUNDING):
         return
     charge, excess = round(charge, 6) + 0.0, round(excess, 6) + 0.0
-    cure = f"give the electrode {0.0 - charge:+g} e"
+    cure = f"give the electrode {charge_words(-charge)}"
     counts = {kind.name: (kind.charge, kind.count) for kind in kinds if abs(kind.charge) > _ROUNDING}
     if all(name in ION_CHARGES for name in counts):
         counts |= {ion: (ION_CHARGES[ion], 0) for ion in ("Na", "Cl") if ion not in counts}
@@ -84,6 +85,6 @@ def check_neutral(kinds: Sequence[Kind], total_charge: float, exact: bool) -> No
             cure += f" or {name} {count + round(more)} ions"
             break
     raise InputError(
-        f"the cell is not neutral: ions {charge:+g} e, electrode {total_charge:+g} e, sum {excess:+g} e;"
-        f" {cure}"
+        f"the cell is not neutral: ions {charge_words(charge)}, electrode {charge_words(total_charge)},"
+        f" sum {charge_words(excess)}; {cure}"
     )

@@ -16,6 +16,7 @@ from polcouple.case.topology import blocks
 from polcouple.errors import InputError, nearest
 from polcouple.ipi.initialize import StartFile
 from polcouple.lattice.cell import check_cell, heights
+from polcouple.number_words import charge as charge_words
 from polcouple.units import ANGSTROM_TO_BOHR
 
 #: a cell whose total charge exceeds this is refused (e)
@@ -174,8 +175,8 @@ def check_charges(case: Case, path: Path) -> None:
     total = liquid + case.total_charge
     if abs(total) > NEUTRALITY_TOLERANCE:
         raise InputError(
-            f"{path}: the cell is not neutral: electrode {case.total_charge:+g} e, electrolyte"
-            f" {liquid:+g} e, sum {total:+g} e; change total_charge_e or the number of ions"
+            f"{path}: the cell is not neutral: electrode {charge_words(case.total_charge)}, electrolyte"
+            f" {charge_words(liquid)}, sum {charge_words(total)}; change total_charge_e or the number of ions"
         )
 
 

@@ -17,6 +17,7 @@ from polcouple.check.forces import own_fields
 from polcouple.check.simulation import children
 from polcouple.errors import PolcoupleError
 from polcouple.ipi.parts import Part
+from polcouple.number_words import fixed
 from polcouple.units import ANGSTROM_TO_BOHR
 
 #: a safe timeout is this many times the slowest evaluation seen
@@ -105,9 +106,12 @@ def _of_held_level(case: Case, charge: float) -> Finding:
     """The charge that a held Fermi level gives a mobile electrode: a level far off is most likely a slip."""
     assert case.system.potential is not None
     level = case.system.potential.fermi_level_ev
-    text = f"Fermi level {level:g} eV: the electrode carries {charge:+.3f} e at the start"
+    text = f"Fermi level {level:g} eV: the electrode carries {fixed(charge, 3, sign=True)} e at the start"
     if abs(charge) > _LARGEST_CHARGE * len(case.electrode):
-        return Finding("warning", f"{text}, {charge / len(case.electrode):+.2f} an atom; is the level meant?")
+        return Finding(
+            "warning",
+            f"{text}, {fixed(charge / len(case.electrode), 2, sign=True)} an atom; is the level meant?",
+        )
     return Finding("note", text)
 
 

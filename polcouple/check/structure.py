@@ -12,6 +12,8 @@ from polcouple.check.finding import Finding
 from polcouple.errors import InputError
 from polcouple.lattice.cell import heights, widest_gap
 from polcouple.lattice.pairs import neighbour_pairs
+from polcouple.number_words import charge as charge_words
+from polcouple.number_words import fixed
 from polcouple.units import BOHR_TO_ANGSTROM
 
 #: atoms of different molecules never come so close in a liquid: with a hydrogen, without one (Angstrom)
@@ -103,13 +105,13 @@ def check_vacuum(case: Case) -> Iterator[Finding]:
         needed = displaced * height / allowed * BOHR_TO_ANGSTROM
         yield Finding(
             "warning",
-            f"vacuum: the field of the slab's periodic images draws up to {displaced:.2f} e away from the"
-            f" electrode's {case.total_charge:+g} e; equilibrate longer, or make the cell"
-            f" {np.ceil(needed):.0f} Angstrom high",
+            f"vacuum: the field of the slab's periodic images draws up to {fixed(displaced, 2)} e away from"
+            f" the electrode's {charge_words(case.total_charge)}; equilibrate longer or make"
+            f" the cell {np.ceil(needed):.0f} Angstrom high",
         )
     else:
         yield Finding(
             "note",
             f"vacuum: {vacuum:.1f} Angstrom; the field of the slab's periodic images moves at most"
-            f" {displaced:.3f} e, the electrode carries {case.total_charge:+g} e",
+            f" {fixed(displaced, 3)} e, the electrode carries {charge_words(case.total_charge)}",
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from polcouple.analysis.conserved import drift_and_spread, write_conserved
 from polcouple.log import log
+from polcouple.number_words import fixed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,5 +21,8 @@ def run(args: argparse.Namespace) -> int:
     data = write_conserved(args.run_directory, args.system)
     for what, values in (("conserved", data.conserved), ("corrected", data.corrected)):
         drift, spread = drift_and_spread(data.time, values)
-        log(f"{what}: drift {drift:.3f} kJ/mol/ps, fluctuation about it {spread:.3f} kJ/mol (per cell)")
+        log(
+            f"{what}: drift {fixed(drift, 3)} kJ/mol/ps, fluctuation about it {fixed(spread, 3)} kJ/mol"
+            " (per cell)"
+        )
     return 0

@@ -16,6 +16,7 @@ from polcouple.compare.charge_figures import (
 from polcouple.compare.replay import Replay
 from polcouple.compare.sheet_map import error_map_figures, error_movie
 from polcouple.learning.evaluation import PAPER_TOLERANCE, Metrics, evaluate
+from polcouple.number_words import fixed
 from polcouple.report.section import Section, Table
 
 
@@ -126,7 +127,8 @@ def _projection(replay: Replay) -> str:
     if not replay.unprojected_sums:
         return "All backends compared give the total charge exactly; none needs to be corrected to it."
     shown = "; ".join(
-        f"{name}: {sums.mean():.3f} ± {sums.std():.3f} e (mean and standard deviation over frames)"
+        f"{name}: {fixed(sums.mean(), 3)} ± {fixed(sums.std(), 3)} e"
+        " (mean and standard deviation over frames)"
         for name, sums in replay.unprojected_sums.items()
     )
     return (

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.case.model import Case
+from polcouple.number_words import significant
 from polcouple.units import BOHR_TO_ANGSTROM
 
 
@@ -36,7 +37,7 @@ def electrode_line(
     if held.any():
         names = ", ".join(dict.fromkeys(residues[i] for i in constraints[held, 0]))
         rigid = f"; holds rigid molecules ({names}), which are frozen with it"
-    return f"{name}: {own} ({kinds}), z {z} Angstrom, charge {round(total, 6) + 0.0:g} e{rigid}"
+    return f"{name}: {own} ({kinds}), z {z} Angstrom, charge {significant(round(total, 6), 6)} e{rigid}"
 
 
 def liquid_line(case: Case, time_step: str | None) -> str:

@@ -26,6 +26,7 @@ from polcouple.importing.source import EWALD_TOLERANCE, Source
 from polcouple.importing.summary import electrode_line, liquid_line, time_step_of
 from polcouple.lattice.cell import widest_gap
 from polcouple.log import log
+from polcouple.number_words import charge as charge_words
 from polcouple.units import BOHR_TO_ANGSTROM, DALTON_TO_ELECTRON_MASS
 
 SYSTEM_FILE = "system.xml"
@@ -254,8 +255,8 @@ def _total_charges(
     excess = liquid + sum(totals)
     if not abs(excess) <= _ROUNDING:
         raise InputError(
-            f"{source.path}: the cell is not neutral: liquid {liquid:+.6g} e, electrodes {sum(totals):+.6g}"
-            f" e; give charges that sum to {0.0 - liquid:+.6g} by --total-charge"
+            f"{source.path}: the cell is not neutral: liquid {charge_words(liquid)}, electrodes"
+            f" {charge_words(sum(totals))}; let charges sum to {charge_words(-liquid)} by --total-charge"
         )
     totals[0] -= excess
     return [round(total, 12) + 0.0 for total in totals]  # no noise of sums, and no -0

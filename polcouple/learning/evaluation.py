@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from polcouple.nn.binning import Binning
+from polcouple.number_words import ROUNDING
 
 #: the paper's threshold epsilon in e
 PAPER_TOLERANCE = 0.015
@@ -105,7 +106,7 @@ _COLUMNS = {
     "mae": ("MAE / e", lambda x: f"{x:.2e}"),
     "max_error": ("max / e", lambda x: f"{x:.2e}"),
     "r2": ("R²", lambda x: f"1 - {1 - x:.1e}" if x > 0.999 else f"{x:.3f}"),
-    "total_charge_error": ("total charge error / e", lambda x: f"{x:.2e}" if x else "0"),
+    "total_charge_error": ("total charge error / e", lambda x: f"{x:.2e}" if abs(x) >= ROUNDING else "0"),
 }
 
 

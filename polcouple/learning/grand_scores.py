@@ -10,6 +10,7 @@ import numpy as np
 
 from polcouple.data.grand_frames import SAME_LEVEL, GrandFrames
 from polcouple.nn.grand.model import GrandModel
+from polcouple.number_words import fixed
 
 #: frames, and the step along a random direction (A) and of the level (eV), of Maxwell's relation
 _FRAMES, _STEP = 5, 2e-4
@@ -128,7 +129,11 @@ def _by_level(frames: GrandFrames, test: np.ndarray, found: Predicted) -> dict[s
         mine = np.abs(levels - level) < SAME_LEVEL
         energies[mine] -= energies[mine].mean()
         parts.append(mine)
-        names.append(f"{level:.3f} eV" if frames.reference is None else f"{frames.reference - level:+.2f} V")
+        names.append(
+            f"{level:.3f} eV"
+            if frames.reference is None
+            else f"{fixed(frames.reference - level, 2, sign=True)} V"
+        )
     return {
         name: _score(frames, test[part], Predicted(energies[part], found.electrons[part], found.forces[part]))
         for name, part in zip(names, parts, strict=True)
@@ -159,6 +164,7 @@ def grand_table(scores: Mapping[str, Mapping[str, GrandScore]], at: Sequence[str
                 continue
             lines.append(
                 f"| {name} | {potential} | {1e3 * score.force_mae:.1f} | {1e3 * score.force_rmse:.1f}"
-                f" | {score.electrons_mae:.4f} | {score.electrons_bias:+.4f} | {1e3 * score.energy_mae:.2f} |"
+                f" | {score.electrons_mae:.4f} | {fixed(score.electrons_bias, 4, sign=True)}"
+                f" | {1e3 * score.energy_mae:.2f} |"
             )
     return "\n".join(lines) + "\n"

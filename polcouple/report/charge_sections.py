@@ -10,13 +10,13 @@ import numpy as np
 from polcouple.analysis.block_errors import Estimate, scaled
 from polcouple.analysis.differences import Quantity
 from polcouple.analysis.gather import Liquid
-from polcouple.report.section import Figure, Section, Table
+from polcouple.analysis.slab import faces
+from polcouple.report.section import Cell, Figure, Section, Table
 from polcouple.report.style import DIVERGING, WIDTH_INCHES, line_styles
 from polcouple.report.words import (
     BAND,
     as_numbers,
     draw_curve,
-    listed,
     remark,
     unconverged,
 )
@@ -44,7 +44,10 @@ def charge_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
     figures.append(Figure("liquid_charge_map", _charge_maps(liquids), _MAP_CAPTION))
     for liquid in liquids:
         fluctuation, mean = liquid.statistics.fluctuation(), liquid.statistics.mean()
-        spread = float(np.std(mean.value))
+        parts = liquid.run.case.electrode_slices
+        spread = float(
+            np.sqrt(np.mean(np.concatenate([mean.value[own] - mean.value[own].mean() for own in parts]) ** 2))
+        )
         expected = float(np.sqrt(np.mean(mean.error**2)))
         time: Estimate | None = None
         if liquid.correlation is None:
@@ -110,24 +113,56 @@ def potential_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity
         draw_curve(axes, heights, potential, styles[liquid.label], liquid.label)
     axes.axhline(0.0, color="0.6", linewidth=0.6)
     axes.axvline(0.0, color="0.6", linewidth=0.6)
-    axes.set(xlabel="distance from the sheet / Å", ylabel="potential, bulk = 0 / V")
+    for height in faces(liquids[0].run.case, liquids[0].slab)[1:]:
+        axes.axvline(height * BOHR_TO_ANGSTROM, color="0.6", linewidth=0.6)
+    axes.set(xlabel=f"distance from {liquids[0].sheet} / Å", ylabel="potential, bulk = 0 / V")
     axes.legend(fontsize="small")
-    drops = [scaled(liquid.potential.at_sheet(), HARTREE_TO_EV) for liquid in liquids]
+    names = [electrode.name for electrode in liquids[0].run.case.system.electrodes]
+    drops = {
+        name: [scaled(liquid.potential.at_electrode(number), HARTREE_TO_EV) for liquid in liquids]
+        for number, name in enumerate(names)
+    }
+    words = []
+    if len(names) > 1:
+        drops[f"{names[0]} less {names[-1]}"] = [
+            scaled(liquid.potential.between_electrodes(), HARTREE_TO_EV) for liquid in liquids
+        ]
+        words = [
+            "Between the electrodes this is what liquid and charges make in the planes of their atoms. A"
+            " voltage is the difference of the electrodes' levels and holds, besides, what it takes to"
+            " charge the electrodes themselves."
+        ]
+    rows: list[tuple[Cell, ...]] = [
+        (name, liquid.label, drop, remark(drop))
+        for name, found in drops.items()
+        for liquid, drop in zip(liquids, found, strict=True)
+    ]
+    columns = ("electrode", "run", "potential against the bulk (V)", "remark")
     section = Section(
         "Potential across the cell",
         (
             "Poisson's equation with the mean charge density of liquid and electrode,"
             f" {_boundary(liquids[0])}."
             " Zero: mean over the liquid's middle half.",
-            "At the sheet: " + listed(liquids, drops, "V") + ".",
+            *words,
         ),
-        (Figure("liquid_potential", canvas, f"Potential against height; the sheet is at 0. {BAND}"),),
+        (
+            Figure(
+                "liquid_potential", canvas, f"Potential against height; {liquids[0].sheet} is at 0. {BAND}"
+            ),
+        ),
+        (Table("potential_drops", columns, rows, "At the plane of the layer next to the liquid."),),
         numbers={
-            liquid.label: {"sheet_potential_volt": as_numbers(drop)}
-            for liquid, drop in zip(liquids, drops, strict=True)
+            liquid.label: {
+                "potential_volt": {name: as_numbers(found[number]) for name, found in drops.items()}
+            }
+            for number, liquid in enumerate(liquids)
         },
     )
-    return section, [Quantity("potential of the sheet against the bulk (V)", drops)]
+    return section, [
+        Quantity(f"potential of {name} against the bulk (V)", found)
+        for name, found in list(drops.items())[: len(names)]
+    ]
 
 
 def _boundary(liquid: Liquid) -> str:
@@ -141,6 +176,10 @@ def _boundary(liquid: Liquid) -> str:
 
 
 _MAP_CAPTION = "Time mean of each atom's charge, seen from the liquid; the mean over the sheet is white."
+
+
+#: of the colours of a map, that those of equal charges do not show what rounding left (e)
+_LEAST_SPREAD = 1e-4
 
 
 def _charge_maps(liquids: Sequence[Liquid]) -> matplotlib.figure.Figure:
@@ -157,7 +196,7 @@ def _charge_maps(liquids: Sequence[Liquid]) -> matplotlib.figure.Figure:
     for row, own, name in zip(panels, sheets, names if len(names) > 1 else [""], strict=True):
         means = [liquid.statistics.mean().value[own] for liquid in liquids]
         centre = float(np.mean(means))
-        norm = CenteredNorm(centre, max(float(np.abs(np.array(means) - centre).max()), 1e-12))
+        norm = CenteredNorm(centre, max(float(np.abs(np.array(means) - centre).max()), _LEAST_SPREAD))
         for panel, liquid, charges in zip(row, liquids, means, strict=True):
             positions = liquid.run.case.electrode.positions[own] * BOHR_TO_ANGSTROM
             order = np.argsort(positions[:, 2])

@@ -19,6 +19,7 @@ from polcouple.analysis.slab import Slab, slab_of
 from polcouple.case.model import Case
 from polcouple.errors import InputError
 from polcouple.files import write_whole
+from polcouple.number_words import fixed, significant
 from polcouple.output_paths import require_suffix
 from polcouple.report.style import WIDTH_INCHES, line_styles
 from polcouple.units import BOHR_TO_ANGSTROM
@@ -152,7 +153,7 @@ def _draw_species(
     error = np.nan_to_num(density.error[shown]) * _PER_BOHR3_TO_PER_NM3
     level = float(bulk.value) * _PER_BOHR3_TO_PER_NM3
     colour = style["color"]
-    label = f"{_written(profile.species.name)}, bulk {level:.3g}"
+    label = f"{_written(profile.species.name)}, bulk {significant(level, 3)}"
     panel.plot(heights[shown], value, label=label, **style)
     panel.fill_between(heights[shown], value - error, value + error, color=colour, alpha=0.25, linewidth=0)
     panel.axhline(level, color=colour, linestyle=":", linewidth=1.0)
@@ -202,6 +203,6 @@ def _csv(found: Densities) -> str:
                 continue
             known = f"{error * _PER_BOHR3_TO_PER_NM3:.6g}" if np.isfinite(error) else ""
             writer.writerow(
-                [profile.species.name, f"{height:.4f}", f"{value * _PER_BOHR3_TO_PER_NM3:.6g}", known]
+                [profile.species.name, fixed(height, 4), f"{value * _PER_BOHR3_TO_PER_NM3:.6g}", known]
             )
     return text.getvalue()

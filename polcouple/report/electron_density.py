@@ -19,6 +19,7 @@ from polcouple.analysis.mean_orbitals import OrbitalQuantity
 from polcouple.errors import InputError
 from polcouple.files import require_writable, write_whole
 from polcouple.frames.cube import BYTES, write_cube
+from polcouple.number_words import fixed
 from polcouple.output_paths import require_directory_name
 from polcouple.report.electron_density_figures import Views, draw_profiles, draw_views
 from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
@@ -167,21 +168,21 @@ def said(found: ElectronDensity) -> list[str]:
     numbers, lines = summary(found), []
     bulk = numbers["bulk_potential_volt"]
     for name, one in numbers["electrodes"].items():
-        words = [f"{name}: {one['excess_electrons']:+.4f} excess electrons"]
+        words = [f"{name}: {fixed(one['excess_electrons'], 4, sign=True)} excess electrons"]
         potential = one["potential_volt"]["value"]
         if bulk is not None:
-            words.append(f"{potential - bulk['value']:+.4f} V from the liquid's bulk")
+            words.append(f"{fixed(potential - bulk['value'], 4, sign=True)} V from the liquid's bulk")
         else:
-            words.append(f"potential {potential:+.4f} V")
+            words.append(f"potential {fixed(potential, 4, sign=True)} V")
         if one["fermi_level_ev"] is not None:
-            words.append(f"Fermi level {one['fermi_level_ev']['value']:.4f} eV")
+            words.append(f"Fermi level {fixed(one['fermi_level_ev']['value'], 4)} eV")
         for side in ("below", "above"):
             work = one[f"work_function_{side}_ev"]
             if work is not None:
-                words.append(f"work function to the vacuum {side} {work['value']:.4f} eV")
+                words.append(f"work function to the vacuum {side} {fixed(work['value'], 4)} eV")
         lines.append(", ".join(words))
     if numbers["drop_volt"] is not None:
-        lines.append(f"potential drop between the electrodes {numbers['drop_volt']['value']:.4f} V")
+        lines.append(f"potential drop between the electrodes {fixed(numbers['drop_volt']['value'], 4)} V")
     if found.induced_charges is None:
         lines.append("what the liquid induces is not known: the backend reads the liquid's positions")
     if found.vacuum_levels() is None:
@@ -189,7 +190,7 @@ def said(found: ElectronDensity) -> list[str]:
         why = "the cell is charged, or has no vacuum"
         if field is not None:
             why = (
-                f"the vacuum has a field of {field['value']:.4f} V/Angstrom, which"
+                f"the vacuum has a field of {fixed(field['value'], 4)} V/Angstrom, which"
                 " slab: {displacement_volt_per_angstrom: 0.0} in system.yaml takes away"
             )
         lines.append(f"no work function, since there is no vacuum level: {why}")

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as Canvas
 
 from polcouple.analysis.electron_density import ElectronDensity
 from polcouple.lattice.cell import folded
+from polcouple.number_words import significant
 from polcouple.report.style import DIVERGING, WIDTH_INCHES, line_styles
 from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 
@@ -131,7 +132,7 @@ def draw_views(found: ElectronDensity, views: Views) -> Canvas:
 
 def excess_words(excess: float) -> str:
     """Excess electrons of an electrode; a sum that is zero but for rounding is said to be."""
-    return f"{excess:+.3g} e$^-$" if abs(excess) > _ROUNDING else "0 e$^-$ to rounding"
+    return f"{significant(excess, 3, sign=True)} e$^-$" if abs(excess) > _ROUNDING else "0 e$^-$ to rounding"
 
 
 def _coloured(panel: Any, x: np.ndarray, y: np.ndarray, values: np.ndarray, scale: float) -> Any:

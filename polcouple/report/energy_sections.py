@@ -16,6 +16,7 @@ from polcouple.ipi.files import run_files
 from polcouple.ipi.input import holds_temperature, read_xml
 from polcouple.ipi.output import last_of_each, read_properties
 from polcouple.ipi.units import to_atomic_units
+from polcouple.number_words import significant
 from polcouple.report.section import Cell, Figure, Section, Table
 from polcouple.report.style import WIDTH_INCHES, line_styles
 from polcouple.report.words import as_numbers
@@ -61,7 +62,7 @@ def energy_section(directory: Path, skip_ps: float) -> tuple[Section, Estimate]:
         (
             "Exchanging the charges does work on the atoms wherever they are held for several steps or have"
             " no energy. Less this work, i-PI's conserved quantity tells the integrator's own error. All is"
-            f" of the whole cell. Work of the refreshes in this time: {work:.4g} kJ/mol.",
+            f" of the whole cell. Work of the refreshes in this time: {significant(work)} kJ/mol.",
         ),
         (Figure("conserved", canvas, "Conserved quantity, from its first value on."),),
         (

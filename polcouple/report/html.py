@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from polcouple.analysis.block_errors import Estimate
+from polcouple.number_words import significant
 from polcouple.report.section import Cell, Figure, Movie, Section, Table
 from polcouple.report.words import known, with_error
 
@@ -164,6 +165,6 @@ def _shown(value: Cell) -> str:
     if known(value) is None:
         return "\N{EN DASH}"
     if isinstance(value, float):
-        return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+        return significant(value).replace("-", "\N{MINUS SIGN}")
     # a path or the name of a setting may be broken after its parts
     return re.sub(r"(?<=[A-Za-z][._/@])(?=\w)", "<wbr>", escape(str(value)))

@@ -75,7 +75,7 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
             for liquid, height, place in zip(liquids, tops, places, strict=True)
         ]
     panels[0].legend(fontsize="small")
-    panels[-1].set_xlabel("distance from the sheet / Å")
+    panels[-1].set_xlabel(f"distance from {liquids[0].sheet} / Å")
     covered = [scaled(liquid.profiles[0].within(layer), PER_BOHR2_TO_PER_NM2) for liquid in liquids]
     end = layer * BOHR_TO_ANGSTROM
     first = liquids[0].profiles[0].species.name
@@ -111,8 +111,8 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
             Figure(
                 "liquid_densities",
                 canvas,
-                f"Densities against the distance from the sheet, over the mean from {low:.0f} to {high:.0f}"
-                " Å."
+                f"Densities against the distance from {liquids[0].sheet}, over the mean from {low:.0f} to"
+                f" {high:.0f} Å."
                 f" {BAND}",
             ),
         ),
@@ -145,7 +145,8 @@ def orientation_section(liquids: Sequence[Liquid], layer: float) -> tuple[Sectio
             bottom, orientation.cosines, orientation.distribution(layer), styles[liquid.label], liquid.label
         )
     top.axhline(0.0, color="0.6", linewidth=0.6)
-    top.set(xlabel="distance of the oxygen from the sheet / Å", ylabel="mean cos θ", xlim=(0, None))
+    sheet = liquids[0].sheet
+    top.set(xlabel=f"distance of the oxygen from {sheet} / Å", ylabel="mean cos θ", xlim=(0, None))
     bottom.axhline(0.5, color="0.6", linewidth=0.6)
     end = layer * BOHR_TO_ANGSTROM
     bottom.set(xlabel=f"cos θ, first layer (below {end:.1f} Å)", ylabel="probability density", xlim=(-1, 1))
@@ -155,8 +156,8 @@ def orientation_section(liquids: Sequence[Liquid], layer: float) -> tuple[Sectio
     section = Section(
         "Water orientation",
         (
-            "θ is the angle between water's dipole and the sheet's normal into the liquid; cos θ < 0 means"
-            " hydrogens towards the sheet. Mean in the first layer: " + listed(liquids, means) + ".",
+            f"θ is the angle between water's dipole and the normal of {sheet} into the liquid; cos θ < 0"
+            f" means hydrogens towards {sheet}. Mean in the first layer: " + listed(liquids, means) + ".",
         ),
         (
             Figure(
@@ -179,8 +180,10 @@ def ion_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
     styles = line_styles([liquid.label for liquid in liquids])
     species = list(liquids[0].survival)
     near = NEAR_SHEET * BOHR_TO_ANGSTROM
+    sheet = liquids[0].sheet
+    title = f"Ions near {sheet}"
     if not species:
-        return Section("Ions near the sheet", ("There are no ions.",)), []
+        return Section(title, ("There are no ions.",)), []
     canvas = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 0.6 + 1.9 * len(species)), layout="constrained")
     panels = canvas.subplots(len(species), 1, squeeze=False)[:, 0]
     rows, quantities = [], []
@@ -227,18 +230,14 @@ def ion_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
         "remark",
     )
     section = Section(
-        "Ions near the sheet",
+        title,
         (
-            f"Ions nearer than {near:.0f} Å to the sheet, and the probability that one has stayed there"
+            f"Ions nearer than {near:.0f} Å to {sheet}, and the probability that one has stayed there"
             " without being away for more than 2 ps. The residence time is the time spent there over the"
             " number of departures; where nothing is given none left.",
         ),
-        (
-            Figure(
-                "liquid_ion_survival", canvas, f"Survival of ions within {near:.0f} Å of the sheet. {BAND}"
-            ),
-        ),
-        (Table("liquid_ions", columns, rows, "Ions near the sheet and their residence."),),
+        (Figure("liquid_ion_survival", canvas, f"Survival of ions within {near:.0f} Å of {sheet}. {BAND}"),),
+        (Table("liquid_ions", columns, rows, f"{title} and their residence."),),
         numbers={
             "distance_angstrom": near,
             **{

@@ -13,6 +13,7 @@ from polcouple.analysis.watching import Standing, Watched
 from polcouple.errors import InputError
 from polcouple.files import write_whole
 from polcouple.log import log
+from polcouple.number_words import fixed
 from polcouple.output_paths import require_suffix
 from polcouple.propagation.record import Record, read_record
 from polcouple.report import density_figure, held_potential
@@ -142,9 +143,12 @@ def _summary(directory: Path, now: Standing, record: Record | None) -> Section:
         ("drift of the conserved quantity, whole run (kJ/mol/ps)", now.drift),
     ]
     rows += [
-        (f"charge of {one.name}, now (e)", f"{one.total:+.4f}".replace("-", "\N{MINUS SIGN}"))
+        (f"charge of {one.name}, now (e)", fixed(one.total, 4, sign=True).replace("-", "\N{MINUS SIGN}"))
         for one in now.charges
     ]
+    held = None if record is None else (record.made_of.system.get("potential") or {}).get("voltage_volt")
+    if held is not None:
+        rows.append(("voltage held, first electrode against the last (V)", held))
     rows += [("speed (ns/day)", now.ns_per_day), ("warnings", len(now.warnings))]
     if record is not None:
         made = record.made_of

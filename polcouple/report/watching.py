@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from polcouple.analysis.watching import Standing
+from polcouple.number_words import fixed, significant
 from polcouple.report.words import with_error
 
 #: warnings that are shown; more are counted
@@ -15,21 +16,21 @@ def rows(now: Standing) -> list[tuple[str, str]]:
     """Name and value of each thing that is known."""
     found = [("state", _state(now)), ("steps", _steps(now))]
     if now.time_ps is not None:
-        found.append(("simulated", f"{now.time_ps:.4g} ps"))
+        found.append(("simulated", f"{significant(now.time_ps)} ps"))
     if now.temperature is not None:
         mean = "" if now.mean_temperature is None else f", mean {with_error(now.mean_temperature, 'K')}"
-        found.append(("temperature", f"{now.temperature:.1f} K{mean}"))
+        found.append(("temperature", f"{fixed(now.temperature, 1)} K{mean}"))
     if now.conserved is not None:
         less = ", less the work of refreshes" if now.corrected else ""
-        found.append(("conserved", f"{now.conserved:.3f} kJ/mol{less}"))
+        found.append(("conserved", f"{fixed(now.conserved, 3)} kJ/mol{less}"))
     if now.drift is not None:
         found.append(("drift", with_error(now.drift, "kJ/mol/ps")))
     for electrode in now.charges:
         found.append(
             (
                 f"charge, {electrode.name}",
-                f"{electrode.total:+.4f} e, atoms {electrode.lowest:+.4f} to {electrode.highest:+.4f} e"
-                f" (step {now.charges_step})",
+                f"{_charge(electrode.total)}, atoms {_charge(electrode.lowest)} to"
+                f" {_charge(electrode.highest)} (step {now.charges_step})",
             )
         )
     if now.ns_per_day is not None:
@@ -47,10 +48,10 @@ def line(now: Standing) -> str:
     """The same in one line, without what does not change."""
     words = [_steps(now)]
     if now.temperature is not None:
-        words.append(f"{now.temperature:.0f} K")
+        words.append(f"{fixed(now.temperature, 0)} K")
     if now.drift is not None:
         words.append(f"drift {with_error(now.drift, 'kJ/mol/ps')}")
-    words += [f"{electrode.name} {electrode.total:+.4f} e" for electrode in now.charges]
+    words += [f"{electrode.name} {_charge(electrode.total)}" for electrode in now.charges]
     if now.ns_per_day is not None:
         words.append(f"{now.ns_per_day:.3g} ns/day")
     if now.seconds_left is not None:
@@ -58,6 +59,10 @@ def line(now: Standing) -> str:
     if now.warnings:
         words.append(f"{len(now.warnings)} warning{'s' if len(now.warnings) > 1 else ''}")
     return ", ".join(words)
+
+
+def _charge(value: float) -> str:
+    return f"{fixed(value, 4, sign=True)} e"
 
 
 def _state(now: Standing) -> str:

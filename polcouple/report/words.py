@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polcouple.analysis.block_errors import Estimate
+from polcouple.number_words import fixed, is_rounding, significant
 from polcouple.units import BOHR_TO_ANGSTROM
 
 if TYPE_CHECKING:
@@ -48,15 +49,15 @@ def with_error(result: Estimate, unit: str = "") -> str:
     if not np.isfinite(value):
         return "not known"
     if not np.isfinite(error):
-        return f"{value:.3g} ± ?{unit}"
-    if error == 0:
-        return f"{value:.4g} ± 0{unit}"
+        return f"{significant(value, 3)} ± ?{unit}"
+    if is_rounding(error, value):
+        return f"{significant(value)} ± 0{unit}"
     decimals = 1 - int(np.floor(np.log10(error)))
     bound = "" if result.converged else ">"
     if not -2 <= decimals <= 6:
-        return f"{value:.4g} ± {bound}{error:.2g}{unit}"
+        return f"{significant(value)} ± {bound}{error:.2g}{unit}"
     decimals = max(decimals, 0)
-    return f"{value:.{decimals}f} ± {bound}{error:.{decimals}f}{unit}"
+    return f"{fixed(value, decimals)} ± {bound}{fixed(error, decimals)}{unit}"
 
 
 def known(value: Any) -> Any:

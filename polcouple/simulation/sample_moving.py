@@ -30,6 +30,7 @@ from polcouple.files import require_writable
 from polcouple.ipi.input import read_xml, thermostat_temperature
 from polcouple.learning.workers import executors, results
 from polcouple.log import command_line, log, say_how_to_go_on
+from polcouple.number_words import fixed
 from polcouple.propagation.case_copy import write_case_that_holds
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.programs import RunFailedError
@@ -217,7 +218,7 @@ def _names(runs: Sequence[LevelRun]) -> str:
 
 def _described(labels: LabelSet) -> str:
     volts = labels.potential
-    return labels.name if volts is None else f"{labels.name} ({volts:+.3f} V)"
+    return labels.name if volts is None else f"{labels.name} ({fixed(volts, 3, sign=True)} V)"
 
 
 def _told(dataset: MovingDataset) -> str:

@@ -26,6 +26,7 @@ from polcouple.ipi.input import (
     time_step_ps,
 )
 from polcouple.log import log
+from polcouple.number_words import charge as charge_words
 from polcouple.propagation.record import described, write_driver_part
 from polcouple.propagation.reporter import Reporter
 
@@ -123,7 +124,7 @@ def _serve(service: Service, reporter: Reporter) -> None:
         observer=_recorder(service, case, root),
     )
     log(
-        f"{len(case)} atoms, {case.total_charge:+g} e on {len(case.electrode)} electrode atoms,"
+        f"{len(case)} atoms, {charge_words(case.total_charge)} on {len(case.electrode)} electrode atoms,"
         f" backend {service.backend}, charges every {interval} evaluation(s)"
     )
     served = [providers[address.part] for address in addresses]

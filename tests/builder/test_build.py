@@ -82,7 +82,7 @@ def test_sheet_is_graphene(cells):
         ({"ions": {"K": 10}}, "give the electrode -10 e or Cl 6 ions"),
         ({"ions": {"Cl": 90}}, "give the electrode +90 e or Na 94 ions"),
         ({"ions": {"Mg": 3}}, "ions +6 e, electrode -4 e, sum +2 e; give the electrode -6 e or Cl 2 ions"),
-        ({"ions": {"Mg": 1, "Cl": 2}}, "sum -4 e; give the electrode +0 e or Mg 3 ions"),
+        ({"ions": {"Mg": 1, "Cl": 2}}, "sum -4 e; give the electrode 0 e or Mg 3 ions"),
         ({"total_charge": 0.5}, "sum +4.5 e; give the electrode -4 e"),
         ({"total_charge": float("nan")}, "total_charge nan must be a finite number"),
         ({"gap": 60.0}, "0.0437 per cubic Angstrom (liquid: 0.0334); a gap of 77.9 Angstrom"),

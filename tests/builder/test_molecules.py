@@ -214,7 +214,7 @@ def test_structures_that_do_not_fit_are_one_line(tmp_path):
         ),
         (
             "--molecule liquid.top li.gro 3 --gap 20",
-            "ions +3 e, electrode +0 e, sum +3 e; give the electrode -3 e",
+            "ions +3 e, electrode 0 e, sum +3 e; give the electrode -3 e",
         ),
         (
             "--molecule liquid.top acn.gro 90 --gap 12",

@@ -331,11 +331,11 @@ def test_neutral_cell_and_image_planes(small_case):
         profile.add(small_case.positions)
     assert profile._electrode.sum() + profile._charges.mean.sum() == pytest.approx(0.0, abs=1e-9)
     potential, width = profile.potential().value, profile.grid.width
-    sheet = profile._sheet_bin
+    sheet = int(profile.grid.indices(np.zeros(1))[0])
     below = (potential[sheet - 1] - potential[sheet - 2]) / width
     above = (potential[sheet + 2] - potential[sheet + 1]) / width
     assert below - above == pytest.approx(4 * np.pi * small_case.total_charge / slab.area, rel=1e-6)
-    assert profile.at_sheet().value == pytest.approx(potential[sheet])
+    assert profile.at_electrode(0).value == pytest.approx(potential[sheet])
 
 
 def test_slab_without_its_images_field_has_none_in_the_vacuum(small_case):

@@ -1,7 +1,5 @@
 """Force errors of held charges, on the small case."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from compare_cases import jiggled, write_run
@@ -14,7 +12,6 @@ from polcouple.compare.stale_section import _joined, _row, stale_section
 from polcouple.coupling.charges import Surroundings
 from polcouple.coupling.forces import ForceProvider
 from polcouple.errors import InputError
-from polcouple.report.held_potential import _charges
 
 
 class Linear:
@@ -170,14 +167,3 @@ def test_heat_is_shared_among_what_moves():
     work, heating, cooling = _row(result, 0, 0.001, atoms=184, freedoms=372)[-4:-1]
     assert work == heating == pytest.approx(2625499.64 / 184, rel=1e-6)
     assert cooling == pytest.approx(-315775.02 / 372, rel=1e-6)
-
-
-def test_capacitance_is_of_the_charge_that_was_separated():
-    """Both electrodes carry -1 e besides: the source has moved -0.067 e."""
-    run = SimpleNamespace(
-        case=SimpleNamespace(electrode_slices=[slice(0, 2), slice(2, 4)]),
-        time_step_ps=0.5,
-        charges=lambda: [(2, np.array([-0.5, -0.567, -0.5, -0.433]))],
-    )
-    times, first, half = _charges(run)
-    assert (times[0], first[0], half[0]) == pytest.approx((1.0, -1.067, -0.067))

@@ -212,7 +212,7 @@ def test_faults_of_a_topology_are_named(tmp_path, old, new, says):
         ),
         (
             {"electrodes": ("resname GRA",), "total_charges": (1.0,)},
-            r"not neutral: liquid .* charges that sum to",
+            r"not neutral: liquid .* charges sum to",
         ),
         ({"electrodes": ("resname GRA",), "total_charges": (0.0, 0.0)}, r"2 --total-charge for 1 electrodes"),
     ],

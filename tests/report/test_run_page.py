@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from browser_cases import NEEDS_A_BROWSER, require_readable
 from compare_cases import STRIDE, jiggled, write_run
-from conftest import SMALL
+from conftest import CAPACITOR, SMALL
 
+from polcouple.case.model import read_case
 from polcouple.cli.commands import main
 from polcouple.propagation.record import Start, read_record, write_record
 from polcouple.report.energy_sections import asked_temperature
@@ -26,11 +27,11 @@ HEADER = (
 )
 
 
-def make_run(directory, case, frames=FRAMES, finished=True):
+def make_run(directory, case, frames=FRAMES, finished=True, place=SMALL):
     generator = np.random.default_rng(4)
     charges = generator.normal(scale=0.01, size=(frames, len(case.electrode)))
     charges += case.total_charge / len(case.electrode) - charges.mean(axis=1, keepdims=True)
-    write_run(directory, jiggled(case, frames), charges, case.symbols, finished=finished)
+    write_run(directory, jiggled(case, frames), charges, case.symbols, finished=finished, case=place)
     steps = np.arange(0, (frames - 1) * STRIDE + 1, 20)
     time, noise = steps * 5e-4, 0.01 * generator.normal(size=len(steps))
     with (directory / "simulation.out").open("w") as stream:
@@ -112,10 +113,44 @@ def test_all_is_in_the_page(page, small_case):
     assert re.search("\N{MINUS SIGN}" + r"(48\.0|47\.9)\d+ ± (&gt;)?0\.00\d", page)
 
 
+@pytest.fixture(scope="module")
+def capacitor_page(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("capacitor")
+    run = make_run(directory / "run", read_case(CAPACITOR), place=CAPACITOR)
+    with (run / "simulation.fermi_levels_0").open("w") as stream:
+        for step in range(0, 2400, 200):
+            stream.write(f" #EXTRAS(fermi_levels)# Step: {step} \n -4.5 {-3.5 + 2e-17 * step:.16e}\n")
+    write_run_report(run, directory / "page.html")
+    return (directory / "page.html").read_text()
+
+
+def test_a_capacitors_page_names_both_electrodes(capacitor_page):
+    """Charge, potential and potential drop of each, and the voltage; what is of one of them names it."""
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', capacitor_page)
+    cells = [(name, re.findall(r'data-label="(.*?)">(.*?)</td>', own)) for name, own in rows]
+    for electrode in ("lower", "upper"):
+        labels = {label for name, own in cells if name == electrode for label, _ in own}
+        assert {"charge (e)", "potential (V)", "potential against the bulk (V)"} <= labels
+        assert f"charge of {electrode}, now (e)" in dict(cells)
+    potentials = {name: text for name, own in cells for label, text in own if label == "potential (V)"}
+    assert potentials == {"lower": "4.5 ± 0", "upper": "3.5 ± 0"}
+    assert ("value", "1") in dict(cells)["voltage held, first electrode against the last (V)"]
+    assert "<h2>Ions near electrode lower</h2>" in capacitor_page
+    assert "lower less upper" in dict(cells) and "Not shown" not in capacitor_page
+    drops = numbers(capacitor_page)["Potential across the cell"]["response"]["potential_volt"]
+    between = drops["lower"]["value"] - drops["upper"]["value"]
+    assert drops["lower less upper"]["value"] == pytest.approx(between) and abs(between) > 0.01
+
+
 @NEEDS_A_BROWSER
 @pytest.mark.parametrize("width", [390, 1280])
 def test_browser(page, tmp_path, width):
     require_readable(page, width, tmp_path)
+
+
+@NEEDS_A_BROWSER
+def test_browser_of_a_capacitor(capacitor_page, tmp_path):
+    require_readable(capacitor_page, 390, tmp_path)
 
 
 def test_long_lists_are_shown_by_their_length():

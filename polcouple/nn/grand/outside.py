@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from polcouple.number_words import fixed
+
 #: what is done about it
 Outside = Literal["warn", "refuse"]
 
@@ -20,7 +22,11 @@ def outside_text(name: str, level: float, trained: Sequence[float], reference: f
     low, high = trained[0], trained[-1]
     if low - 1e-6 <= level <= high + 1e-6:
         return None
-    volts = "" if reference is None else f" ({reference - high:+.2f} to {reference - low:+.2f} V)"
+    volts = (
+        ""
+        if reference is None
+        else f" ({fixed(reference - high, 2, sign=True)} to {fixed(reference - low, 2, sign=True)} V)"
+    )
     return (
         f"{name}: a Fermi level of {level:.3f} eV lies outside those it was trained at, {low:.3f} to"
         f" {high:.3f} eV{volts}"
