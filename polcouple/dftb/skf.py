@@ -162,16 +162,16 @@ def skf_paths(directory: Path, elements: Iterable[str]) -> dict[tuple[str, str],
     return {(a, b): directory / f"{a}-{b}.skf" for a in names for b in names}
 
 
-def load_parameters(directory: Path, elements: Iterable[str], range_separated: bool = False) -> Parameters:
+def load_parameters(directory: Path, elements: Iterable[str], hybrid: bool = False) -> Parameters:
     """Read the files ``A-B.skf`` of all ordered pairs of ``elements``.
 
     Args:
         directory: of the set.
         elements: chemical symbols.
-        range_separated: take a range-separated set, too; its tables alone are not its Hamiltonian.
+        hybrid: take a set of a hybrid functional, too; its tables alone are not its Hamiltonian.
 
     Raises:
-        InputError: a directory or file is missing, truncated or malformed, or of a range-separated set.
+        InputError: a directory or file is missing, truncated or malformed, or of a hybrid functional.
     """
     directory = Path(directory)
     if not directory.is_dir():
@@ -186,10 +186,10 @@ def load_parameters(directory: Path, elements: Iterable[str], range_separated: b
                 f"no Slater-Koster parameters for {first}-{second}: {path} does not exist; {others}"
             )
         made_for |= assumptions_of_file(_text(path))
-        if Assumption.RANGE_SEPARATED in made_for and not range_separated:
+        if Assumption.HYBRID in made_for and not hybrid:
             raise InputError(
-                f"{path}: made for a range-separated functional, whose exchange is not in the tables and not"
-                " computed here; set the option 'slako' to another set, such as mio-1-1"
+                f"{path}: made for a hybrid functional, range-separated or global, whose exchange is not in"
+                " the tables and not computed here; set the option 'slako' to another set, such as mio-1-1"
             )
         atom, table = read_skf(path, homonuclear=first == second)
         pairs[first, second] = table

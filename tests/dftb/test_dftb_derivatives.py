@@ -128,6 +128,21 @@ def test_repulsive_spline_of_carbon_and_hydrogen():
     assert np.abs(below - above).max() < 1e-5
 
 
+@pytest.mark.parametrize("said", [3.0, 9.0])
+def test_a_repulsive_spline_ends_with_its_last_interval(tmp_path, said):
+    """As in DFTB+, whatever the line of its cut-off says."""
+    lines = (DEFAULT_SLAKO / "C-C.skf").read_text(encoding="latin-1").splitlines()
+    start = lines.index("Spline") + 1
+    count = int(lines[start].split()[0])
+    first, end, *coefficients = map(float, lines[start + 1 + count].split())
+    lines[start] = f"{count} {said}"
+    (tmp_path / "C-C.skf").write_text("\n".join(lines))
+    energies, slopes = read_repulsive(tmp_path / "C-C.skf", True).energy_slope(np.array([end - 1e-2, 7.0]))
+    x = end - 1e-2 - first
+    assert energies[0] == pytest.approx(np.polyval(coefficients[::-1], x), abs=1e-15) != 0.0
+    assert energies[1] == slopes[1] == 0.0
+
+
 def test_repulsive_of_other_sets_is_a_gradient():
     directory = slako_directory("auorg-1-1", ("Au", "H"))
     table = {

@@ -113,11 +113,14 @@ def test_what_a_set_was_made_for(tmp_path, name, addition, readme, assumption):
     assert parameters.warnings(shell_resolved=True, third_order=True) == ()
 
 
-@pytest.mark.parametrize("tag", ["RangeSep\nLC 0.300000\n", "  rangesep\nCAM 0.3 0.2 0.8\n"])
+@pytest.mark.parametrize(
+    "tag",
+    ["RangeSep\nLC 0.300000\n", "  rangesep\nCAM 0.3 0.2 0.8\n", "GlobalHybrid\nHF 0.25\n"],
+)
 @pytest.mark.parametrize("backend", ["dftb", "response", "dftbplus"])
-def test_range_separated_sets_are_refused(tmp_path, tag, backend):
+def test_sets_of_hybrid_functionals_are_refused(tmp_path, tag, backend):
     slako = make_set(tmp_path / "lc", tag + "<Documentation>\n</Documentation>\n")
-    with pytest.raises(InputError, match=r"C-C\.skf: made for a range-separated functional") as error:
+    with pytest.raises(InputError, match=r"C-C\.skf: made for a hybrid functional") as error:
         create_backend(backend, graphene(3, 2), NOTHING, {"slako": str(slako)})
     assert "\n" not in str(error.value)
 
@@ -146,6 +149,8 @@ def test_dftbplus_input_with_what_the_set_needs(tmp_path):
     assert writer(third, Hamiltonian_ThirdOrderFull="Yes").warnings == ()
     separated = make_set(tmp_path / "lc", "RangeSep\nLC 0.3\n")
     assert writer(separated, Hamiltonian_RangeSeparated_="LC").warnings == ()
+    mixed = make_set(tmp_path / "hf", "GlobalHybrid\nHF 0.25\n")
+    assert writer(mixed, Hamiltonian_Hybrid_="HF").warnings == ()
 
 
 def _said(capsys, *words, status=0):
