@@ -89,7 +89,7 @@ class Backend:
     """Linear response with a drift monitor.
 
     Whole total charges have a reference each, and those beside a filled shell; between them the expansion is
-    interpolated. The first call at a whole charge, or between two, solves the
+    interpolated. The first call at a whole charge, or between two nodes, solves the
     environment exactly once; the error found there, scaled with the square of the largest change of a charge
     from the reference, is the ``residual`` of every result. With ``reanchor_every`` the expansion at a whole
     charge is never older than so many calls, at whatever charge they were. The energy jumps at each
@@ -109,7 +109,8 @@ class Backend:
         self._anchors: dict[int, Node] = {}
         self._anchored_at: dict[int, int] = {}
         self._refreshes = 0
-        self._checks: dict[tuple[int, bool], _Check] = {}
+        #: by the total charges of the nodes between which it was made
+        self._checks: dict[tuple[float, float], _Check] = {}
 
     def solve(
         self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
@@ -175,7 +176,7 @@ class Backend:
             found = at_node(node, before.site_potentials).charges
             check = _checked(found, exact.charges, before)
             if check.distance > _TELLING:
-                self._checks[charge, False] = check
+                self._checks[charge, charge] = check
             self._anchors[charge], self._anchored_at[charge] = node, self._refreshes
         self._refreshes += 1
 
@@ -199,8 +200,9 @@ class Backend:
         return (1.0 - share) * below.point.charges + share * above.point.charges
 
     def _check(self, potentials: np.ndarray, whole: int, fraction: float, charges: np.ndarray) -> _Check:
-        """The comparison with the exact answer at this charge, made at the first call there that tells."""
-        key = (whole, fraction > 0.0)
+        """The comparison with the exact answer, made at the first call between two nodes that tells."""
+        low, high = self._nodes.neighbours(whole, fraction) if fraction else (self._reference(whole),) * 2
+        key = (low.total_charge, high.total_charge)
         if key not in self._checks:
             exact = self._exact(potentials, whole + fraction)
             check = _checked(charges, self._unpolarised(whole, fraction), exact)

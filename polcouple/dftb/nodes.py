@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Sequence
 
 from polcouple.dftb.expansion import Node
 from polcouple.dftb.scf import FrozenElectrode
-from polcouple.dftb.shells import FILLED_SHELL, bracketed
+from polcouple.dftb.shells import FILLED_SHELL, Level, bracketed, inner_charges
 from polcouple.electrode import Electrode
 
 #: a total charge this close to a whole number is one (e)
@@ -15,7 +16,9 @@ _WHOLE = 1e-9
 
 
 class Nodes:
-    """Nodes at whole charges and beside filled shells, made when they are first asked for.
+    """Nodes at whole charges, beside filled shells and where these are too few, made when first asked for.
+
+    Which nodes there are depends on the electrode alone, not on what was asked before.
 
     Args:
         frozen: the electronic problem.
@@ -26,6 +29,7 @@ class Nodes:
         self._frozen, self._geometry = frozen, geometry
         self._nodes: dict[float, Node] = {}
         self._charges_between: dict[int, list[float]] = {}
+        self._inner: dict[tuple[float, float], tuple[float, ...]] = {}
 
     def at(self, charge: float) -> Node:
         """The bare electrode at a total charge in e."""
@@ -36,9 +40,19 @@ class Nodes:
 
     def neighbours(self, whole: int, fraction: float) -> tuple[Node, Node]:
         """The nodes below and above a charge that is no whole number."""
-        charges = self._from(whole)
-        above = bisect_right(charges, whole + fraction)
-        return self.at(charges[above - 1]), self.at(charges[above])
+        charges: Sequence[float] = self._from(whole)
+        while True:
+            above = bisect_right(charges, whole + fraction)
+            low, high = charges[above - 1], charges[above]
+            if (low, high) not in self._inner:
+                self._inner[low, high] = inner_charges(self._level(low), self._level(high), self._level)
+            if not self._inner[low, high]:
+                return self.at(low), self.at(high)
+            charges = (low, *self._inner[low, high], high)
+
+    def _level(self, charge: float) -> Level:
+        node = self.at(charge)
+        return Level(charge, node.point.energy, node.point.fermi_level, node.response.hardness)
 
     def _from(self, whole: int) -> list[float]:
         """Total charges of the nodes from one whole charge to the next and beside them, ascending.

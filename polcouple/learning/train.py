@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ import numpy as np
 from polcouple.backends.base import resolved_options
 from polcouple.backends.capabilities import LevelOptions
 from polcouple.data.dataset import Dataset
-from polcouple.dftb.shells import bracketed
+from polcouple.dftb.shells import Level, bracketed, refined
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 from polcouple.lattice.symmetry import lattice_symmetries
@@ -27,6 +28,8 @@ from polcouple.nn.prior import Prior, class_means, pair_classes
 PRIOR = "dftb"
 #: how far nodes beside a filled shell may lie outside the charges of the labels (e)
 _BEYOND = 0.2
+#: nodes closer than this get none between them (e); :class:`Prior` takes closer ones for those of a shell
+_NARROWEST = 0.1
 #: settings of the labels that the prior has, too
 _OF_THE_PRIOR = ("temperature_kelvin", "k_points", "shell_resolved")
 
@@ -99,9 +102,10 @@ def prior_settings(
 def linear_response_prior(electrode: Electrode, total_charges: list[float], options: LevelOptions) -> Prior:
     """Linear response at phi = 0 from the first to the last of ``total_charges`` (e).
 
-    Nodes are these charges, all whole ones between them, where shells of levels may be filled, and more on
-    either side of each charge where one is: also at the ends of the range, because the slope of K there, and
-    with it the Fermi level, comes from both sides.
+    Nodes are these charges, all whole ones between them, where shells of levels may be filled, more on
+    either side of each charge where one is, and others where the Fermi level between these would be wrong.
+    They go a little beyond the range, because the slope of K at its ends, and with it the Fermi level, comes
+    from both sides.
 
     Raises:
         ConvergenceError: the electrode has no self-consistent state there.
@@ -110,14 +114,19 @@ def linear_response_prior(electrode: Electrode, total_charges: list[float], opti
     Warned().log(dftb.warnings)
     low, high = min(total_charges), max(total_charges)
     whole = {float(charge) for charge in range(math.ceil(low), math.floor(high) + 1)}
-    nodes = sorted({*total_charges, *whole})
-    found = {charge: dftb.bare_reference(charge) for charge in nodes}
-    for charge in bracketed(nodes, [found[charge][1].hardness for charge in nodes], _BEYOND):
-        found[charge] = dftb.bare_reference(charge)
-    ordered = [found[charge] for charge in sorted(found)]
+    ends = sorted({*total_charges, *whole})
+    bare = lru_cache(maxsize=None)(dftb.bare_reference)
+
+    def level(charge: float) -> Level:
+        solution, response = bare(charge)
+        return Level(charge, solution.energy, solution.fermi_level, response.hardness)
+
+    beside = bracketed(ends, [level(charge).hardness for charge in ends], _BEYOND)
+    nodes = refined(sorted({*ends, *beside}), level, _NARROWEST)
+    ordered = [bare(charge) for charge in nodes]
     classes = pair_classes(pair_orbits(len(electrode), lattice_symmetries(electrode)))
     return Prior(
-        np.array(sorted(found)),
+        np.array(nodes),
         np.array([solution.energy for solution, _ in ordered]),
         np.array([solution.fermi_level for solution, _ in ordered]),
         np.array([solution.charges for solution, _ in ordered]),

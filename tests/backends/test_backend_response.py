@@ -155,6 +155,19 @@ def test_fermi_levels_beside_a_filled_shell():
         assert abs(a.energy - b.energy) < 5e-6
 
 
+@pytest.mark.parametrize(("mesh", "temperature"), [((3, 3, 1), 300.0), ((2, 2, 1), 3000.0)])
+def test_fermi_levels_between_shells_of_a_mesh(mesh, temperature):
+    """Shells of k-points fill at 2/9 e, 1/2 e ...: references at whole charges alone miss by 0.02 Ha."""
+    settings = {"temperature_kelvin": temperature, "k_points": mesh}
+    exact, linear = (create_backend(name, graphene(3, 2), NOTHING, settings) for name in ("dftb", "response"))
+    phi = rough_potentials(24, amplitude=1e-3)
+    for charge in (-0.4, 0.1):
+        a, b = (backend.solve(environment(phi), charge) for backend in (exact, linear))
+        assert abs(a.fermi_level - b.fermi_level) < 1.5e-4
+        assert abs(a.energy - b.energy) < 2e-5
+        assert np.abs(a.charges - b.charges).max() < 3e-4
+
+
 @pytest.mark.parametrize("charge", [-3.98, -3.9, -3.7, -3.5, -3.4])
 def test_energy_and_its_slope_are_continuous_at_nodes_and_between(charge):
     backend = create_backend("response", graphene(3, 2), NOTHING, {"temperature_kelvin": 300.0})
