@@ -75,12 +75,15 @@ class Estimate:
         error: of the same shape; NaN where there are too few blocks.
         blocks: number of blocks the error rests on; its t distribution has ``blocks`` - 1 degrees of freedom.
         converged: whether the blocks are long against the correlation; if not, the error is a lower bound.
+        stretch: how many times as long the series would have to be, at least, for the correlation that it
+            shows; 1 where that is not known, or nothing is missing.
     """
 
     value: np.ndarray
     error: np.ndarray
     blocks: int
     converged: bool
+    stretch: float = 1.0
 
 
 def scaled(result: Estimate, factor: float) -> Estimate:
@@ -119,9 +122,9 @@ def estimate(blocks: Blocks, function: Callable[[np.ndarray], np.ndarray | float
         even = len(means) // 2 * 2
         means = 0.5 * (means[:even:2] + means[1:even:2])
     if not errors:
-        return Estimate(value, np.full_like(value, np.nan), len(means), False)
-    chosen, converged = _level(np.array(errors), np.array(counts))
-    return Estimate(value, errors[chosen], counts[chosen], converged)
+        return Estimate(value, np.full_like(value, np.nan), len(means), False, LEAST_BLOCKS / len(means))
+    chosen, shortfall = _level(np.array(errors), np.array(counts))
+    return Estimate(value, errors[chosen], counts[chosen], shortfall <= 1.0, max(shortfall, 1.0))
 
 
 def _jackknife(means: np.ndarray, function: Callable[[np.ndarray], np.ndarray | float]) -> np.ndarray:
@@ -132,8 +135,8 @@ def _jackknife(means: np.ndarray, function: Callable[[np.ndarray], np.ndarray | 
     return np.asarray(np.sqrt((count - 1) / count * np.sum((left_out - left_out.mean(axis=0)) ** 2, axis=0)))
 
 
-def _level(errors: np.ndarray, counts: np.ndarray) -> tuple[int, bool]:
-    """Which block length to trust, and whether it is several times the correlation its error shows.
+def _level(errors: np.ndarray, counts: np.ndarray) -> tuple[int, float]:
+    """Which block length to trust, and how many times as long it had to be for the correlation it shows.
 
     Of length L among n, L^3 > 2 n g^2 with the statistical inefficiency g (R. M. Lee et al., Phys. Rev. E 83,
     066706 (2011)): there the bias of short blocks and the scatter of few cost the same. Where no length
@@ -142,9 +145,9 @@ def _level(errors: np.ndarray, counts: np.ndarray) -> tuple[int, bool]:
     levels = errors.reshape(len(errors), -1)
     known = np.isfinite(levels).all(axis=0) & (levels[0] > 0)
     if not known.any():
-        return 0, True
+        return 0, 1.0
     inefficiency = np.mean((levels[:, known] / levels[0, known]) ** 2, axis=1)
     lengths = 2.0 ** np.arange(len(errors))
     good = np.flatnonzero(lengths**3 > 2 * counts[0] * inefficiency**2)
     chosen = int(good[0]) if len(good) else len(errors) - 1
-    return chosen, bool(lengths[chosen] >= _LENGTHS * inefficiency[chosen])
+    return chosen, float(_LENGTHS * inefficiency[chosen] / lengths[chosen])

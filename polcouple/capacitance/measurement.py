@@ -14,7 +14,12 @@ from polcouple.analysis.runs import require_frames
 from polcouple.backends.base import backends_with
 from polcouple.backends.setting_words import setting_word
 from polcouple.capacitance.frames import evaluate
-from polcouple.capacitance.sections import capacitance_section, charge_section, series_section
+from polcouple.capacitance.sections import (
+    capacitance_section,
+    charge_section,
+    series_section,
+    what_is_missing,
+)
 from polcouple.capacitance.statistics import at_voltage, between
 from polcouple.capacitance.sweep import Sweep, make_sweep, sweep_case
 from polcouple.case.model import Case
@@ -25,6 +30,7 @@ from polcouple.files import require_writable
 from polcouple.ipi.files import files_of_input
 from polcouple.ipi.input import read_xml, thermostat_temperature, time_step_ps
 from polcouple.lattice.cell import base_area
+from polcouple.log import log
 from polcouple.propagation.plan import require_case
 from polcouple.report.directory import require_free, write_report
 
@@ -74,6 +80,8 @@ def measure_capacitance(sweep: Sweep, output: Path) -> Path:
         for made, volts in zip(runs, sweep.voltages, strict=True)
     ]
     found = [at_voltage(one, temperature) for one in frames]
+    for words in what_is_missing(found):
+        log(f"warning: {words}")
     steps = [between(low, high) for low, high in pairwise(frames)]
     area = base_area(case.cell)
     sections = [

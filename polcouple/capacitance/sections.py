@@ -12,6 +12,7 @@ from polcouple.capacitance.frames import Frames
 from polcouple.capacitance.statistics import PARTS, AtVoltage, Between
 from polcouple.report.section import Figure, Section, Table
 from polcouple.report.style import WIDTH_INCHES, line_styles
+from polcouple.report.words import too_short
 from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, BOHR_TO_ANGSTROM, HARTREE_TO_EV
 
 _ERRORS = "Errors are one standard error, from blocks."
@@ -45,7 +46,7 @@ def charge_section(found: Sequence[AtVoltage], label: str, area: float) -> Secti
     )
     return Section(
         "Charge against voltage",
-        (_warning(found),) if not all(one.charge.converged for one in found) else (),
+        tuple(what_is_missing(found)),
         (Figure("charge", _charge_figure(found, label), f"Mean charge against voltage. {_ERRORS}"),),
         (Table("charge", columns, rows, caption),),
         numbers={
@@ -139,9 +140,10 @@ def series_section(frames: Sequence[Frames], label: str) -> Section:
     )
 
 
-def _warning(found: Sequence[AtVoltage]) -> str:
-    short = ", ".join(f"{one.voltage:g} V" for one in found if not one.charge.converged)
-    return f"Too short for its errors: the charge at {short} is correlated over a large part of the run."
+def what_is_missing(found: Sequence[AtVoltage]) -> list[str]:
+    """A line for each voltage whose run is too short for its errors."""
+    missing = [(one.voltage, too_short(one.charge, one.length_ps)) for one in found]
+    return [f"{volts:g} V: {words}; until then errors are lower bounds." for volts, words in missing if words]
 
 
 def _pairs(values: np.ndarray, errors: np.ndarray, unit: float) -> list[float]:

@@ -33,7 +33,7 @@ class AtVoltage:
 
     Attributes:
         voltage: U in V.
-        frames: number of them.
+        frames: number of them, over ``length_ps``.
         charge: <Q> in e.
         shares: (4,) of the voltage in Hartree/e: U, U_dl, x_1, x_2.
         integral: (4,) <Q> over the share; NaN at zero voltage.
@@ -43,6 +43,7 @@ class AtVoltage:
 
     voltage: float
     frames: int
+    length_ps: float
     charge: Estimate
     shares: Estimate
     integral: Estimate
@@ -73,6 +74,7 @@ def at_voltage(frames: Frames, temperature: float) -> AtVoltage:
     return AtVoltage(
         frames.voltage,
         len(frames.charges),
+        float(frames.times[-1] - frames.times[0]),
         of(lambda mean: np.asarray(mean[0])),
         replace(taken, value=taken.value + potential * np.array([1.0, 1.0, 0.0, 0.0])),
         _each(blocks, integral) if potential else _unknown(blocks),

@@ -9,6 +9,7 @@ import numpy as np
 from polcouple.case.model import Case
 from polcouple.case.structure_guard import StructureGuard
 from polcouple.check.finding import Finding
+from polcouple.electrostatics.slab import LEAST_VACUUM
 from polcouple.errors import InputError
 from polcouple.lattice.cell import heights, widest_gap
 from polcouple.lattice.pairs import neighbour_pairs
@@ -87,6 +88,11 @@ def check_vacuum(case: Case) -> Iterator[Finding]:
     for own, at in ((charges, levels), (case.electrolyte.charges, liquid[:, 2])):
         displaced += float(own @ ((at - (start + 0.5 * gap)) % 1.0))
     displaced = abs(displaced)
+    if gap * height < LEAST_VACUUM and case.system.slab is None:
+        yield Finding(
+            "note", "vacuum: none, nor is any needed: liquid or electrode is at all heights of the cell"
+        )
+        return
     width = float(np.linalg.norm(case.lattice[:2], axis=1).max()) * BOHR_TO_ANGSTROM
     if vacuum < width:
         yield Finding(

@@ -12,6 +12,31 @@ from polcouple.case.model import Case
 from polcouple.number_words import significant
 from polcouple.units import BOHR_TO_ANGSTROM
 
+#: how two electrodes of one residue name are told apart
+BY_HEIGHT = (
+    "two electrodes of one residue name are told apart by the heights of their atoms, as in --electrode"
+    " 'resname GRA and prop z < 10' --electrode 'resname GRA and prop z > 10' (z in Angstrom)"
+)
+#: atoms of one electrode that are farther apart along z may be two electrodes (Angstrom)
+_TWO_SHEETS = 8.0
+
+
+def two_sheets(name: str, heights: np.ndarray, length: float) -> str | None:
+    """A hint where an electrode's atoms have room for a liquid between them on either side.
+
+    Args:
+        heights: (n,) of its atoms in a cell as high as ``length``; Angstrom.
+    """
+    ordered = np.sort(heights % length)
+    gaps = np.diff(ordered, append=ordered[0] + length)
+    if (gaps > _TWO_SHEETS).sum() < 2 or gaps[-1] <= _TWO_SHEETS:
+        return None
+    last = int(gaps[:-1].argmax())
+    return (
+        f"{name}: its atoms are in two groups, up to z = {ordered[last]:.2f} and from {ordered[last + 1]:.2f}"
+        f" Angstrom, and share one charge; {BY_HEIGHT}"
+    )
+
 
 def electrode_line(
     name: str, atoms: np.ndarray, total: float, positions: np.ndarray, residues: tuple[str, ...],

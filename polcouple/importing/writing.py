@@ -23,7 +23,7 @@ from polcouple.errors import InputError
 from polcouple.importing.atoms import Atoms, atoms_of, selected
 from polcouple.importing.ipi_side import IpiAtoms, write_ipi_side
 from polcouple.importing.source import EWALD_TOLERANCE, Source
-from polcouple.importing.summary import electrode_line, liquid_line, time_step_of
+from polcouple.importing.summary import BY_HEIGHT, electrode_line, liquid_line, time_step_of, two_sheets
 from polcouple.lattice.cell import widest_gap
 from polcouple.log import log
 from polcouple.number_words import charge as charge_words
@@ -124,6 +124,9 @@ def _tell_understood(case: Case, system: Described) -> None:
                 constraints,
             )
         )
+        heights = case.positions[own, 2] * BOHR_TO_ANGSTROM
+        if hint := two_sheets(electrode["name"], heights, float(case.lattice[2, 2]) * BOHR_TO_ANGSTROM):
+            log(hint)
     log(liquid_line(case, time_step_of(case.directory / "input.xml")))
 
 
@@ -228,7 +231,7 @@ def _content(
         content["force_field"]["walls"] = walls_section(options.walls)
     if options.voltage is not None:
         if len(electrodes) != 2:
-            raise InputError(f"--voltage is between two electrodes, {len(electrodes)} are named")
+            raise InputError(f"--voltage is between two electrodes, {len(electrodes)} named: {BY_HEIGHT}")
         content["potential"] = {"voltage_volt": options.voltage}
         _, gap = widest_gap(source.positions[:, 2], float(source.cell[2, 2]))
         if gap >= LEAST_VACUUM:

@@ -16,12 +16,10 @@ from polcouple.analysis.runs import Run, labels
 from polcouple.lattice.cell import base_area
 from polcouple.report.section import Cell, Figure, Section, Table
 from polcouple.report.style import WIDTH_INCHES, line_styles
-from polcouple.report.words import as_numbers
+from polcouple.report.words import as_numbers, too_short
 from polcouple.units import ATOMIC_TO_MICROFARAD_PER_CM2, EV_TO_HARTREE
 
-_POTENTIAL = (
-    "Potential: minus the electrode's Fermi level over e, against the zero of the forces' Ewald sums."
-)
+_POTENTIAL = "Potential: minus the electrode's Fermi level over e, counted from the cell's average potential."
 _VOLTAGE = (
     "Potential of the first electrode less that of the last: held, and as their Fermi levels have it."
     " Capacitance: half the difference of the electrodes' charges, over the voltage."
@@ -101,9 +99,10 @@ def _voltage(run: Run, series: tuple[np.ndarray, np.ndarray], levels: np.ndarray
         cells["farthest from it (V)"] = float(np.abs(voltage - held.voltage_volt).max())
     if held.voltage_volt:
         unit = ATOMIC_TO_MICROFARAD_PER_CM2 / (base_area(run.case.cell) * held.voltage_volt * EV_TO_HARTREE)
-        charges = series[1]
+        times, charges = series
         separated = _statistics(0.5 * (charges[:, 0] - charges[:, -1])).mean()
         cells["integral capacitance (µF/cm²)"] = scaled(separated, unit)
+        cells["remark"] = too_short(separated, float(times[-1] - times[0]))
     return cells
 
 

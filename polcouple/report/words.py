@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,9 +82,17 @@ def remark(*results: Estimate) -> str:
     return f"run too short: errors are {'not known' if unknown else 'lower bounds'}"
 
 
+def too_short(result: Estimate, length_ps: float) -> str:
+    """What a series of this length lacks for an error that can be trusted; empty where nothing."""
+    if result.converged:
+        return ""
+    needed = "more" if result.stretch <= 1.0 else f"at least {significant(result.stretch * length_ps, 2)} ps"
+    return f"too short: {significant(length_ps, 3)} ps, {needed} needed"
+
+
 def unconverged(result: Estimate) -> Estimate:
     """The same with an error that is a lower bound."""
-    return Estimate(result.value, result.error, result.blocks, False)
+    return replace(result, converged=False)
 
 
 def finite(values: np.ndarray) -> list[float | None]:

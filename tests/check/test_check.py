@@ -429,6 +429,19 @@ def test_thin_vacuum_and_field_of_the_images(small_directory):
     assert f"draws up to {moment / 60.0:.2f} e" in warning
 
 
+def test_a_cell_full_of_liquid_needs_no_vacuum(small_directory):
+    """Liquid on both sides of the sheet: neither thin vacuum nor the slab's images are warned of."""
+    case = read_case(small_directory)
+    flat, places = np.diag(case.cell).copy(), case.positions.copy()
+    flat[2] = np.ptp(places[:, 2]) + 4.9 * ANGSTROM_TO_BOHR
+    write_init_xyz(small_directory / "init.xyz", case.symbols, places, np.diag(flat))
+    (found,) = structure.check_vacuum(read_case(small_directory))
+    assert found.severity == "note" and "none, nor is any needed" in str(found)
+    flat[2] += 0.2 * ANGSTROM_TO_BOHR
+    write_init_xyz(small_directory / "init.xyz", case.symbols, places, np.diag(flat))
+    assert "warning" in {f.severity for f in structure.check_vacuum(read_case(small_directory))}
+
+
 def test_missing_slater_koster_files_are_all_named(small_directory, tmp_path, capsys):
     (tmp_path / "slako").mkdir()
     status, lines = check(small_directory, capsys, "--backend", "dftb", "--slako", str(tmp_path / "slako"))

@@ -208,7 +208,7 @@ def test_faults_of_a_topology_are_named(tmp_path, old, new, says):
         ),
         (
             {"electrodes": ("resname GRA",), "voltage": 1.0},
-            r"--voltage is between two electrodes, 1 are named",
+            r"--voltage is between two electrodes, 1 named: .*heights",
         ),
         (
             {"electrodes": ("resname GRA",), "total_charges": (1.0,)},

@@ -1,5 +1,6 @@
 """The charge that flows at a held potential, from runs whose charge is known."""
 
+import re
 import shutil
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_runs_without_levels_say_nothing_of_them(runs, tmp_path):
     found, _ = section([read_run(tmp_path / "metal")])
     electrodes, voltage = found.tables
     assert [row[4] for row in electrodes.rows] == [None, None]
-    assert voltage.columns == ("run", "voltage held (V)", "integral capacitance (µF/cm²)")
+    assert voltage.columns == ("run", "voltage held (V)", "integral capacitance (µF/cm²)", "remark")
 
 
 def test_capacitance_is_of_the_charge_that_was_separated(runs):
@@ -79,3 +80,15 @@ def test_capacitance_is_of_the_charge_that_was_separated(runs):
     assert charges[:, 0].mean() == pytest.approx(0.5, abs=0.01)
     capacitance = "integral capacitance (µF/cm²)"
     assert float(charged[capacitance].value) == pytest.approx(float(plain[capacitance].value), rel=1e-9)
+
+
+def test_a_run_that_is_short_against_its_correlation_says_what_it_needs(runs):
+    """A charge that drifts through the run is never in equilibrium; of white noise nothing is missing."""
+    times = np.arange(64) * 0.1
+    drifting = np.linspace(0.0, 1.0, 64)[:, None] * np.array([1.0, -1.0])
+    remark = _voltage(runs[0], (times, drifting), None)["remark"]
+    found = re.fullmatch(r"too short: 6.3 ps, at least (\d+) ps needed", remark)
+    assert found and 13 <= float(found.group(1)) <= 60
+    assert _voltage(runs[0], _charges(runs[0]), None)["remark"] == ""
+    short = _voltage(runs[0], (times[:4], drifting[:4]), None)["remark"]
+    assert short == "too short: 0.3 ps, at least 0.6 ps needed"
