@@ -4,6 +4,8 @@ Layout (every array carries its unit as the attribute ``unit``)::
 
     /                            attributes format = "polcouple dataset", version = 1, origin (free text),
                                  backends (JSON: the case's settings of backends by name)
+    /conditions                  (bytes,) uint8: JSON, how the frames were sampled (:mod:`.conditions`); only
+                                 of `polcouple sample`
     /electrode/symbols           (n,) str             attribute fingerprint of /electrode
     /electrode/positions         (n, 3) bohr
     /electrode/cell              (3, 3) bohr, one lattice vector per row

@@ -7,6 +7,8 @@ Layout (every array carries its unit as the attribute ``unit``)::
                                  label sets), temperature (kelvin, of the nuclei in the runs; only where
                                  they had one)
     /case                        (bytes,) uint8: JSON, the texts of the case's files by name
+    /conditions                  (bytes,) uint8: JSON, how the frames were sampled (:mod:`.conditions`); only
+                                 of `polcouple sample`
     /atoms/symbols               (N,) str
     /atoms/start                 (N, 3) bohr, the case's positions
     /atoms/cell                  (3, 3) bohr, one lattice vector per row

@@ -102,7 +102,7 @@ def changes(
         found.append(f"input was {before.input}, now {plan.input}")
     found += [change for change in _settings(before, now) if change not in found]
     found += _system_changes(before, now, plan.case)
-    found += _differences(before.elements, now.elements, f"{plan.case / plan.input}: ")
+    found += differences(before.elements, now.elements, f"{plan.case / plan.input}: ")
     return found, own
 
 
@@ -156,13 +156,14 @@ def _moved(before: MadeOf, now: MadeOf) -> str:
 
 
 def _system_changes(before: MadeOf, now: MadeOf, directory: Path) -> list[str]:
-    found = _differences(_flat(before.system), _flat(now.system), f"{directory / 'system.yaml'}: ")
+    found = differences(flat(before.system), flat(now.system), f"{directory / 'system.yaml'}: ")
     if now.start != before.start:
         found.append(f"{directory}: the start structure is another one")
     return found
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], where: str) -> list[str]:
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], where: str) -> list[str]:
+    """A line for each name whose value is not the same in both; each begins with ``where``."""
     return [
         f"{where}{name} was {_shown(before.get(name))}, now {_shown(now.get(name))}"
         for name in differing(before, now)
@@ -194,7 +195,7 @@ def _fast_backend(case: Case) -> dict[str, str]:
     return {"name": name, **options.identity(case.electrode.symbols)}
 
 
-def _flat(value: Any, where: str = "") -> dict[str, Any]:
+def flat(value: Any, where: str = "") -> dict[str, Any]:
     """Leaves of nested dictionaries and lists by their places, such as ``electrodes[0].name``."""
     if isinstance(value, dict):
         inner = {f"{where}.{key}" if where else str(key): item for key, item in value.items()}
@@ -202,7 +203,7 @@ def _flat(value: Any, where: str = "") -> dict[str, Any]:
         inner = {f"{where}[{number}]": item for number, item in enumerate(value)}
     else:
         return {where: value}
-    return {place: leaf for key, item in inner.items() for place, leaf in _flat(item, key).items()}
+    return {place: leaf for key, item in inner.items() for place, leaf in flat(item, key).items()}
 
 
 def _elements(root: ElementTree.Element, where: str = "") -> dict[str, str]:

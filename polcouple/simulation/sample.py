@@ -17,6 +17,7 @@ from polcouple.log import command_line, log, say_how_to_go_on
 from polcouple.propagation.plan import RunPlan, require_case
 from polcouple.propagation.programs import RunFailedError
 from polcouple.propagation.propagate import propagate
+from polcouple.simulation.conditions import conditions, require_conditions
 from polcouple.simulation.directory import begin, examine, has_steps, refuse_a_run, take_up
 from polcouple.simulation.sample_moving import Schedule, sample_moving
 from polcouple.simulation.serve import require_one_part
@@ -93,8 +94,11 @@ def sample(wanted: Sampling, output: Path) -> None:
         )
     paths = dataset_paths(output, case)
     names = ", ".join(map(str, paths))
+    now = conditions(plan, case)
     if all(path.exists() for path in paths):
-        done = min(map(len, open_datasets(output, case, wanted.positions, origin)))
+        counts = list(map(len, open_datasets(output, case, wanted.positions, origin)))
+        require_conditions(paths, counts, now)
+        done = min(counts)
         if done >= wanted.frames:
             log(f"{names}: {done} frames already")
             return
@@ -106,6 +110,7 @@ def sample(wanted: Sampling, output: Path) -> None:
     require_writable(output.parent)
     require_sound(plan, steps, directory)
     datasets = open_datasets(output, case, wanted.positions, origin)
+    require_conditions(paths, list(map(len, datasets)), now)
     if going_on is None:
         begin(plan, directory)
     else:

@@ -35,6 +35,7 @@ from polcouple.propagation.case_copy import write_case_that_holds
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.programs import RunFailedError
 from polcouple.propagation.propagate import Propagation
+from polcouple.simulation.conditions import conditions, require_conditions
 from polcouple.simulation.directory import examine, has_steps, refuse_a_run
 from polcouple.simulation.level_run import CURE, LevelRun, carried_out, started
 from polcouple.simulation.side_by_side import SideBySide
@@ -95,6 +96,9 @@ def sample_moving(
             f"{output}: its frames are from `{dataset.origin}`, now `{origin}`; give the same, or name"
             " another dataset"
         )
+    now = conditions(plan, case)
+    if dataset is not None:
+        require_conditions([output], [len(dataset)], now)
     runs = _runs(plan, case, held, directory, dataset)
     if dataset is not None and _missing(dataset, runs, schedule.frames) == []:
         log(f"{output}: {_told(dataset)} already")
@@ -109,7 +113,9 @@ def sample_moving(
             require_sound(run.plan, schedule.steps, run.directory)
     temperature = thermostat_temperature(read_xml(plan.case / plan.input))
     kelvin = None if temperature is None else temperature / KELVIN_TO_HARTREE
-    dataset = dataset or open_moving(output, case, origin, kelvin)
+    if dataset is None:
+        dataset = open_moving(output, case, origin, kelvin)
+        require_conditions([output], [0], now)
     for run in runs:
         dataset.number_of(run.labels)
     missing = _missing(dataset, runs, schedule.frames)
