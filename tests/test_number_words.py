@@ -10,7 +10,8 @@ import pytest
 import polcouple
 from polcouple.analysis.block_errors import Estimate
 from polcouple.analysis.held_level_words import _with_error
-from polcouple.analysis.watching import ElectrodeNow, Standing
+from polcouple.analysis.watched_system import ElectrodeNow, SystemNow
+from polcouple.analysis.watching import Standing
 from polcouple.number_words import fixed, significant
 from polcouple.report.html import _shown
 from polcouple.report.watching import line, rows
@@ -46,11 +47,10 @@ def test_words(text, wanted):
 def test_a_run_of_nothing_is_watched_without_noise():
     zero = ElectrodeNow("sheet", -1e-17, -4e-17, 2e-18)
     noise = Estimate(np.array(-2e-16), np.array(3e-17), 8, True)
-    now = Standing(
-        "done", "", "fixed", 10, 10, 0.005, -1e-14, noise, -1e-14, noise, False, [zero], 10, None, None, [],
-    )  # fmt: skip
+    system = SystemNow("", 10, 0.005, -1e-14, noise, -1e-14, noise, False, [zero], 10)
+    now = Standing("done", "", "fixed", 10, 10, [system], None, None, [])
     shown = dict(rows(now))
-    assert shown["charge, sheet"] == "0.0000 e, atoms 0.0000 e to 0.0000 e (step 10)"
+    assert shown["charge, sheet"] == "0.0000 e, atoms 0.0000 to 0.0000 e (step 10)"
     assert (shown["conserved"], shown["drift"]) == ("0.000 kJ/mol", "0 ± 0 kJ/mol/ps")
     assert not re.search(r"-0|e-1\d", line(now) + "".join(shown.values()))
 

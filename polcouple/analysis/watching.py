@@ -9,38 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from polcouple.analysis.block_errors import Estimate
-from polcouple.analysis.drift import drift, mean_in_time
+from polcouple.analysis.watched_system import SystemNow, WatchedSystem
 from polcouple.case.model import Case, read_case
 from polcouple.errors import InputError
-from polcouple.ipi.files import RunFiles, progress_file, run_files
-from polcouple.ipi.following import FollowedNumber, FollowedProperties
+from polcouple.ipi.files import progress_file, system_names
 from polcouple.ipi.initialize import start_file
 from polcouple.ipi.input import read_xml, time_step_ps
-from polcouple.ipi.output import last_extras
 from polcouple.log import Warned
 from polcouple.propagation.driver_log import warnings_in
 from polcouple.propagation.guard import at_work
 from polcouple.propagation.record import Record, Start, read_record
-from polcouple.units import ATOMIC_TIME_TO_FS, HARTREE_TO_KJ_PER_MOL, KELVIN_TO_HARTREE
 
 #: the rate is that of the last so many seconds
 _WINDOW = 60.0
 _SECONDS_PER_DAY = 86400.0
-#: rows at least for a mean or a drift
-_LEAST_ROWS = 3
-
-
-@dataclass(frozen=True)
-class ElectrodeNow:
-    """Charges of one electrode at one step, in e."""
-
-    name: str
-    total: float
-    lowest: float
-    highest: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +34,7 @@ class Standing:
         message: why it failed.
         backend: that gives the charges; empty where no record says so.
         step, last_step: of i-PI; None where it is not known.
-        time_ps: simulated so far.
-        temperature: now, in K, and ``mean_temperature`` since the run began.
-        conserved: in kJ/mol per cell, less the work of the refreshes where that is written.
-        drift: its slope, kJ/mol/ps.
-        corrected: whether the refreshes' work is taken off.
-        charges: of the electrodes at step ``charges_step``.
+        systems: where each of them stands; one, or the replicas.
         ns_per_day: simulated per wall time, lately, or on average where the run has ended.
         seconds_left: until the last step; None where nobody can tell or there is nothing left.
         warnings: of the driver, each kind once.
@@ -68,17 +45,15 @@ class Standing:
     backend: str
     step: int | None
     last_step: int | None
-    time_ps: float | None
-    temperature: float | None
-    mean_temperature: Estimate | None
-    conserved: float | None
-    drift: Estimate | None
-    corrected: bool
-    charges: Sequence[ElectrodeNow]
-    charges_step: int | None
+    systems: Sequence[SystemNow]
     ns_per_day: float | None
     seconds_left: float | None
     warnings: Sequence[str]
+
+    @property
+    def time_ps(self) -> float | None:
+        """Simulated so far."""
+        return self.systems[0].time_ps
 
 
 class Watched:
@@ -99,19 +74,17 @@ class Watched:
             self._time_step: float | None = time_step_ps(root, path)
         except InputError:
             self._time_step = None  # minimisations have none
-        self._properties = FollowedProperties(directory / progress_file(root))
-        self._files: RunFiles | None = None
-        self._work: FollowedNumber | None = None
+        self._root = root
+        self._systems: list[WatchedSystem] = []
         self._seen: deque[tuple[float, float]] = deque()
 
     def look(self) -> Standing:
         """Where the run stands now."""
-        self._properties.look()
+        systems = [system.look() for system in self._found()]
         record = read_record(self.directory)
         start = record.starts[-1] if record is not None and record.starts else None
         working = at_work(self.directory)
-        columns = self._properties.columns
-        step = int(columns["step"][-1]) if "step" in columns else None
+        step = systems[0].step
         state = "killed" if start is not None and start.status == "running" else "not begun"
         if working:
             state = "running"
@@ -122,86 +95,39 @@ class Watched:
         left = None
         if working and rate and step is not None and last_step is not None and last_step > step:
             left = (last_step - step) / rate
-        conserved, corrected = self._conserved(columns)
-        temperatures = columns.get("temperature", np.empty(0)) / KELVIN_TO_HARTREE
-        number, charges = self._charges()
-        time_ps = None
-        if "time" in columns:
-            time_ps = float(columns["time"][-1]) * ATOMIC_TIME_TO_FS * 1e-3
-        elif step is not None and self._time_step is not None:
-            time_ps = step * self._time_step
         return Standing(
             state,
             "" if start is None or working else start.message,
             "" if record is None else record.made_of.backend,
             step,
             last_step,
-            time_ps,
-            float(temperatures[-1]) if len(temperatures) else None,
-            mean_in_time(temperatures) if len(temperatures) >= _LEAST_ROWS else None,
-            float(conserved[1][-1]) if len(conserved[1]) else None,
-            drift(*conserved) if len(conserved[1]) >= _LEAST_ROWS else None,
-            corrected,
-            charges,
-            number,
+            systems,
             rate * self._time_step * 1e-3 * _SECONDS_PER_DAY if rate and self._time_step else None,
             left,
             self._warnings(record),
         )
 
-    def _conserved(self, columns: dict[str, np.ndarray]) -> tuple[tuple[np.ndarray, np.ndarray], bool]:
-        """Times in ps and energies in kJ/mol, and whether the refreshes' work is taken off."""
-        if "conserved" not in columns or "step" not in columns or self._time_step is None:
-            return (np.empty(0), np.empty(0)), False
-        times, energies = columns["step"] * self._time_step, columns["conserved"] * HARTREE_TO_KJ_PER_MOL
-        work = self._refresh_work()
-        steps, rows, found = np.intersect1d(
-            columns["step"].astype(int), np.fromiter(work, dtype=int), return_indices=True
-        )
-        if len(steps) < _LEAST_ROWS:
-            return (times, energies), False
-        values = np.fromiter(work.values(), dtype=float)[found] * HARTREE_TO_KJ_PER_MOL
-        return (times[rows], energies[rows] - values), True
-
-    def _refresh_work(self) -> dict[int, float]:
-        """In Hartree by step; empty where it is not written, or by several beads."""
-        files = self._of_one_bead()
-        if files is None:
-            return {}
-        if self._work is None:
-            try:
-                self._work = FollowedNumber(files.extras("refresh_work")[0])
-            except InputError:
-                return {}
-        self._work.look()
-        return self._work.values
-
-    def _charges(self) -> tuple[int | None, list[ElectrodeNow]]:
-        """The last frame of charges."""
-        files = self._of_one_bead()
+    def _found(self) -> list[WatchedSystem]:
+        """The run's systems; those of a template are known when i-PI has written them down."""
+        if self._systems:
+            return self._systems
         try:
-            path = None if files is None else files.extras("charges")[0]
+            names = system_names(self.directory / "input.xml")
         except InputError:
-            path = None
-        found = None if path is None else last_extras(path, len(self._case.electrode))
-        if found is None:
-            return None, []
-        step, charges = found
-        sections = zip(self._case.system.electrodes, self._case.electrode_slices, strict=True)
-        return step, [
-            ElectrodeNow(section.name, float(own.sum()), float(own.min()), float(own.max()))
-            for section, part in sections
-            for own in [charges[part]]
+            names = []
+        found = [
+            WatchedSystem(
+                self.directory,
+                name,
+                len(names) > 1,
+                self.directory / progress_file(self._root, name),
+                self._case,
+                self._time_step,
+            )
+            for name in names or [""]
         ]
-
-    def _of_one_bead(self) -> RunFiles | None:
-        """The run's outputs; None where they are not there yet, or of several systems or beads."""
-        if self._files is None:
-            try:
-                self._files = run_files(self.directory)
-            except InputError:
-                return None
-        return self._files if self._files.beads == 1 else None
+        self._systems = found if names else []
+        return found
 
     def _rate(self, step: int | None, start: Start | None) -> float | None:
         """Steps per second while the run is at work."""

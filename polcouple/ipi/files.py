@@ -124,13 +124,15 @@ class RunFiles:
         return self.directory / _named(self.output, self.prefix, name)
 
 
-def progress_file(root: Element) -> str:
-    """Name of the file that tells how far a run is: the first output with steps, of the first system."""
+def progress_file(root: Element, prefix: str | None = None) -> str:
+    """Name of the file that tells how far a run is: the first output with steps, of the first system
+    or that of a prefix."""
     output, system = root.find("output"), root.find("system")
+    if prefix is None:
+        prefix = "" if system is None else _prefix(system)
     found = [] if output is None else output.findall("properties")
     with_steps = [element for element in found if "step" in _listed(element)]
     name = (with_steps or found)[0].get("filename", "out") if found else "out"
-    prefix = "" if system is None else system.get("prefix", "").strip()
     return _named(output, prefix, name)
 
 
@@ -178,13 +180,8 @@ def files_of_input(path: Path, system: str | None = None) -> RunFiles:
     output = root.find("output")
     if output is None:
         raise InputError(f"{path}: no <output>; name what i-PI is to write, as `polcouple build` does")
-    source = root
-    if root.find("system_template") is not None:
-        source = read_xml(directory / _EXPANDED)
-    systems = source.findall("system")
-    prefixes = [element.get("prefix", "").strip() for element in systems]
-    if not systems:
-        raise InputError(f"{path}: no <system>")
+    systems = _systems(root, path)
+    prefixes = [_prefix(element) for element in systems]
     if len(set(prefixes)) < len(prefixes):
         raise InputError(
             f"{path}: {len(prefixes)} systems write to the same files; give each <system> a prefix of its own"
@@ -201,6 +198,30 @@ def files_of_input(path: Path, system: str | None = None) -> RunFiles:
         )
     chosen = systems[0 if system is None else prefixes.index(system)]
     return RunFiles(directory, path, output, chosen.get("prefix", "").strip(), _beads(chosen, path))
+
+
+def system_names(path: Path) -> list[str]:
+    """The prefixes of the systems of an input, in its order; empty for one that has none.
+
+    Raises:
+        InputError: there is no <system>, or what a template stands for is not written yet.
+    """
+    return [_prefix(element) for element in _systems(read_xml(path), path)]
+
+
+def _systems(root: Element, path: Path) -> list[Element]:
+    """Those that i-PI moves."""
+    source = root
+    if root.find("system_template") is not None:
+        source = read_xml(path.parent / _EXPANDED)
+    systems = source.findall("system")
+    if not systems:
+        raise InputError(f"{path}: no <system>")
+    return systems
+
+
+def _prefix(system: Element) -> str:
+    return system.get("prefix", "").strip()
 
 
 def _listed(properties: Element) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,15 @@ _POINTS = 2000
 TICKS = 6
 
 
-def energy_section(directory: Path, skip_ps: float) -> tuple[Section, Estimate]:
+def energy_section(directory: Path, skip_ps: float, system: str | None = None) -> tuple[Section, Estimate]:
     """The conserved quantity with and without the refreshes' work, and the drift of the latter.
+
+    ``system`` is the prefix of one of several.
 
     Raises:
         InputError: as :func:`polcouple.analysis.conserved.read_conserved`.
     """
-    data = read_conserved(directory)
+    data = read_conserved(directory, system)
     kept = data.time >= skip_ps
     time = data.time[kept]
     curves = {"as i-PI has it": data.conserved[kept], "less the work of the refreshes": data.corrected[kept]}
@@ -58,16 +61,16 @@ def energy_section(directory: Path, skip_ps: float) -> tuple[Section, Estimate]:
     )
     work = float(data.refresh_work[kept][-1] - data.refresh_work[kept][0])
     section = Section(
-        "Energy account",
+        _title("Energy account", system),
         (
             "Exchanging the charges does work on the atoms wherever they are held for several steps or have"
             " no energy. Less this work, i-PI's conserved quantity tells the integrator's own error. All is"
             f" of the whole cell. Work of the refreshes in this time: {significant(work)} kJ/mol.",
         ),
-        (Figure("conserved", canvas, "Conserved quantity, from its first value on."),),
+        (Figure(_name("conserved", system), canvas, "Conserved quantity, from its first value on."),),
         (
             Table(
-                "energy",
+                _name("energy", system),
                 columns,
                 rows,
                 "Slope of the straight line through the conserved quantity, with its error by blocks.",
@@ -79,13 +82,15 @@ def energy_section(directory: Path, skip_ps: float) -> tuple[Section, Estimate]:
     return section, drifts["less the work of the refreshes"]
 
 
-def temperature_section(directory: Path, skip_ps: float) -> tuple[Section, Estimate]:
-    """Temperature in time, its mean, and the one that was asked for.
+def temperature_section(
+    directory: Path, skip_ps: float, system: str | None = None
+) -> tuple[Section, Estimate]:
+    """Temperature in time, its mean, and the one that was asked for; of several systems, of one.
 
     Raises:
         InputError: the run does not write its temperature.
     """
-    path = run_files(directory).properties("step", "time", "temperature")
+    path = run_files(directory, system).properties("step", "time", "temperature")
     properties = read_properties(path)
     kept = last_of_each(properties["step"].astype(int))
     time = properties["time"] * ATOMIC_TIME_TO_FS * 1e-3
@@ -97,7 +102,7 @@ def temperature_section(directory: Path, skip_ps: float) -> tuple[Section, Estim
     shown = thinned(len(time))
     (style,) = line_styles(["temperature"]).values()
     axes.plot(time[shown], temperature[shown], **style | {"linewidth": 0.8})
-    asked = asked_temperature(directory)
+    asked = asked_temperature(directory) if system is None else None
     words = []
     if asked is not None:
         axes.axhline(asked, color="0.4", linestyle=":")
@@ -109,10 +114,10 @@ def temperature_section(directory: Path, skip_ps: float) -> tuple[Section, Estim
     ]
     columns = ("quantity", "mean (K)", "standard deviation (K)", "lowest (K)", "highest (K)")
     section = Section(
-        "Temperature",
+        _title("Temperature", system),
         tuple(words),
-        (Figure("temperature", canvas, "Temperature as i-PI has it."),),
-        (Table("temperature_mean", columns, rows, "Mean with its error by blocks."),),
+        (Figure(_name("temperature", system), canvas, "Temperature as i-PI has it."),),
+        (Table(_name("temperature_mean", system), columns, rows, "Mean with its error by blocks."),),
         numbers={"mean_kelvin": as_numbers(mean), "asked_for_kelvin": asked},
     )
     return section, mean
@@ -137,6 +142,15 @@ def time_section(driver: Mapping[str, Any]) -> Section:
                       " with its preparations included."),) if rows else (),
         numbers={"seconds": dict(seconds), "evaluations": count},
     )  # fmt: skip
+
+
+def _title(title: str, system: str | None) -> str:
+    return title if system is None else f"{title}, {system}"
+
+
+def _name(name: str, system: str | None) -> str:
+    """Of a figure or table, which has small letters and digits alone."""
+    return name if system is None else f"{name}_{re.sub('[^a-z0-9]', '_', system.lower())}"
 
 
 def asked_temperature(directory: Path) -> float | None:

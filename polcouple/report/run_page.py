@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,11 @@ def _sections(directory: Path, now: Standing, skip_ps: float) -> list[Section]:
             log(f"not shown: {what}: {error}")
             shown.append(Section(what, (f"Not shown: {error}.",)))
 
-    part("Energy account", lambda: [energy_section(directory, skip_ps)[0]])
-    part("Temperature", lambda: [temperature_section(directory, skip_ps)[0]])
+    names = [system.name for system in now.systems]
+    for name in names if len(names) > 1 else [None]:
+        of = "" if name is None else f", {name}"
+        part(f"Energy account{of}", partial(_account, energy_section, directory, skip_ps, name))
+        part(f"Temperature{of}", partial(_account, temperature_section, directory, skip_ps, name))
     part("Electrode charges", lambda: _charges(directory, skip_ps))
     part("The liquid", lambda: _liquid(directory, skip_ps))
     starts = [] if record is None else record.starts
@@ -89,6 +93,15 @@ def _sections(directory: Path, now: Standing, skip_ps: float) -> list[Section]:
         time_section(starts[-1].driver if starts else {}),
         *([] if record is None else [_starts(record), _settings(record), _versions(record)]),
     ]
+
+
+def _account(
+    make: Callable[[Path, float, str | None], tuple[Section, Any]],
+    directory: Path,
+    skip_ps: float,
+    system: str | None,
+) -> list[Section]:
+    return [make(directory, skip_ps, system)[0]]
 
 
 def _charges(directory: Path, skip_ps: float) -> list[Section]:
@@ -135,17 +148,25 @@ def _summary(directory: Path, now: Standing, record: Record | None) -> Section:
         ("steps", "none written" if now.step is None else f"{now.step}{wanted}"),
         ("simulated (ps)", now.time_ps),
     ]
-    asked = asked_temperature(directory)
-    if asked is not None:
+    several = len(now.systems) > 1
+    if several:
+        names = ", ".join(system.name for system in now.systems)
+        rows.append(("replicas", f"{names}: files follow a replica, whose temperature may be exchanged"))
+    elif (asked := asked_temperature(directory)) is not None:
         rows.append(("temperature asked for (K)", asked))
-    rows += [
-        ("temperature, whole run (K)", now.mean_temperature),
-        ("drift of the conserved quantity, whole run (kJ/mol/ps)", now.drift),
-    ]
-    rows += [
-        (f"charge of {one.name}, now (e)", fixed(one.total, 4, sign=True).replace("-", "\N{MINUS SIGN}"))
-        for one in now.charges
-    ]
+    for system in now.systems:
+        of = f", {system.name}" if several else ""
+        rows += [
+            (f"temperature, whole run{of} (K)", system.mean_temperature),
+            (f"drift of the conserved quantity, whole run{of} (kJ/mol/ps)", system.drift),
+        ]
+        rows += [
+            (
+                f"charge of {one.name}, now{of} (e)",
+                fixed(one.total, 4, sign=True).replace("-", "\N{MINUS SIGN}"),
+            )
+            for one in system.charges
+        ]
     held = None if record is None else (record.made_of.system.get("potential") or {}).get("voltage_volt")
     if held is not None:
         rows.append(("voltage held, first electrode against the last (V)", held))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from polcouple.analysis.watched_system import SystemNow
 from polcouple.analysis.watching import Standing
 from polcouple.number_words import fixed, significant
 from polcouple.report.words import with_error
@@ -17,22 +18,13 @@ def rows(now: Standing) -> list[tuple[str, str]]:
     found = [("state", _state(now)), ("steps", _steps(now))]
     if now.time_ps is not None:
         found.append(("simulated", f"{significant(now.time_ps)} ps"))
-    if now.temperature is not None:
-        mean = "" if now.mean_temperature is None else f", mean {with_error(now.mean_temperature, 'K')}"
-        found.append(("temperature", f"{fixed(now.temperature, 1)} K{mean}"))
-    if now.conserved is not None:
-        less = ", less the work of refreshes" if now.corrected else ""
-        found.append(("conserved", f"{fixed(now.conserved, 3)} kJ/mol{less}"))
-    if now.drift is not None:
-        found.append(("drift", with_error(now.drift, "kJ/mol/ps")))
-    for electrode in now.charges:
-        found.append(
-            (
-                f"charge, {electrode.name}",
-                f"{_charge(electrode.total)}, atoms {_charge(electrode.lowest)} to"
-                f" {_charge(electrode.highest)} (step {now.charges_step})",
-            )
-        )
+    several = len(now.systems) > 1
+    for system in now.systems:
+        own = _rows(system)
+        if several:
+            found.append((system.name, "; ".join(f"{name} {value}" for name, value in own)))
+        else:
+            found += own
     if now.ns_per_day is not None:
         found.append(("speed", f"{now.ns_per_day:.3g} ns/day"))
     if now.seconds_left is not None:
@@ -47,11 +39,14 @@ def rows(now: Standing) -> list[tuple[str, str]]:
 def line(now: Standing) -> str:
     """The same in one line, without what does not change."""
     words = [_steps(now)]
-    if now.temperature is not None:
-        words.append(f"{fixed(now.temperature, 0)} K")
-    if now.drift is not None:
-        words.append(f"drift {with_error(now.drift, 'kJ/mol/ps')}")
-    words += [f"{electrode.name} {_charge(electrode.total)}" for electrode in now.charges]
+    for system in now.systems:
+        own = []
+        if system.temperature is not None:
+            own.append(f"{fixed(system.temperature, 0)} K")
+        if system.drift is not None:
+            own.append(f"drift {with_error(system.drift, 'kJ/mol/ps')}")
+        own += [f"{electrode.name} {_charge(electrode.total)} e" for electrode in system.charges]
+        words += [f"{system.name}: {' '.join(own)}"] if len(now.systems) > 1 else own
     if now.ns_per_day is not None:
         words.append(f"{now.ns_per_day:.3g} ns/day")
     if now.seconds_left is not None:
@@ -61,8 +56,30 @@ def line(now: Standing) -> str:
     return ", ".join(words)
 
 
+def _rows(system: SystemNow) -> list[tuple[str, str]]:
+    """What is known of one system alone."""
+    found = []
+    if system.temperature is not None:
+        mean = "" if system.mean_temperature is None else f", mean {with_error(system.mean_temperature, 'K')}"
+        found.append(("temperature", f"{fixed(system.temperature, 1)} K{mean}"))
+    if system.conserved is not None:
+        less = ", less the work of refreshes" if system.corrected else ""
+        found.append(("conserved", f"{fixed(system.conserved, 3)} kJ/mol{less}"))
+    if system.drift is not None:
+        found.append(("drift", with_error(system.drift, "kJ/mol/ps")))
+    for electrode in system.charges:
+        found.append(
+            (
+                f"charge, {electrode.name}",
+                f"{_charge(electrode.total)} e, atoms {_charge(electrode.lowest)} to"
+                f" {_charge(electrode.highest)} e (step {system.charges_step})",
+            )
+        )
+    return found
+
+
 def _charge(value: float) -> str:
-    return f"{fixed(value, 4, sign=True)} e"
+    return fixed(value, 4, sign=True)
 
 
 def _state(now: Standing) -> str:

@@ -1,7 +1,9 @@
 """`polcouple watch`: what it shows of runs that are at work and of others, on any terminal and on none."""
 
+import copy
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +15,10 @@ from compare_cases import jiggled, write_run
 
 from polcouple.analysis.watching import Watched
 from polcouple.cli.commands import main
+from polcouple.ipi.input import read_xml, write_xml
 from polcouple.propagation.guard import locked
 from polcouple.propagation.record import Start, read_record, write_record
+from polcouple.report.watching import rows as rows_of
 from polcouple.units import HARTREE_TO_KJ_PER_MOL
 
 HEADER = (
@@ -91,13 +95,14 @@ def test_figures(a_run):
             2000,
             pytest.approx(0.5),
         )
-        assert now.corrected and float(now.drift.value) == pytest.approx(SLOPE, abs=0.02)
-        assert 0 < now.drift.error < 0.02
-        assert now.temperature == pytest.approx(290.0) and float(now.mean_temperature.value) == pytest.approx(
-            305, 0.01
-        )
-        (sheet,) = now.charges
-        assert (sheet.name, now.charges_step) == ("sheet", 1000)
+        (system,) = now.systems
+        assert system.corrected and float(system.drift.value) == pytest.approx(SLOPE, abs=0.02)
+        assert 0 < system.drift.error < 0.02
+        assert system.temperature == pytest.approx(290.0) and float(
+            system.mean_temperature.value
+        ) == pytest.approx(305, 0.01)
+        (sheet,) = system.charges
+        assert (sheet.name, system.charges_step) == ("sheet", 1000)
         assert (sheet.total, sheet.highest) == (pytest.approx(-0.7), pytest.approx(0.3 - 1 / 96))
         # 1,000 steps in 100 s since the start
         assert now.seconds_left == pytest.approx(100, rel=0.05)
@@ -146,6 +151,38 @@ def test_follows_to_the_end(a_run, terminal):
     assert (b"\x1b[" in said) == (terminal == "xterm")
     assert "step 2000 of 2000 (100 %)" in text and "running, charges by response" in text
     assert re.search(r"state +done", text) and re.search(r"drift +3\.0\d+ ± >?0\.00\d+ kJ/mol/ps", text)
+
+
+def test_replicas_are_named(a_run, tmp_path, capsys):
+    """Each has its own temperature, drift and charge; none stands for the run."""
+    root = read_xml(a_run / "input.xml")
+    system = root.find("system")
+    system.set("prefix", "T300")
+    other = copy.deepcopy(system)
+    other.set("prefix", "T310")
+    root.append(other)
+    write_xml(root, a_run / "input.xml")
+    for name in [path.name for path in a_run.glob("simulation.*")]:
+        shutil.copy(a_run / name, a_run / f"T310_{name}")
+        (a_run / name).rename(a_run / f"T300_{name}")
+    table = (a_run / "T310_simulation.out").read_text().splitlines()
+    rows = [line if line[0] == "#" else f"{line.rsplit(None, 1)[0]} 3.1e2" for line in table]
+    (a_run / "T310_simulation.out").write_text("\n".join(rows) + "\n")
+    now = Watched(a_run).look()
+    assert [(system.name, system.temperature) for system in now.systems] == [
+        ("T300", pytest.approx(290.0)), ("T310", pytest.approx(310.0))
+    ]  # fmt: skip
+    shown = dict(rows_of(now))
+    assert shown["T300"].startswith("temperature 290.0 K") and "drift 3.0" in shown["T310"]
+    assert shown["T310"].startswith("temperature 310.0 K, mean 310 ± 0 K; conserved")
+    assert not {"temperature", "conserved", "drift", "charge, sheet"} & set(shown)
+    with pytest.raises(SystemExit, match="0"):
+        main(["report", str(a_run), "-o", str(tmp_path / "page.html")])
+    page = (tmp_path / "page.html").read_text()
+    heads = re.findall('<tr><th scope="row">(.*?)</th>', page)
+    assert "temperature asked for (K)" not in heads and "temperature, whole run (K)" not in heads
+    assert {"temperature, whole run, T300 (K)", "temperature, whole run, T310 (K)"} <= set(heads)
+    assert {"Energy account, T300", "Temperature, T310"} <= set(re.findall("<h2>(.*?)</h2>", page))
 
 
 def test_interrupted(a_run):
