@@ -37,9 +37,15 @@ told of: those atoms are where no frame was.
 "without net forces": the mean force of each frame is taken off the labels first; no function of relative
 positions has one. The last row uses no model.
 """
+    what = f"A potential of {', '.join(a.elements)}"
+    driver = "`polcouple-driver --potential` beside an electrode under i-PI\n(docs/potential_networks.md)"
+    use = f"`polcouple.PotentialCalculator` for ASE, {driver}."
+    if potential.difference_to:
+        what = f"The difference of {', '.join(a.elements)} to {potential.difference_to}"
+        use = f"{driver}, which adds the case's own force field of the liquid.\nBy itself it is no energy."
     return f"""# {potential.name}
 
-A potential of {", ".join(a.elements)}: NeuralIL's network, whose energy has the forces as its derivative.
+{what}: NeuralIL's network, whose energy has the forces as its derivative.
 
 - Descriptors: spherical Bessel power spectrum, {a.cutoff:g} A, l + n up to {a.n_max}; embedding of
   {a.embedding} an element.
@@ -62,8 +68,7 @@ batches of {training["batch_size"]}, AdamW, learning rate {rates} in every
 {scored}{usual}
 ## Use
 
-`polcouple.PotentialCalculator` for ASE, `polcouple-driver --potential` beside an electrode under i-PI
-(docs/potential_networks.md). Another element is refused.
+{use} Another element is refused.
 """
 
 

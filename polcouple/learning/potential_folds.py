@@ -79,14 +79,16 @@ def joined(name: str, potentials: Sequence[Potential], usual: tuple[float, float
     """One committee of all members.
 
     Raises:
-        InputError: they are of different architectures.
+        InputError: they are of different architectures, or differences to different things.
     """
-    first = potentials[0].architecture
-    if any(one.architecture != first for one in potentials):
-        raise InputError("potentials of different architectures make no committee")
+    first, difference = potentials[0].architecture, potentials[0].difference_to
+    if any((one.architecture, one.difference_to) != (first, difference) for one in potentials):
+        raise InputError(
+            "potentials of different architectures, or differences to other things, make no committee"
+        )
     members = np.concatenate([one.members for one in potentials])
     references = np.concatenate([one.references for one in potentials])
-    return Potential(name, first, members, references, usual)
+    return Potential(name, first, members, references, usual, difference_to=difference)
 
 
 def score_folds(folds: Sequence[Fold], configurations: Sequence[Configuration]) -> FoldScores:

@@ -41,6 +41,9 @@ class PotentialOptions(CommitteeOptions):
         float, Field(ge=0, lt=1, description="of the others, to choose the epoch; 0: the last one")
     ] = 0.1
     start: Annotated[Path | None, Field(description="a potential whose members to go on from")] = None
+    difference_to: Annotated[
+        str, Field(description="what was taken off the labels, such as a force field (nothing)")
+    ] = ""
 
 
 def split_configurations(n: int, options: PotentialOptions) -> Split:
@@ -127,6 +130,7 @@ class _Data:
         self, configurations: Sequence[Configuration], split: Split, options: PotentialOptions
     ) -> None:
         self.split, self._configurations = split, configurations
+        self._difference = options.difference_to
         self.training_configurations = [configurations[i] for i in split.train]
         known = tuple(sorted({symbol for one in self.training_configurations for symbol in one.symbols}))
         self.architecture = options.architecture(known)
@@ -144,7 +148,7 @@ class _Data:
             self._frames = {i: scaled(frame, self.scales) for i, frame in self._frames.items()}
         self.count = len(configurations)
         self.sha256 = digest(configurations)
-        kept = {"members", "epochs", "start", "seed"}
+        kept = {"members", "epochs", "start", "seed", "difference_to"}
         text = options.model_dump(mode="json", exclude=kept)
         parts = [part.tolist() for part in (split.train, split.validation)]
         self.digest = json.dumps([self.sha256, text, parts], sort_keys=True)
@@ -170,14 +174,18 @@ class _Data:
             self._inlet(vector)[:] /= self.scales[:, None].astype(np.float32)
             shifted.append(vector)
         references = np.tile(self.references, (len(shifted), 1))
-        committee = Potential(name, self.architecture, np.array(shifted), references)
+        committee = Potential(
+            name, self.architecture, np.array(shifted), references, difference_to=self._difference
+        )
         if len(vectors) == 1:
             return committee
         split = self.split
         unseen = np.concatenate([split.validation, split.test])
         shown = [self._configurations[i] for i in (unseen if len(unseen) else split.train)]
         usual = usual_disagreement(committee, shown)
-        return Potential(name, self.architecture, np.array(shifted), references, usual)
+        return Potential(
+            name, self.architecture, np.array(shifted), references, usual, difference_to=self._difference
+        )
 
     def started(self, vector: np.ndarray) -> np.ndarray:
         """A committee's member as training has it, for descriptors over their scales."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from polcouple.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,8 +38,13 @@ class FrameLabels:
         self._create = _calculators(method)
         self.count = 0
 
-    def add(self, atoms: Atoms) -> str | None:
-        """Label ``atoms`` and append them; one line where the method fails, which adds nothing."""
+    def add(self, atoms: Atoms, known_energy: float, known_forces: np.ndarray) -> str | None:
+        """Label ``atoms`` and append them; one line where the method fails, which adds nothing.
+
+        Args:
+            known_energy, known_forces: taken off the labels, eV and (n, 3) in eV/A: of the force field that
+                the network is a difference to, or zero.
+        """
         from ase.calculators.singlepoint import SinglePointCalculator
         from ase.io import write
 
@@ -47,7 +54,7 @@ class FrameLabels:
             energy, forces = atoms.get_potential_energy(), atoms.get_forces()
         except Exception as error:  # whatever a calculator makes of atoms that it cannot do
             return f"{self._method} could not label a frame, which is left out: {error}"
-        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        atoms.calc = SinglePointCalculator(atoms, energy=energy - known_energy, forces=forces - known_forces)
         write(self._path, atoms, format="extxyz", append=True)
         self.count += 1
         return None

@@ -1,6 +1,7 @@
 """A network's potential as the liquid's own forces: what stands beside ``part: electrode``.
 
-The potential sees the liquid's atoms alone, periodic in the case's cell. Where its members differ much more
+The potential sees the liquid's atoms alone, periodic in the case's cell. One that is a difference to a force
+field is added to the case's own. Where its members differ much more
 than on the frames that they were judged by (:class:`polcouple.nn.potential.flag.Flag`), the atoms are where
 no frame was: that is told, the frame kept for labels or labelled at once where asked to, or the run stopped.
 """
@@ -19,6 +20,7 @@ from polcouple.errors import ConvergenceError, InputError
 from polcouple.nn.potential.flag import Extrapolation, Flag
 from polcouple.nn.potential.potential import Potential
 from polcouple.propagation.frame_labels import FrameLabels
+from polcouple.propagation.liquid_force_field import LiquidForceField
 from polcouple.units import BOHR_TO_ANGSTROM, EV_TO_HARTREE
 
 
@@ -56,6 +58,7 @@ class PotentialForces:
         self._symbols = [case.symbols[i] for i in self._liquid]
         self._kinds = potential.architecture.kinds(self._symbols)
         self._potential, self._flag = potential, Flag(potential)
+        self._force_field = LiquidForceField(case) if potential.difference_to else None
         self._extrapolation, self._keep, self._labels = extrapolation, keep, labels
         self._check_every = check_every
         self._evaluations, self._told = 0, False
@@ -76,8 +79,13 @@ class PotentialForces:
         looked = bool(self._check_every) and self._evaluations % self._check_every == 0
         self._evaluations += 1
         start = time.perf_counter()
+        base: tuple[float, np.ndarray] = 0.0, np.zeros_like(positions)
         liquid, lattice = positions[self._liquid] * BOHR_TO_ANGSTROM, cell * BOHR_TO_ANGSTROM
         looked = looked and self._flag.possible
+        if self._force_field is not None:
+            base = self._force_field.evaluate(positions, replica)
+            self.timings.add("force field", start)
+            start = time.perf_counter()
         result = self._potential.evaluate(self._kinds, liquid, lattice, (True,) * 3, disagreement=looked)
         self.timings.add("network", start)
         forces = np.zeros_like(positions)
@@ -85,12 +93,15 @@ class PotentialForces:
         extras: dict[str, object] = {}
         if result.disagreement is not None:
             extras["disagreement"] = float(np.sqrt((result.disagreement**2).mean()))
+        energy = result.energy * EV_TO_HARTREE
         text = self._flag.warning(result)
         if text is not None:
-            self._tell(text, liquid, lattice)
-        return Evaluation(result.energy * EV_TO_HARTREE, forces, extras)
+            self._tell(text, liquid, lattice, base)
+        return Evaluation(energy + base[0], forces + base[1], extras)
 
-    def _tell(self, text: str, positions: np.ndarray, cell: np.ndarray) -> None:
+    def _tell(
+        self, text: str, positions: np.ndarray, cell: np.ndarray, base: tuple[float, np.ndarray]
+    ) -> None:
         if self._keep is not None or self._labels is not None:
             from ase import Atoms
 
@@ -99,8 +110,11 @@ class PotentialForces:
                 from ase.io import write
 
                 write(self._keep, atoms, format="extxyz", append=True)
-            if self._labels is not None and (failure := self._labels.add(atoms)) is not None:
-                self.warnings.add(failure)
+            if self._labels is not None:
+                scale = 1.0 / EV_TO_HARTREE
+                known = base[0] * scale, base[1][self._liquid] * (scale / BOHR_TO_ANGSTROM)
+                if (failure := self._labels.add(atoms, *known)) is not None:
+                    self.warnings.add(failure)
         if self._extrapolation == "stop":
             raise ConvergenceError(f"{text}; label such frames and train on them, or --extrapolation warn")
         if not self._told:

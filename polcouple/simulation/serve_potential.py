@@ -70,6 +70,8 @@ def serve_potential(service: PotentialService) -> None:
     liquid = of_the_liquid(case)
     count, members = len(liquid.ipi_indices), len(potential.members)
     log(f"{count} atoms of the liquid by {potential.name}, networks: {members}")
+    if potential.difference_to:
+        log(f"added to the case's own force field of the liquid, which must be {potential.difference_to}")
     reporter = Reporter(service.report_period)
     attend(
         [address],

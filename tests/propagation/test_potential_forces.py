@@ -14,16 +14,19 @@ from polcouple.cli.driver import main
 from polcouple.data.configurations import read_configurations
 from polcouple.errors import ConvergenceError, InputError
 from polcouple.nn.model_files import save_model
-from polcouple.nn.potential.potential import Architecture, Potential
+from polcouple.nn.potential.ase_calculator import PotentialCalculator
+from polcouple.nn.potential.potential import Architecture, Potential, load_potential
 from polcouple.propagation.frame_labels import FrameLabels
 from polcouple.propagation.potential_forces import PotentialForces, of_the_liquid
+from polcouple.propagation.providers import create_providers
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 
 
-def potential(elements=("Cl", "H", "Na", "O"), members=2, usual=(0.05, 0.1)):
+def potential(elements=("Cl", "H", "Na", "O"), members=2, usual=(0.05, 0.1), difference_to=""):
     architecture = Architecture(elements)
     vectors = np.array([architecture.layout().initial(seed) for seed in range(members)])
-    return Potential("net", architecture, vectors, np.zeros((members, len(elements))), usual)
+    references = np.zeros((members, len(elements)))
+    return Potential("net", architecture, vectors, references, usual, difference_to=difference_to)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,38 @@ def test_it_is_the_potential_of_the_liquid_alone(case):
     assert found.extras["disagreement"] > 0
     sent = of_the_liquid(case)
     assert np.array_equal(sent.of_ipi(found.forces), found.forces[liquid])
+
+
+def test_a_difference_is_added_to_the_liquids_own_force_field(case, tmp_path):
+    """Beside ``part: electrode`` both are all forces of the case, and those of the network."""
+    net = potential(usual=(1e-6, 1e-6), difference_to="spc_fw")
+    labels = FrameLabels("ase.calculators.lj:LennardJones", tmp_path / "more.xyz")
+    forces = PotentialForces(case, net, "label", labels=labels)
+    found = forces.evaluate(case.positions, case.cell)
+    alone = PotentialForces(case, potential()).evaluate(case.positions, case.cell)
+    providers = create_providers(case, "fixed", {}, ["all", "electrode"])
+    whole, shared = (providers[part].evaluate(case.positions, case.cell) for part in ("all", "electrode"))
+    liquid = case.electrolyte_indices
+    base = (whole.forces - shared.forces)[liquid]
+    assert np.abs(base).max() > 1e-2
+    # the slab's fields and the electrode's charges, other ones here, cancel to the accuracy of the sums
+    assert np.allclose((found.forces - alone.forces)[liquid], base, rtol=0, atol=1e-5)
+    assert found.energy - alone.energy == pytest.approx(whole.energy - shared.energy, abs=1e-4)
+    assert not found.forces[case.electrode_indices].any()
+    # what is added to train on is a difference, too
+    PotentialForces(
+        case,
+        potential(usual=(1e-6, 1e-6)),
+        "label",
+        labels=FrameLabels("ase.calculators.lj:LennardJones", tmp_path / "plain.xyz"),
+    ).evaluate(case.positions, case.cell)
+    less, plain = (read_configurations([tmp_path / f"{name}.xyz"])[0] for name in ("more", "plain"))
+    scale = EV_TO_HARTREE / ANGSTROM_TO_BOHR
+    assert np.allclose((plain.forces - less.forces) * scale, base, rtol=0, atol=1e-5)
+    with pytest.raises(InputError, match="difference to spc_fw and no energy by itself"):
+        PotentialCalculator(net)
+    save_model(tmp_path / "net", net.description(), net.arrays(), "")
+    assert load_potential(tmp_path / "net").difference_to == "spc_fw"
 
 
 def test_frames_where_members_differ_are_told_kept_or_stop_the_run(case, tmp_path):

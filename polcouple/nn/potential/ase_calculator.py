@@ -31,7 +31,8 @@ class PotentialCalculator(Calculator):
         result: the last answer.
 
     Raises:
-        InputError: no such potential, or elements that it does not know.
+        InputError: no such potential, one that is a difference to something else, or elements that it does
+            not know.
     """
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012  (ASE's)
@@ -42,6 +43,11 @@ class PotentialCalculator(Calculator):
             potential = load_potential(find_model(potential))
         if check_every < 0:
             raise InputError(f"check_every = {check_every}: 0 for never, or a number of calculations")
+        if potential.difference_to:
+            raise InputError(
+                f"{potential.name} is the difference to {potential.difference_to} and no energy by itself;"
+                " run it by polcouple-driver --potential, which adds the case's force field"
+            )
         self.potential = potential
         self.result: PotentialResult | None = None
         self._flag = Flag(potential)

@@ -98,6 +98,7 @@ class Potential:
         usual: what the members' disagreement does not exceed in three of four frames like those of the
             training (eV/A), as root mean square over a frame's atoms, and of its worst atom.
         precision: of the networks' arithmetic; that of the geometry is double.
+        difference_to: what its energy leaves out, such as a force field; empty where it is the whole energy.
     """
 
     def __init__(
@@ -108,7 +109,9 @@ class Potential:
         references: np.ndarray,
         usual: tuple[float, float] | None = None,
         precision: type = np.float32,
+        difference_to: str = "",
     ) -> None:
+        self.difference_to = difference_to
         self.name, self.architecture, self.usual = name, architecture, usual
         self.members, self.references = np.asarray(members, np.float32), np.asarray(references, float)
         layout = architecture.layout()
@@ -178,13 +181,20 @@ class Potential:
         """One member as a potential of its own."""
         one = slice(number, number + 1)
         return Potential(
-            self.name, self.architecture, self.members[one], self.references[one], None, self._precision
+            self.name,
+            self.architecture,
+            self.members[one],
+            self.references[one],
+            None,
+            self._precision,
+            self.difference_to,
         )
 
     def description(self) -> dict[str, Any]:
         """What model.yaml says of it."""
         a = self.architecture
-        return {
+        difference = {"difference_to": self.difference_to} if self.difference_to else {}
+        return difference | {
             "kind": POTENTIAL,
             "elements": list(a.elements),
             "cutoff": a.cutoff,
@@ -199,7 +209,8 @@ class Potential:
         """What weights.h5 holds."""
         # checked by SHA-256, which model.yaml itself is not
         text = json.dumps(asdict(self.architecture)).encode()
-        return {
+        difference = np.frombuffer(self.difference_to.encode(), np.uint8)
+        return ({"difference_to": difference} if self.difference_to else {}) | {
             "members": self.members,
             "references": self.references,
             "usual_disagreement": np.array(self.usual if self.usual is not None else [], float),
@@ -239,6 +250,7 @@ def load_potential(directory: Path, precision: type = np.float32) -> Potential:
             arrays["references"],
             (float(usual[0]), float(usual[1])) if len(usual) else None,
             precision,
+            arrays["difference_to"].tobytes().decode() if "difference_to" in arrays else "",
         )
     require_stated(directory, description, potential.description())
     if not np.isfinite(potential.members).all():
