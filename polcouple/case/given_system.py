@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from polcouple.case.given_pair_forces import require_plain_pairs
 from polcouple.case.virtual_sites import VirtualSites, no_sites
 from polcouple.errors import InputError
 from polcouple.units import DALTON_TO_ELECTRON_MASS, NM_TO_BOHR
@@ -53,10 +54,6 @@ _REFUSED = {
 }
 #: coordinates in the expression of a CustomCompoundBondForce
 _PLACE = re.compile(r"\b[xyz][1-9][0-9]*\b")
-#: parameters of a CustomNonbondedForce that would hold charges, which the electrodes change
-_CHARGE_NAMES = ("q", "charge", "charges", "chg")
-#: those of another name, too: they differ from charges by rounding of their writer at most
-_SAME_CHARGES = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +172,6 @@ def _honoured(path: Path, system: openmm.System) -> openmm.NonbondedForce:
             coulomb.append(force)
         elif isinstance(force, openmm.CustomNonbondedForce):
             custom.append(force)
-            _require_plain_pairs(path, force)
         elif kind == "CustomCompoundBondForce" and _PLACE.search(force.getEnergyFunction()):
             raise InputError(
                 f"{path}: {kind} '{force.getEnergyFunction()[:40]}' depends on where atoms are in the cell;"
@@ -207,7 +203,7 @@ def _honoured(path: Path, system: openmm.System) -> openmm.NonbondedForce:
         )
     _require_lennard_jones(path, force)
     for one in custom:
-        _require_no_charges(path, one, force)
+        require_plain_pairs(path, one, force)
     return force
 
 
@@ -224,47 +220,6 @@ def _require_lennard_jones(path: Path, force: openmm.NonbondedForce) -> None:
                     f"{path}: NonbondedForce: {name} of {kind} {wrong[0]} is {values[wrong[0]]:g}; neither"
                     " sigma nor epsilon may be negative"
                 )
-
-
-def _require_no_charges(
-    path: Path, force: openmm.CustomNonbondedForce, nonbonded: openmm.NonbondedForce
-) -> None:
-    """Refuse parameters, of any name, that are the charges or these times a number.
-
-    Of charges of one sign nothing is said: any parameter of the only charged kind of atom is like them.
-    """
-    n = nonbonded.getNumParticles()
-    if n == 0 or force.getNumParticles() != n:
-        return  # OpenMM refuses it
-    charges = np.array([nonbonded.getParticleParameters(i)[0]._value for i in range(n)])
-    if not charges.min() < 0.0 < charges.max():
-        return
-    rows = np.array([force.getParticleParameters(i) for i in range(n)]).reshape(n, -1)
-    for index, values in enumerate(rows.T):
-        factor = (values @ charges) / max(charges @ charges, 1e-300)
-        if values.any() and np.abs(values - factor * charges).max() <= _SAME_CHARGES * np.abs(values).max():
-            raise _own_charges(path, force.getPerParticleParameterName(index))
-
-
-def _own_charges(path: Path, name: str) -> InputError:
-    return InputError(
-        f"{path}: CustomNonbondedForce has charges of its own ('{name}'), and the electrodes' change; leave"
-        " Coulomb interactions to the NonbondedForce"
-    )
-
-
-def _require_plain_pairs(path: Path, force: openmm.CustomNonbondedForce) -> None:
-    import openmm
-
-    if force.getNonbondedMethod() != openmm.CustomNonbondedForce.CutoffPeriodic:
-        raise InputError(
-            f"{path}: CustomNonbondedForce '{force.getEnergyFunction()[:40]}' is not cut off periodically;"
-            " set the method CutoffPeriodic"
-        )
-    names = [force.getPerParticleParameterName(i) for i in range(force.getNumPerParticleParameters())]
-    charges = [name for name in names if name.lower() in _CHARGE_NAMES]
-    if charges:
-        raise _own_charges(path, charges[0])
 
 
 def _virtual_sites(

@@ -26,9 +26,7 @@ def liquid_alone(case):
             for i in electrode:
                 force.setParticleParameters(i, 0.0, 1.0, 0.0)
         elif isinstance(force, openmm.CustomNonbondedForce):
-            for i in electrode:
-                for j in others:
-                    force.addExclusion(i, j)
+            force.addInteractionGroup(others, others)
     section = case.system.force_field.model_copy(update={"walls": None})
     own = case.system.model_copy(update={"slab": None, "force_field": section})
     return dataclasses.replace(case, given=given_system(given.path, system), system=own)

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import openmm
@@ -133,6 +134,8 @@ def test_charges_of_another_force(tmp_path, parts):
     force = openmm.CustomNonbondedForce("138.9*q1*q2/r")
     force.addPerParticleParameter("q")
     force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
+    for _ in range(parts[0].getNumParticles()):
+        force.addParticle([0.0])
     with pytest.raises(InputError, match=r"has charges of its own \('q'\)"):
         import_case(tmp_path / "case", with_force(parts, force), GRAPHENE)
 
@@ -142,17 +145,95 @@ def test_charges_of_another_name(tmp_path, parts):
     nonbonded = next(f for f in parts[0].getForces() if isinstance(f, openmm.NonbondedForce))
     charges = [nonbonded.getParticleParameters(i)[0]._value for i in range(nonbonded.getNumParticles())]
     for values, refused in ((np.array(charges) * 11.787, True), (np.abs(charges), False)):
-        force = openmm.CustomNonbondedForce("z1*z2*exp(-r)/r")
+        force = openmm.CustomNonbondedForce("z1*z2*exp(-r)")
         force.addPerParticleParameter("z")
         force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
         for value in values:
             force.addParticle([value])
+        for index in range(nonbonded.getNumExceptions()):
+            force.addExclusion(*nonbonded.getExceptionParameters(index)[:2])
         source = with_force(parts, force)
         if refused:
             with pytest.raises(InputError, match=r"has charges of its own \('z'\)"):
                 given_system(source.path, source.system)
         else:
             given_system(source.path, source.system)
+
+
+_LENNARD_JONES = "4*sqrt(e1*e2)*((s/r)^12-(s/r)^6);s=(z1+z2)/2"
+
+
+def of_one_sign(expression, excluded=True):
+    """Particles of charges 0 and 1 e, and a force of their two parameters z and e, which are all positive."""
+    system, coulomb = openmm.System(), openmm.NonbondedForce()
+    coulomb.setNonbondedMethod(openmm.NonbondedForce.PME)
+    force = openmm.CustomNonbondedForce(expression)
+    force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
+    if "both" in expression:
+        force.addTabulatedFunction("both", openmm.Discrete2DFunction(2, 2, [0.0, 0.0, 0.0, 138.9]))
+    if "smooth" in expression:
+        x = np.linspace(0.1, 1.2, 200)
+        force.addTabulatedFunction("smooth", openmm.Continuous1DFunction(list(1.0 / x), 0.1, 1.2))
+    for name in "ze":
+        force.addPerParticleParameter(name)
+    for index in range(6):
+        system.addParticle(12.0)
+        coulomb.addParticle(float(index % 2), 0.3, 0.1)
+        force.addParticle([float(index % 2), 0.5])
+    coulomb.addException(0, 1, 0.0, 0.3, 0.0)
+    if excluded:
+        force.addExclusion(1, 0)
+    system.addForce(coulomb)
+    system.addForce(force)
+    return system
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "138.9*z1*z2/r",
+        "138.9*z1*z2*(1/r+0.6*r^2-1.6)",
+        "138.9*z1*z2*erfc(3*r)/r",
+        "138.9*z1*z2*erf(3*r)/r",
+        "138.9*z1*z2*exp(-5*r)/r",
+        "138.9*z1*z2*(1/r-1)*step(1-r)",
+        "1e-6*e1*e2/r^12+138.9*z1*z2*erfc(3*r)/r",
+        "4*e1*e2*((0.3/r)^12-(0.3/r)^6)+50*(z1-2)*(z2-2)*erfc(3*r)/r",
+        "138.9*z1*z2*smooth(r)",
+        "both(z1,z2)/r",
+        "30*e1*e2/r",
+    ],
+)
+def test_what_acts_like_charges_is_told_by_what_it_does(expression):
+    """Whatever its name is, with charges of one sign alone."""
+    with pytest.raises(InputError, match=r"charges of its own|acts like charges") as refused:
+        given_system(Path("given.xml"), of_one_sign(expression))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        _LENNARD_JONES,
+        _LENNARD_JONES.replace(";", "-4*sqrt(e1*e2)*((s/1.2)^12-(s/1.2)^6)-0.1*(r-1.2);"),
+        "z1*z2/r^12-e1*e2/r^6",
+        "z1*z2/r^12-e1*e2/r^6-z1*e2/r^4",
+        "1000*z1*z2*exp(-r/0.03)-e1*e2/r^6",
+        "z1*z2/(r^6+0.01)",
+        "1000*z1*z2*(r-1)^2*step(1-r)",
+        "z1*z2*exp(-4*r^2)",
+        "both(z1,z2)/r^12-e1*e2/r^6",
+        "e1*e2*((0.3/r)^9-(z1*z2)*(0.3/r)^3)",
+    ],
+)
+def test_what_does_not_act_like_charges_passes(expression):
+    given_system(Path("given.xml"), of_one_sign(expression))
+
+
+def test_other_exclusions_than_those_of_charges():
+    """OpenMM's fast platforms refuse them, when it is asked for forces."""
+    with pytest.raises(InputError, match="excludes 0 pairs and the NonbondedForce 1, not the same ones"):
+        given_system(Path("given.xml"), of_one_sign(_LENNARD_JONES, excluded=False))
 
 
 @pytest.mark.parametrize(("sigma", "epsilon"), [(-0.3, 0.5), (0.3, -0.5), (0.3, np.nan)])
