@@ -13,7 +13,7 @@ LEVELS = (-5.9, -4.9, -3.9)
 
 def architecture(design="electrode", learned=True, **changes):
     base = Architecture(ELEMENTS, 3.0, 2, 2, (8, 8), **changes)
-    given = (0.0259, 2.7, 2.0, -4.6, -4.8, (0.0, 0.3, -0.6), LEVELS, -4.9)
+    given = (0.0259, 2.7, 2.0, -4.6, -4.8, (0.0, 0.3, -0.6), LEVELS, -4.9, (0.0, 18.0, 1.5))
     return GrandArchitecture(base, design, ("C",), learned and design == "electrode", *given)
 
 

@@ -34,6 +34,7 @@ class GrandArchitecture:
         charges: of the elements, e; none on the electrode's.
         levels: of the frames that it was trained on, ascending, eV.
         reference: level at which the potential is zero, eV, or None.
+        liquid_hardness: of the elements, eV, for :mod:`polcouple.nn.grand.induced`; none: nothing is induced.
     """
 
     surroundings: Architecture
@@ -48,6 +49,7 @@ class GrandArchitecture:
     charges: tuple[float, ...]
     levels: tuple[float, ...]
     reference: float | None
+    liquid_hardness: tuple[float, ...] = ()
 
     @property
     def scale(self) -> tuple[float, float]:

@@ -4,7 +4,8 @@ With n electrons too many on s atoms of the electrode, spread evenly, and charge
 
     A(R, n) = A_levels(n) + e_0 n + U n^2 / 2s + E(q - n/s on the electrode),
 
-A_levels the free energy of :mod:`polcouple.nn.grand.levels`, E that of :mod:`polcouple.nn.grand.long_range`.
+A_levels the free energy of :mod:`polcouple.nn.grand.levels`, E that of :mod:`polcouple.nn.grand.long_range`
+with the charges that n induces in the liquid (:mod:`polcouple.nn.grand.induced`).
 A network may add a shift v n and a stiffness k n^2 / 2. A - mu n is stationary in n, so that its forces are
 those at constant n. eV, A and e.
 """
@@ -17,8 +18,9 @@ import numpy as np
 
 from polcouple.lattice.pairs import Pairs
 from polcouple.nn.grand.architecture import GrandArchitecture
+from polcouple.nn.grand.induced import Bonds, Induced, covalent_radii
 from polcouple.nn.grand.levels import Levels, levels_of
-from polcouple.nn.grand.long_range import energy_of_electrons
+from polcouple.nn.grand.long_range import Waves, energy_of_electrons
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +69,13 @@ class Electrode:
         self._levels: Levels = levels_of(pairs, self.sites, a.hopping, a.decay, a.kt)
         each = np.zeros(len(kinds))
         each[self.sites] = -1.0 / len(self.sites)
-        self._energies, self._gradients = energy_of_electrons(
-            positions, cell, np.asarray(a.charges)[kinds], each
-        )
+        waves = Waves(positions, cell)
+        self._energies, self._gradients = energy_of_electrons(waves, np.asarray(a.charges)[kinds], each)
+        if a.liquid_hardness:
+            bonds = Bonds(pairs, covalent_radii(a.surroundings.elements)[kinds], each == 0.0)
+            found = Induced(waves, each, bonds, np.asarray(a.liquid_hardness)[kinds])
+            self._energies[2] += found.energy
+            self._gradients[2] += found.gradient
         self._last: tuple[tuple[float, float, float], Charged] | None = None
 
     def charged(self, mu: float, shift: float = 0.0, stiffness: float = 0.0) -> Charged:

@@ -21,40 +21,44 @@ _LEAST = 1e-3
 _COULOMB = HARTREE_TO_EV * BOHR_TO_ANGSTROM
 
 
-def energy_of_electrons(
-    positions: np.ndarray, cell: np.ndarray, fixed: np.ndarray, each: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """E of the charges ``fixed + m each`` (n,) as coefficients (3,) of 1, m and m^2.
+class Waves:
+    """Of Gaussian charges on atoms at ``positions`` (n, 3) in ``cell`` (3, 3), lattice vectors in rows, A."""
 
-    Args:
-        positions: (n, 3) in A.
-        cell: (3, 3) a lattice vector per row, A.
+    def __init__(self, positions: np.ndarray, cell: np.ndarray) -> None:
+        cell = np.ascontiguousarray(cell, float)
+        steps, self._k, self._factors = _waves(cell.tobytes())
+        phases = np.exp(2j * np.pi * (positions @ np.linalg.inv(cell)))
+        self._at = np.ones((len(self._k), len(positions)), complex)
+        for axis, highest in enumerate(np.abs(steps).max(axis=0)):
+            powers = phases[:, axis] ** np.arange(-highest, highest + 1)[:, None]
+            self._at *= powers[steps[:, axis] + highest]
+
+    def between(self, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """(a, b) interactions in eV of charges (n, a) with others (n, b); of one with itself twice its E."""
+        weighted = self._factors[:, None] * (self._at @ ones).conj()
+        return np.asarray(2.0 * (weighted.T @ (self._at @ others)).real)
+
+    def field(self, charges: np.ndarray) -> np.ndarray:
+        """(n, 3) gradient at the atoms of the potential of charges (n,), eV/(e A)."""
+        weighted = 1j * self._factors * (self._at @ charges).conj()
+        return np.asarray(2.0 * ((weighted[:, None] * self._at).real.T @ self._k))
+
+
+def energy_of_electrons(waves: Waves, fixed: np.ndarray, each: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """E of the charges ``fixed + m each`` (n,) as coefficients (3,) of 1, m and m^2.
 
     Returns:
         The coefficients in eV, and those of the derivative by the positions, (3, n, 3) in eV/A.
     """
-    k, factors, at = _at(positions, cell)
-    one, two = at @ fixed, at @ each
-    energies = [(factors * (a.conj() * b).real).sum() for a, b in ((one, one), (one, two), (two, two))]
-    fields = [2.0 * (((1j * factors * s.conj())[:, None] * at).real.T @ k) for s in (one, two)]
+    both = np.column_stack([fixed, each])
+    pairs = waves.between(both, both)
+    fields = [waves.field(fixed), waves.field(each)]
     gradients = [
         fixed[:, None] * fields[0],
         fixed[:, None] * fields[1] + each[:, None] * fields[0],
         each[:, None] * fields[1],
     ]
-    return np.array([energies[0], 2.0 * energies[1], energies[2]]), np.array(gradients)
-
-
-def _at(positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Waves k (w, 3), their factors (w,), and exp(i k r) at the atoms (w, n)."""
-    cell = np.ascontiguousarray(cell, float)
-    steps, k, factors = _waves(cell.tobytes())
-    phases = np.exp(2j * np.pi * (positions @ np.linalg.inv(cell)))
-    at = np.ones((len(k), len(positions)), complex)
-    for axis, highest in enumerate(np.abs(steps).max(axis=0)):
-        powers = phases[:, axis] ** np.arange(-highest, highest + 1)[:, None]
-        at *= powers[steps[:, axis] + highest]
-    return k, factors, at
+    return np.array([0.5 * pairs[0, 0], pairs[0, 1], 0.5 * pairs[1, 1]]), np.array(gradients)
 
 
 @lru_cache(maxsize=8)

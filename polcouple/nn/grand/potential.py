@@ -161,7 +161,8 @@ def load_grand_potential(directory: Path, precision: type = np.float32) -> Grand
         stored = json.loads(arrays["architecture"].tobytes())
         base = stored["surroundings"]
         base |= {"elements": tuple(base["elements"]), "widths": tuple(base["widths"])}
-        lists = {name: tuple(stored[name]) for name in ("electrode", "charges", "levels")}
+        names = ("electrode", "charges", "levels", "liquid_hardness")
+        lists = {name: tuple(stored.get(name, ())) for name in names}
         architecture = GrandArchitecture(**stored | lists | {"surroundings": Architecture(**base)})
         potential = GrandPotential(
             directory.name, architecture, arrays["members"], arrays["references"], precision

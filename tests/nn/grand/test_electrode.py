@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from grand_cases import CELL, architecture, atoms
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 from polcouple.lattice.pairs import neighbour_pairs
 from polcouple.nn.grand.electrode import Electrode
+from polcouple.nn.grand.induced import Bonds, Induced, covalent_radii
+from polcouple.nn.grand.long_range import Waves
 
 #: beyond the gap of so small a sheet
 LEVEL = -7.6
@@ -35,7 +37,7 @@ def gaussian_energy(positions, charges, width=0.8):
 
 def test_electrons_are_where_the_free_energy_less_mu_n_is_least():
     kinds, positions = atoms()
-    of_all, found = architecture(), electrode(positions).charged(LEVEL)
+    of_all, found = architecture(), electrode(positions, liquid_hardness=()).charged(LEVEL)
     levels = electrode(positions)._levels
     sites, charges = np.flatnonzero(kinds == 0), np.array(of_all.charges)[kinds]
 
@@ -55,3 +57,46 @@ def test_the_same_level_is_solved_once():
     one = electrode(atoms()[1])
     assert one.charged(LEVEL) is one.charged(LEVEL)
     assert one.charged(LEVEL + 0.1).electrons > one.charged(LEVEL).electrons
+
+
+def test_flows_along_bonds_are_where_the_energy_is_least():
+    """Against a search over what flows along each of the four bonds, wave by wave."""
+    kinds, positions = atoms()
+    each, hardness = np.where(kinds == 0, -1 / 8, 0.0), np.array([0.0, 18.0, 1.5])[kinds]
+    pairs = neighbour_pairs(positions, CELL, (True,) * 3, 3.0)
+    bonds = Bonds(pairs, covalent_radii(("C", "H", "O"))[kinds], kinds > 0)
+    assert sorted(map(tuple, bonds.ends)) == [(8, 9), (8, 10), (11, 12), (11, 13)]
+    found = Induced(Waves(positions, CELL), each, bonds, hardness)
+
+    def energy(flows):
+        charges = np.zeros(14)
+        for (one, other), flow in zip(bonds.ends, flows, strict=True):
+            charges[one] -= flow
+            charges[other] += flow
+        whole = gaussian_energy(positions, each + charges) - gaussian_energy(positions, each)
+        return whole + 0.5 * hardness @ charges**2
+
+    least = minimize(energy, np.zeros(4), method="BFGS", options={"gtol": 1e-6})
+    assert found.energy == pytest.approx(least.fun, rel=2e-3)
+    assert found.energy < -0.01
+    assert found.charges[8:11].sum() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_what_is_induced_ceases_smoothly_as_a_bond_is_stretched():
+    kinds, positions = atoms()
+    each = np.where(kinds == 0, -1 / 8, 0.0)
+
+    def at(length):
+        moved = positions.copy()
+        bond = moved[9] - moved[8]
+        moved[9] = moved[8] + length * bond / np.linalg.norm(bond)
+        pairs = neighbour_pairs(moved, CELL, (True,) * 3, 3.0)
+        bonds = Bonds(pairs, covalent_radii(("C", "H", "O"))[kinds], kinds > 0)
+        found = Induced(Waves(moved, CELL), each, bonds, np.full(14, 3.0))
+        return found, found.gradient[9] @ bond / np.linalg.norm(bond)
+
+    for length in (1.0, 1.25, 1.35, 1.45, 1.49):
+        slope = (at(length + 1e-4)[0].energy - at(length - 1e-4)[0].energy) / 2e-4
+        assert at(length)[1] == pytest.approx(slope, abs=1e-6)
+    ends = [at(length)[0].energy for length in (1.5, 1.51)]
+    assert ends[0] == pytest.approx(ends[1], abs=1e-3)

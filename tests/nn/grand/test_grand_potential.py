@@ -7,7 +7,7 @@ from grand_cases import CELL, architecture, atoms, random_grand
 from polcouple.errors import InputError
 from polcouple.lattice.pairs import neighbour_pairs
 from polcouple.nn.grand.levels import levels_of
-from polcouple.nn.grand.long_range import WIDTH, energy_of_electrons
+from polcouple.nn.grand.long_range import WIDTH, Waves, energy_of_electrons
 from polcouple.nn.grand.member import Member
 from polcouple.nn.grand.potential import load_grand_potential
 from polcouple.nn.grand.scene import scene_of
@@ -93,7 +93,7 @@ def test_waves_are_those_of_charges_between_plates():
     charges = np.repeat([1.0, -1.0], 9) / 9
     probe = np.zeros(18)
     probe[[0, -1]] = 1.0, -1.0
-    energies, _ = energy_of_electrons(positions, cell, charges, probe)
+    energies, _ = energy_of_electrons(Waves(positions, cell), charges, probe)
     field = 4 * np.pi * 14.399645 / 9.0
     # half of the field on either side of ten A, less where a plane lies within its own Gaussians
     expected = 10.0 * field * (1 - 10.0 / 30.0) - 2 * field * WIDTH * np.sqrt(1 / np.pi)
