@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,10 +151,12 @@ def averaged(trajectory: Trajectory, observed: str, root: bool) -> Estimate:
     return estimate(blocks, np.sqrt) if root else estimate(blocks)
 
 
-def print_averages(trajectories: Mapping[str, Trajectory]) -> None:
+def print_averages(
+    trajectories: Mapping[str, Trajectory], averages: Sequence[tuple[str, str, bool]] = _AVERAGES
+) -> None:
     """A line for each average: its value in each run, and the difference to the first run in errors."""
     print("| |", " | ".join(trajectories), "|")
-    for words, observed, root in _AVERAGES:
+    for words, observed, root in averages:
         found = [averaged(trajectory, observed, root) for trajectory in trajectories.values()]
         first, cells = found[0], []
         for one in found:

@@ -25,14 +25,19 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.case.model import Case
+from polcouple.coupling.difference import SlowForces
 from polcouple.coupling.forces import Forces
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
 from polcouple.files import write_npz
+from polcouple.nn.grand.model import load_grand_model
+from polcouple.propagation.grand_forces import GrandForces
 from polcouple.propagation.providers import create_providers
 from polcouple.units import FS_TO_ATOMIC_TIME, KELVIN_TO_HARTREE
 
 STEP_FS = 0.5
+#: the backend of a run by a network alone
+NETWORK = "network"
 _DT = STEP_FS * FS_TO_ATOMIC_TIME
 _KT = 300.0 * KELVIN_TO_HARTREE
 #: of Langevin dynamics, in 1/ps
@@ -41,17 +46,26 @@ _FRICTION = 5.0
 
 @dataclass(frozen=True)
 class Method:
-    """A backend, the steps between its answers where the case's ``fast_backend`` is in between, an engine."""
+    """A backend, the steps between its answers where something cheaper is in between, an engine.
+
+    Attributes:
+        network: directory of the grand potential that is in between, or alone where the backend is
+            ``network``; None: the case's ``fast_backend``.
+    """
 
     backend: str
     inner: int = 1
     platform: str = NATIVE
+    network: str | None = None
 
     def identity(self, case: Case) -> str:
         """What a run's numbers depend on but for its start."""
         fast = case.system.fast_backend
         both = [self.backend] if self.inner == 1 or fast is None else [self.backend, fast]
-        return _identity(case, both, f"{self.inner} {self.platform}")
+        if self.backend == NETWORK:
+            both = []
+        network = f" {self.network}" if self.network else ""
+        return _identity(case, both, f"{self.inner} {self.platform}{network}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,10 +175,21 @@ def _read(file: Path, identity: str) -> dict[str, np.ndarray]:
 def _providers(case: Case, method: Method) -> dict[str, Forces]:
     """``fast``, and ``slow`` if there is one."""
     engine = {"platform": method.platform, "threads": 1}
-    if method.inner == 1:
-        return {"fast": create_providers(case, method.backend, {}, ["all"], **engine)["all"]}
+    network = None if method.network is None else _network_forces(case, method.network)
+    if network is not None and method.backend == NETWORK:
+        return {"fast": network}
+    if method.inner == 1 or network is not None:
+        whole = create_providers(case, method.backend, {}, ["all"], **engine)["all"]
+        return {"fast": whole} if network is None else {"fast": network, "slow": SlowForces(whole, network)}
     made = create_providers(case, method.backend, {}, ["fast", "slow"], **engine)
     return {"fast": made["fast"], "slow": made["slow"]}
+
+
+def _network_forces(case: Case, network: str) -> GrandForces:
+    """Those of a grand potential's directory, at the case's Fermi level."""
+    potential = case.system.potential
+    assert potential is not None and potential.fermi_level_ev is not None
+    return GrandForces(case, load_grand_model(Path(network)), potential.fermi_level_ev)
 
 
 class Trajectory:
@@ -253,7 +278,10 @@ class Trajectory:
         found = self._parts[part].evaluate(positions, self._case.cell)
         told = {part: found.forces[self._moving], f"energy_{part}": np.array(found.energy)}
         if part == "slow" or "slow" not in self._parts:
-            told["charges"] = np.asarray(found.extras["charges"])
+            if "charges" in found.extras:
+                told["charges"] = np.asarray(found.extras["charges"])
+            else:  # of a network, which has their sum
+                told["charges"] = np.array([-float(found.extras["excess_electrons"])])  # type: ignore[arg-type]
         return told
 
     def _record(self, fast_after: np.ndarray, slow_after: np.ndarray) -> None:

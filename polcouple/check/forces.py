@@ -41,6 +41,7 @@ def check_forces(simulation: Any, system: Any, case: Case) -> Iterator[Finding]:
     parts: dict[str, int] = {}
     weights: dict[str, np.ndarray] = {}
     of_liquid: set[str] = set()
+    beside = False
     n_beads = max(system.initialize.nbeads.fetch(), system.beads.nbeads.fetch())
     for component in children(system.forces, "force"):
         name = component.forcefield.fetch()
@@ -58,6 +59,13 @@ def check_forces(simulation: Any, system: Any, case: Case) -> Iterator[Finding]:
             )
         total = own_weights.sum() * component.weight.fetch()
         if name in others:
+            if not total and own_weights.any():
+                yield Finding(
+                    "note",
+                    f"i-PI: '{name}' is added on inner levels and taken off on outer ones, so that averages"
+                    " are not its own; serve it beside (polcouple-driver --potential)",
+                )
+                beside = True
             of_liquid |= {name} if total else set()
             continue
         try:
@@ -81,6 +89,8 @@ def check_forces(simulation: Any, system: Any, case: Case) -> Iterator[Finding]:
     if shares_liquid(simulation):
         yield from _check_reach([others[name] for name in sorted(of_liquid)], case)
     yield from _check_ensemble(system.ensemble, own)
+    if beside and "all" in weights:
+        weights["slow"] = weights.pop("all")
     yield from _check_steps(system.motion, weights)
 
 
@@ -125,9 +135,17 @@ def shares_liquid(simulation: Any) -> bool:
     return any(named_part_of(field) == "electrode" for field in fields)
 
 
+def _references(simulation: Any) -> set[str]:
+    """See :func:`polcouple.ipi.input.reference_fields`."""
+    forces = [force for one in children(simulation, "system") for force in children(one.forces, "force")]
+    weights = {force.forcefield.fetch(): force.mts_weights.fetch() for force in forces}
+    return {name for name, own in weights.items() if len(own) > 1 and own.any() and abs(own.sum()) < 1e-9}
+
+
 def own_fields(simulation: Any) -> list[Any]:
     """The <ffsocket> and <ffdirect> of this package; see :func:`polcouple.ipi.input.own_sockets`."""
-    sockets = children(simulation, "ffsocket")
+    references = _references(simulation)
+    sockets = [one for one in children(simulation, "ffsocket") if one.name.fetch() not in references]
     if shares_liquid(simulation):
         sockets = [field for field in sockets if named_part_of(field) is not None]
     return [*sockets, *(field for field in children(simulation, "ffdirect") if is_own_file(field))]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from polcouple.coupling.forces import Evaluation, ForceProvider, Timings
+from polcouple.coupling.forces import Evaluation, Forces, Timings
 
 
 class SlowForces:
@@ -25,7 +25,7 @@ class SlowForces:
         warnings: of both.
     """
 
-    def __init__(self, accurate: ForceProvider, fast: ForceProvider) -> None:
+    def __init__(self, accurate: Forces, fast: Forces) -> None:
         self._accurate, self._fast = accurate, fast
 
     @property

@@ -134,14 +134,34 @@ def socket_addresses(root: ElementTree.Element, path: Path) -> list[SocketAddres
 def own_sockets(root: ElementTree.Element) -> list[ElementTree.Element]:
     """The <ffsocket> elements that polcouple-driver serves.
 
-    These are all, unless a force field is asked for ``part: electrode``: then those that name a part, and the
-    others belong to the programs that give the liquid's own forces.
+    These are all but those of :func:`reference_fields`, unless a force field is asked for
+    ``part: electrode``: then those that name a part, and the others belong to the programs that give the
+    liquid's own forces.
     """
-    sockets = list(root.iter("ffsocket"))
+    references = reference_fields(root)
+    sockets = [one for one in root.iter("ffsocket") if one.get("name", "").strip() not in references]
     fields = [*sockets, *root.iter("ffdirect")]
     if all(named_part(field.findtext("parameters") or "") != "electrode" for field in fields):
         return sockets
     return [socket for socket in sockets if named_part(socket.findtext("parameters") or "") is not None]
+
+
+def reference_fields(root: ElementTree.Element) -> set[str]:
+    """Names of force fields that multiple time stepping adds on inner levels and takes off on outer ones.
+
+    Their ``mts_weights`` sum to zero: the forces as a whole have nothing of them, whatever they are.
+    """
+    found = set()
+    for force in root.iter("force"):
+        try:
+            weights = [
+                float(word) for word in re.split(r"[\s,\[\]]+", force.findtext("mts_weights") or "") if word
+            ]
+        except ValueError:
+            continue  # i-PI says so
+        if len(weights) > 1 and any(weights) and abs(sum(weights)) < 1e-9:
+            found.add(force.get("forcefield", "").strip())
+    return found
 
 
 def other_sockets(root: ElementTree.Element) -> list[str]:
