@@ -97,7 +97,8 @@ def computed_constants(
             " the liquid's --charges"
         )
     is_site = np.isin(frames.symbols, before.electrode)
-    charges, soft = np.zeros(len(before.surroundings.elements)), ()
+    charges = np.zeros(len(before.surroundings.elements))
+    soft: tuple[float, ...] = ()
     if not is_site.all():
         alone = _dftb(frames, ~is_site, before.kt, slako)
         bohr = frames.start[~is_site] * ANGSTROM_TO_BOHR
