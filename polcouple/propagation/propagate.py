@@ -17,6 +17,7 @@ from polcouple.ipi.files import output_names, progress_file
 from polcouple.ipi.input import (
     SocketAddress,
     other_sockets,
+    own_sockets,
     read_xml,
     set_total_steps,
     socket_addresses,
@@ -172,6 +173,29 @@ def require_same_step(directory: Path) -> None:
             f"{restart}: a <timestep> of {1e3 * now:g} fs, and the run began with {1e3 * began:g} fs; times"
             " of a run are of one time step: begin another one whose <initialize> reads this file"
         )
+
+
+def of_another_run(directory: Path) -> str | None:
+    """What says that the run would go on from another run's RESTART; None where nothing does.
+
+    Every run directory has names of its own for its unix sockets, and i-PI writes them into its checkpoints.
+    """
+    restart = restart_file(directory)
+    if restart is None:
+        return None
+    own, there = (_own_names(read_xml(path)) for path in (directory / "input.xml", restart))
+    if not there or there == own:
+        return None
+    return (
+        f"{restart} is of another run: its i-PI listened at {', '.join(sorted(there))}, this one's at"
+        f" {', '.join(sorted(own)) or 'no unix socket'}"
+    )
+
+
+def _own_names(root: ElementTree.Element) -> set[str]:
+    """Addresses of the driver's unix sockets."""
+    sockets = [one for one in own_sockets(root) if one.get("mode", "inet").strip() == "unix"]
+    return {(one.findtext("address") or "").strip() for one in sockets}
 
 
 def _follow(

@@ -19,6 +19,7 @@ from polcouple.ipi.changes import NO_CHANGES
 from polcouple.ipi.initialize import start_file, text_of
 from polcouple.propagation.inputs import file_elements
 from polcouple.propagation.plan import RunPlan
+from polcouple.propagation.propagate import of_another_run
 from polcouple.propagation.record import MadeOf, differing, file_words, other_packages
 
 #: elements of i-PI's input that each run has of its own
@@ -92,7 +93,9 @@ def changes(
     own = made_of(replace(plan, case=directory, input="input.xml", changes=NO_CHANGES))
     kept = {name: getattr(before, name) for name in ("case", "input", "elements", "files", "seed", "changes")}
     own = own.model_copy(update=kept)
-    found = _settings(before, own)
+    another = of_another_run(directory)
+    found = [] if another is None else [another]
+    found += _settings(before, own)
     found += _system_changes(before, own, directory)
     try:
         now = made_of(plan, root)

@@ -15,7 +15,7 @@ from polcouple.check.findings import require_sound
 from polcouple.errors import InputError
 from polcouple.propagation.plan import RunPlan
 from polcouple.propagation.record import read_record
-from polcouple.simulation.directory import prepare
+from polcouple.simulation.directory import examine, prepare
 from polcouple.simulation.run import run_case
 
 
@@ -314,3 +314,19 @@ def test_restart_of_another_step_is_told_of(short_run, tmp_path, capsys):
             run_case(case, until=5, output=tmp_path / "run", restart=True)
         said = "goes on from step 12, and run.json says that the run reached step 20"
         assert (said in capsys.readouterr().out) == (step == 12)
+
+
+def test_restart_of_another_run_is_refused(short_run, tmp_path):
+    """Of the same case at the same step: positions would jump."""
+    shutil.copytree(short_run[0], tmp_path / "run")
+    path, case = tmp_path / "run" / "RESTART", ROOT / "ipi_inputs" / "graphene_nacl_small"
+    plan = RunPlan(case, "input.xml", "fixed", {})
+    assert not [line for line in examine(plan, tmp_path / "run", None).changes if "another run" in line]
+    text, count = re.subn(r"(<address>\s*\S+)-[0-9a-f]{8}", r"\1-0123abcd", path.read_text())
+    assert count == 1
+    path.write_text(text)
+    with pytest.raises(
+        InputError, match=r"RESTART is of another run: .*-0123abcd, this one's at .*undo that"
+    ):
+        run_case(case, steps=2, output=tmp_path / "run", restart=True)
+    assert "RESTART is of another run" in examine(plan, tmp_path / "run", None).changes[0]
