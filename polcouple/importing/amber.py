@@ -10,6 +10,7 @@ from typing import Any
 import openmm.app as app
 
 from polcouple.errors import InputError
+from polcouple.importing.charmm_lone_pairs import LonePairs
 from polcouple.importing.charmm_parameters import read_impropers, settle_torsions
 from polcouple.importing.charmm_psf import open_psf
 from polcouple.importing.source import PairOptions, Source, source_of_openmm, symbols_of, without_tails
@@ -77,6 +78,7 @@ def read_charmm(
         psf = open_psf(path, box)
     except Exception as error:
         raise _unreadable(path, error) from None
+    lone_pairs = LonePairs(path, psf)
     impropers = read_impropers(parameters)
     try:
         with warnings.catch_warnings(record=True) as told:
@@ -93,6 +95,7 @@ def read_charmm(
         system = without_tails(psf.createSystem(known, **options.of_openmm()))
     except Exception as error:
         raise _unreadable(path, error) from None
+    lone_pairs.place(system)
     settle_torsions(system, psf, impropers)
     if options.rigid != "none":
         hold_waters(path, system, symbols_of(psf.topology))

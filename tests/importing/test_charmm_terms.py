@@ -50,7 +50,7 @@ PLACES = np.array([[5.0, 5.0, 5.0], [6.45, 5.0, 5.0], [7.0, 6.3, 5.0], [8.2, 6.5
 OPTIONS = PairOptions(9.0, None, "water")
 
 
-def write_psf(path, rows, bonds, angles=(), dihedrals=(), impropers=()):
+def write_psf(path, rows, bonds, angles=(), dihedrals=(), impropers=(), lone_pairs=()):
     """Rows are of residue, name, type, charge and mass; the other arguments tuples of atoms from 1."""
     atoms = [f"{i:8d} S 1 {' '.join(row)} 0" for i, row in enumerate(rows, 1)]
     sections = [("!NTITLE", 1, [" REMARKS a test"]), ("!NATOM", len(atoms), atoms)]
@@ -61,7 +61,17 @@ def write_psf(path, rows, bonds, angles=(), dihedrals=(), impropers=()):
     text = ["PSF", ""]
     for name, count, lines in sections:
         text += [f"{count:8d} {name}", *lines, ""]
-    path.write_text("\n".join([*text, "       0       0 !NGRP NST2", "", ""]))
+    text += ["       0       0 !NGRP NST2", "", ""]
+    if lone_pairs:  # the line of each, and its atoms from 1, the site first
+        atoms = " ".join(str(atom) for _, own in lone_pairs for atom in own)
+        count = sum(len(own) for _, own in lone_pairs)
+        text += [
+            f"{len(lone_pairs):8d}{count:8d} !NUMLP NUMLPH",
+            *(line for line, _ in lone_pairs),
+            atoms,
+            "",
+        ]
+    path.write_text("\n".join(text))
 
 
 def write_pdb(path, names, places):
@@ -83,6 +93,58 @@ def chain(folder, names=("XA", "XB", "XC", "XD"), **lines):
     write_psf(folder / "a.psf", rows, bonds, angles, [(1, 2, 3, 4)], [(1, 4, 2, 3)])
     write_pdb(folder / "a.pdb", names, PLACES)
     return read_charmm(folder / "a.psf", [folder / "a.prm"], folder / "a.pdb", OPTIONS, (20.0, 20.0, 20.0))
+
+
+def lone_pair(folder, line, hosts):
+    """Place in Angstrom of a lone pair of the chain; hosts are counted from 1."""
+    extra = PRM.replace("MASS -1 D 15.999", "MASS -1 D 15.999\nMASS -1 LP 0.0")
+    extra = extra.replace("D 0.0 0.0 1.7", "D 0.0 0.0 1.7\nLP 0.0 0.0 0.0")
+    parts = {"dihedral": NO_DIHEDRAL, "improper": NO_IMPROPER, "first": FIRST, "header": HEADER}
+    (folder / "a.prm").write_text(extra.format(**parts))
+    masses = {"A": "12.011", "B": "14.007", "C": "12.011", "D": "15.999", "LP": "0.0"}
+    rows = [("MOL", f"X{kind}", kind, "0.0", mass) for kind, mass in masses.items()]
+    write_psf(folder / "a.psf", rows, [(1, 2), (2, 3), (3, 4)], lone_pairs=[(line, (5, *hosts))])
+    write_pdb(folder / "a.pdb", [row[1] for row in rows], np.concatenate([PLACES, np.zeros((1, 3))]))
+    source = read_charmm(folder / "a.psf", [folder / "a.prm"], folder / "a.pdb", OPTIONS, (20.0,) * 3)
+    context = openmm.Context(
+        source.system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+    )
+    context.setPositions(np.concatenate([0.1 * PLACES, np.zeros((1, 3))]))
+    context.computeVirtualSites()
+    return 10.0 * context.getState(getPositions=True).getPositions(asNumpy=True)[4]._value
+
+
+@pytest.mark.parametrize(
+    ("line", "hosts", "expected"),
+    [
+        ("2 1 F 0.0 -0.5 0.0", (4, 3), lambda c, d: d - 0.5 * (d - c)),
+        ("2 1 F 0.0 0.3 0.0", (4, 3), lambda c, d: d + 0.3 * (d - c)),
+        ("2 1 F 0.0 0.0 0.0", (4, 3), lambda c, d: 0.5 * (c + d)),
+        ("2 1 F 0.35 0.0 0.0", (4, 3), lambda c, d: d + 0.35 * (d - c) / np.linalg.norm(d - c)),
+        ("3 1 F 0.0 0.0 0.0", (4, 3, 2), lambda c, d: (PLACES[1] + c + d) / 3.0),
+    ],
+)
+def test_places_of_lone_pairs(tmp_path, line, hosts, expected):
+    """r1 + (DIST / |r1 - r2| + SCALE) (r1 - r2), and the centre where all is zero."""
+    found = lone_pair(tmp_path, line, hosts)
+    np.testing.assert_allclose(found, expected(PLACES[2], PLACES[3]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("line", "hosts", "says"),
+    [
+        (
+            "2 1 F 0.35 0.5 0.0",
+            (4, 3),
+            r"a\.psf: lone pair of atom 5 .* has a distance, 0.35 Angstrom, and a sc",
+        ),
+        ("4 1 F 0.0 0.0 0.0", (4, 3, 2, 1), "has 4 hosts; two or three"),
+        ("3 1 F 0.0 110.0 60.0", (4, 3, 2), "has angles and no distance"),
+    ],
+)
+def test_lone_pairs_that_no_site_can_stand_for(tmp_path, line, hosts, says):
+    with pytest.raises(InputError, match=says):
+        lone_pair(tmp_path, line, hosts)
 
 
 def energy_of(source):
