@@ -8,7 +8,7 @@ from nn_cases import sheet
 from paradigms_cases import liquid_frame
 
 from polcouple.backends.metal_mobile import gaussian_matrix
-from polcouple.electrode import Electrode
+from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.ewald import ewald_energy_forces
 from polcouple.paradigms.backend_charges import BackendCharges
 from polcouple.paradigms.charge_equilibration import ChargeEquilibration
@@ -92,11 +92,28 @@ def test_twice_the_same_is_the_same(frame):
 
 
 def test_molecules_stay_whole(frame):
-    positions = np.array([[-0.5, 1.0, 9.0], [1.2, 1.0, 9.0], [40.0, 2.0, 9.0], [41.5, 3.0, 9.0]])
-    moved = within(dataclasses.replace(frame, positions=positions))
-    a = frame.electrode.cell[0, 0]
-    np.testing.assert_allclose(np.diff(moved, axis=0)[[0, 2]], np.diff(positions, axis=0)[[0, 2]])
-    assert (moved[[0, 2], 0] >= 0.0).all() and (moved[[0, 2], 0] < a).all()
+    """Across the border and split over it: hydrogens far from the atoms before them, sites at the end."""
+    a = frame.electrode.cell[0]
+    water = np.array([[0.0, 0.0, 0.0], [1.43, 1.1, 0.0], [-1.43, 1.1, 0.0]])
+    water += np.array([a[0] - 0.5, 3.0, 9.0])
+    # acetonitrile along the first vector: C, C, N, then the hydrogens of the first one
+    methyl = np.array([[-0.7, 1.0, 1.65], [-0.7, 0.94, -1.77], [-0.7, -1.94, 0.1]])
+    nitrile = np.array([[0.0, 0.0, 0.0], [2.76, 0.0, 0.0], [4.95, 0.0, 0.0], *methyl])
+    nitrile += np.array([a[0] - 2.0, 8.0, 9.0])
+    ion, site = np.array([3.0 * a[0] + 0.4, 3.0, 12.0]), water[0] + np.array([0.0, 0.29, 0.0])
+    whole = np.vstack([water, nitrile, ion, site])
+    symbols = (*"OHH", *"CCNHHH", "Na", "X")
+    electrolyte = Electrolyte(symbols, np.zeros(len(symbols)), np.array([9]))
+    split = whole.copy()
+    split[[1, 5, 8]] -= a
+    split[[10]] -= 2.0 * a
+    for positions in (whole, split):
+        moved = within(dataclasses.replace(frame, electrolyte=electrolyte, positions=positions))
+        for own in ([0, 1, 2, 10], [3, 4, 5, 6, 7, 8]):
+            turned = (moved - whole)[own] @ np.linalg.inv(frame.electrode.cell)
+            np.testing.assert_allclose(turned - turned[0], 0.0, atol=1e-12)
+            assert turned[0] == pytest.approx(np.rint(turned[0]), abs=1e-12)
+        assert ((moved[[0, 3, 9], 0] >= 0.0) & (moved[[0, 3, 9], 0] < a[0])).all()
 
 
 def test_forces_of_wrong_charges_are_those_of_a_plain_sum(frame):
