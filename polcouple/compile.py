@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numba
+
+from polcouple.log import log
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -16,6 +20,14 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 def compiled_strictly(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same, with arithmetic as it is written: for loops that look for numbers which are none."""
     return _compiled(function, fastmath=False)
+
+
+def tell_of_first_time(loop: Callable[..., Any]) -> None:
+    """Log that loops are being compiled, where nothing of the module of ``loop`` is in the cache yet."""
+    path = Path(inspect.unwrap(loop).__code__.co_filename)
+    cache = cast(Any, loop).stats.cache_path
+    if cache is not None and not any(Path(cache).glob(f"{path.stem}.*.nbi")):
+        log("compiling the loops over atoms: once on this machine, a minute or two")
 
 
 def _compiled(function: Callable[..., Any], fastmath: bool) -> Callable[..., Any]:

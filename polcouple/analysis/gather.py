@@ -60,7 +60,8 @@ class Liquid:
         electrodes = self.run.case.system.electrodes
         if len(electrodes) == 1:
             return "the sheet"
-        return f"electrode {electrodes[int(np.abs(faces(self.run.case, self.slab)).argmin())].name}"
+        name = electrodes[int(np.abs(faces(self.run.case, self.slab)).argmin())].name
+        return name if name.startswith("electrode") else f"electrode {name}"
 
 
 def gather(run: Run, label: str) -> Liquid:

@@ -178,7 +178,8 @@ class StructureGuard:
             raise InputError(
                 f"atoms {i} ({topology.labels[i]}) and {j} ({topology.labels[j]}) should be bonded at"
                 f" {length * BOHR_TO_ANGSTROM:.2f} Angstrom but are"
-                f" {stretched[worst] * length * BOHR_TO_ANGSTROM:.2f} apart; keep the case's atom order"
+                f" {stretched[worst] * length * BOHR_TO_ANGSTROM:.2f} apart; atoms in another order than the"
+                " force field's, or a molecule that is torn, or threaded through another"
             )
 
     def _distance(self, vectors: np.ndarray) -> np.ndarray:

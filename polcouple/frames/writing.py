@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from polcouple import __version__
+from polcouple.number_words import significant
 
 if TYPE_CHECKING:
     import h5py
@@ -68,7 +69,7 @@ class Format(Protocol):
 @contextmanager
 def extended_xyz(path: Path, particles: Particles) -> Iterator[FrameWriter]:
     """ASE's extended xyz: cell, step and time in the comment, charges as a column."""
-    lattice = " ".join(f"{number:.10g}" for number in particles.cell.ravel())
+    lattice = " ".join(significant(number, 10) for number in particles.cell.ravel())
     with path.open("w") as stream:
 
         def write(frame: Snapshot) -> None:

@@ -138,6 +138,8 @@ class Topology(app.GromacsTopFile):
                 check_atoms([field], n)
         else:
             section = SECTIONS[category]
+            if section.typed and len(fields) == section.atoms:  # as GROMACS has it
+                fields, text = [*fields, "1"], f"{text} 1"
             section.check(fields, n)
             given = fields[section.atoms + 1 :]
             if given and not is_number(given[-1]):

@@ -5,6 +5,7 @@ import dataclasses
 import shutil
 
 import numpy as np
+import openmm
 import pytest
 from gromacs_run import GMX, PAIRS, RECORDED, answer, file_name
 from gromacs_systems import charges_of_sheet, liquids, placed, write_gro, write_top
@@ -222,6 +223,23 @@ def test_electrodes_that_are_none(tmp_path, options, says):
     with pytest.raises(InputError, match=says):
         import_case(tmp_path / "case", source, ImportOptions(**options))
     assert not (tmp_path / "case").exists()
+
+
+def test_function_types_that_are_left_out_are_1(tmp_path):
+    """A bond, an angle and pairs of atoms alone: GROMACS takes the first function, without a word."""
+    top, gro = files_of(tmp_path, "acetonitrile + LiPF6")
+    types = "[ bondtypes ]\nCZ NZ 1 0.1157 543920\n[ angletypes ]\nNZ CZ CT 1 180.0 1255.2\n"
+    text = top.read_text().replace("[ moleculetype ]", f"{types}[ moleculetype ]", 1)
+    said = (("1 2 1 0.1157 543920\n", "1 2"), ("2 1 3 1 180.0 1255.2\n", "2 1 3"), ("2 4 1\n", "2 4"))
+    systems = []
+    for function in (" 1", ""):
+        found = text
+        for old, new in said:
+            assert old in found
+            found = found.replace(old, f"{new}{function}\n", 1)
+        top.write_text(found)
+        systems.append(openmm.XmlSerializer.serialize(read_gromacs(top, gro, PAIRS).system))
+    assert systems[0] == systems[1]
 
 
 def test_indices_from_a_file(tmp_path):

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from polcouple.case.model import Case
+from polcouple.compile import tell_of_first_time
 from polcouple.electrostatics import splitting as split
 from polcouple.electrostatics.tasks import available_threads
 from polcouple.engines.accuracy import force_accuracy
@@ -36,7 +37,7 @@ from polcouple.engines.native.clusters import TICKS
 from polcouple.engines.native.lists import ENTRY, PairList
 from polcouple.engines.native.mesh import Mesh
 from polcouple.engines.native.neighbours import NeighbourLists, Neighbours
-from polcouple.engines.native.pairs import PairParameters, pair_buffer, pair_forces
+from polcouple.engines.native.pairs import PairParameters, layout, pair_buffer, pair_forces
 from polcouple.engines.native.places import Places, add_forces
 from polcouple.engines.native.running import Answer, Tasks
 from polcouple.engines.native.sites import NearPotentials
@@ -91,6 +92,7 @@ class NativeEngine:
     """
 
     def __init__(self, case: Case, part: Part = "all", threads: int | None = None) -> None:
+        tell_of_first_time(layout)
         self._case = case
         self._part = part
         self._cell = np.ascontiguousarray(case.lattice)
