@@ -22,6 +22,7 @@ import numpy as np
 from polcouple.analysis.block_errors import Blocks, Estimate, estimate
 from polcouple.analysis.charge_shapes import charge_shapes
 from polcouple.analysis.mean_orbitals import MeanOrbitals, WaveFunctions
+from polcouple.analysis.model_density import ModelDensity
 from polcouple.analysis.slab import slab_of
 from polcouple.backends.base import ChargeBackend, ChargeResult, Environment
 from polcouple.backends.usable import checked_solve
@@ -34,6 +35,7 @@ from polcouple.electrostatics.slab import LEAST_VACUUM
 from polcouple.errors import InputError
 from polcouple.lattice.cell import widest_gap
 from polcouple.log import Warned
+from polcouple.nn.density.files import DensityModel
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 
 #: what a grid can be of
@@ -53,6 +55,7 @@ def mean_density(
     spacing: float,
     settings: Mapping[str, Any] | None = None,
     wave_functions: WaveFunctions | None = None,
+    model: DensityModel | None = None,
 ) -> ElectronDensity:
     """Means over frames of the density with a backend's charges.
 
@@ -62,10 +65,11 @@ def mean_density(
         frames: positions (N, 3) in bohr, from :func:`polcouple.frames.reading.read_frames`; read one by one.
         spacing: of the grid in bohr, at most.
         wave_functions: for the density in orbitals, too.
+        model: for the density by a density model, too.
 
     Raises:
-        InputError: a grid too large, unknown backend or setting, wave functions that do not fit, no frame, or
-            what reading one raises: the first is read before the backend is made.
+        InputError: a grid too large, unknown backend or setting, wave functions or a model that do not fit,
+            no frame, or what reading one raises: the first is read before the backend is made.
         ConvergenceError: naming the frame.
     """
     shape = grid_shape(case.cell, spacing)
@@ -73,12 +77,13 @@ def mean_density(
     orbitals = None
     if wave_functions is not None:
         orbitals = MeanOrbitals(case, backend, settings or {}, shape, wave_functions)
+    by_model = None if model is None else ModelDensity(case, model)
     rest = iter(frames)
     first = next(rest, None)
     if first is None:
         raise InputError("no frame to average over")
     grid = CloudGrid(case.cell, shape, case.electrode.positions, clouds)
-    found = ElectronDensity(case, create_electrodes(case, backend, settings), grid, orbitals)
+    found = ElectronDensity(case, create_electrodes(case, backend, settings), grid, orbitals, by_model)
     for number, positions in enumerate(chain([first], rest)):
         found.add(positions, f"frame {number}")
     return found
@@ -92,18 +97,26 @@ class ElectronDensity:
         backend: of its electrodes.
         grid: of the electrodes' atoms.
         orbitals: to which the states of each frame are added.
+        by_model: to which each frame is added.
 
     Attributes:
-        orbitals: as given.
+        orbitals, by_model: as given.
+        latest: positions (N, 3) in bohr and charges (n,) in e of the last frame.
         z: (n_z,) heights in bohr of the profiles' points: those of the grid from the middle of the vacuum on,
             or from the cell's bottom where there is none.
         bare: (n,) charges in e without the liquid, or None where the backend does not tell.
     """
 
     def __init__(
-        self, case: Case, backend: ChargeBackend, grid: CloudGrid, orbitals: MeanOrbitals | None = None
+        self,
+        case: Case,
+        backend: ChargeBackend,
+        grid: CloudGrid,
+        orbitals: MeanOrbitals | None = None,
+        by_model: ModelDensity | None = None,
     ) -> None:
-        self.case, self.grid, self.orbitals = case, grid, orbitals
+        self.case, self.grid, self.orbitals, self.by_model = case, grid, orbitals, by_model
+        self.latest = case.positions, np.zeros(len(case.electrode))
         self._backend = backend
         self._solver = ChargeSolver(case, backend)
         self._warned = Warned()
@@ -139,6 +152,9 @@ class ElectronDensity:
         self._warned.log(result.warnings)
         if self.orbitals is not None:
             self.orbitals.add(self._backend, result)
+        if self.by_model is not None:
+            self.by_model.add(positions, result.charges)
+        self.latest = positions, result.charges
         liquid, charges = case.electrolyte_positions(positions), case.electrolyte.charges
         self._blocks.add(
             np.concatenate(

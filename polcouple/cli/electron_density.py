@@ -22,7 +22,9 @@ from polcouple.electrostatics.cloud_grid import grid_shape
 from polcouple.errors import InputError
 from polcouple.frames.reading import read_frames
 from polcouple.log import log
-from polcouple.report.electron_density import GRIDS, Output, require_room, write_density
+from polcouple.nn.density.files import load_density
+from polcouple.nn.model_files import find_model
+from polcouple.report.electron_density import GRIDS, MODEL_GRIDS, Output, require_room, write_density
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 
 
@@ -48,9 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grids",
         nargs="*",
-        choices=tuple(GRIDS),
-        default=tuple(GRIDS),
-        help=f"what is written as a cube: {', '.join(GRIDS)} (all); none if no name follows",
+        choices=(*GRIDS, *MODEL_GRIDS),
+        help=f"what is written as a cube: {', '.join(GRIDS)};"
+        f" with --model {', '.join(MODEL_GRIDS)} (all);"
+        " none if no name follows",
     )
     held = parser.add_mutually_exclusive_group()
     held.add_argument(
@@ -61,6 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wfc", type=Path, metavar="FILE", help="the parameter set's wfc.hsd: densities in orbitals, too"
     )
+    parser.add_argument(
+        "--model", metavar="MODEL",
+        help="a density model (`polcouple train density`): its densities, too; a shipped one's name, or a"
+        " path with a slash in it",
+    )  # fmt: skip
     parser.add_argument(
         "--states", type=finite, nargs=2, metavar=("LOW", "HIGH"),
         help="with --wfc: states between these energies from the Fermi level, eV, by themselves",
@@ -78,17 +86,20 @@ def run(args: argparse.Namespace) -> int:
     case = _held(case, args)
     spacing = args.spacing * ANGSTROM_TO_BOHR
     shape = grid_shape(case.cell, spacing)
-    output = Output(args.output, tuple(dict.fromkeys(args.grids)), args.window * ANGSTROM_TO_BOHR)
+    model = None if args.model is None else load_density(find_model(_place(args.model)))
+    output = Output(args.output, _grids(args), args.window * ANGSTROM_TO_BOHR)
     require_room(output, shape)
     settings = given_settings(args)
     waves = _wave_functions(args)
     read = until_stopped(read_frames(args.frames, case), stopped)
     with Progress() as progress:
         frames = progress.track(read, description=args.backend)
-        found = mean_density(case, args.backend, frames, spacing, settings, waves)
+        found = mean_density(case, args.backend, frames, spacing, settings, waves, model)
     if stopped.is_set():
         log(f"stopped: writing the means over the {found.frames} frame(s) so far")
     made_of = {"backend": args.backend, "settings": {k: str(v) for k, v in settings.items()}}
+    if model is not None:
+        made_of["model"] = model.name
     lines = write_density(found, output, {"frames_file": str(args.frames), **made_of})
     for line in lines:
         log(line)
@@ -114,6 +125,24 @@ def until_stopped(frames: Iterable[np.ndarray], stopped: threading.Event) -> Ite
                 return
     finally:
         signal.signal(signal.SIGINT, usual)
+
+
+def _place(model: str) -> str | Path:
+    return Path(model) if "/" in model else model
+
+
+def _grids(args: argparse.Namespace) -> tuple[str, ...]:
+    """What is written as a cube.
+
+    Raises:
+        InputError: a density model's, where there is none.
+    """
+    if args.grids is None:
+        return (*GRIDS, *MODEL_GRIDS) if args.model is not None else tuple(GRIDS)
+    asked = [name for name in args.grids if name in MODEL_GRIDS]
+    if asked and args.model is None:
+        raise InputError(f"--grids {asked[0]} needs a density model; give --model MODEL")
+    return tuple(dict.fromkeys(args.grids))
 
 
 def _wave_functions(args: argparse.Namespace) -> WaveFunctions | None:

@@ -1,4 +1,4 @@
-"""``polcouple train``: classifiers, response nets and their prior from DFTB, potentials, grand potentials."""
+"""``polcouple train``: classifiers, response nets, potentials, grand potentials, densities."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from polcouple.data.configurations import Configuration, read_configurations
 from polcouple.data.grand_frames import GrandFrames, grand_frames, with_given
 from polcouple.data.moving_configurations import moving_configurations
 from polcouple.errors import InputError
+from polcouple.learning.density_scores import density_table
+from polcouple.learning.density_training import DensityOptions, train_density
 from polcouple.learning.evaluation import level_table, markdown_table
 from polcouple.learning.grand_options import GrandOptions
 from polcouple.learning.grand_scores import grand_table
@@ -86,6 +88,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         command.add_argument("--origin", default="", metavar="TEXT", help="of the frames, for the model card")
         add_option_arguments(command, own_options)
+    help_line = "the density of electrons by charges and positions, from DFTB's in orbitals"
+    command = kinds.add_parser("density", help=help_line, description=help_line)
+    command.add_argument("dataset", type=Path, metavar="DATASET.h5", help="labelled by dftb")
+    command.add_argument(
+        "--wfc", type=Path, required=True, metavar="FILE", help="wave functions of its parameter set, wfc.hsd"
+    )
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="directory")
+    command.add_argument("--origin", default="", metavar="TEXT", help="of the frames, for the model card")
+    add_option_arguments(command, DensityOptions)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -97,6 +108,8 @@ def run(args: argparse.Namespace) -> int:
         return _train_grand_potential(args)
     if args.kind == "mace":
         return _train_mace(args)
+    if args.kind == "density":
+        return _train_density(args)
     levels: dict[str, tuple[float, float]] = {}
     with training_progress() as progress:
         if args.kind == "classifier":
@@ -163,6 +176,26 @@ def _train_mace(args: argparse.Namespace) -> int:
     print(grand_table(trained.scores))
     print(f"|dF/dmu - dn/dR| <= {trained.maxwell:.1e} /A")
     log(f"written to {args.output}; use it with polcouple-driver --potential, or from ASE")
+    return 0
+
+
+def _train_density(args: argparse.Namespace) -> int:
+    from rich.progress import Progress
+
+    options = options_from_arguments(args, DensityOptions)
+    origin = args.origin or f"From {args.dataset.name}."
+    with Progress() as progress:
+        task = progress.add_task("densities", total=None)
+        trained = train_density(
+            args.dataset,
+            args.wfc,
+            args.output,
+            options,
+            origin,
+            lambda done, whole: progress.update(task, completed=done, total=whole),
+        )
+    print(density_table(trained.scores, options.leave_out))
+    log(f"{trained.milliseconds:.1f} ms for a frame; written to {args.output}")
     return 0
 
 

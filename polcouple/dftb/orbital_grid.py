@@ -80,6 +80,11 @@ class OrbitalGrid:
 
     def atomic(self) -> Iterator[np.ndarray]:
         """Blocks of the density of neutral, spherical atoms, as :meth:`planes` has them."""
+        for points in self._points():
+            yield self.atomic_at(points.reshape(-1, 3)).reshape(points.shape[:3])
+
+    def atomic_at(self, points: np.ndarray) -> np.ndarray:
+        """Density (p,) in 1/bohr^3 of neutral, spherical atoms at ``points`` (p, 3) in bohr."""
         electrons = np.zeros(len(self.orbitals))
         for number, symbol in enumerate(self.electrode.symbols):
             own = self.orbitals.atom == number
@@ -89,11 +94,9 @@ class OrbitalGrid:
                 for _ in range(2 * shell.momentum + 1)
             ]
             electrons[own] = per_orbital
-        for points in self._points():
-            atoms, _, rows, vectors = self._close(points.reshape(-1, 3))
-            index, columns, entries = self._values(atoms, vectors)
-            values = np.bincount(rows[index], electrons[columns] * entries**2, minlength=points[..., 0].size)
-            yield values.reshape(points.shape[:3])
+        atoms, _, rows, vectors = self._close(points)
+        index, columns, entries = self._values(atoms, vectors)
+        return np.bincount(rows[index], electrons[columns] * entries**2, minlength=len(points))
 
     def _points(self) -> Iterator[np.ndarray]:
         """Blocks (b, n_y, n_z, 3) of the grid's points in bohr."""

@@ -12,6 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
+#: -ln of what is left of a cloud's peak at its reach
+_PEAKS = 18.4
+
 
 class Cloud(Protocol):
     """A spherical cloud of unit charge; equal clouds compare equal."""
@@ -21,8 +24,17 @@ class Cloud(Protocol):
         """In bohr^2: a sixth of the cloud's mean squared radius."""
         ...
 
+    @property
+    def reach(self) -> float:
+        """Beyond it (bohr) the density is less than 1e-8 of its peak."""
+        ...
+
     def transform(self, squares: np.ndarray) -> np.ndarray:
         """f at wave vectors of these squared lengths in 1/bohr^2; of the same shape."""
+        ...
+
+    def density(self, distances: np.ndarray) -> np.ndarray:
+        """In 1/bohr^3 at ``distances`` from its middle in bohr."""
         ...
 
 
@@ -40,6 +52,15 @@ class ExponentialCloud:
         """2 / tau^2."""
         return 2.0 / self.decay**2
 
+    @property
+    def reach(self) -> float:
+        """See :class:`Cloud`."""
+        return _PEAKS / self.decay
+
+    def density(self, distances: np.ndarray) -> np.ndarray:
+        """tau^3 / (8 pi) exp(-tau r)."""
+        return np.asarray(self.decay**3 / (8.0 * np.pi) * np.exp(-self.decay * distances))
+
     def transform(self, squares: np.ndarray) -> np.ndarray:
         """1 / (1 + G^2 / tau^2)^2."""
         return np.asarray((1.0 + squares / self.decay**2) ** -2)
@@ -55,6 +76,16 @@ class GaussianCloud:
     def spread(self) -> float:
         """1 / (4 eta^2)."""
         return 0.25 / self.exponent**2
+
+    @property
+    def reach(self) -> float:
+        """See :class:`Cloud`."""
+        return _PEAKS**0.5 / self.exponent
+
+    def density(self, distances: np.ndarray) -> np.ndarray:
+        """(eta^2 / pi)^(3/2) exp(-eta^2 r^2)."""
+        norm = (self.exponent**2 / np.pi) ** 1.5
+        return np.asarray(norm * np.exp(-((self.exponent * distances) ** 2)))
 
     def transform(self, squares: np.ndarray) -> np.ndarray:
         """exp(-G^2 / (4 eta^2))."""

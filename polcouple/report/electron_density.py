@@ -16,12 +16,14 @@ import numpy as np
 from polcouple.analysis.block_errors import Estimate
 from polcouple.analysis.electron_density import ElectronDensity, Quantity
 from polcouple.analysis.mean_orbitals import OrbitalQuantity
+from polcouple.analysis.model_density import ModelQuantity
 from polcouple.errors import InputError
 from polcouple.files import require_writable, write_whole
 from polcouple.frames.cube import BYTES, write_cube
 from polcouple.number_words import fixed
 from polcouple.output_paths import require_directory_name
 from polcouple.report.electron_density_figures import Views, draw_profiles, draw_views
+from polcouple.report.electron_section import draw_section
 from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 
 #: what may be written as a cube, and what its values are
@@ -36,6 +38,12 @@ ORBITAL_GRIDS: dict[OrbitalQuantity, str] = {
     "difference": "valence electrons less those of neutral atoms, per bohr^3",
     "states": "states of both spins in a window of energy, per bohr^3",
 }
+#: the same of grids that are written where a density model is given
+MODEL_GRIDS: dict[ModelQuantity, str] = {
+    "model_excess": "by the model: electrons more than the neutral electrodes have, per bohr^3",
+    "model_induced": "by the model: electrons per bohr^3 that the liquid induces",
+    "model_difference": "by the model: valence electrons less those of neutral atoms, per bohr^3",
+}
 _PER_ANGSTROM3 = BOHR_TO_ANGSTROM**-3
 _VOLT_PER_ANGSTROM = HARTREE_TO_EV / BOHR_TO_ANGSTROM
 
@@ -46,7 +54,7 @@ class Output:
 
     Attributes:
         directory: that is not there yet, or empty.
-        grids: of :data:`GRIDS`.
+        grids: of :data:`GRIDS` and, with a model, :data:`MODEL_GRIDS`.
         window: of averages along z, in bohr.
     """
 
@@ -92,6 +100,8 @@ def write_density(found: ElectronDensity, output: Output, settings: dict[str, An
     numbers = settings | summary(found)
     write_whole(output.directory / "summary.json", json.dumps(numbers, indent=1) + "\n")
     pictures = {"profiles": draw_profiles(found, output.window), "views": draw_views(found, views)}
+    if found.bare is not None:
+        pictures["section"] = draw_section(found)
     for name, figure in pictures.items():
         image = io.BytesIO()
         figure.savefig(image, format="png", dpi=200)
@@ -118,6 +128,13 @@ def _write_grids(found: ElectronDensity, output: Output) -> Views:
             for _ in planes:
                 pass
     orbitals = found.orbitals
+    if found.by_model is not None:
+        for part, comment in MODEL_GRIDS.items():
+            if part not in output.grids or (part == "model_induced" and found.bare is None):
+                continue
+            path = output.directory / f"{part}.cube"
+            planes = found.by_model.planes(part, found.charges.value, found.bare, grid.shape)
+            write_cube(path, comment, atoms.symbols, atoms.positions, grid.cell, grid.shape, planes)
     for quantity, comment in ORBITAL_GRIDS.items() if orbitals is not None else ():
         assert orbitals is not None
         if quantity == "states" and orbitals.wanted.window is None:

@@ -71,8 +71,26 @@ def test_profiles_and_summary(written, small_case):
     assert f"{-small_case.total_charge:+.4f} excess electrons" in written[1]
     assert {path.name for path in written[0].iterdir()} == {
         "excess.cube", "induced.cube", "potential.cube", "profiles.csv", "profiles.png", "views.png",
-        "summary.json",
+        "section.png", "summary.json",
     }  # fmt: skip
+
+
+def test_density_model(tmp_path, small_case):
+    """Its cubes hold the charge, and are not the same above and below the sheet: dipoles across it."""
+    words = ["--model", "graphene_density", "--spacing", "0.4", "--grids", "model_excess", "model_induced"]
+    status, _, wrong = electron_density(tmp_path / "out", *words, backend="response")
+    assert status == 0, wrong
+    found = {}
+    for name in ("model_excess", "model_induced"):
+        with (tmp_path / "out" / f"{name}.cube").open() as file:
+            found[name] = ase.io.cube.read_cube(file)["data"]
+    volume = abs(np.linalg.det(small_case.cell)) / found["model_excess"].size
+    assert found["model_excess"].sum() * volume == pytest.approx(-small_case.total_charge, abs=1e-4)
+    assert found["model_induced"].sum() * volume == pytest.approx(0.0, abs=1e-4)
+    induced = found["model_induced"]
+    below = np.roll(induced[:, :, ::-1], 1, axis=2)  # the sheet is at z = 0
+    assert np.abs(induced - below).sum() > 0.2 * np.abs(induced).sum()
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["model"] == "graphene_density"
 
 
 def test_the_shipped_capacitor_at_its_voltage(tmp_path):
@@ -99,6 +117,9 @@ def test_the_shipped_capacitor_at_its_voltage(tmp_path):
         (["--states", "-1", "0"], "give --wfc FILE"),
         (["--wfc", "none.hsd", "--backend", "dftb"], "none.hsd: cannot be read"),
         (["--wfc", "none.hsd"], "backend 'fixed' has no orbitals; use dftb"),
+        (["--model", "graphene_densty"], "did you mean 'graphene_density'"),
+        (["--model", "graphene_nacl_response"], "a model of kind 'response', and no density"),
+        (["--grids", "model_excess"], "needs a density model; give --model MODEL"),
     ],
 )
 def test_refused_in_one_line_before_it_begins(words, expected, tmp_path):

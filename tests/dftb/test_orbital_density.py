@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from capacitor_cases import HOT, capacitor, one_sheet
 from conftest import ROOT
+from wave_function_cases import ALPHA, wave_functions
 
 from polcouple.analysis.electron_density import mean_density
 from polcouple.analysis.mean_orbitals import WaveFunctions
@@ -26,19 +27,6 @@ from polcouple.units import KELVIN_TO_HARTREE
 
 #: the wave functions of mio-1-1, which come with the set's release and not with polcouple
 MIO = os.environ.get("POLCOUPLE_WFC")
-ALPHA = 1.6
-
-
-def wave_functions(path, alpha=ALPHA, symbol="C", scale=1.0, cutoff=9.0):
-    """A file of one Slater function for each shell of carbon."""
-    s, p = 2.0 * alpha**1.5 * scale, np.sqrt((2.0 * alpha) ** 5 / 24.0)
-    shells = "".join(
-        f"  Orbital = {{\n    AngularMomentum = {momentum}\n    Occupation = 2.0\n    Cutoff = {cutoff}\n"
-        f"    Exponents = {{ {alpha} }}\n    Coefficients = {{ {value:.15e} }}\n  }}\n"
-        for momentum, value in ((0, s), (1, p))
-    )
-    path.write_text(f"# of nobody\n{symbol} = {{\n  AtomicNumber = 6\n{shells}}}\n")
-    return path
 
 
 def parameters():

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from polcouple.dftb.hamiltonian import find_pairs
+from polcouple.dftb.hamiltonian import Orbitals, find_pairs
 from polcouple.dftb.moving.capacitance import electrons_per_level
 from polcouple.dftb.moving.ensemble import Ensemble
 from polcouple.dftb.moving.forces import electronic_forces
 from polcouple.dftb.moving.matrices import Basis, build_matrices
 from polcouple.dftb.moving.scc import State, solve
 from polcouple.dftb.moving.surroundings import PointCharges, Surroundings
+from polcouple.dftb.orbital_grid import BlockDensity
 from polcouple.dftb.repulsive import load_repulsive, repulsive_energy_forces
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.electrode import Electrode
@@ -64,6 +65,7 @@ class DftbResult:
         residual: largest difference of a population from self-consistency, e.
         converged: whether it is below the accuracy asked for.
         capacitance: dN/dmu at fixed atoms and surroundings in 1/Hartree when called; NaN without convergence.
+        density_matrices: of the electrons at each k-point when called.
     """
 
     energy: float
@@ -80,6 +82,7 @@ class DftbResult:
     residual: float
     converged: bool
     capacitance: Callable[[], float]
+    density_matrices: Callable[[], list[BlockDensity]]
 
 
 class MovingDftb:
@@ -189,7 +192,13 @@ class MovingDftb:
                 if state.converged
                 else _unknown
             ),
+            density_matrices=partial(_density_matrices, basis, state),
         )
+
+    @property
+    def orbitals(self) -> Orbitals:
+        """The basis that density matrices are in, its axes those of the positions."""
+        return self._basis.orbitals
 
     def _terms(self, state: State, gamma: np.ndarray, surroundings: float, repulsive: float) -> EnergyTerms:
         return EnergyTerms(
@@ -215,6 +224,12 @@ class MovingDftb:
         return Electrode(
             symbols, positions, np.eye(3) if cell is None else np.asarray(cell, dtype=float), (periodic,) * 3
         )
+
+
+def _density_matrices(basis: Basis, state: State) -> list[BlockDensity]:
+    everything = np.arange(len(basis.orbitals))
+    matrices = zip(basis.mesh, state.density_matrices(), strict=True)
+    return [BlockDensity(k_point, everything, matrix) for k_point, (matrix, _) in matrices]
 
 
 def _unknown() -> float:

@@ -1,0 +1,1 @@
+"""Densities of electrons from atoms and their charges: a linear, equivariant model."""
