@@ -3,6 +3,7 @@
 import ast
 import functools
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -167,6 +168,16 @@ def test_importing_the_package_loads_nothing_heavy():
     seconds, _, loaded = done.stdout.partition(" ")
     assert loaded.strip() == "[]"
     assert float(seconds) < 0.2
+
+
+def test_help_is_there_at_once():
+    """In processor time, the interpreter's start included."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "polcouple.cli", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert "usage: polcouple" in done.stdout
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
 
 
 def test_a_driver_starts_without_what_its_backend_does_not_need():

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 
+from polcouple.errors import InputError
+
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
@@ -27,10 +29,22 @@ def _quiet_stderr() -> Iterator[None]:
 
 @cache
 def tensorflow() -> ModuleType:
-    """The tensorflow module; its banner goes to stderr before any log level is read, hence the detour."""
+    """The tensorflow module; its banner goes to stderr before any log level is read, hence the detour.
+
+    Raises:
+        InputError: it is not installed.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _quiet_stderr():
-        import tensorflow as tf
+        try:
+            import tensorflow as tf
+        except ModuleNotFoundError as error:
+            if error.name != "tensorflow":
+                raise
+            raise InputError(
+                "TensorFlow, which trains networks and evaluates classifiers, is not installed: `pip install"
+                " tensorflow`; response nets and all other backends do without it"
+            ) from None
 
         tf.config.list_physical_devices()
         tf.constant(0.0) + 1.0

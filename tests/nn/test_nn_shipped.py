@@ -12,7 +12,8 @@ from polcouple.backends.base import Environment, create_backend
 from polcouple.case.model import read_case
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.site_potential import SitePotential
-from polcouple.errors import ModelMismatchError
+from polcouple.errors import InputError, ModelMismatchError
+from polcouple.nn._tensorflow import tensorflow
 from polcouple.nn.model_files import load_model_files, shipped_models
 from polcouple.nn.models import load_model
 from polcouple.units import ANGSTROM_TO_BOHR
@@ -138,6 +139,7 @@ def test_a_driver_with_a_response_net_loads_no_tensorflow():
     """It takes seconds and half a gigabyte."""
     program = f"""
 import sys
+sys.modules["tensorflow"] = None  # as if it were not installed
 from polcouple.backends.base import Environment, create_backend
 from polcouple.case.model import read_case
 from polcouple.coupling.charges import Surroundings
@@ -145,6 +147,17 @@ case = read_case({str(SMALL)!r})
 backend = create_backend("nn", case.electrode, case.electrolyte, {{}})
 result = backend.solve(Surroundings(case).environment(case.positions), case.total_charge)
 assert abs(result.charges.sum() - case.total_charge) < 1e-12
-assert "tensorflow" not in sys.modules
+assert sys.modules["tensorflow"] is None
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_without_tensorflow_a_classifier_says_what_is_missing(monkeypatch):
+    """One line with the cure; a driver with the default net, which has no need of it, is tested above."""
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    tensorflow.cache_clear()
+    try:
+        with pytest.raises(InputError, match="TensorFlow, .* is not installed: `pip install tensorflow`"):
+            tensorflow()
+    finally:
+        tensorflow.cache_clear()
