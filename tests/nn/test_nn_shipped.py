@@ -157,7 +157,7 @@ def test_without_tensorflow_a_classifier_says_what_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     tensorflow.cache_clear()
     try:
-        with pytest.raises(InputError, match="TensorFlow, .* is not installed: `pip install tensorflow`"):
+        with pytest.raises(InputError, match=r"TensorFlow, .* is not installed: `pip install tensorflow`"):
             tensorflow()
     finally:
         tensorflow.cache_clear()
