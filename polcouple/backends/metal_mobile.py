@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpocon
 from scipy.special import erfc
 
 from polcouple.backends.base import ChargeResult, Environment
@@ -31,9 +32,11 @@ from polcouple.units import ANGSTROM_TO_BOHR
 
 #: erfc(eta r / sqrt 2) is dropped beyond this many 1/eta: below 1e-12
 _REACH = 7.2
+#: reciprocal condition number of the interaction, whose elements are right to some 1e-12
+_LEAST_CONDITION = 1e-8
 _OVERLAP = (
-    "metal: the Gaussian charges overlap so much that their energy has no minimum; raise"
-    " gaussian_exponent_per_angstrom"
+    "metal: the Gaussian charges overlap so much that their energy has no minimum, or one that rounding"
+    " decides; raise gaussian_exponent_per_angstrom"
 )
 
 
@@ -102,6 +105,8 @@ def factorised(matrix: np.ndarray) -> tuple[np.ndarray, bool]:
         factor, lower = cho_factor(matrix, check_finite=False)
     except np.linalg.LinAlgError:
         raise InputError(_OVERLAP) from None
+    if dpocon(factor, np.abs(matrix).sum(axis=0).max(), uplo="L" if lower else "U")[0] < _LEAST_CONDITION:
+        raise InputError(_OVERLAP)
     return factor, lower
 
 

@@ -54,7 +54,7 @@ class MobileResult(ChargeResult):
     Attributes:
         forces: (n, 3) on the electrode's atoms at fixed site potentials, Hartree/bohr.
         electrons: N: the valence electrons, or minus the charge where a backend knows of no others.
-        entropy: T S of the electrons in Hartree, which E has subtracted; 0 where a backend knows of none.
+        entropy: T S of the electrons in Hartree, which E has subtracted; NaN where a backend does not know.
         capacitance: dN/dmu at fixed R and phi in 1/Hartree when called; NaN where a backend has none.
     """
 

@@ -79,6 +79,7 @@ class MobileBackend:
             total_charge=charge if level_held else None,
             forces=forces + charge * self._harmonic.level_slope,
             electrons=electrons,
+            entropy=np.nan,  # expanded along with the free energy, and not known by itself
             capacitance=lambda: 1.0 / expanded.hardness,
         )
 

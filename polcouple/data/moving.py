@@ -17,7 +17,7 @@ Layout (every array carries its unit as the attribute ``unit``)::
     /frames/trajectory           (f,) int, the label set whose run the frame is of, -1 where it was given
     /frames/positions            (f, N, 3) bohr, as they came, not folded into the cell
     /labels/frame, /labels/set   (l,) int, what is labelled, and the label set
-    /labels/internal_energy      (l,) Hartree, E
+    /labels/internal_energy      (l,) Hartree, E; NaN where the backend does not know the entropy
     /labels/free_energy          (l,) Hartree, A = E - T S of the electrons
     /labels/grand_potential      (l,) Hartree, Omega = A - mu N
     /labels/fermi_level          (l,) Hartree, mu
@@ -63,7 +63,7 @@ _UNITS = {
 
 
 #: NaN where a frame was given, or a backend has none
-_MAY_BE_UNKNOWN = ("time", "capacitance", "fermi_level", "grand_potential")
+_MAY_BE_UNKNOWN = ("time", "capacitance", "fermi_level", "grand_potential", "internal_energy")
 
 
 class MovingDataset:

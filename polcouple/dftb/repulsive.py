@@ -106,16 +106,20 @@ def repulsive_energy_forces(
 
 
 def _spline(path: Path, lines: list[str], start: int) -> RepulsivePair:
+    # as in DFTB+, which reads numbers wherever the next ones are
+    rows = [number for number in range(start, len(lines)) if lines[number].strip()]
+    rows += [len(lines)] * 2
+    start = rows[0]
     fields = read_numbers(path, lines, start, 2)
     count, cutoff = int(fields[0]), fields[1]
     if count < 1 or cutoff <= 0.0 or count != fields[0]:
         raise InputError(
             f"{path}: line {start + 1}: {fields[0]:g} intervals and cut-off {cutoff:g} make no spline"
         )
-    a1, a2, a3 = read_numbers(path, lines, start + 1, 3)[:3]
+    a1, a2, a3 = read_numbers(path, lines, rows[1], 3)[:3]
     knots, pieces, end = np.empty(count), np.zeros((count, _ORDERS)), 0.0
     for k in range(count):
-        line = start + 2 + k
+        line = rows[2 + k] if 2 + k < len(rows) else len(lines)
         orders = _ORDERS if k == count - 1 else 4
         numbers = read_numbers(path, lines, line, 2 + orders)
         knots[k], stop = numbers[:2]

@@ -29,6 +29,8 @@ DEFAULT_SLAKO = Path(__file__).parent / "slako" / "mio-1-1"
 _SHELL_NAMES = "spd"
 #: no line has more numbers
 _MOST_REPEATS = 100
+#: distances at which A-B and B-A are compared, and parts of the largest value that rounding may leave
+_COMPARED, _SAME_INTEGRALS = 50, 1e-3
 
 #: columns of <l1 m|.|l2 m>, |m| = 0 .. l1, among the ten of H and the ten of S; l1 <= l2
 COLUMNS = {(0, 0): [9], (0, 1): [8], (0, 2): [7], (1, 1): [5, 6], (1, 2): [3, 4], (2, 2): [0, 1, 2]}
@@ -195,7 +197,30 @@ def load_parameters(directory: Path, elements: Iterable[str], hybrid: bool = Fal
         pairs[first, second] = table
         if atom is not None:
             atoms[first] = atom
+    for (first, second), table in pairs.items():
+        if first < second:
+            _require_same_set(paths[first, second], table, paths[second, first], pairs[second, first])
     return Parameters(atoms, pairs, directory.resolve().name, frozenset(made_for))
+
+
+def _require_same_set(path: Path, table: PairTable, other_path: Path, other: PairTable) -> None:
+    """Refuse files A-B and B-A of different sets: integrals of equal shells are the same in both.
+
+    Raises:
+        InputError: naming the first integral that differs.
+    """
+    start, end = max(table.start, other.start), min(table.cutoff, other.cutoff) - TAIL
+    if end <= start:
+        return
+    distances = np.linspace(start, end, _COMPARED)
+    for shell, name in enumerate(_SHELL_NAMES):
+        values = np.array([one.integrals(shell, shell, distances) for one in (table, other)])
+        differ = np.abs(values[0] - values[1]).max(axis=(0, 2))
+        if (differ > _SAME_INTEGRALS * np.abs(values).max()).any():
+            raise InputError(
+                f"{path} and {other_path.name}: different {name}-{name} integrals, by up to"
+                f" {differ.max():.1e}, which are the same in a set; take both files from one set"
+            )
 
 
 def _text(path: Path) -> str:

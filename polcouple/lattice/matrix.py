@@ -74,12 +74,16 @@ Matrix = np.ndarray | RepeatingMatrix
 def part_waves(blocks: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """Fourier sums (..., b, c) over the parts of ``blocks`` (parts, b, c), one axis for each that repeats."""
     sides = [count for count in shape if count > 1]
+    if not sides:  # one part; a transform of no axis is refused
+        return np.asarray(blocks[0])
     return np.asarray(fft.rfftn(blocks.reshape(*sides, *blocks.shape[1:]), axes=range(len(sides))))
 
 
 def from_part_waves(waves: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """Inverse of :func:`part_waves`: (parts, b, c)."""
     sides = [count for count in shape if count > 1]
+    if not sides:
+        return np.asarray(waves)[None]
     blocks = fft.irfftn(waves, sides, axes=range(len(sides)))
     return np.asarray(blocks).reshape(-1, *waves.shape[-2:])
 

@@ -3,12 +3,15 @@
 import numpy as np
 import openmm
 import pytest
+from nn_cases import sheet
 from openmm.unit import elementary_charge, kilojoule_per_mole, nanometer
 
 from polcouple.backends.base import Environment
+from polcouple.backends.metal_mobile import factorised, gaussian_matrix
 from polcouple.backends.mobile import create_mobile
 from polcouple.dftb.moving.ensemble import FermiLevel
 from polcouple.electrostatics.ewald import ewald_forces_between, ewald_potential
+from polcouple.errors import InputError
 from polcouple.testing.cases import graphene_case
 from polcouple.units import ANGSTROM_TO_BOHR, HARTREE_TO_KJ_PER_MOL
 
@@ -55,3 +58,16 @@ def test_openmms_constant_potential():
     (given, energy), (given_moved, energy_moved) = energies
     assert energy_moved - energy == pytest.approx(given_moved - given, abs=1e-8)
     assert abs(energy_moved - energy) > 1e-4
+
+
+@pytest.mark.parametrize(("exponent", "told"), [(0.3, False), (0.5, False), (0.8, True)])
+def test_charges_that_rounding_decides_are_refused(exponent, told):
+    """Wide Gaussians on atoms of graphene: the smallest eigenvalue tells how much of the charges is noise."""
+    matrix = gaussian_matrix(sheet(), exponent / ANGSTROM_TO_BOHR)
+    values = np.linalg.eigvalsh(matrix)
+    assert (values[0] > 1e-6 * values[-1]) == told
+    if told:
+        factorised(matrix)
+    else:
+        with pytest.raises(InputError, match=r"overlap so much .*; raise gaussian_exponent_per_angstrom"):
+            factorised(matrix)

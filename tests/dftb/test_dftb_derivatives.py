@@ -143,6 +143,18 @@ def test_a_repulsive_spline_ends_with_its_last_interval(tmp_path, said):
     assert energies[1] == slopes[1] == 0.0
 
 
+def test_blank_lines_in_a_repulsive_spline(tmp_path):
+    """DFTB+ reads numbers wherever the next ones are."""
+    text = (DEFAULT_SLAKO / "C-C.skf").read_text(encoding="latin-1")
+    head, found, tail = text.partition("Spline\n")
+    first, second, rest = tail.split("\n", 2)
+    (tmp_path / "C-C.skf").write_text(f"{head}{found}\n{first}\n \n{second}\n\n{rest}")
+    distances = np.linspace(2.0, 4.5, 40)
+    own = read_repulsive(tmp_path / "C-C.skf", True).energy_slope(distances)
+    expected = read_repulsive(DEFAULT_SLAKO / "C-C.skf", True).energy_slope(distances)
+    assert np.array_equal(own, expected) and np.abs(expected[0]).max() > 0.1
+
+
 def test_repulsive_of_other_sets_is_a_gradient():
     directory = slako_directory("auorg-1-1", ("Au", "H"))
     table = {

@@ -17,7 +17,7 @@ from polcouple.check.cost import check_slater_koster
 from polcouple.cli.commands import main
 from polcouple.data.dataset import Dataset
 from polcouple.dftb.parameter_sets import Assumption, find_slako, installed_sets
-from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
+from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters, read_numbers
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 from polcouple.propagation.pes import PolcouplePES
@@ -212,3 +212,23 @@ def test_check_and_quantum_capacitance_take_the_folder_of_the_case(tmp_path, sma
     other = Electrode(("C", "N"), np.eye(3)[:2] * 3.0, np.eye(3) * 20.0)
     with pytest.raises(InputError, match="parameters for C-N"):
         create_backend("dftb", other, NOTHING, {"slako": "mio"})
+
+
+def test_files_of_two_sets_are_refused(tmp_path):
+    """C-H and H-C hold the same ss and pp integrals; rounding may differ."""
+    rows = (DEFAULT_SLAKO / "C-H.skf").read_text(encoding="latin-1").splitlines()
+    count = int(rows[0].replace(",", " ").split()[1]) - 1
+    for factor, refused in ((1.0 + 1e-5, False), (1.05, True)):
+        slako = tmp_path / f"set{factor}"
+        shutil.copytree(DEFAULT_SLAKO, slako)
+        changed = list(rows)
+        for number in range(2, 2 + count):
+            numbers = read_numbers(DEFAULT_SLAKO / "C-H.skf", rows, number, 20)
+            numbers[9] *= factor
+            changed[number] = " ".join(map(repr, numbers))
+        (slako / "C-H.skf").write_text("\n".join(changed), encoding="latin-1")
+        if refused:
+            with pytest.raises(InputError, match=r"C-H\.skf and H-C\.skf: different s-s integrals, by up to"):
+                load_parameters(slako, ["C", "H"])
+        else:
+            load_parameters(slako, ["C", "H"])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from moving_cases import write_ring
 
+from polcouple.analysis.export_moving import export_moving
 from polcouple.case.model import read_case
 from polcouple.cli.commands import main
 from polcouple.coupling.held_values import HeldValues
@@ -95,3 +96,16 @@ def test_what_is_refused(case, tmp_path):
     label_moving(path, "dftb", HeldValues(total_charges=(0.0,)))
     with pytest.raises(InputError, match=r"were made with temperature_kelvin 2000\.0, not 300\.0"):
         label_moving(path, "dftb", HeldValues(total_charges=(1.0,)), {"temperature_kelvin": 300.0})
+
+
+def test_an_entropy_that_is_not_known_leaves_the_internal_energy_unknown(case, tmp_path):
+    """`response` expands the free energy, electrons' entropy included, and has no word on the parts."""
+    path = tmp_path / "d.h5"
+    import_frames([write_frames(case, tmp_path / "f.xyz", 1)], case, path)
+    assert label_moving(path, "response", HeldValues(total_charges=(0.0,))).labelled == 1
+    labels = MovingDataset(path).labels()
+    assert np.isnan(labels.internal_energy).all()
+    assert np.isfinite([labels.free_energy, labels.grand_potential, labels.electrons]).all()
+    export_moving(path, tmp_path / "out.xyz")
+    told = ase.io.read(tmp_path / "out.xyz").info
+    assert "helmholtz_energy" in told and "internal_energy" not in told
