@@ -188,7 +188,8 @@ class Backend:
             return 0.0, (_UNCHECKED,)
         distance = _distance(charges, self._unpolarised(whole, fraction))
         check = self._check(potentials, whole, fraction, charges)
-        error = check.error_at(distance)
+        # between nodes a part of the error is the interpolation's, and stays where no potential is
+        error = check.error_at(max(distance, check.distance) if fraction else distance)
         return error, self._drift(distance, error, check)
 
     def _unpolarised(self, whole: int, fraction: float) -> np.ndarray:

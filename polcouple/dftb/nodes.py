@@ -7,8 +7,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from polcouple.dftb.expansion import Node
+from polcouple.dftb.refinement import inner_charges
 from polcouple.dftb.scf import FrozenElectrode
-from polcouple.dftb.shells import FILLED_SHELL, Level, bracketed, inner_charges
+from polcouple.dftb.shells import FILLED_SHELL, bracketed
 from polcouple.electrode import Electrode
 
 #: a total charge this close to a whole number is one (e)
@@ -45,14 +46,10 @@ class Nodes:
             above = bisect_right(charges, whole + fraction)
             low, high = charges[above - 1], charges[above]
             if (low, high) not in self._inner:
-                self._inner[low, high] = inner_charges(self._level(low), self._level(high), self._level)
+                self._inner[low, high] = inner_charges(self.at(low), self.at(high), self.at)
             if not self._inner[low, high]:
                 return self.at(low), self.at(high)
             charges = (low, *self._inner[low, high], high)
-
-    def _level(self, charge: float) -> Level:
-        node = self.at(charge)
-        return Level(charge, node.point.energy, node.point.fermi_level, node.response.hardness)
 
     def _from(self, whole: int) -> list[float]:
         """Total charges of the nodes from one whole charge to the next and beside them, ascending.

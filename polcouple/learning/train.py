@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,9 @@ import numpy as np
 from polcouple.backends.base import resolved_options
 from polcouple.backends.capabilities import LevelOptions
 from polcouple.data.dataset import Dataset
-from polcouple.dftb.shells import Level, bracketed, refined
+from polcouple.dftb.expansion import Node
+from polcouple.dftb.refinement import refined
+from polcouple.dftb.shells import bracketed
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 from polcouple.lattice.symmetry import lattice_symmetries
@@ -115,15 +117,15 @@ def linear_response_prior(electrode: Electrode, total_charges: list[float], opti
     low, high = min(total_charges), max(total_charges)
     whole = {float(charge) for charge in range(math.ceil(low), math.floor(high) + 1)}
     ends = sorted({*total_charges, *whole})
-    bare = lru_cache(maxsize=None)(dftb.bare_reference)
 
-    def level(charge: float) -> Level:
-        solution, response = bare(charge)
-        return Level(charge, solution.energy, solution.fermi_level, response.hardness)
+    @cache
+    def node(charge: float) -> Node:
+        solution, response = dftb.bare_reference(charge)
+        return Node(charge, solution, response, response.kernel(electrode))
 
-    beside = bracketed(ends, [level(charge).hardness for charge in ends], _BEYOND)
-    nodes = refined(sorted({*ends, *beside}), level, _NARROWEST)
-    ordered = [bare(charge) for charge in nodes]
+    beside = bracketed(ends, [node(charge).response.hardness for charge in ends], _BEYOND)
+    nodes = refined(sorted({*ends, *beside}), node, _NARROWEST)
+    ordered = [(node(charge).point, node(charge).response) for charge in nodes]
     classes = pair_classes(pair_orbits(len(electrode), lattice_symmetries(electrode)))
     return Prior(
         np.array(nodes),

@@ -5,6 +5,7 @@ import pytest
 from dftb_cases import NOTHING, environment, graphene, load_case, rough_potentials
 
 from polcouple.backends.base import create_backend
+from polcouple.electrode import Electrode
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -166,6 +167,19 @@ def test_fermi_levels_between_shells_of_a_mesh(mesh, temperature):
         assert abs(a.fermi_level - b.fermi_level) < 1.5e-4
         assert abs(a.energy - b.energy) < 2e-5
         assert np.abs(a.charges - b.charges).max() < 3e-4
+
+
+def test_charges_beside_a_vacancy_between_whole_charges():
+    """They follow Q far from a cubic: 8e-3 e off with references at whole charges, and the residual 0."""
+    whole, rng = graphene(4, 3), np.random.default_rng(2)
+    places = whole.positions + 0.06 * rng.standard_normal(whole.positions.shape)
+    electrode = Electrode(("C",) * 47, np.delete(places, 20, axis=0), whole.cell)
+    linear = create_backend("response", electrode, NOTHING)
+    exact = create_backend("dftb", electrode, NOTHING, {"accuracy": 1e-7})
+    for charge in (-0.32, 0.3):
+        result = linear.solve(environment(np.zeros(47)), charge)
+        error = np.abs(result.charges - exact.solve(environment(np.zeros(47)), charge).charges).max()
+        assert error < 2e-4 and result.residual > 0.9 * error
 
 
 @pytest.mark.parametrize("charge", [-3.98, -3.9, -3.7, -3.5, -3.4])
