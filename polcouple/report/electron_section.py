@@ -18,6 +18,8 @@ from polcouple.units import BOHR_TO_ANGSTROM
 _PER_NM3 = 1000.0 / BOHR_TO_ANGSTROM**3
 #: what is seen below and above the electrode, and of the liquid on either side of the cut (Angstrom)
 _BELOW, _ABOVE, _THICK = 3.0, 8.5, 1.6
+#: what is seen along the electrode at most, the ion in its middle (Angstrom)
+_WIDE = 20.0
 #: points of the cut (Angstrom apart)
 _STEP = 0.1
 #: radii in the picture by element (Angstrom), and the fill of elements that are no ions
@@ -38,26 +40,31 @@ def draw_section(found: ElectronDensity) -> Canvas:
     electrode, height, ion = _where(case, liquid)
     own = case.electrode_slices[electrode]
     toward = 1.0 if _apart(liquid[ion, 2] - height, cell[2, 2]) > 0.0 else -1.0
-    wide = float(abs(cell[0, 0]) + abs(cell[1, 0]))
-    x = np.arange(0.0, wide, _STEP)
+    wide = min(_WIDE, float(np.linalg.norm(cell[0])))
+    left = float(liquid[ion, 0]) - 0.5 * wide
+    x = left + np.arange(0.0, wide, _STEP)
     z = np.arange(-_BELOW, _ABOVE, _STEP)
     grid = np.zeros((len(x), len(z), 3))
     grid[:, :, 0], grid[:, :, 1] = x[:, None], liquid[ion, 1]
     grid[:, :, 2] = height + toward * z
     cut = _induced(found, positions, charges, grid.reshape(-1, 3) / BOHR_TO_ANGSTROM).reshape(len(x), len(z))
     cut = cut * _PER_NM3
-    canvas = Canvas(figsize=(WIDTH_INCHES, 3.3), layout="constrained")
+    height_inches = (WIDTH_INCHES - 1.4) * (_BELOW + _ABOVE) / wide + 0.9
+    canvas = Canvas(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
     panel = canvas.subplots()
     largest = max(float(np.abs(cut).max()), 1e-9)
     norm = SymLogNorm(_LINEAR * largest, vmin=-largest, vmax=largest, base=10)
-    mesh = panel.pcolormesh(x, z, cut.T, cmap=DIVERGING, norm=norm, shading="gouraud", rasterized=True)
+    mesh = panel.pcolormesh(
+        x - liquid[ion, 0], z, cut.T, cmap=DIVERGING, norm=norm, shading="gouraud", rasterized=True
+    )
     bar = canvas.colorbar(mesh, ax=panel, label="induced electrons / nm$^{-3}$", shrink=0.9)
     bar.ax.text(0.5, 1.02, "more", transform=bar.ax.transAxes, ha="center", va="bottom", fontsize="small")
     bar.ax.text(0.5, -0.02, "fewer", transform=bar.ax.transAxes, ha="center", va="top", fontsize="small")
     atoms = case.electrode.positions[own] * BOHR_TO_ANGSTROM
-    _draw_atoms(panel, case, liquid, atoms, liquid[ion, 1], height, toward)
-    panel.set(xlim=(0.0, wide), ylim=(-_BELOW, _ABOVE), aspect="equal", xlabel="x / Å")
-    panel.set_ylabel("distance from the electrode / Å")
+    everything = np.concatenate([liquid, atoms]) - [liquid[ion, 0], liquid[ion, 1], height]
+    _draw_atoms(panel, case, everything, case.electrodes[electrode].symbols, toward)
+    panel.set(xlim=(-0.5 * wide, 0.5 * wide), ylim=(-_BELOW, _ABOVE), aspect="equal")
+    panel.set(xlabel=f"from {case.electrolyte.symbols[ion]} along x / Å", ylabel="height / Å")
     return canvas
 
 
@@ -88,18 +95,14 @@ def _induced(
 
 
 def _draw_atoms(
-    panel: Any, case: Case, liquid: np.ndarray, atoms: np.ndarray, y: float, height: float, toward: float
+    panel: Any, case: Case, relative: np.ndarray, symbols_of_electrode: tuple[str, ...], toward: float
 ) -> None:
-    """Those near the cut, bonded hydrogens beside their molecule's oxygen; ions with their sign."""
+    """Atoms near the cut, the liquid's and then the electrode's, relative (m, 3) to the middle; Angstrom."""
     cell = case.cell * BOHR_TO_ANGSTROM
     ions = {int(index) for index in case.electrolyte.ion_indices}
-    symbols = (*case.electrolyte.symbols, *("C" for _ in atoms))
-    everything = np.concatenate([liquid, atoms])
-    relative = everything - [0.0, y, height]
+    symbols = (*case.electrolyte.symbols, *symbols_of_electrode)
     fractional = relative @ np.linalg.inv(cell)
-    fractional[:, 1:] -= np.round(fractional[:, 1:])
-    fractional[:, 0] -= np.floor(fractional[:, 0])
-    places = fractional @ cell
+    places = (fractional - np.round(fractional)) @ cell
     above = toward * places[:, 2]
     shown = (np.abs(places[:, 1]) < _THICK) & (above > -_BELOW) & (above < _ABOVE)
     for index in np.flatnonzero(shown)[np.argsort(-np.abs(places[shown, 1]))]:
