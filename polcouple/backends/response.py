@@ -42,6 +42,11 @@ _UNCHECKED = (
     " liquid to know the error of linear response"
 )
 
+_DENSE = (
+    "response: the electrode has no equal parts (defects, dopants or atoms out of place), so that its"
+    " response comes from dense matrices of {} orbitals, which takes minutes once"
+)
+
 
 class Options(HamiltonianOptions):
     """Settings of the reference calculation and of its renewal."""
@@ -102,8 +107,11 @@ class Backend:
         self.capabilities = options.capabilities()
         self._geometry = electrode
         self.frozen_electrode: FrozenElectrode = options.frozen_electrode(electrode)
-        large = self.frozen_electrode.n_orbitals > _LARGEST_CHECKED
-        self._is_checked = not (large and self.frozen_electrode.repeating is not None)
+        n_orbitals = self.frozen_electrode.n_orbitals
+        large, repeats = n_orbitals > _LARGEST_CHECKED, self.frozen_electrode.repeating is not None
+        self._is_checked = not (large and repeats)
+        dense = (_DENSE.format(n_orbitals),) if large and not repeats else ()
+        self._warnings = self.frozen_electrode.warnings + dense
         self._nodes = Nodes(self.frozen_electrode, electrode)
         #: exact solutions that took the place of the bare electrode, and when, by total charge
         self._anchors: dict[int, Node] = {}
@@ -138,7 +146,7 @@ class Backend:
             energy=expanded.energy,
             fermi_level=expanded.fermi_level,
             residual=error,
-            warnings=self.frozen_electrode.warnings + drift,
+            warnings=self._warnings + drift,
         )
 
     def derivatives(self, environment: Environment, total_charge: float) -> ChargeDerivatives:

@@ -24,6 +24,7 @@ import numpy as np
 
 from polcouple.dftb.arrays import namespace, to_host
 from polcouple.dftb.blocks import Block
+from polcouple.dftb.factored_response import factored_response, pays, weight_factors
 from polcouple.dftb.filling import Filling, level_density, level_weights
 from polcouple.electrode import Electrode
 from polcouple.lattice.matrix import Matrix, as_matrix
@@ -95,7 +96,10 @@ def pair_response(block: Block, occupations: np.ndarray, temperature: float, n_s
     """
     filled = np.flatnonzero(occupations > SAME_OCCUPATION)
     empty = np.flatnonzero(1.0 - occupations > SAME_OCCUPATION)
+    u, v = weight_factors(block.energies, occupations, temperature)
     own, first = np.unique(block.sites, return_index=True)
+    if pays(len(own), len(block), u, v):
+        return factored_response(block, u, v, n_sites)
     orbitals = np.split(np.arange(len(block)), first[1:])
     xp = namespace(block.vectors)
     c_empty, b_empty = block.vectors[:, empty], block.duals[:, empty]

@@ -199,3 +199,19 @@ def test_the_fermi_level_falls_through_a_filled_shell():
     levels = np.array([backend.solve(environment(phi), charge).fermi_level for charge in charges])
     assert (np.diff(levels) < 0.0).all()
     assert levels[0] - levels[-1] > 0.03
+
+
+def test_large_electrodes_say_how_their_response_is_made(monkeypatch):
+    monkeypatch.setattr("polcouple.backends.response._LARGEST_CHECKED", 80)
+    whole = graphene(6, 4)
+    with_vacancy = Electrode(whole.symbols[1:], whole.positions[1:], whole.cell)
+    settings = {"temperature_kelvin": 3000.0}
+    said = [
+        create_backend("response", electrode, NOTHING, settings)
+        .solve(environment(rough_potentials(len(electrode))), -1.0)
+        .warnings
+        for electrode in (whole, with_vacancy)
+    ]
+    assert "too large" in said[0][0] and not any("no equal parts" in line for line in said[0])
+    assert "no equal parts" in said[1][0] and "380 orbitals" in said[1][0]
+    assert not any("too large" in line for line in said[1])
