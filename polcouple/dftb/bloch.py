@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 from scipy import fft
 from scipy.sparse.csgraph import connected_components
 
@@ -86,6 +87,17 @@ class PartHamiltonian:
     orbitals: tuple[np.ndarray, ...]
     h0: tuple[np.ndarray, ...]
     overlap: tuple[np.ndarray, ...]
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether parts couple with their neighbours along every vector along which there are several."""
+        numbers = np.rint(self.mesh.points * self.mesh.shape).astype(int)
+        (origin,) = np.flatnonzero((numbers == 0).all(axis=1))
+        for axis in (axis for axis in range(3) if self.mesh.shape[axis] > 1):
+            (beside,) = np.flatnonzero((numbers == np.eye(3, dtype=int)[axis]).all(axis=1))
+            if any(np.abs(h0[beside] - h0[origin]).max() < _COUPLING for h0 in self.h0):
+                return False
+        return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,3 +182,49 @@ def bloch_states(
         vectors = inverse.conj().swapaxes(1, 2) @ rotation
         states.append(BlochStates(hamiltonian.mesh, hamiltonian.weight, sites, energies, vectors, overlap))
     return states
+
+
+def whole_states(states: BlochStates, orbitals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same states of the whole electrode at its wave vector zero, real.
+
+    A pair of states at k and -k gives the real and the imaginary part of one of them.
+
+    Args:
+        states: of one block at the wave vectors of a halved mesh.
+        orbitals: (parts, n) where each part's orbitals stand among those of the block.
+
+    Returns:
+        Energies (parts n,) ascending, eigenvectors C and S C (parts n, parts n).
+    """
+    mesh, (parts, n) = states.mesh, orbitals.shape
+    chosen, paired = _of_pairs(mesh)
+    energies, vectors, overlap = states.energies[chosen], states.vectors[chosen], states.overlap[chosen]
+    for k in np.flatnonzero(~paired):  # H and S are real there, and so are vectors to be
+        duals = overlap[k] @ vectors[k]
+        h = ((duals * energies[k]) @ duals.conj().T).real
+        energies[k], vectors[k] = scipy.linalg.eigh(h, overlap[k].real, check_finite=False)
+    index = np.stack(np.unravel_index(np.arange(parts), mesh.shape), axis=1)
+    phases = np.exp(2j * np.pi * (index @ mesh.points[chosen].T)) / np.sqrt(parts)
+    phases *= np.where(paired, np.sqrt(2.0), 1.0)
+    levels = np.concatenate([energies, energies[paired]]).ravel()
+    order = np.argsort(levels, kind="stable")
+    found = []
+    for kind in (vectors, overlap @ vectors):
+        matrix = np.empty((orbitals.size, len(order)))
+        for part, phase in zip(orbitals, phases, strict=True):
+            waves = phase[:, None, None] * kind
+            rows = np.concatenate([waves.real, waves.imag[paired]])
+            matrix[part] = rows.transpose(1, 0, 2).reshape(n, -1)[:, order]
+        found.append(matrix)
+    return levels[order], found[0], found[1]
+
+
+def _of_pairs(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
+    """Points (m,) of a halved mesh, one of k and -k, and whether there are two (m,)."""
+    numbers = np.rint(mesh.points * mesh.shape).astype(int)
+    own, opposite = (
+        np.ravel_multi_index(tuple((sign * numbers % mesh.shape).T), mesh.shape) for sign in (1, -1)
+    )
+    listed = np.isin(opposite, own)
+    chosen = np.flatnonzero(~listed | (own <= opposite))
+    return chosen, (own != opposite)[chosen]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from polcouple.dftb.bloch import Mesh, bloch_states, part_hamiltonian, whole_states
 from polcouple.dftb.blocks import Block, find_blocks, monkhorst_pack, planar_frame, reference_block
 from polcouple.dftb.cache import kept, read_arrays, write_arrays
 from polcouple.dftb.gamma import Gamma
@@ -22,11 +23,13 @@ from polcouple.dftb.hamiltonian import (
 from polcouple.dftb.skf import Parameters
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
-from polcouple.lattice.convolution import lattice_orbits
+from polcouple.lattice.convolution import first_part, lattice_orbits
 from polcouple.lattice.matrix import block_circulant
 
 #: part of the name of cache files: raise it when their content changes
 _FORMAT = 2
+#: equal parts from which on their Bloch states are faster than the whole electrode's matrices
+_MANY = 6
 #: potentials of images that differ by less (Hartree) are equal but for rounding
 _ALIKE = 1e-9
 _BLOCK_ARRAYS = ("orbitals", "sites", "energies", "vectors", "duals")
@@ -101,8 +104,13 @@ def prepare(
     sites = charge_sites(orbitals, shell_resolved)
 
     def made() -> tuple[np.ndarray, tuple[Block, ...]]:
-        blocks = _build_blocks(electrode, orbitals, sites.of_orbital, parameters, k_points)
-        return Gamma(electrode, sites.atom, sites.hubbard).matrix, blocks
+        gamma = Gamma(electrode, sites.atom, sites.hubbard).matrix
+        repeats = _repeats(electrode, sites.atom, orbitals.atom, gamma)
+        if k_points == (1, 1, 1) and len(repeats.sites) >= _MANY:
+            blocks = _repeating_blocks(electrode, repeats, orbitals, sites.of_orbital, parameters)
+            if blocks:
+                return gamma, blocks
+        return gamma, _build_blocks(electrode, orbitals, sites.of_orbital, parameters, k_points)
 
     stem = None
     if cache_directory is None:
@@ -169,6 +177,38 @@ def _build_blocks(
         for (h0, overlap), weight in zip(matrices, weights, strict=True)
         for subset in subsets
     )
+
+
+def _repeating_blocks(
+    electrode: Electrode,
+    repeats: Repeats,
+    orbitals: Orbitals,
+    orbital_site: np.ndarray,
+    parameters: Parameters,
+) -> tuple[Block, ...]:
+    """The same at the Gamma point for an electrode of equal parts, from the Bloch states of one of them.
+
+    Empty where parts lie apart from one another, whose blocks are smaller than those of their Bloch states.
+    """
+    frame = planar_frame(electrode.positions)
+    orbits = orbitals.atom[repeats.orbitals]
+    first_of_atom = np.sort(np.unique(orbits[0], return_index=True)[1])
+    part = first_part(electrode, orbits[:, first_of_atom], repeats.shape)
+    laid_flat = Electrode(part.symbols, part.positions @ frame.T, part.cell @ frame.T, part.pbc)
+    own = build_orbitals(part.symbols, parameters)
+    mesh = Mesh.of(repeats.shape, np.zeros(3))
+    hamiltonian = part_hamiltonian(laid_flat, own, parameters, mesh, 1.0)
+    if not hamiltonian.is_connected:
+        return ()
+    blocks = []
+    states = bloch_states(hamiltonian, own.atom, np.zeros(len(part)))
+    for members, block in zip(hamiltonian.orbitals, states, strict=True):
+        whole = repeats.orbitals[:, members]
+        indices = np.sort(whole, axis=None)
+        energies, vectors, duals = whole_states(block, np.searchsorted(indices, whole))
+        potential = np.zeros(int(orbital_site.max()) + 1)
+        blocks.append(Block(indices, orbital_site[indices], 1.0, energies, vectors, duals, potential))
+    return tuple(blocks)
 
 
 def cache_stem(

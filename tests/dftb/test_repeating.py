@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from dftb_cases import graphene
 
+from polcouple.dftb import preparation
 from polcouple.dftb.bloch import Mesh, bloch_states, part_hamiltonian
 from polcouple.dftb.blocks import monkhorst_pack
 from polcouple.dftb.filling import fermi_filling
@@ -68,7 +69,10 @@ def bloch(electrode, charge, k_points):
         (tilted(1, hydrogen=True), -0.3, ROOM, (2, 1, 1), True),
     ],
 )
-def test_state_and_response_are_the_dense_ones(electrode, charge, temperature, k_points, shell_resolved):
+def test_state_and_response_are_the_dense_ones(
+    electrode, charge, temperature, k_points, shell_resolved, monkeypatch
+):
+    monkeypatch.setattr(preparation, "_MANY", np.inf)
     settings = (electrode, PARAMETERS, temperature, k_points, shell_resolved)
     fast, dense = FrozenElectrode(*settings), FrozenElectrode(*settings)
     dense.__dict__["repeating"] = None
@@ -98,6 +102,26 @@ def test_uniform_response_is_the_sum_over_all_parts():
         columns = response_columns(states, level, ROOM, sites)
         uniform = uniform_response(states, level, ROOM, sites)
         assert np.abs(uniform - columns.sum(axis=0)).max() < 1e-10 * np.abs(uniform).max()
+
+
+@pytest.mark.parametrize(
+    "electrode",
+    [graphene(4, 3), graphene(5, 2), graphene(2, 2), tilted(2), tilted(1, (5, 3)), tilted(1, hydrogen=True)],
+)
+def test_states_of_the_whole_electrode_from_those_of_a_part(electrode, monkeypatch):
+    """They make the same H0 and S as the dense matrices, level by level."""
+    found = []
+    for fewest in (1, np.inf):
+        monkeypatch.setattr(preparation, "_MANY", fewest)
+        found.append(preparation.prepare(electrode, PARAMETERS, (1, 1, 1), True).blocks)
+    assert len(found[0]) == len(found[1])
+    for ours, dense in zip(*(sorted(blocks, key=len) for blocks in found), strict=True):
+        assert np.array_equal(ours.orbitals, dense.orbitals) and np.array_equal(ours.sites, dense.sites)
+        assert np.abs(ours.energies - dense.energies).max() < 1e-12
+        assert np.abs(ours.vectors.T @ ours.duals - np.eye(len(ours))).max() < 1e-12
+        for power in (0, 1):
+            a, b = ((block.duals * block.energies**power) @ block.duals.T for block in (ours, dense))
+            assert np.abs(a - b).max() < 1e-12
 
 
 def test_what_was_found_is_kept_for_the_same_electrode_at_the_same_charge(tmp_path):
