@@ -1,6 +1,7 @@
 """Growth to a hundred thousand atoms: preparation, a step and memory, beside LAMMPS ELECTRODE.
 
     python -m benchmarks.large [--ways response nn lammps] [--most 16] [--figure docs/figures/growth.png]
+    python -m benchmarks.large --case ipi_inputs/graphene_capacitor --ways response --repeat 7 4
 
 The reference system is repeated in the plane. Every measurement is kept in benchmarks/growth.json when it is
 done; a repeated call does the rest. Of `polcouple run`, i-PI and driver together, with one thread: a run with
@@ -31,7 +32,8 @@ from benchmarks.usage import Usage, usage_of
 from polcouple.case.model import read_case
 from polcouple.propagation.progress import Properties
 
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).resolve().parent.parent
+_CASE = _ROOT / "ipi_inputs" / "graphene_nacl"
 _FILE = Path(__file__).parent / "growth.json"
 _REPEATS = ((1, 1), (2, 1), (2, 2), (4, 2), (4, 4))
 _SHORT_STEPS = 20
@@ -43,9 +45,12 @@ _NO_SETTINGS: Mapping[str, str] = {}
 def main() -> None:
     """Measure what is missing, print the table, draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--case", type=Path, default=_ROOT / "ipi_inputs" / "graphene_nacl")
+    parser.add_argument("--case", type=Path, default=_CASE)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--most", type=int, default=16, help="times the case, at most")
+    parser.add_argument(
+        "--repeat", type=int, nargs=2, metavar="N", help="one size alone, times along a and b"
+    )
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--results", type=Path, default=_FILE)
     parser.add_argument("--figure", type=Path)
@@ -53,22 +58,24 @@ def main() -> None:
     if args.steps < _SHORT_STEPS:
         parser.error(f"--steps {args.steps}: at least {_SHORT_STEPS}")
     repeats = [repeat for repeat in _REPEATS if repeat[0] * repeat[1] <= args.most]
+    if args.repeat:
+        repeats = [(args.repeat[0], args.repeat[1])]
     wanted = [(way, repeat) for repeat in repeats for way in args.ways]
     done = load(args.results)
-    missing = [pair for pair in wanted if _name(*pair) not in done]
+    missing = [pair for pair in wanted if _name(*pair, args.case) not in done]
     if missing:
         with tempfile.TemporaryDirectory() as scratch:  # what is compiled once is no part of a preparation
             write_case(args.case, 1, 1, Path(scratch) / "case")
             _run(Path(scratch) / "case", "response", _NO_SETTINGS, _SHORT_STEPS)
     for number, (way, repeat) in enumerate(missing, 1):
-        name = _name(way, repeat)
+        name = _name(way, repeat, args.case)
         print(f"{number} of {len(missing)}: {name}, since {time.strftime('%H:%M:%S')}", flush=True)
         with tempfile.TemporaryDirectory() as scratch, Load() as others:
             directory = Path(scratch) / "case"
             write_case(args.case, *repeat, directory)
             measured = WAYS[way](directory, args.steps)
         store(name, measured, others.others, args.results)
-    rows = _rows(load(args.results), args.ways, repeats)
+    rows = _rows(load(args.results), args.ways, repeats, args.case)
     print(_table(rows))
     if args.figure:
         draw(rows, args.figure)
@@ -160,15 +167,17 @@ def _peak(usage: Usage, module: str) -> float:
     return max(mib for words, mib in usage.mib.items() if module in words)
 
 
-def _name(way: str, repeat: tuple[int, int]) -> str:
-    return f"{way} {repeat[0]} x {repeat[1]}"
+def _name(way: str, repeat: tuple[int, int], case: Path) -> str:
+    """Of a measurement; the reference system is not named."""
+    own = "" if case.resolve() == _CASE else f", {case.name}"
+    return f"{way} {repeat[0]} x {repeat[1]}{own}"
 
 
 def _rows(
-    entries: Mapping[str, Any], ways: Sequence[str], repeats: Sequence[tuple[int, int]]
+    entries: Mapping[str, Any], ways: Sequence[str], repeats: Sequence[tuple[int, int]], case: Path
 ) -> dict[str, list[dict[str, float]]]:
     """What was measured, each way in the order of sizes."""
-    names = {way: [_name(way, repeat) for repeat in repeats] for way in ways}
+    names = {way: [_name(way, repeat, case) for repeat in repeats] for way in ways}
     return {
         way: [entries[name][-1]["measured"] for name in own if name in entries] for way, own in names.items()
     }

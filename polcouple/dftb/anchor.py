@@ -14,6 +14,7 @@ from polcouple.dftb.cache import read_arrays, write_arrays
 from polcouple.dftb.filling import Filling, fermi_filling
 from polcouple.dftb.gapped import Expansion, GappedBlock
 from polcouple.dftb.newton import StateResponse
+from polcouple.dftb.patches import Patches, find_patches
 from polcouple.dftb.preparation import Prepared, Repeats
 from polcouple.dftb.response import bare_response, pair_response, pair_response_columns
 from polcouple.lattice.matrix import fill_block_circulant
@@ -90,7 +91,7 @@ class Anchor:
         gapped = self._find_gapped(filling)
         self._chi = chi = self._charge_response(filling, list(gapped), cached)
         self._gapped = [
-            GappedBlock(self._blocks[k], n_filled, part)
+            GappedBlock(self._blocks[k], n_filled, part, self._patches(self._blocks[k], n_filled, part))
             for (k, n_filled), part in zip(gapped.items(), chi.gapped, strict=True)
         ]
         self._dense = [block for k, block in enumerate(self._blocks) if k not in gapped]
@@ -147,9 +148,8 @@ class Anchor:
             own = filled[start : start + len(block)]
             start += len(block)
             populations = populations + block.reference_populations(own, len(populations))
-        response = StateResponse(
-            states, filling, self._temperature, self._chi.gapped if expansions else (), len(populations)
-        )
+        gapped = self._chi.gapped if expansions else ()
+        response = StateResponse(states, filling, self._temperature, gapped, len(populations), single=True)
         return Output(populations, band, filling.fermi_level, filling.entropy_energy, expansions, response)
 
     def _find_gapped(self, filling: Filling) -> dict[int, int]:
@@ -189,6 +189,12 @@ class Anchor:
             return pair_response(block, occupations, self._temperature, n)
         columns = pair_response_columns(block, occupations, self._temperature, n, repeats.sites[0])
         return fill_block_circulant(columns, repeats.sites, repeats.shape)
+
+    def _patches(self, block: Block, n_filled: int, chi: np.ndarray) -> Patches | None:
+        """Patches of a gapped block, where it repeats and they save work."""
+        if not self._repeats.keep(block, self.potential):
+            return None
+        return find_patches(block, n_filled, chi, self._repeats, self._temperature)
 
     def store(self, path: Path) -> None:
         """Keep the response of this reference in the cache file ``path``."""

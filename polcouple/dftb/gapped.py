@@ -18,6 +18,7 @@ first, with c measured with a probe, and the third a part (v/gap)^2.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -34,8 +35,28 @@ _PROBE, _SAFETY = 0.01, 2.5
 #: potentials that differ from the reference by more than this part of the gap are not handled
 _VALID = 0.25
 _MAX_STEPS = 30
+#: of the tolerance, what patches are computed to, and solutions that they are to start from
+_PATCH_SHARE, _SOLVED_SHARE = 0.1, 0.25
 #: norm of X^T X up to which a series of a few terms replaces an inverse
 _SHORT_SERIES = 0.02
+
+
+class Patches(Protocol):
+    """See :class:`polcouple.dftb.patches.Patches`."""
+
+    part: float
+
+    def departures(self, potential: np.ndarray, tolerance: float) -> np.ndarray:
+        """(patches, sites of one) departures from linear response at ``potential`` (n_sites,)."""
+        ...
+
+    def of_sites(self, departures: np.ndarray) -> np.ndarray:
+        """(n_sites,) those of the block."""
+        ...
+
+    def learn(self, departures: np.ndarray, exact: np.ndarray, allowed: float) -> None:
+        """Compare with the ``exact`` departure (n_sites,), which may differ by what is ``allowed`` (e)."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +83,10 @@ class GappedBlock:
         block: the block in the eigenbasis of its reference potential.
         n_filled: number of filled states.
         chi: (n_sites, n_sites) the block's response at the reference, 1/Hartree.
+        patches: what gives :meth:`departure` faster, with an error, or None.
     """
 
-    def __init__(self, block: Block, n_filled: int, chi: np.ndarray) -> None:
+    def __init__(self, block: Block, n_filled: int, chi: np.ndarray, patches: Patches | None = None) -> None:
         self._block = block
         self._n_filled = n_filled
         self._chi = chi
@@ -75,6 +97,9 @@ class GappedBlock:
         self.reference = Expansion(block.potential, populations, float(electrons @ block.energies), 1.0)
         self.gap = float(block.energies[n_filled] - block.energies[n_filled - 1])
         self._single = (block.vectors.astype(np.float32), block.duals.astype(np.float32))
+        self._patches = patches
+        #: the last solution, its tolerance (e), and the patches' departures there; infinite: there was none
+        self._solved, self._solved_to, self._departures = self.reference, np.inf, np.zeros(1)
         self._curvature = 0.0
         self._curvature = self._measure_curvature()
 
@@ -103,9 +128,53 @@ class GappedBlock:
         shift, mean = self._shift(potential, near.potential)
         induced = self._chi @ shift
         if self._neglected(near.curvature, away, shift, induced) > tolerance:
-            return self._solve(potential, tolerance)
+            return self._beyond_linear(potential, tolerance)
         energy = near.energy + mean * self.electrons + float((near.populations + 0.5 * induced) @ shift)
         return Expansion(potential, near.populations + induced, energy, near.curvature)
+
+    def departure(self, potential: np.ndarray, tolerance: float) -> np.ndarray:
+        """(n_sites,) by how much the populations depart from linear response, to ``tolerance`` (e)."""
+        shift, _ = self._shift(potential, self.reference.potential)
+        change = self._solve(potential, tolerance).populations - self.reference.populations
+        return change - self._chi @ shift
+
+    def _beyond_linear(self, potential: np.ndarray, tolerance: float) -> Expansion:
+        """Patches' departures since the last exact solution, where their error is allowed; or a new one."""
+        if self._patches is None:
+            return self._solve(potential, tolerance)
+        departures = self._patches.departures(potential, _PATCH_SHARE * tolerance)
+        if self._solved_to < tolerance:
+            error = _SAFETY * self._patches.part * _largest(departures - self._departures)
+            if error + 2.0 * _PATCH_SHARE * tolerance + self._solved_to <= tolerance:
+                there, before = map(self._patches.of_sites, (departures, self._departures))
+                return self._moved(potential, self._solved, there, before)
+        self._solved_to, self._departures = _SOLVED_SHARE * tolerance, departures
+        self._solved = self._solve(potential, self._solved_to)
+        shift, _ = self._shift(potential, self.reference.potential)
+        exact = self._solved.populations - self.reference.populations - self._chi @ shift
+        self._patches.learn(departures, exact, (_SOLVED_SHARE + _PATCH_SHARE) * tolerance)
+        return self._solved
+
+    def _moved(
+        self, potential: np.ndarray, near: Expansion, departure: np.ndarray, before: np.ndarray
+    ) -> Expansion:
+        """From ``near`` by linear response and the change of the departure (n_sites,) from ``before``.
+
+        Departures are quadratic, so that their energy is a third of their product with the shift.
+        """
+        shift, mean = self._shift(potential, near.potential)
+        away, _ = self._shift(near.potential, self.reference.potential)
+        induced = self._chi @ shift
+        energy = near.energy + mean * self.electrons
+        energy += float((near.populations + 0.5 * induced - before) @ shift)
+        energy += float(departure @ (away + shift) - before @ away) / 3.0
+        populations = near.populations + induced + departure - before
+        return Expansion(potential, populations, energy, self._curvature_at(away + shift, departure))
+
+    def _curvature_at(self, shift: np.ndarray, departure: np.ndarray) -> float:
+        """:attr:`Expansion.curvature` at ``shift`` (n_sites,) from the reference."""
+        bound = self._neglected(1.0, np.zeros_like(shift), shift, self._chi @ shift)
+        return min(1.0, _SAFETY * _largest(departure) / max(bound, 1e-300))
 
     def _shift(self, potential: np.ndarray, origin: np.ndarray) -> tuple[np.ndarray, float]:
         """Difference of two potentials on the block's sites as zero-mean part (n_sites,) and mean."""
@@ -165,8 +234,6 @@ class GappedBlock:
         c_x, b_x = vectors[:, v] @ x, duals[:, v] @ x
         change = _rows(c_x - (vectors[:, o] + c_x) @ lost, duals[:, o] + b_x) + _rows(vectors[:, o], b_x)
         by_site = np.bincount(block.sites, 2.0 * to_host(change), minlength=len(potential))
-        induced = self._chi @ shift
-        bound = self._neglected(1.0, np.zeros_like(shift), shift, induced)
         return Expansion(
             potential,
             self.reference.populations + by_site,
@@ -174,7 +241,7 @@ class GappedBlock:
             + mean * self.electrons
             + float(self.reference.populations @ shift)
             + 2.0 * energy,
-            min(1.0, _SAFETY * _largest(by_site - induced) / max(bound, 1e-300)),
+            self._curvature_at(shift, by_site - self._chi @ shift),
         )
 
 

@@ -17,13 +17,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from polcouple.dftb.arrays import Array, namespace, to_host
+from polcouple.dftb.arrays import namespace, to_host
 from polcouple.dftb.blocks import Block
 from polcouple.dftb.filling import Filling, level_weights
 from polcouple.dftb.response import SAME_OCCUPATION, pair_weights
 
 #: products with chi after which the step is taken as it is
 _MAX_PRODUCTS = 40
+#: single precision of real and of complex numbers
+_SINGLE = {"f": np.float32, "c": np.complex64}
 
 
 class StateResponse:
@@ -35,6 +37,7 @@ class StateResponse:
         temperature: k_B T in Hartree.
         gapped: chi (n_sites, n_sites) of each block that was not diagonalised, 1/Hartree.
         held_fermi_level: the Fermi level stays instead of the number of electrons.
+        single: compute in single precision, which is a millionth of a product.
 
     Attributes:
         fukui: (n_sites,) d(electrons)/dN at constant potential.
@@ -48,11 +51,11 @@ class StateResponse:
         gapped: Sequence[np.ndarray],
         n_sites: int,
         held_fermi_level: bool = False,
+        single: bool = False,
     ) -> None:
         self._held_fermi_level = held_fermi_level
-        self._states = states
         self._gapped = gapped
-        self._weights: list[Array] = []
+        self._states: list[_Pairs] = []
         energies = np.concatenate([block.energies for block in states])
         degeneracies = np.concatenate([np.full(len(block), block.degeneracy) for block in states])
         shares = degeneracies * level_weights(filling.fermi_level, energies, temperature)
@@ -67,23 +70,39 @@ class StateResponse:
             filled = np.arange(int(np.sum(occupations > SAME_OCCUPATION)))
             empty = np.arange(int(np.sum(1.0 - occupations <= SAME_OCCUPATION)), len(block))
             weights = pair_weights(block.energies, occupations, temperature, filled, empty)
-            self._weights.append(namespace(block.vectors).asarray(-0.5 * block.degeneracy * weights))
+            self._states.append(_Pairs(block, -0.5 * block.degeneracy * weights, single))
 
     def __call__(self, shift: np.ndarray) -> np.ndarray:
         """Change of the populations (n_sites,) with the potential (n_sites,) in Hartree."""
+        if not self._held_fermi_level:  # a constant changes nothing but for rounding
+            shift = shift - shift.mean()
         change = sum((chi @ shift for chi in self._gapped), np.zeros(len(shift)))
-        for block, weights in zip(self._states, self._weights, strict=True):
-            n_filled, n_empty = weights.shape
-            c, b = block.vectors[:, :n_filled], block.duals[:, :n_filled]
-            c_empty, b_empty = (
-                block.vectors[:, len(block) - n_empty :],
-                block.duals[:, len(block) - n_empty :],
-            )
-            half = 0.5 * shift[block.sites, None]
-            mixing = weights * (c.conj().T @ (half * b_empty) + b.conj().T @ (half * c_empty))
-            by_orbital = ((c @ mixing) * b_empty.conj() + (b @ mixing) * c_empty.conj()).real.sum(axis=1)
-            change += np.bincount(block.sites, to_host(by_orbital), minlength=len(shift))
+        for pairs in self._states:
+            change += np.bincount(pairs.sites, pairs.by_orbital(shift), minlength=len(shift))
         return change if self._held_fermi_level else change - change.sum() * self.fukui
+
+
+class _Pairs:
+    """Pairs of levels of one block and their ``weights`` (n_filled, n_empty)."""
+
+    def __init__(self, block: Block, weights: np.ndarray, single: bool) -> None:
+        self.sites = block.sites
+        n_filled, n_empty = weights.shape
+        vectors, duals = block.vectors, block.duals
+        if single:
+            weights = weights.astype(np.float32)
+            vectors, duals = (x.astype(_SINGLE[x.dtype.kind]) for x in (vectors, duals))
+        xp = namespace(vectors)
+        self._weights = xp.asarray(weights)
+        self._filled = [x[:, :n_filled] for x in (vectors, duals)]
+        self._empty = [x[:, len(block) - n_empty :] for x in (vectors, duals)]
+
+    def by_orbital(self, shift: np.ndarray) -> np.ndarray:
+        """Change of each orbital's population (n,) with the potential ``shift`` (n_sites,)."""
+        (c, b), (c_empty, b_empty) = self._filled, self._empty
+        half = namespace(c).asarray((0.5 * shift[self.sites, None]).astype(self._weights.dtype))
+        mixing = self._weights * (c.conj().T @ (half * b_empty) + b.conj().T @ (half * c_empty))
+        return to_host(((c @ mixing) * b_empty.conj() + (b @ mixing) * c_empty.conj()).real.sum(axis=1))
 
 
 def newton_step(

@@ -14,7 +14,7 @@ answers anew within a part v/k_B T, as no denominator in perturbation theory is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from polcouple.dftb.blocks import Block
 from polcouple.dftb.filling import Filling, fermi_filling
 from polcouple.dftb.gapped import Expansion
 from polcouple.dftb.hamiltonian import build_orbitals
-from polcouple.dftb.newton import LineSearch, newton_step
+from polcouple.dftb.newton import LineSearch, StateResponse, newton_step
 from polcouple.dftb.preparation import Prepared, cache_stem, prepare, require_sound
 from polcouple.dftb.repeating import RepeatingElectrode, equal_parts
 from polcouple.dftb.response import ChargeResponse, LinearResponse, self_consistent_response
@@ -53,8 +53,18 @@ _ALIKE = 1e-4
 _GAPPED_SHARE = 0.4
 #: of the accuracy asked for, and of a step, that may remain of the linear equation for the step
 _LINEAR_SHARE, _LINEAR_PART = 0.05, 0.1
+#: of the accuracy asked for, that may remain of the linear equation for the start
+_START_SHARE = 2.0
 #: accuracy of the anchor's charges, e
 _ANCHOR_ACCURACY = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class _Last:
+    """Populations (n_sites,) of the last solution, and the response of its states."""
+
+    populations: np.ndarray
+    response: StateResponse
 
 
 class FrozenElectrode:
@@ -97,6 +107,7 @@ class FrozenElectrode:
         self.electrode, self.k_points, self.temperature = electrode, k_points, temperature
         self.warnings = parameters.warnings(shell_resolved)
         self._anchor: Anchor | None = None
+        self._last: _Last | None = None
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -154,7 +165,7 @@ class FrozenElectrode:
         external = self._external(site_potentials)
         gamma, neutral = self.prepared.gamma, self.prepared.neutral
         anchor = self._anchor_for(total_charge)
-        populations = self._start(anchor, external, total_charge, guess)
+        populations = self._start(anchor, external, total_charge, guess, accuracy)
         origin, step, search = populations, np.zeros_like(populations), LineSearch(0.0)
         near: Sequence[Expansion] = ()
         for cycle in range(1, max_cycles + 1):
@@ -200,6 +211,7 @@ class FrozenElectrode:
             cycles=cycle,
             residual=error,
         )
+        self._last = _Last(populations, output.response)
         if solution.converged and cycle > _STALE_CYCLES:
             self._anchor = self._anchor_at(potential, electrons)
         return solution
@@ -310,13 +322,24 @@ class FrozenElectrode:
         return Anchor(self.prepared, potential, electrons, self.temperature, path)
 
     def _start(
-        self, anchor: Anchor, external: np.ndarray, total_charge: float, guess: Guess | None
+        self,
+        anchor: Anchor,
+        external: np.ndarray,
+        total_charge: float,
+        guess: Guess | None,
+        accuracy: float,
     ) -> np.ndarray:
-        """First populations, by linear response."""
+        """First populations, by linear response: that of the guess's own states, where they are at hand."""
         if guess is None or len(guess.populations) != len(external):
             source = anchor.reference.populations - anchor.bare.chi @ (external + anchor.potential)
             source += anchor.bare.fukui * (self._electrons(total_charge) - anchor.electrons)
             return anchor.newton @ source
-        source = anchor.bare.chi @ (self._external(guess.site_potentials) - external)
-        source -= anchor.bare.fukui * (guess.populations.sum() + total_charge)
-        return guess.populations + anchor.newton @ source
+        shift = self._external(guess.site_potentials) - external
+        added = -(guess.populations.sum() + total_charge)
+        last = self._last
+        if last is None or not np.array_equal(last.populations, guess.populations):
+            source = anchor.bare.chi @ shift + anchor.bare.fukui * added
+            return guess.populations + anchor.newton @ source
+        source = last.response(shift) + last.response.fukui * added
+        gamma, tolerance = self.prepared.gamma, _START_SHARE * accuracy
+        return guess.populations + newton_step(last.response, gamma, anchor.newton, source, tolerance, 0.0)[0]

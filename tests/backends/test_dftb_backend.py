@@ -22,7 +22,8 @@ def test_result_and_guess():
     assert second.iterations <= 2
     restored = ChargeResult(first.charges, first.site_potentials)
     third = backend.solve(environment(phi), -1.0, restored)
-    assert np.array_equal(second.charges, third.charges)
+    # of the guess from a file the states are not at hand, and the start is another
+    assert np.abs(second.charges - third.charges).max() <= 1e-9
     assert abs(third.energy - first.energy) < 1e-9
 
 

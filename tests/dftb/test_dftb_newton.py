@@ -9,9 +9,10 @@ from dftb_cases import graphene, rough_potentials
 
 from benchmarks.accuracy import solves_of
 from benchmarks.accuracy_electrodes import KINDS
-from polcouple.dftb.anchor import Anchor
+from polcouple.dftb.anchor import Anchor, _energies, degeneracies
+from polcouple.dftb.filling import fermi_filling
 from polcouple.dftb.gapped import GappedBlock
-from polcouple.dftb.newton import LineSearch, newton_step
+from polcouple.dftb.newton import LineSearch, StateResponse, newton_step
 from polcouple.dftb.preparation import prepare
 from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
 from polcouple.units import KELVIN_TO_HARTREE
@@ -30,10 +31,18 @@ def test_response_of_the_states_is_chi(k_points, extra, temperature):
     for seed in range(3):
         shift = rough_potentials(24, seed)
         expected = anchor.bare.chi @ shift
-        assert anchor.reference.response(shift) == pytest.approx(
-            expected, abs=1e-10 * np.abs(anchor.bare.chi).max()
-        )
+        scale = np.abs(anchor.bare.chi).max()
+        assert _double(anchor, temperature)(shift) == pytest.approx(expected, abs=1e-10 * scale)
+        single = anchor.reference.response(shift)
+        assert single == pytest.approx(expected, abs=1e-7 * scale)
+        assert np.abs(single - expected).max() > 0.0
     assert anchor.reference.response.fukui == pytest.approx(anchor.bare.fukui, abs=1e-12)
+
+
+def _double(anchor, temperature):
+    blocks = anchor._blocks
+    filling = fermi_filling(_energies(blocks), degeneracies(blocks), anchor.electrons, temperature)
+    return StateResponse(blocks, filling, temperature, (), len(anchor.potential))
 
 
 @pytest.mark.parametrize("scale", [1e5, 1e-5])
