@@ -2,10 +2,11 @@
 
     python -m benchmarks.grand_potentials DATASET.h5 NAME=MODEL ... [--given NAME=FILE.npz ...]
 
-Test frames are those of `polcouple train grand-potential` with its own fractions, in the same order for
-every model. FILE.npz has predictions of another program for them: ``forces`` (frames, atoms, 3) in eV/A and,
-where it has them, ``electrons`` (frames,) more than those of neutral atoms, ``maxwell`` (1/A) and
-``microseconds`` (an atom). Cost is processor time of one thread, neighbour list included, the median.
+MODEL is what `polcouple train grand-potential` or `polcouple train mace` made. Test frames are those of both
+with their own fractions, in the same order for every model. FILE.npz has predictions of another program for
+them: ``forces`` (frames, atoms, 3) in eV/A and, where it has them, ``electrons`` (frames,) more than those of
+neutral atoms, ``maxwell`` (1/A) and ``microseconds`` (an atom). Cost is processor time of one thread,
+neighbour list included, the median.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from polcouple.data.grand_frames import GrandFrames, grand_frames
 from polcouple.learning.grand_options import GrandOptions
 from polcouple.learning.grand_scores import maxwell
 from polcouple.learning.grand_training import split_in_time
-from polcouple.nn.grand.potential import load_grand_potential
+from polcouple.nn.grand.model import load_grand_model
 from polcouple.threads import limit_linear_algebra
 
 #: colours that colour-blind people tell apart (Okabe and Ito), with markers
@@ -41,9 +42,9 @@ class Row:
 
 
 def of_model(name: str, directory: Path, frames: GrandFrames, rows: np.ndarray) -> Row:
-    """Predictions of a model of ours."""
-    potential = load_grand_potential(directory)
-    kinds = potential.architecture.surroundings.kinds(frames.symbols)
+    """Predictions of a model, ours or MACE's."""
+    potential = load_grand_model(directory)
+    kinds = potential.kinds(frames.symbols)
     forces, electrons, seconds = [], [], []
     for row in rows:
         start = time.process_time()
