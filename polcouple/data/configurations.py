@@ -43,7 +43,9 @@ def read_configurations(
     """Frames of files that ASE reads, extended XYZ among them, in the files' order.
 
     Args:
-        energy_key, forces_key: what the files call them.
+        paths: of the files.
+        energy_key: what the files call the energy.
+        forces_key: what the files call the forces.
 
     Raises:
         InputError: a file that cannot be read, or a frame without either, or with numbers that are none.

@@ -42,3 +42,9 @@ def test_keys_of_a_case_are_those_of_its_models(monkeypatch):
     tables = keys.tables()
     assert f"{keys.BEGIN}\n\n{tables}\n{keys.END}" in keys.PAGE.read_text()
     assert "| None |" not in tables, "a key has no description"
+
+
+def test_a_warning_of_the_site_fails_the_checks():
+    """Told to be quiet, mkdocs does not count warnings, and a strict build passes whatever they are."""
+    (line,) = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if "mkdocs build" in line]
+    assert "--strict" in line and not re.search(r"\s(--quiet|-q)\b", line)
