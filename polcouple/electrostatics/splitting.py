@@ -35,12 +35,16 @@ from scipy.optimize import minimize_scalar
 from scipy.special import i0e
 
 from polcouple.electrostatics.window import Aliasing, Window, aliasing, kaiser_bessel
+from polcouple.lattice.cell import heights
 
 #: sum of the squared charges per volume in e^2/bohr^3 that the error estimates assume: SPC water
 SQUARED_CHARGE_DENSITY = 0.0051
 
 #: largest error among the sites over the root mean square of the estimate
 LARGEST_OVER_RMS = 4.0
+#: square of a cell's longest height over its cross section beyond which the few waves along it are looked at;
+#: below, errors of independent charges were within what is asked for
+_TALL = 40.0
 
 #: cut-off in bohr at a shape of 16; balances the two sums for a liquid at a sheet of carbon
 _CUT_OFF = 16.0
@@ -93,12 +97,15 @@ def choose_splitting(cell: np.ndarray, accuracy: float) -> Splitting:
         beta += 0.25
     edges = np.linalg.norm(cell, axis=1)
     points = edges * beta / (np.pi * _cut_off(beta))
+    volume, height = abs(float(np.linalg.det(cell))), float(heights(cell).max())
     choices = []
     for width in _WIDTHS:
         for oversampling in _OVERSAMPLING:
             window, error = _best_window(width, oversampling, beta, float(edges.max()))
+            if height**3 > _TALL * volume:
+                error = max(error, _aliased_along(window, oversampling, beta, height, volume))
             if error < 0.8 * rms:
-                cost = _cost(width, oversampling * points, abs(float(np.linalg.det(cell))))
+                cost = _cost(width, oversampling * points, volume)
                 choices.append((cost, oversampling, window, error))
                 break
     _, oversampling, window, error = min(choices, key=itemgetter(0))
@@ -223,6 +230,24 @@ def _aliased_potential(width: int, shape: float, oversampling: float, beta: floa
     aliases = [transform(shape, 0.5 * width * np.abs(theta + 2.0 * np.pi * m)) for m in (-2, -1, 1, 2)]
     leaked = sum((alias / here) ** 2 for alias in aliases).mean(axis=1)
     return float(np.sqrt(48.0 * np.trapezoid((smooth / t) ** 2 * leaked, t)))
+
+
+def _aliased_along(window: Window, oversampling: float, beta: float, height: float, volume: float) -> float:
+    """What the waves along a cell's longest height (bohr) have of the same error, in Hartree/e in water.
+
+    In a tall narrow cell these few waves are more than the integral over all wave vectors says.
+    """
+    count = int(beta / (np.pi * _cut_off(beta)) * height) + 1
+    t = 2.0 * np.pi * _cut_off(beta) / height * np.arange(1, count + 1)
+    t = t[t <= beta]
+    theta = np.pi / (oversampling * beta) * np.append(0.0, t)
+    here = window.transform(theta)
+    aliases = [window.transform(np.abs(theta + 2.0 * np.pi * m)) for m in (-2, -1, 1, 2)]
+    leaked = sum((alias / here) ** 2 for alias in aliases)
+    smooth = transform(beta, t) / transform(beta, np.zeros(1))
+    squares = 4.0 * (smooth / t**2) ** 2 * (leaked[1:] + 2.0 * leaked[0])
+    unit = SQUARED_CHARGE_DENSITY * _cut_off(beta)
+    return float(np.sqrt(unit * 16.0 * np.pi**2 * _cut_off(beta) ** 3 / volume * squares.sum()))
 
 
 def _truncation_error(beta: float) -> float:

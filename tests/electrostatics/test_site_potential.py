@@ -248,3 +248,22 @@ def test_is_the_derivative_of_openmm_pme_energy_by_a_site_charge():
     slope = (energy(1.0) - energy(-1.0)) / 2.0
     assert slope == pytest.approx(potential[1], abs=2e-7)
     assert abs(potential[1]) > 1e-3
+
+
+def test_independent_charges_in_a_tall_narrow_cell():
+    """Of 14 x 16 x 208 bohr: the few waves along it are more than an integral over wave vectors says."""
+    cell, worst = np.diag([14.0, 16.0, 208.0]), {1e-6: 0.0, 1e-8: 0.0}
+    for seed in (1, 4, 7):
+        rng = np.random.default_rng(seed)
+        sites = np.column_stack([rng.uniform(0, 1, (24, 2)) @ cell[:2, :2], rng.normal(5.0, 0.3, 24)])
+        places = rng.uniform(0, 1, (413, 3)) @ cell
+        away = sites[:, None] - places
+        away -= np.rint(away @ np.linalg.inv(cell)) @ cell
+        places = places[(np.linalg.norm(away, axis=2) > 1.0).all(axis=0)]
+        charges = rng.choice([-0.82, 0.41, 0.41], len(places))
+        charges -= charges.mean()
+        exact = ewald_potential(sites, places, charges, cell)
+        for accuracy in worst:
+            found = SitePotential(sites, cell, accuracy=accuracy, threads=1)(places, charges)
+            worst[accuracy] = max(worst[accuracy], np.abs(found - exact).max() / accuracy)
+    assert max(worst.values()) < 1.0
