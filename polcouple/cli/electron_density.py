@@ -13,6 +13,13 @@ import numpy as np
 
 from polcouple.analysis.electron_density import mean_density
 from polcouple.analysis.mean_orbitals import WaveFunctions
+from polcouple.analysis.model_density import ModelQuantity
+from polcouple.analysis.moving_density import (
+    Electrons,
+    electrons_at_level,
+    mean_moving_density,
+    moving_grid,
+)
 from polcouple.case.holding import holding
 from polcouple.case.model import Case, read_case
 from polcouple.case.schema import Potential
@@ -20,9 +27,11 @@ from polcouple.cli.options import add_backend_arguments, finite, given_settings,
 from polcouple.coupling.electrodes import require_in_place
 from polcouple.electrostatics.cloud_grid import grid_shape
 from polcouple.errors import InputError
+from polcouple.frames.cube import write_cube
 from polcouple.frames.reading import read_frames
 from polcouple.log import log
 from polcouple.nn.density.files import load_density
+from polcouple.nn.grand.model import load_grand_model
 from polcouple.nn.model_files import find_model
 from polcouple.report.electron_density import GRIDS, MODEL_GRIDS, Output, require_room, write_density
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
@@ -73,7 +82,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--states", type=finite, nargs=2, metavar=("LOW", "HIGH"),
         help="with --wfc: states between these energies from the Fermi level, eV, by themselves",
     )  # fmt: skip
-    add_backend_arguments(parser)
+    parser.add_argument(
+        "--potential", metavar="MODEL",
+        help="of an electrode that moves: a grand potential that tells its electrons at the Fermi level",
+    )  # fmt: skip
+    add_backend_arguments(parser, required=False)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,7 +95,12 @@ def run(args: argparse.Namespace) -> int:
 
     stopped = threading.Event()
     case = read_case(args.case)
+    if case.mobile and args.model is not None:
+        return _run_moving(args, case)
     require_in_place(case)
+    if args.potential is not None or args.backend is None:
+        wrong = "--potential is for an electrode that moves" if args.potential else "--backend is missing"
+        raise InputError(f"{wrong}; give --backend NAME, where the charges come from")
     case = _held(case, args)
     spacing = args.spacing * ANGSTROM_TO_BOHR
     shape = grid_shape(case.cell, spacing)
@@ -107,6 +125,45 @@ def run(args: argparse.Namespace) -> int:
         f"means over {found.frames} frame(s), grid of {' x '.join(map(str, shape))}, written to {args.output}"
     )
     return 130 if stopped.is_set() else 0
+
+
+def _run_moving(args: argparse.Namespace, case: Case) -> int:
+    """Means of a density model over frames of an electrode that moves."""
+    from rich.progress import Progress
+
+    model, electrons = load_density(find_model(_place(args.model))), _electrons(args, case)
+    shape = moving_grid(case, args.spacing * ANGSTROM_TO_BOHR)
+    names: tuple[ModelQuantity, ...] = ("model_difference", "model_excess")
+    require_room(Output(args.output, names, args.window * ANGSTROM_TO_BOHR), shape)
+    stopped = threading.Event()
+    read = until_stopped(read_frames(args.frames, case), stopped)
+    with Progress() as progress:
+        found = mean_moving_density(case, model, electrons, progress.track(read), shape)
+    args.output.mkdir(parents=True, exist_ok=True)
+    for name, grid in zip(names, (found.difference, found.excess), strict=True):
+        atoms, path = found.atoms, args.output / f"{name}.cube"
+        write_cube(path, MODEL_GRIDS[name], atoms.symbols, atoms.positions, case.cell, shape, [grid])
+    counted = f"{found.electrons.mean():+.4f} excess electrons, means over {len(found.electrons)} frame(s)"
+    log(f"{counted}, written to {args.output}")
+    return 130 if stopped.is_set() else 0
+
+
+def _electrons(args: argparse.Namespace, case: Case) -> Electrons:
+    """How many electrons the electrode has in a frame, as the command line or the case says."""
+    if args.total_charge is not None:
+        return lambda positions: -args.total_charge
+    level = args.fermi_level
+    if level is None and case.system.potential is not None:
+        level = case.system.potential.fermi_level_ev
+    if level is None or args.potential is None:
+        raise InputError(
+            "the density of an electrode that moves needs a number of electrons: give --total-charge Q, or"
+            " --potential MODEL for that at the Fermi level"
+        )
+    potential = load_grand_model(find_model(_place(args.potential)))
+    if (told := potential.outside(level)) is not None:
+        log(f"warning: {told}")
+    return electrons_at_level(case, potential, level)
 
 
 def until_stopped(frames: Iterable[np.ndarray], stopped: threading.Event) -> Iterator[np.ndarray]:

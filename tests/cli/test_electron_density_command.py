@@ -13,11 +13,16 @@ import ase.io
 import ase.io.cube
 import numpy as np
 import pytest
-from conftest import CAPACITOR, SMALL
+from conftest import CAPACITOR, ROOT, SMALL
 from mobile_cases import QUANTUM
 
 from polcouple.cli import electron_density as electron_density_command
 from polcouple.cli.commands import main
+from polcouple.nn.density.basis import DensityBasis
+from polcouple.nn.density.features import Surroundings
+from polcouple.nn.density.files import DensityModel
+from polcouple.nn.density.model import DensityDesign, DensityPart
+from polcouple.nn.model_files import save_model
 from polcouple.units import BOHR_TO_ANGSTROM
 
 
@@ -91,6 +96,58 @@ def test_density_model(tmp_path, small_case):
     below = np.roll(induced[:, :, ::-1], 1, axis=2)  # the sheet is at z = 0
     assert np.abs(induced - below).sum() > 0.2 * np.abs(induced).sum()
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["model"] == "graphene_density"
+
+
+@pytest.fixture
+def moving_model(tmp_path):
+    """Of graphene and water, with small random weights."""
+    rng, parts = np.random.default_rng(3), []
+    for charged in (False, True):
+        around = Surroundings(("C", "H", "O"), 5.0, 3, 1, charged)
+        design = DensityDesign(DensityBasis((0.3, 0.6), 1, 0), around, True)
+        parts.append(DensityPart(design, 0.1 * rng.normal(size=(3, design.length))))
+    model = DensityModel("mine", *parts, ("C",))
+    save_model(tmp_path / "mine", model.description(), model.arrays(), "card")
+    return str(tmp_path / "mine")
+
+
+def moving_density(output, *words):
+    """The command on the first frame of the case whose atoms all move."""
+    case = ROOT / "ipi_inputs" / "graphene_water_qm"
+    words = ["electron-density", str(case), str(case / "init.xyz"), "-o", str(output), *words]
+    said, wrong = StringIO(), StringIO()
+    with redirect_stdout(said), redirect_stderr(wrong), pytest.raises(SystemExit) as ended:
+        main(words)
+    return ended.value.code, said.getvalue(), wrong.getvalue()
+
+
+def test_atoms_that_move(tmp_path, moving_model):
+    """At a charge, and at the case's Fermi level by a grand potential: the grid holds the electrons."""
+    for number, words in enumerate((["--total-charge", "-0.5"], ["--potential", "graphene_water_grand"])):
+        output = tmp_path / f"out{number}"
+        status, said, wrong = moving_density(output, "--model", moving_model, "--spacing", "0.3", *words)
+        assert status == 0, wrong
+        with (output / "model_excess.cube").open() as file:
+            found = ase.io.cube.read_cube(file)
+        volume = found["atoms"].get_volume() / BOHR_TO_ANGSTROM**3 / found["data"].size
+        electrons = float(said.split(" excess electrons")[0].split()[-1])
+        assert found["data"].sum() * volume == pytest.approx(electrons, abs=1e-3)
+        assert number or electrons == 0.5
+    assert 0.01 < electrons < 1.0  # above the level of the neutral sheet
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--model", "graphene_density"], "needs a number of electrons: give --total-charge Q"),
+        (["--model", "graphene_density", "--total-charge", "0"], "knows C, and not H, O; train one"),
+        (["--total-charge", "0", "--backend", "dftb"], "is mobile"),
+    ],
+)
+def test_atoms_that_move_refused(words, expected, tmp_path):
+    status, _, wrong = moving_density(tmp_path / "out", *words)
+    assert status == 2 and expected in wrong and len(wrong.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_shipped_capacitor_at_its_voltage(tmp_path):
