@@ -58,9 +58,8 @@ def export_run(directory: Path, output: Path, skip_ps: float = 0.0) -> Exported:
     files = [output]
     if output.suffix in _WITH_TOPOLOGY:
         files.append(output.with_suffix(".pdb"))
-    for path in files:
-        if path.exists():
-            raise InputError(f"{path}: exists already; choose another name or remove it")
+    if output.exists():
+        raise _there_already(output)
     if not output.parent.is_dir():
         raise InputError(f"{output}: no directory {output.parent}; make it, or name another place")
     if skip_ps < 0:
@@ -75,6 +74,9 @@ def export_run(directory: Path, output: Path, skip_ps: float = 0.0) -> Exported:
             for frame in track(snapshots(run), description=output.name, total=len(run)):
                 if not count and len(writing) > 1:
                     write_pdb(writing[1], particles, frame)
+                    # that of the same run in another format may stay
+                    if files[1].exists() and files[1].read_bytes() != writing[1].read_bytes():
+                        raise _there_already(files[1])
                 write(frame)
                 count += 1
         if not count:
@@ -82,6 +84,10 @@ def export_run(directory: Path, output: Path, skip_ps: float = 0.0) -> Exported:
                 f"{directory}: no frame of positions with charges to write; run on, or skip less"
             )
     return Exported(count, len(particles), tuple(files))
+
+
+def _there_already(path: Path) -> InputError:
+    return InputError(f"{path}: exists already; choose another name or remove it")
 
 
 def snapshots(run: Run) -> Iterator[Snapshot]:

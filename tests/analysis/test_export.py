@@ -18,6 +18,7 @@ from polcouple.analysis.export import export_run, particles_of, snapshots
 from polcouple.analysis.runs import Frame
 from polcouple.case.virtual_sites import VirtualSites
 from polcouple.cli.commands import main
+from polcouple.errors import InputError
 from polcouple.units import BOHR_TO_ANGSTROM
 
 FRAMES = 5
@@ -169,6 +170,17 @@ def test_what_is_there_stays(run_directory, tmp_path, capsys):
         assert message in capsys.readouterr().err
         assert [path.name for path in tmp_path.iterdir()] == ["out.pdb"]
     assert (tmp_path / "out.pdb").read_text() == "mine"
+
+
+def test_one_run_in_two_formats_has_one_pdb(run_directory, tmp_path):
+    first = export_run(run_directory, tmp_path / "out.xtc")
+    text = (tmp_path / "out.pdb").read_bytes()
+    second = export_run(run_directory, tmp_path / "out.dcd")
+    assert first.files[1] == second.files[1] == tmp_path / "out.pdb"
+    assert (tmp_path / "out.pdb").read_bytes() == text
+    assert {path.name for path in tmp_path.iterdir()} >= {"out.xtc", "out.dcd"}
+    with pytest.raises(InputError, match=r"out\.dcd: exists already"):
+        export_run(run_directory, tmp_path / "out.dcd")
 
 
 def test_positions_without_charges(tmp_path, small_case, frames, charges, capsys):
