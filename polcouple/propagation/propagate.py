@@ -108,6 +108,7 @@ def propagation(
         first = step_of(root)
         input_name = "restart.xml" if restart else "input.xml"
         if restart:
+            _take_own_names(root, read_xml(directory / "input.xml"))
             names = output_names(root)
             for path in directory.iterdir():
                 if names.fullmatch(path.name):
@@ -190,6 +191,15 @@ def of_another_run(directory: Path) -> str | None:
         f"{restart} is of another run: its i-PI listened at {', '.join(sorted(there))}, this one's at"
         f" {', '.join(sorted(own)) or 'no unix socket'}"
     )
+
+
+def _take_own_names(root: ElementTree.Element, begun: ElementTree.Element) -> None:
+    """Have another run's RESTART, gone on with by force, use this run's sockets."""
+    own = {one.get("name"): one for one in own_sockets(begun)}
+    for socket in own_sockets(root):
+        theirs, ours = socket.find("address"), own.get(socket.get("name"))
+        if theirs is not None and ours is not None and ours.get("mode") == socket.get("mode") == "unix":
+            theirs.text = ours.findtext("address")
 
 
 def _own_names(root: ElementTree.Element) -> set[str]:

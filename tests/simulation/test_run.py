@@ -13,7 +13,9 @@ from run_cases import BIN, extras, properties
 
 from polcouple.check.findings import require_sound
 from polcouple.errors import InputError
+from polcouple.ipi.input import read_xml, write_xml
 from polcouple.propagation.plan import RunPlan
+from polcouple.propagation.propagate import _take_own_names, of_another_run
 from polcouple.propagation.record import read_record
 from polcouple.simulation.directory import examine, prepare
 from polcouple.simulation.run import run_case
@@ -330,3 +332,7 @@ def test_restart_of_another_run_is_refused(short_run, tmp_path):
     ):
         run_case(case, steps=2, output=tmp_path / "run", restart=True)
     assert "RESTART is of another run" in examine(plan, tmp_path / "run", None).changes[0]
+    forced = read_xml(path)
+    _take_own_names(forced, read_xml(tmp_path / "run" / "input.xml"))
+    write_xml(forced, path)
+    assert of_another_run(tmp_path / "run") is None
