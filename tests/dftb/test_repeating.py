@@ -104,6 +104,19 @@ def test_uniform_response_is_the_sum_over_all_parts():
         assert np.abs(uniform - columns.sum(axis=0)).max() < 1e-10 * np.abs(uniform).max()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("cells", [(12, 7), (24, 14)])
+def test_kernel_of_larger_sheets_is_the_dense_one(cells, monkeypatch):
+    """336 carbons take seconds, 1,344 a minute."""
+    monkeypatch.setattr(preparation, "_MANY", np.inf)
+    solver = FrozenElectrode(graphene(*cells), PARAMETERS, ROOM)
+    charge = -4.0 * np.prod(cells) / 84.0
+    _, response = solver.bare_reference(charge)
+    dense = solver.derivatives(charge)
+    for ours, theirs in ((response.charge_kernel, dense.charge_kernel), (response.fukui, dense.fukui)):
+        assert np.abs(ours - theirs).max() < 1e-9 * np.abs(theirs).max()
+
+
 @pytest.mark.parametrize(
     "electrode",
     [graphene(4, 3), graphene(5, 2), graphene(2, 2), tilted(2), tilted(1, (5, 3)), tilted(1, hydrogen=True)],
