@@ -31,9 +31,10 @@ from polcouple.propagation.driver_log import DriverWarnings
 from polcouple.propagation.guard import foreign_client, locked, remove_stale_sockets, require_usable
 from polcouple.propagation.programs import Programs, RunFailedError, require_success, start_programs
 from polcouple.propagation.progress import Progress
-from polcouple.propagation.record import read_driver_part, recorded_start
+from polcouple.propagation.record import file_words, read_driver_part, read_record, recorded_start
 
 _POLL = 0.2
+_RESTART = "RESTART"
 
 
 class Display(Protocol):
@@ -141,6 +142,8 @@ def propagation(
                 start.reached = first
                 with suppress(InputError):  # nothing complete was written
                     start.reached = step_reached(directory)
+                if (directory / _RESTART).is_file():
+                    start.restart = file_words(directory / _RESTART)
                 if start.status == "done" and start.reached < last_step:
                     start.status = "stopped"
                 progress.end(start.status, start.reached)
@@ -179,14 +182,21 @@ def require_same_step(directory: Path) -> None:
 def of_another_run(directory: Path) -> str | None:
     """What says that the run would go on from another run's RESTART; None where nothing does.
 
-    Every run directory has names of its own for its unix sockets, and i-PI writes them into its checkpoints.
+    Every run directory has names of its own for its unix sockets, and i-PI writes them into its checkpoints;
+    and the record of a run that ended in good order knows its RESTART.
     """
     restart = restart_file(directory)
     if restart is None:
         return None
+    record = read_record(directory)
+    last = record.starts[-1] if record is not None and record.starts else None
+    changed = last is not None and restart.name == _RESTART and last.restart not in ("", file_words(restart))
     own, there = (_own_names(read_xml(path)) for path in (directory / "input.xml", restart))
     if not there or there == own:
-        return None
+        # whoever ran i-PI by hand since has gone to another step
+        if last is None or not changed or step_of(read_xml(restart)) != last.reached:
+            return None
+        return f"{restart} is not as the run left it at step {last.reached}: edited, or of another run"
     return (
         f"{restart} is of another run: its i-PI listened at {', '.join(sorted(there))}, this one's at"
         f" {', '.join(sorted(own)) or 'no unix socket'}"

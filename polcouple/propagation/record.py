@@ -107,6 +107,7 @@ class Start(_Part):
         began, ended: time of day with its offset from UTC.
         first_step, last_step: from where, and how far it was to go.
         reached: step at the end.
+        restart: SHA-256 of RESTART then; empty where there was none.
         status: ``running`` also where the program was killed before it could say more.
         message: what is said of it on the screen.
         forced: changes that --force went over.
@@ -120,6 +121,7 @@ class Start(_Part):
     first_step: int
     last_step: int
     reached: int | None = None
+    restart: str = ""
     status: Literal["running", "done", "stopped", "failed"] = "running"
     message: str = ""
     forced: list[str] = []

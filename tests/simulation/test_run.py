@@ -324,6 +324,7 @@ def test_restart_of_another_run_is_refused(short_run, tmp_path):
     path, case = tmp_path / "run" / "RESTART", ROOT / "ipi_inputs" / "graphene_nacl_small"
     plan = RunPlan(case, "input.xml", "fixed", {})
     assert not [line for line in examine(plan, tmp_path / "run", None).changes if "another run" in line]
+    left = path.read_text()
     text, count = re.subn(r"(<address>\s*\S+)-[0-9a-f]{8}", r"\1-0123abcd", path.read_text())
     assert count == 1
     path.write_text(text)
@@ -335,4 +336,10 @@ def test_restart_of_another_run_is_refused(short_run, tmp_path):
     forced = read_xml(path)
     _take_own_names(forced, read_xml(tmp_path / "run" / "input.xml"))
     write_xml(forced, path)
+    assert "this one's at" not in of_another_run(tmp_path / "run")
+    # the same at a TCP port, which says nothing: the record knows RESTART
+    text = left.replace("<step>", "<step> ", 1)
+    path.write_text(text)
+    assert "RESTART is not as the run left it at step 20" in of_another_run(tmp_path / "run")
+    path.write_text(re.sub(r"<step>\s*20\s*</step>", "<step> 24 </step>", text))  # i-PI was run by hand
     assert of_another_run(tmp_path / "run") is None
