@@ -15,6 +15,7 @@ from polcouple.case.model import Case
 from polcouple.electrode import Electrode
 from polcouple.electrostatics.cloud_grid import grid_shape
 from polcouple.errors import InputError
+from polcouple.log import Warned
 from polcouple.nn.density.files import DensityModel
 from polcouple.nn.density.grid import density_planes
 from polcouple.nn.grand.model import GrandModel
@@ -89,9 +90,10 @@ def mean_moving_density(
         )
     model.require_serves(case.electrode, mobile=True)
     difference, excess = np.zeros(shape), np.zeros(shape)
-    atoms, numbers = case.electrode, []
+    atoms, numbers, warned = case.electrode, [], Warned()
     for positions in frames:
         atoms = replace(atoms, positions=positions)
+        warned.log(told for told in [model.unlike(atoms)] if told is not None)
         numbers.append(electrons(positions))
         charges = model.spread(atoms.symbols, numbers[-1])
         for part, grids in ((model.charged, (difference, excess)), (model.neutral, (difference,))):

@@ -18,7 +18,7 @@ from polcouple.learning.density_labels import DensityLabel, DensitySource, densi
 from polcouple.learning.density_scores import DensityScore, charges_of, density_scores, milliseconds
 from polcouple.nn.density.basis import DensityBasis
 from polcouple.nn.density.features import Surroundings
-from polcouple.nn.density.files import DensityModel
+from polcouple.nn.density.files import DensityModel, seen_by
 from polcouple.nn.density.model import DensityDesign, DensityPart, density_at, design_rows
 from polcouple.nn.model_files import require_no_model, save_model
 from polcouple.units import ANGSTROM_TO_BOHR
@@ -151,7 +151,8 @@ def _fitted(
         )
     ]
     zero = [DensityPart(one, np.zeros((len(elements), one.length))) for one in designs]
-    model = DensityModel(name, zero[0], zero[1], options.electrode if source.moves else ())
+    trained = _trained(designs[1].surroundings, labels)
+    model = DensityModel(name, zero[0], zero[1], options.electrode if source.moves else (), trained)
 
     def change(label: DensityLabel) -> tuple[np.ndarray, np.ndarray]:
         added = charges_of(model, label) - (0.0 if source.moves else label.bare)
@@ -171,7 +172,15 @@ def _fitted(
     neutral = DensityPart(
         designs[0], _weights(designs[0], ((label, *bonds(label)) for label in some), options.ridge)
     )
-    return DensityModel(name, neutral, charged, model.electrode)
+    return DensityModel(name, neutral, charged, model.electrode, trained)
+
+
+def _trained(surroundings: Surroundings, labels: Sequence[DensityLabel]) -> np.ndarray:
+    """(elements, 2, k) lowest and highest of what atoms see."""
+    seen = np.concatenate([seen_by(surroundings, label.atoms) for label in labels])
+    kinds = np.concatenate([surroundings.kinds(label.atoms.symbols) for label in labels])
+    own = [seen[kinds == kind] for kind in range(len(surroundings.elements))]
+    return np.array([[one.min(axis=0), one.max(axis=0)] for one in own])
 
 
 def _weights(

@@ -106,7 +106,9 @@ def moving_model(tmp_path):
         around = Surroundings(("C", "H", "O"), 5.0, 3, 1, charged)
         design = DensityDesign(DensityBasis((0.3, 0.6), 1, 0), around, True)
         parts.append(DensityPart(design, 0.1 * rng.normal(size=(3, design.length))))
-    model = DensityModel("mine", *parts, ("C",))
+    k = 3 * 3 * 2  # elements, functions, l
+    trained = np.stack([np.zeros((3, k)), np.full((3, k), 20.0)], axis=1)
+    model = DensityModel("mine", *parts, ("C",), trained)
     save_model(tmp_path / "mine", model.description(), model.arrays(), "card")
     return str(tmp_path / "mine")
 

@@ -10,7 +10,7 @@ from polcouple.errors import InputError
 from polcouple.nn.density import graphene
 from polcouple.nn.density.basis import DensityBasis, solid_harmonics
 from polcouple.nn.density.features import Surroundings
-from polcouple.nn.density.files import DensityModel, load_density
+from polcouple.nn.density.files import DensityModel, load_density, seen_by
 from polcouple.nn.density.grid import density_planes
 from polcouple.nn.density.model import (
     DensityDesign,
@@ -143,16 +143,23 @@ def test_clouds_are_normalised(rng):
 
 def test_files(rng, tmp_path):
     neutral, charged = part(rng, False), part(rng, True)
-    model = DensityModel("mine", neutral, charged, ())
+    atoms, charges = atoms_at(rng.uniform(0.0, 10.0, (4, 3))), rng.normal(size=4)
+    seen = seen_by(charged.design.surroundings, atoms)
+    carbons = seen[[0, 2, 3]]
+    trained = np.array([[carbons.min(axis=0), carbons.max(axis=0)], [seen[1], seen[1]]])
+    model = DensityModel("mine", neutral, charged, (), trained)
     save_model(tmp_path / "mine", model.description(), model.arrays(), "card")
     again = load_density(tmp_path / "mine")
-    atoms, charges = atoms_at(rng.uniform(0.0, 10.0, (4, 3))), rng.normal(size=4)
     for one, other in ((again.neutral, neutral), (again.charged, charged)):
         assert np.array_equal(one.coefficients(atoms, charges), other.coefficients(atoms, charges))
     with pytest.raises(InputError, match="knows C, O, and not H; train one"):
         again.require_serves(Electrode(("H",), np.zeros((1, 3)), CELL), mobile=False)
     with pytest.raises(InputError, match="for an electrode that stays; that of the case moves"):
         again.require_serves(atoms, mobile=True)
+    again.require_serves(atoms, mobile=False)
+    moved = atoms.positions + np.array([[0.0, 0.0, 0.0], [0.9, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    with pytest.raises(InputError, match="neighbours unlike those it was trained on, the first is atom"):
+        again.require_serves(atoms_at(moved), mobile=False)
     text = (tmp_path / "mine" / "model.yaml").read_text()
     (tmp_path / "mine" / "model.yaml").write_text(text.replace("kind: density", "kind: response"))
     with pytest.raises(InputError, match="and no density"):
