@@ -68,8 +68,8 @@ class DensityModel:
         if not outside.any():
             return None
         return (
-            f"density model {self.name}: {outside.sum()} of {len(atoms)} atoms have neighbours unlike those it"
-            f" was trained on, the first is atom {np.argmax(outside)} (from 0)"
+            f"density model {self.name}: {outside.sum()} of {len(atoms)} atoms have neighbours unlike those"
+            f" it was trained on, the first is atom {np.argmax(outside)} (from 0)"
         )
 
     def require_serves(self, atoms: Electrode, mobile: bool) -> None:
