@@ -161,7 +161,14 @@ def draw_profiles(axes: np.ndarray, found: dict[str, dict[float, Frames]]) -> No
             seen = exact + mean > 0.02 * (exact + mean).max()
             print(f"{u:+g} V {what}: {apart[seen].mean():.2f} standard errors apart in the mean")
             if u in found["MACE"]:
-                axis.plot(middle, with_error(found["MACE"][u], of)[0], "--", color=color, lw=1, label="MACE")
+                axis.plot(
+                    middle,
+                    with_error(found["MACE"][u], of)[0],
+                    "--",
+                    color=color,
+                    lw=1,
+                    label=f"MACE, {u:+g} V",
+                )
     for (what, label, _, _), axis in zip(panels, axes, strict=True):
         axis.set(xlabel=label, ylabel=what)
         axis.set_ylim(bottom=0.0)
