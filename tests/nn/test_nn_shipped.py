@@ -34,7 +34,13 @@ def case():
 
 def test_every_shipped_model_is_tested_here():
     """The last two in tests/nn/potential and tests/nn/grand."""
-    assert set(shipped_models()) == {*MODELS, "ean_neuralil", "graphene_density", "graphene_water_grand"}
+    assert set(shipped_models()) == {
+        *MODELS,
+        "ean_gfn1",
+        "ean_neuralil",
+        "graphene_density",
+        "graphene_water_grand",
+    }
 
 
 @pytest.mark.parametrize("name", MODELS)

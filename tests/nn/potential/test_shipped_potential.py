@@ -53,3 +53,15 @@ def test_a_stretched_bond_is_flagged(potential):
     assert atoms.symbols[0] == "N" and atoms.symbols[1] == "H" and np.linalg.norm(bond) < 1.2
     atoms.positions[1] += 0.5 * bond / np.linalg.norm(bond)
     assert "at atom" in warning(potential, atoms)
+
+
+def test_the_difference_to_the_force_field_holds_on_a_frame_it_was_not_trained_on():
+    """Ten pairs between graphene sheets; labels are GFN1-xTB less the force field of examples/ionic_liquid."""
+    difference = load_potential(shipped_models()["ean_gfn1"])
+    assert "ean.top" in difference.difference_to
+    atoms = ase.io.read(HERE / "ean_slab_differences.xyz")
+    kinds = difference.architecture.kinds(atoms.get_chemical_symbols())
+    found = difference.evaluate(kinds, atoms.positions, atoms.cell.array, atoms.pbc)
+    labels = atoms.get_forces()
+    assert np.abs(found.forces - labels).mean() < 0.075
+    assert np.abs(labels).mean() > 0.3
