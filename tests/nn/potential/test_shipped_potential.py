@@ -56,7 +56,7 @@ def test_a_stretched_bond_is_flagged(potential):
 
 
 def test_the_difference_to_the_force_field_holds_on_a_frame_it_was_not_trained_on():
-    """Ten pairs between graphene sheets; labels are GFN1-xTB less the force field of examples/ionic_liquid."""
+    """Ten pairs between graphene sheets; labels are GFN1-xTB less the force field of its case."""
     difference = load_potential(shipped_models()["ean_gfn1"])
     assert "ean.top" in difference.difference_to
     atoms = ase.io.read(HERE / "ean_slab_differences.xyz")
