@@ -307,7 +307,7 @@ class FrozenElectrode:
         self._anchor = self._anchor_at(np.zeros_like(self.prepared.neutral), electrons)
         bare = self.solve(np.zeros(self._n_atoms), total_charge, accuracy=_ANCHOR_ACCURACY)
         potential = self._potential(bare)
-        if bare.converged and np.ptp(potential) > _UNIFORM:
+        if bare.converged and np.ptp(potential - self._anchor.potential) > _UNIFORM:
             self._anchor = self._anchor_at(potential, electrons)
         if bare.converged and path is not None:
             self._anchor.store(path)
