@@ -190,5 +190,5 @@ def test_charges_reach_the_driver(tip4p):
     shuffled = case.positions.copy()
     atoms = case.water_oxygens[:2]
     shuffled[atoms] = shuffled[atoms[::-1]]
-    with pytest.raises(InputError, match=r"should be bonded at 0.96 Angstrom but are .* keep the case's"):
+    with pytest.raises(InputError, match=r"should be bonded at 0.96 Angstrom but are .* in another order"):
         ForceProvider(case, create_electrodes(case, "metal", {})).evaluate(shuffled, case.cell)
