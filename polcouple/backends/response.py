@@ -35,6 +35,8 @@ _REFERENCE_ACCURACY = 1e-9
 _LARGEST_CHECKED = 2500
 #: charges closer to the reference's than this (e) do not tell how its error grows
 _TELLING = 1e-4
+#: times as far as at the last comparison with `dftb`, beyond which there is another
+_AGAIN = 2.0
 
 
 _UNCHECKED = (
@@ -94,11 +96,11 @@ class Backend:
     """Linear response with a drift monitor.
 
     Whole total charges have a reference each, and those beside a filled shell; between them the expansion is
-    interpolated. The first call at a whole charge, or between two nodes, solves the
-    environment exactly once; the error found there, scaled with the square of the largest change of a charge
-    from the reference, is the ``residual`` of every result. With ``reanchor_every`` the expansion at a whole
-    charge is never older than so many calls, at whatever charge they were. The energy jumps at each
-    re-anchoring, and the count is not restored on restart, so that the backend no longer counts as
+    interpolated. The first call at a whole charge, or between two nodes, solves the environment exactly, and
+    so does one with twice the largest change of a charge from the reference; the error found there, scaled
+    with the square of that change, is the ``residual`` of every result. With ``reanchor_every`` the expansion
+    at a whole charge is never older than so many calls, at whatever charge they were. The energy jumps at
+    each re-anchoring, and the count is not restored on restart, so that the backend no longer counts as
     conservative.
     """
 
@@ -195,7 +197,7 @@ class Backend:
         if not self._is_checked:
             return 0.0, (_UNCHECKED,)
         distance = _distance(charges, self._unpolarised(whole, fraction))
-        check = self._check(potentials, whole, fraction, charges)
+        check = self._check(potentials, whole, fraction, charges, distance)
         # between nodes a part of the error is the interpolation's, and stays where no potential is
         error = check.error_at(max(distance, check.distance) if fraction else distance)
         return error, self._drift(distance, error, check)
@@ -208,17 +210,24 @@ class Backend:
         share = (whole + fraction - below.total_charge) / (above.total_charge - below.total_charge)
         return (1.0 - share) * below.point.charges + share * above.point.charges
 
-    def _check(self, potentials: np.ndarray, whole: int, fraction: float, charges: np.ndarray) -> _Check:
-        """The comparison with the exact answer, made at the first call between two nodes that tells."""
+    def _check(
+        self, potentials: np.ndarray, whole: int, fraction: float, charges: np.ndarray, distance: float
+    ) -> _Check:
+        """The comparison with the exact answer, made at the first call between two nodes that tells.
+
+        It is made again where charges go twice as far (``distance``): rougher potentials have another error.
+        """
         low, high = self._nodes.neighbours(whole, fraction) if fraction else (self._reference(whole),) * 2
         key = (low.total_charge, high.total_charge)
-        if key not in self._checks:
-            exact = self._exact(potentials, whole + fraction)
-            check = _checked(charges, self._unpolarised(whole, fraction), exact)
-            if check.distance <= _TELLING:
-                return check
+        known = self._checks.get(key)
+        if known is not None and distance <= _AGAIN * known.distance:
+            return known
+        check = _checked(
+            charges, self._unpolarised(whole, fraction), self._exact(potentials, whole + fraction)
+        )
+        if check.distance > _TELLING:
             self._checks[key] = check
-        return self._checks[key]
+        return check
 
     def _exact(self, potentials: np.ndarray, total_charge: float) -> Solution:
         solution = self.frozen_electrode.solve(potentials, total_charge, accuracy=_REFERENCE_ACCURACY)

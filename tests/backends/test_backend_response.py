@@ -73,6 +73,20 @@ def test_residual_is_the_error_whatever_the_shape_of_the_potentials():
         assert 0.3 * error < result.residual < 4.0 * error
 
 
+def test_rougher_potentials_are_compared_again():
+    """Charges that were far away tell nothing of what those close by do: 12 times too small."""
+    electrode = graphene(4, 3)
+    linear, exact = (create_backend(name, electrode, NOTHING, {}) for name in ("response", "dftb"))
+    rng = np.random.default_rng(3)
+    places = rng.random((6, 3)) * [electrode.cell[0, 0], electrode.cell[1, 1], 0.0]
+    for height in (12.0, 8.0, 4.5):
+        apart = electrode.positions[:, None] - places - [0.0, 0.0, height]
+        phi = (np.array([1, -1, 1, -1, 1, -1]) / np.linalg.norm(apart, axis=2)).sum(axis=1)
+        result = linear.solve(environment(phi), 0.0)
+        error = np.abs(result.charges - exact.solve(environment(phi), 0.0).charges).max()
+        assert result.residual > 0.3 * error
+
+
 def test_order_of_calls_does_not_matter():
     phis = [rough_potentials(24, seed) for seed in range(2)]
     there, back = _backend(), _backend()
