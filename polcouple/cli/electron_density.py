@@ -33,6 +33,7 @@ from polcouple.log import log
 from polcouple.nn.density.files import load_density
 from polcouple.nn.grand.model import load_grand_model
 from polcouple.nn.model_files import find_model
+from polcouple.number_words import fixed
 from polcouple.report.electron_density import GRIDS, MODEL_GRIDS, Output, require_room, write_density
 from polcouple.units import ANGSTROM_TO_BOHR, EV_TO_HARTREE
 
@@ -143,7 +144,8 @@ def _run_moving(args: argparse.Namespace, case: Case) -> int:
     for name, grid in zip(names, (found.difference, found.excess), strict=True):
         atoms, path = found.atoms, args.output / f"{name}.cube"
         write_cube(path, MODEL_GRIDS[name], atoms.symbols, atoms.positions, case.cell, shape, [grid])
-    counted = f"{found.electrons.mean():+.4f} excess electrons, means over {len(found.electrons)} frame(s)"
+    excess = fixed(found.electrons.mean(), 4, sign=True)
+    counted = f"{excess} excess electrons, means over {len(found.electrons)} frame(s)"
     log(f"{counted}, written to {args.output}")
     return 130 if stopped.is_set() else 0
 
