@@ -184,7 +184,7 @@ class Backend:
             response = self.frozen_electrode.linear_response(exact)
             node = Node(charge, exact, response, response.kernel(self._geometry))
             found = at_node(node, before.site_potentials).charges
-            check = _checked(found, exact.charges, before)
+            check = _checked(found, before, _distance(found, exact.charges))
             if check.distance > _TELLING:
                 self._checks[charge, charge] = check
             self._anchors[charge], self._anchored_at[charge] = node, self._refreshes
@@ -222,9 +222,7 @@ class Backend:
         known = self._checks.get(key)
         if known is not None and distance <= _AGAIN * known.distance:
             return known
-        check = _checked(
-            charges, self._unpolarised(whole, fraction), self._exact(potentials, whole + fraction)
-        )
+        check = _checked(charges, self._exact(potentials, whole + fraction), distance)
         if check.distance > _TELLING:
             self._checks[key] = check
         return check
@@ -248,9 +246,8 @@ class Backend:
         )
 
 
-def _checked(charges: np.ndarray, reference: np.ndarray, exact: Solution) -> _Check:
-    distance = max(_distance(charges, reference), 1e-12)
-    return _Check(distance, float(np.abs(charges - exact.charges).max()))
+def _checked(charges: np.ndarray, exact: Solution, distance: float) -> _Check:
+    return _Check(max(distance, 1e-12), float(np.abs(charges - exact.charges).max()))
 
 
 def _distance(charges: np.ndarray, reference: np.ndarray) -> float:
