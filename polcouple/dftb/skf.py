@@ -265,6 +265,17 @@ def read_skf(path: Path, homonuclear: bool) -> tuple[AtomType | None, PairTable]
             raise InputError(f"{path}: line 2: the Hubbard U of shell {shell} is {value:g}")
     if any(occupation[n_shells:]):
         raise InputError(f"{path}: line 2: electrons in a shell that the table has no integrals for")
+    for k, (shell, electrons) in enumerate(zip(_SHELL_NAMES, occupation, strict=True)):
+        if not 0.0 <= electrons <= 2 * (2 * k + 1):
+            raise InputError(
+                f"{path}: line 2: {electrons:g} electrons in shell {shell}, which holds {2 * (2 * k + 1)};"
+                " the file is damaged, get it again"
+            )
+        if electrons > 0.0 and onsite[k] >= 0.0:
+            raise InputError(
+                f"{path}: line 2: shell {shell} has {electrons:g} electrons that are not bound (on-site"
+                f" energy {onsite[k]:g} Hartree); the file is damaged, get it again"
+            )
     return AtomType(onsite[:n_shells], hubbard[:n_shells], occupation[:n_shells]), table
 
 

@@ -190,6 +190,28 @@ def test_repulsive_polynomial(tmp_path):
     assert np.abs(slopes + (0.2 * x + 0.06 * x**2 - 0.027 * x**8)).max() < 1e-14
 
 
+def other_sign(lines, line, column):
+    """A number of the spline with its sign lost; -1 is the line of the last interval."""
+    start = lines.index("Spline")
+    row = start + (line if line > 0 else 2 + int(lines[start + 1].split()[0]))
+    numbers = lines[row].split()
+    numbers[column] = str(-float(numbers[column]))
+    return [*lines[:row], " ".join(numbers), *lines[row + 1 :]]
+
+
+def test_an_exponential_that_does_not_go_on_is_refused_where_it_counts(tmp_path):
+    """A sign lost in it; files of 3ob-3-1 are published so (F-S reaches 1e104 Hartree)."""
+    lines = (DEFAULT_SLAKO / "C-C.skf").read_text(encoding="latin-1").splitlines()
+    path = tmp_path / "C-C.skf"
+    path.write_text("\n".join(other_sign(lines, 2, 0)))
+    pair = read_repulsive(path, homonuclear=True)
+    sound = read_repulsive(DEFAULT_SLAKO / "C-C.skf", homonuclear=True)
+    apart = np.array([pair.knots[0], 2.6, 9.0])
+    assert np.array_equal(pair.energy_slope(apart), sound.energy_slope(apart))
+    with pytest.raises(InputError, match=r"C-C\.skf: .* below .* does not go on .* 1 bohr apart"):
+        pair.energy_slope(np.array([1.0, 2.6]))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -206,6 +228,9 @@ def test_repulsive_polynomial(tmp_path):
             ],
             "does not follow the one before",
         ),
+        (lambda lines: other_sign(lines, 5, 3), "do not meet"),
+        (lambda lines: other_sign(lines, 5, 2), "do not meet"),
+        (lambda lines: other_sign(lines, -1, 2), "do not meet"),
     ],
 )
 def test_broken_repulsive_parts(tmp_path, change, words):

@@ -94,6 +94,13 @@ def test_missing_directory_and_missing_pair(slako):
         load_parameters(slako, ["C", "O"])
 
 
+def in_header(lines, column, number):
+    """On-site energies, one unused number, Hubbard U and electrons, each d, p, s, with one replaced."""
+    numbers = lines[1].replace(",", " ").split()
+    numbers[column] = number
+    return [lines[0], " ".join(numbers), *lines[2:]]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -107,6 +114,9 @@ def test_missing_directory_and_missing_pair(slako):
         (lambda lines: ["0.0 500", *lines[1:]], ["line 1", "grid spacing 0"]),
         (lambda lines: ["@", *lines], ["f shells"]),
         (lambda lines: [lines[0], "10*0.0", *lines[2:]], ["line 2", "Hubbard U of shell s is 0"]),
+        (lambda lines: in_header(lines, 8, "-2.0"), ["line 2", "-2 electrons in shell p, which holds 6"]),
+        (lambda lines: in_header(lines, 9, "4.0"), ["line 2", "4 electrons in shell s, which holds 2"]),
+        (lambda lines: in_header(lines, 2, "0.5"), ["line 2", "shell s has 2 electrons that are not bound"]),
         (
             lambda lines: [*lines[:137], lines[137].replace("-", "", 1), *lines[138:]],
             ["line 138", "does not lie between those of its neighbours"],
