@@ -168,7 +168,7 @@ def _spline(path: Path, lines: list[str], start: int) -> RepulsivePair:
 
 
 def _require_meeting(path: Path, line: int, x: float, pieces: np.ndarray) -> None:
-    """Refuse two pieces (2, k) whose energies or slopes differ where they meet, ``x`` from the first's knot."""
+    """Refuse pieces (2, k) whose energies or slopes differ where they meet, ``x`` from the first knot."""
     first = np.polynomial.Polynomial(pieces[0])
     if abs(first(x) - pieces[1, 0]) > _SAME_ENERGY or abs(first.deriv()(x) - pieces[1, 1]) > _SAME_SLOPE:
         raise InputError(
