@@ -58,7 +58,7 @@ class RepulsivePair:
 
         Raises:
             InputError: atoms are below the first knot, and the exponential there does not go on from it, as
-                in a dozen files of 3ob-3-1.
+                in ten files of 3ob-3-1.
         """
         piece = np.maximum(np.searchsorted(self.knots, distances, side="right") - 1, 0)
         x = distances - self.knots[piece]
