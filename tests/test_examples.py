@@ -4,12 +4,15 @@ import importlib.util
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from run_cases import extras, properties
 
+from polcouple.analysis.replicas import by_ensemble, read_exchanges
+from polcouple.analysis.runs import read_run
 from polcouple.case.model import read_case
 from polcouple.case.shipped import copy_shipped
 from polcouple.check.findings import check_case
@@ -18,6 +21,7 @@ from polcouple.coupling.electrodes import create_electrodes
 from polcouple.frames.reading import read_frames
 from polcouple.ipi.changes import set_stride
 from polcouple.ipi.input import read_xml, write_xml
+from polcouple.report.run_page import write_run_report
 from polcouple.units import BOHR_TO_NM, HARTREE_TO_KJ_PER_MOL
 
 
@@ -65,6 +69,24 @@ def test_replica_exchange(tmp_path):
         found.append(charges)
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert np.abs(found[one][20] - found[other][20]).max() > 1e-3
+    require_sorted_as_i_pi_does(directory)
+    write_run_report(directory, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "<h2>Electrode charges, 302 K</h2>" in page and "Not shown" not in page
+
+
+def require_sorted_as_i_pi_does(directory):
+    """The frames of each temperature are those that i-PI's own tool puts together."""
+    names, exchanges = ("T300", "T302", "T304"), read_exchanges(directory)
+    replicas = [read_run(directory, system=name) for name in names]
+    # at the end of the files it stops with an error, everything written
+    tool = Path(sys.executable).with_name("i-pi-remdsort")
+    subprocess.run([tool, "input.xml"], cwd=directory, capture_output=True, timeout=60)
+    for name, one in zip(names, by_ensemble(replicas, exchanges), strict=True):
+        of_tool = extras(directory / f"SRT_{name}_simulation.charges_0")
+        assert len(of_tool) == 21 and np.array_equal([charges for _, charges in one.charges()], of_tool)
+    # which is not the order of the files
+    assert not np.array_equal(of_tool, extras(directory / f"{name}_simulation.charges_0"))
 
 
 class _NoKernel:

@@ -25,8 +25,10 @@ for command in (
 ):
     subprocess.run(f"{command} > log", shell=True, check=True)
 
-# a row for each step with an exchange: the step, and the number of the temperature that each replica has now
+# a row for each step with an exchange: the step, and the number of the temperature that each replica has now;
+# i-PI's first step is 0, and its outputs are those of step 1
 rows = np.loadtxt("run/simulation.exchanges", dtype=int, ndmin=2)
+rows[:, 0] += 1
 rows = np.vstack([[0, 0, 1, 2], rows])
 print(f"{len(rows) - 1} exchanges in {STEPS} steps")
 

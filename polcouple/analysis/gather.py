@@ -13,7 +13,7 @@ from polcouple.analysis.electrode_series import ChargeCorrelation, ChargeStatist
 from polcouple.analysis.ions import Survival
 from polcouple.analysis.potential import PotentialProfile
 from polcouple.analysis.runs import Run, require_whole
-from polcouple.analysis.slab import Slab, faces, slab_of
+from polcouple.analysis.slab import Slab, faces, slabs_of
 from polcouple.analysis.water import WaterOrientation
 from polcouple.errors import InputError
 from polcouple.units import ANGSTROM_TO_BOHR
@@ -26,19 +26,20 @@ NEAR_SHEET = 8.0 * ANGSTROM_TO_BOHR
 _ABSENCE_PS = 2.0
 #: correlations reach over a quarter of the run, and over so many frames at most
 _MOST_LAGS = 1000
+_ONE_SHEET = "the sheet"
 
 
 @dataclass(frozen=True, eq=False)
 class Liquid:
-    """All that was gathered from one run.
+    """All that was gathered from one run, its liquid as one of its electrodes sees it.
 
     Attributes:
         run, label: which run, and its name in figures.
-        slab: its geometry.
+        slab: its geometry, from that electrode.
         profiles: densities, one a species.
         orientation: of water.
         survival: of the ions near the sheet, by species.
-        potential: across the cell.
+        potential: across the cell, from the lower electrode.
         statistics: of the electrode's charges; ``correlation`` None where they do not change.
         charge_spacing_ps: between the charges' frames.
     """
@@ -54,48 +55,70 @@ class Liquid:
     correlation: ChargeCorrelation | None
     charge_spacing_ps: float
 
+    def add(self, positions: np.ndarray) -> None:
+        """One more frame: positions (N, 3) in bohr of all atoms. The potential is not this electrode's."""
+        heights = self.slab.heights(positions[:, 2])
+        for profile in self.profiles:
+            profile.add(positions)
+            if profile.species.is_ion:
+                self.survival[profile.species.name].add(heights[profile.species.indices] < NEAR_SHEET)
+        self.orientation.add(positions)
+
+    @property
+    def at_sheet(self) -> str:
+        """For titles: ", at electrode upper"; nothing where there is one sheet."""
+        return "" if self.sheet == _ONE_SHEET else f", at {self.sheet}"
+
+    @property
+    def figure_suffix(self) -> str:
+        """For names of figures and tables, which are unique on a page."""
+        return "" if self.slab.normal > 0 else "_above"
+
     @property
     def sheet(self) -> str:
         """What distances are counted from: "the sheet", or the name of one of several electrodes."""
         electrodes = self.run.case.system.electrodes
         if len(electrodes) == 1:
-            return "the sheet"
+            return _ONE_SHEET if self.slab.normal > 0 else "the sheet above"
         name = electrodes[int(np.abs(faces(self.run.case, self.slab)).argmin())].name
         return name if name.startswith("electrode") else f"electrode {name}"
 
 
-def gather(run: Run, label: str) -> Liquid:
-    """Read a run through."""
+def gather(run: Run, label: str) -> list[Liquid]:
+    """Read a run through; its liquid as the electrode below and, where there is one, that above sees it."""
     from rich.progress import track
 
-    case, slab = run.case, slab_of(run.case)
+    case, slabs = run.case, slabs_of(run.case)
     statistics, spacing = _charge_statistics(run)
     correlation = None
     if statistics.deviations().max() > 0:
         correlation = ChargeCorrelation(statistics.mean().value, min(statistics.frames // 4, _MOST_LAGS))
         for _, charges in run.charges():
             correlation.add(charges)
-    profiles = [DensityProfile(species, slab) for species in species_of(case)]
-    orientation = WaterOrientation(case, slab)
-    potential = PotentialProfile(case, slab, statistics.mean().value)
+    species = species_of(case)
+    potential = PotentialProfile(case, slabs[0], statistics.mean().value)
     absence = int(_ABSENCE_PS / run.frame_spacing_ps)
     lags = min(len(run) // 4, _MOST_LAGS)
-    survival = {
-        profile.species.name: Survival(lags, min(absence, lags))
-        for profile in profiles
-        if profile.species.is_ion
-    }
+    found = [
+        Liquid(
+            run,
+            label,
+            slab,
+            [DensityProfile(one, slab) for one in species],
+            WaterOrientation(case, slab),
+            {one.name: Survival(lags, min(absence, lags)) for one in species if one.is_ion},
+            potential,
+            statistics,
+            correlation,
+            spacing,
+        )
+        for slab in slabs
+    ]
     for frame in track(run.frames(), description=f"{label}: liquid", total=len(run)):
-        heights = slab.heights(frame.positions[:, 2])
-        for profile in profiles:
-            profile.add(frame.positions)
-            if profile.species.is_ion:
-                survival[profile.species.name].add(heights[profile.species.indices] < NEAR_SHEET)
-        orientation.add(frame.positions)
         potential.add(frame.positions)
-    return Liquid(
-        run, label, slab, profiles, orientation, survival, potential, statistics, correlation, spacing
-    )
+        for liquid in found:
+            liquid.add(frame.positions)
+    return found
 
 
 def _charge_statistics(run: Run) -> tuple[ChargeStatistics, float]:

@@ -8,15 +8,15 @@ which the run went on, counts.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from polcouple.analysis.trajectory import open_trajectory
 from polcouple.case.model import Case, read_case
 from polcouple.case.structure_guard import Rounding, StructureGuard
 from polcouple.errors import InputError
@@ -26,7 +26,7 @@ from polcouple.ipi.initialize import start_file
 from polcouple.ipi.input import read_xml, step_of, time_step_ps
 from polcouple.ipi.output import iterate_extras, last_of_each
 from polcouple.propagation.record import RECORD, MadeOf, file_words, read_record
-from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
+from polcouple.units import ANGSTROM_TO_BOHR
 
 if TYPE_CHECKING:
     import MDAnalysis
@@ -110,7 +110,7 @@ class Run:
 
         Its frames are those of the file, including such as :meth:`frames` leaves out.
         """
-        return _universe(self.case, self.positions_path, self.length_unit)
+        return open_trajectory(self.case, self.positions_path, self.length_unit)
 
     def frames(self) -> Iterator[Frame]:
         """Positions, one frame after the other; a frozen electrode's are the case's and not
@@ -119,22 +119,29 @@ class Run:
         Raises:
             InputError: a frame does not belong to the case, or the file is damaged.
         """
-        guard = StructureGuard(self.case)
-        trajectory, electrode = self.universe.trajectory, self.case.electrode_indices
-        for number, step in zip(*self._index, strict=True):
-            where = f"{self.positions_path}: step {step}"
-            try:
-                written = trajectory[int(number)].positions.astype(float) * ANGSTROM_TO_BOHR
-            except (OSError, ValueError, EOFError):
-                raise InputError(f"{where}: the frame is damaged; repeat the run") from None
-            positions = self.case.whole(written)
-            try:
-                guard.check(positions, self.case.cell, _rounding(positions[electrode], self.length_unit))
-            except InputError as error:
-                raise InputError(f"{where}: {error}") from None
-            if not self.case.mobile:
-                positions[electrode] = self.case.electrode.positions
-            yield Frame(int(step), positions)
+        return (self.frame(number) for number in range(len(self)))
+
+    def frame(self, number: int) -> Frame:
+        """One of :meth:`frames`, by its number.
+
+        Raises:
+            InputError: as :meth:`frames`.
+        """
+        place, step = (int(one[number]) for one in self._index)
+        electrode = self.case.electrode_indices
+        where = f"{self.positions_path}: step {step}"
+        try:
+            written = self.universe.trajectory[place].positions.astype(float) * ANGSTROM_TO_BOHR
+        except (OSError, ValueError, EOFError):
+            raise InputError(f"{where}: the frame is damaged; repeat the run") from None
+        positions = self.case.whole(written)
+        try:
+            self._guard.check(positions, self.case.cell, _rounding(positions[electrode], self.length_unit))
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        if not self.case.mobile:
+            positions[electrode] = self.case.electrode.positions
+        return Frame(step, positions)
 
     def charges(self) -> Iterator[tuple[int, np.ndarray]]:
         """Step and electrode charges (n_electrode,) in e, of one frame of i-PI's extras after the other.
@@ -154,6 +161,10 @@ class Run:
                 yield step, values
 
     @cached_property
+    def _guard(self) -> StructureGuard:
+        return StructureGuard(self.case)
+
+    @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray]:
         """Numbers in the file of the frames that count, and their steps."""
         complete = self.universe.trajectory.n_frames
@@ -162,11 +173,14 @@ class Run:
         return numbers, steps[numbers]
 
 
-def read_run(directory: Path | str, skip_ps: float = 0.0, finished: bool = True) -> Run:
+def read_run(
+    directory: Path | str, skip_ps: float = 0.0, finished: bool = True, system: str | None = None
+) -> Run:
     """Open a run; the frames of its first ``skip_ps`` (equilibration) are left out.
 
     Args:
         finished: refuse a run that has not come to its end; else what it has written so far is read.
+        system: prefix of the system whose files are meant; needed where there are several.
 
     Raises:
         InputError: no run, an unfinished one, one with beads, or one whose outputs cannot be used.
@@ -181,7 +195,7 @@ def read_run(directory: Path | str, skip_ps: float = 0.0, finished: bool = True)
     root = read_xml(path)
     case = read_case(directory, start_file(root, path))
     last_step = _require_finished(directory) if finished else 0
-    files = run_files(directory)
+    files = run_files(directory, system)
     files.require_analysable()
     made_of = _made_of(directory)
     _require_its_force_field(case, made_of, directory)
@@ -310,37 +324,3 @@ def _rounding(positions: np.ndarray, unit: float) -> Rounding:
     last_digit = 10.0 ** (np.floor(np.log10(written)) - 5)
     # MDAnalysis keeps them in single precision
     return Rounding((0.5 * last_digit * unit + np.finfo(np.float32).eps * np.abs(positions)).ravel())
-
-
-def _universe(case: Case, path: Path, unit: float) -> Any:
-    from MDAnalysis import Universe
-    from MDAnalysis.lib.mdamath import triclinic_box
-    from MDAnalysis.transformations.boxdimensions import set_dimensions
-
-    liquid, own = case.electrolyte_indices, case.ipi_indices
-    molecules, numbers = np.unique(case.topology.molecules[liquid], return_inverse=True)
-    residues = np.zeros(len(case), dtype=int)
-    residues[liquid] = 1 + numbers
-    names = ["electrode", *(case.topology.names[molecule] for molecule in molecules)]
-    universe = Universe.empty(len(own), n_residues=len(names), atom_resindex=residues[own], trajectory=False)
-    symbols = [case.symbols[atom] for atom in own]
-    universe.add_TopologyAttr("names", symbols)
-    universe.add_TopologyAttr("elements", symbols)
-    universe.add_TopologyAttr("charges", case.charges[own])
-    universe.add_TopologyAttr("resnames", names)
-    box = triclinic_box(*(case.lattice * BOHR_TO_ANGSTROM))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Reader has no dt")
-        try:
-            universe.load_new(str(path), format="XYZ")
-        except (OSError, ValueError, EOFError):
-            raise InputError(f"{path}: its first frame is damaged; repeat the run") from None
-    scale = unit / ANGSTROM_TO_BOHR
-
-    def to_angstrom(moment: Any) -> Any:
-        moment.positions = moment.positions * scale
-        return moment
-
-    changes = [set_dimensions(box)] if scale == 1.0 else [to_angstrom, set_dimensions(box)]
-    universe.trajectory.add_transformations(*changes)
-    return universe

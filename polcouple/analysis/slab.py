@@ -15,7 +15,7 @@ from polcouple.units import BOHR_TO_ANGSTROM
 
 @dataclass(frozen=True, eq=False)
 class Slab:
-    """The liquid on an electrode that lies across the cell's third vector; lengths in bohr.
+    """The liquid as an electrode across the cell's third vector sees it; lengths in bohr.
 
     Attributes:
         sheet: z of the electrode's layer next to the liquid, from which heights are counted.
@@ -23,6 +23,8 @@ class Slab:
         length: of the cell along z.
         area: of the cell across z, in bohr^2.
         bulk: lowest and highest height of the liquid's middle half, by its oxygens in the initial structure.
+        normal: 1.0 where the liquid is above the electrode, and -1.0 where it is below: heights count into
+            the liquid.
     """
 
     sheet: float
@@ -30,10 +32,11 @@ class Slab:
     length: float
     area: float
     bulk: tuple[float, float]
+    normal: float = 1.0
 
     def heights(self, z: np.ndarray) -> np.ndarray:
         """Height above the sheet of atoms at ``z``, between ``lowest`` and ``lowest + length``."""
-        return (z - self.sheet - self.lowest) % self.length + self.lowest
+        return (self.normal * (z - self.sheet) - self.lowest) % self.length + self.lowest
 
     def grid(self, width: float) -> Grid:
         """Bins of about ``width`` that fill the cell, the sheet in the middle of one of them."""
@@ -94,11 +97,29 @@ def slab_of(case: Case) -> Slab:
         InputError: the cell's third vector is not along z, there is no vacuum, no liquid above an electrode,
         or an electrode that moves.
     """
+    found = _seen_from_electrode(case, 1.0)
+    if found is None:
+        raise InputError(f"{case.directory}: no electrode below the liquid, from which to count distances")
+    return found
+
+
+def slabs_of(case: Case) -> list[Slab]:
+    """The liquid as :func:`slab_of` has it and, where an electrode is above the liquid, as that one sees it.
+
+    Raises:
+        InputError: as :func:`slab_of`.
+    """
+    above = _seen_from_electrode(case, -1.0)
+    return [slab_of(case)] + ([] if above is None else [above])
+
+
+def _seen_from_electrode(case: Case, normal: float) -> Slab | None:
+    """From the electrode below the liquid, or above it (``normal`` -1.0); None where there is none."""
     if case.mobile:
         raise InputError(
             f"{case.directory}: profiles count distances from an electrode in its place, and this one moves"
         )
-    cell, z = case.lattice, case.positions[:, 2]
+    cell, z = case.lattice, normal * case.positions[:, 2]
     if np.abs([*cell[2, :2], *cell[:2, 2]]).max() > 1e-6:
         raise InputError(f"{case.directory}: the third cell vector must be along z and the others across it")
     length = float(cell[2, 2])
@@ -117,7 +138,7 @@ def slab_of(case: Case) -> Slab:
     inside = heights[liquid]
     layers = heights[case.electrode_indices]
     if not (layers < inside.min()).any():
-        raise InputError(f"{case.directory}: no electrode below the liquid, from which to count distances")
+        return None
     sheet = float(layers[layers < inside.min()].max())
     low, high = np.quantile(inside - sheet, [0.25, 0.75])
-    return Slab(sheet + cut, -sheet, length, base_area(cell), (float(low), float(high)))
+    return Slab(normal * (sheet + cut), -sheet, length, base_area(cell), (float(low), float(high)), normal)

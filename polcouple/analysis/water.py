@@ -43,7 +43,7 @@ class WaterOrientation:
         oxygens = self._case.water_oxygens
         heights = self._slab.heights(positions[oxygens, 2])
         near = (heights >= 0) & (heights < _FARTHEST)
-        cosines = dipole_cosines(positions, oxygens[near], self._case.lattice)
+        cosines = self._slab.normal * dipole_cosines(positions, oxygens[near], self._case.lattice)
         columns = np.minimum(((cosines + 1.0) * 0.5 * _COSINE_BINS).astype(int), _COSINE_BINS - 1)
         rows = (heights[near] / self._width).astype(int)
         flat = np.bincount(rows * _COSINE_BINS + columns, minlength=self._bins * _COSINE_BINS)

@@ -10,7 +10,7 @@ from polcouple.analysis.same_system import require_same_system
 from polcouple.compare.liquid_differences import difference_section
 from polcouple.report import held_potential
 from polcouple.report.charge_sections import charge_section, potential_section
-from polcouple.report.liquid_sections import density_section, ion_section, orientation_section
+from polcouple.report.liquid_sections import liquid_sections
 from polcouple.report.section import Section
 
 
@@ -26,16 +26,13 @@ def sections(runs: Sequence[Run]) -> list[Section]:
     require_same_system(runs)
     for run in runs:
         require_frames(run, LEAST_FRAMES)
-    liquids = [gather(run, label) for run, label in zip(runs, labels(runs), strict=True)]
-    densities, density_quantities, layer = density_section(liquids)
-    parts = [
-        (densities, density_quantities),
-        *([orientation_section(liquids, layer)] if len(runs[0].case.water_oxygens) else []),
-        ion_section(liquids),
-        charge_section(liquids),
-        potential_section(liquids),
-    ]
+    found = [gather(run, label) for run, label in zip(runs, labels(runs), strict=True)]
+    parts = []
+    for seen_from_one in zip(*found, strict=True):
+        parts += liquid_sections(seen_from_one)
+    liquids = [faces[0] for faces in found]
+    parts += [charge_section(liquids), potential_section(liquids)]
     if runs[0].case.system.potential is not None:
-        parts.append(held_potential.section(runs))
+        parts.append(held_potential.section(runs, labels(runs)))
     quantities = [quantity for _, found in parts for quantity in found]
     return [difference_section(liquids, quantities), *(section for section, _ in parts)]

@@ -20,6 +20,7 @@ from polcouple.ipi.input import read_xml
 _EXPANDED = "RESTART"
 #: names of outputs that the input does not name
 _DEFAULT_NAMES = ("out", "traj", "restart")
+_DEFAULT_EXCHANGES = "PARATEMP"
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +135,14 @@ def progress_file(root: Element, prefix: str | None = None) -> str:
     with_steps = [element for element in found if "step" in _listed(element)]
     name = (with_steps or found)[0].get("filename", "out") if found else "out"
     return _named(output, prefix, name)
+
+
+def exchange_file(root: Element) -> str | None:
+    """Name of the file in which replica exchange tells of its exchanges; None where there is none."""
+    remd = root.find(".//remd")
+    if remd is None:
+        return None
+    return _named(root.find("output"), "", remd.findtext("swapfile") or _DEFAULT_EXCHANGES)
 
 
 def output_names(root: Element) -> re.Pattern[str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from polcouple.analysis.block_errors import Blocks, Estimate, estimate
 from polcouple.analysis.runs import Run
-from polcouple.report.energy_sections import TICKS, thinned
+from polcouple.report.energy_sections import TICKS, name_of, thinned, title_of
 from polcouple.report.section import Cell, Figure, Section, Table
 from polcouple.report.style import WIDTH_INCHES, line_styles
 from polcouple.report.words import as_numbers
@@ -17,8 +17,10 @@ _BINS = 120
 _PERCENTS = (0.0, 10.0, 50.0, 90.0, 100.0)
 
 
-def charge_series_section(run: Run) -> Section | None:
+def charge_series_section(run: Run, system: str | None = None) -> Section | None:
     """Read a run's charges twice, frame by frame; None where the run has written none.
+
+    ``system`` names it where the page has several.
 
     Raises:
         InputError: the charges are not written, or not of this electrode.
@@ -56,25 +58,32 @@ def charge_series_section(run: Run) -> Section | None:
         "highest of an atom (e)",
     )
     return Section(
-        "Electrode charges",
+        title_of("Electrode charges", system),
         (
             f"{len(times)} frames. Spread: root of the mean square distance of the atoms' charges from their"
             " mean, over atoms and frames.",
         ),
         (
             Figure(
-                "charges_in_time",
+                name_of("charges_in_time", system),
                 in_time,
                 "Top: charge of each electrode. Bottom: charges of its atoms, the median, the middle 80 %"
                 " (band) and the extremes (thin).",
             ),
             Figure(
-                "charge_distribution",
+                name_of("charge_distribution", system),
                 _distribution(names, edges, counts),
                 "How often an electrode's atom has which charge, over all frames; the area is one.",
             ),
         ),
-        (Table("electrode_charges", columns, rows, "Means over the run with errors by blocks."),),
+        (
+            Table(
+                name_of("electrode_charges", system),
+                columns,
+                rows,
+                "Means over the run with errors by blocks.",
+            ),
+        ),
         numbers={
             name: {
                 "total_e": as_numbers(_estimates(blocks)[0]),

@@ -61,16 +61,16 @@ def energy_section(directory: Path, skip_ps: float, system: str | None = None) -
     )
     work = float(data.refresh_work[kept][-1] - data.refresh_work[kept][0])
     section = Section(
-        _title("Energy account", system),
+        title_of("Energy account", system),
         (
             "Exchanging the charges does work on the atoms wherever they are held for several steps or have"
             " no energy. Less this work, i-PI's conserved quantity tells the integrator's own error. All is"
             f" of the whole cell. Work of the refreshes in this time: {significant(work)} kJ/mol.",
         ),
-        (Figure(_name("conserved", system), canvas, "Conserved quantity, from its first value on."),),
+        (Figure(name_of("conserved", system), canvas, "Conserved quantity, from its first value on."),),
         (
             Table(
-                _name("energy", system),
+                name_of("energy", system),
                 columns,
                 rows,
                 "Slope of the straight line through the conserved quantity, with its error by blocks.",
@@ -82,27 +82,45 @@ def energy_section(directory: Path, skip_ps: float, system: str | None = None) -
     return section, drifts["less the work of the refreshes"]
 
 
-def temperature_section(
+def read_temperature(
     directory: Path, skip_ps: float, system: str | None = None
-) -> tuple[Section, Estimate]:
-    """Temperature in time, its mean, and the one that was asked for; of several systems, of one.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n,) steps, times in ps and temperatures in K, of the run or of one of its systems.
 
     Raises:
         InputError: the run does not write its temperature.
     """
     path = run_files(directory, system).properties("step", "time", "temperature")
     properties = read_properties(path)
-    kept = last_of_each(properties["step"].astype(int))
+    steps = properties["step"].astype(int)
     time = properties["time"] * ATOMIC_TIME_TO_FS * 1e-3
-    kept &= time >= skip_ps
-    time, temperature = time[kept], properties["temperature"][kept] / KELVIN_TO_HARTREE
+    kept = last_of_each(steps) & (time >= skip_ps)
+    return steps[kept], time[kept], properties["temperature"][kept] / KELVIN_TO_HARTREE
+
+
+def temperature_section(
+    directory: Path, skip_ps: float, system: str | None = None
+) -> tuple[Section, Estimate]:
+    """Temperature in time, its mean, and the one that was asked for; of several systems, of one.
+
+    Raises:
+        InputError: as :func:`read_temperature`.
+    """
+    _, time, temperature = read_temperature(directory, skip_ps, system)
+    asked = asked_temperature(directory) if system is None else None
+    return temperatures_in_time(time, temperature, asked, system)
+
+
+def temperatures_in_time(
+    time: np.ndarray, temperature: np.ndarray, asked: float | None, system: str | None
+) -> tuple[Section, Estimate]:
+    """The section of a series (n,) of temperatures in K at times in ps."""
     mean = mean_in_time(temperature)
     canvas = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 2.6), layout="constrained")
     axes = canvas.subplots()
     shown = thinned(len(time))
     (style,) = line_styles(["temperature"]).values()
     axes.plot(time[shown], temperature[shown], **style | {"linewidth": 0.8})
-    asked = asked_temperature(directory) if system is None else None
     words = []
     if asked is not None:
         axes.axhline(asked, color="0.4", linestyle=":")
@@ -114,10 +132,10 @@ def temperature_section(
     ]
     columns = ("quantity", "mean (K)", "standard deviation (K)", "lowest (K)", "highest (K)")
     section = Section(
-        _title("Temperature", system),
+        title_of("Temperature", system),
         tuple(words),
-        (Figure(_name("temperature", system), canvas, "Temperature as i-PI has it."),),
-        (Table(_name("temperature_mean", system), columns, rows, "Mean with its error by blocks."),),
+        (Figure(name_of("temperature", system), canvas, "Temperature as i-PI has it."),),
+        (Table(name_of("temperature_mean", system), columns, rows, "Mean with its error by blocks."),),
         numbers={"mean_kelvin": as_numbers(mean), "asked_for_kelvin": asked},
     )
     return section, mean
@@ -144,11 +162,12 @@ def time_section(driver: Mapping[str, Any]) -> Section:
     )  # fmt: skip
 
 
-def _title(title: str, system: str | None) -> str:
+def title_of(title: str, system: str | None) -> str:
+    """Of a section, of one of several systems."""
     return title if system is None else f"{title}, {system}"
 
 
-def _name(name: str, system: str | None) -> str:
+def name_of(name: str, system: str | None) -> str:
     """Of a figure or table, which has small letters and digits alone."""
     return name if system is None else f"{name}_{re.sub('[^a-z0-9]', '_', system.lower())}"
 

@@ -12,7 +12,7 @@ from polcouple.analysis.block_errors import Estimate, scaled
 from polcouple.analysis.differences import Quantity
 from polcouple.analysis.electrode_series import ChargeStatistics
 from polcouple.analysis.levels import read_levels
-from polcouple.analysis.runs import Run, labels
+from polcouple.analysis.runs import Run
 from polcouple.lattice.cell import base_area
 from polcouple.report.section import Cell, Figure, Section, Table
 from polcouple.report.style import WIDTH_INCHES, line_styles
@@ -26,11 +26,10 @@ _VOLTAGE = (
 )
 
 
-def section(runs: Sequence[Run]) -> tuple[Section, list[Quantity]]:
-    """Charge and potential of every electrode, of runs at a voltage or at a Fermi level."""
+def section(runs: Sequence[Run], names: Sequence[str]) -> tuple[Section, list[Quantity]]:
+    """Charge and potential of every electrode of named runs at a voltage or Fermi level."""
     held = runs[0].case.system.potential
     assert held is not None
-    names = [str(label) for label in labels(runs)]
     electrodes = [one.name for one in runs[0].case.system.electrodes]
     first = electrodes[0]
     series = [_charges(run) for run in runs]

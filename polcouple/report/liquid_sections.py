@@ -28,14 +28,29 @@ from polcouple.report.words import (
 from polcouple.units import BOHR_TO_ANGSTROM
 
 
+def liquid_sections(
+    liquids: Sequence[Liquid], followed: Sequence[Liquid] | None = None
+) -> list[tuple[Section, list[Quantity]]]:
+    """Densities, orientation of water and ions of runs whose liquids are seen from the same electrode.
+
+    ``followed``: trajectories for the ions' residence, where ``liquids`` are none.
+    """
+    densities, quantities, layer = density_section(liquids)
+    water = [orientation_section(liquids, layer)] if len(liquids[0].run.case.water_oxygens) else []
+    return [(densities, quantities), *water, ion_section(followed or liquids)]
+
+
 def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity], float]:
-    """Normalised densities and first peaks; also where the first layer of the first species ends (bohr)."""
+    """Normalised densities and first peaks; also where the first layer of the first species ends (bohr).
+
+    ``liquids`` are seen from the same electrode, as in the other sections.
+    """
     styles = line_styles([liquid.label for liquid in liquids])
     count = len(liquids[0].profiles)
     canvas = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 0.6 + 1.9 * count), layout="constrained")
     panels = canvas.subplots(count, 1, sharex=True, squeeze=False).ravel()
     quantities, rows, without, absent = [], [], [], []
-    layer = NEAR_SHEET
+    layer, at, suffix = NEAR_SHEET, liquids[0].at_sheet, liquids[0].figure_suffix
     for kind, panel in zip(range(count), panels, strict=False):
         profiles = [liquid.profiles[kind] for liquid in liquids]
         name = profiles[0].species.name
@@ -61,8 +76,8 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
         peaks = [profile.peak(top) for profile in profiles]
         tops = [height for height, _ in peaks]
         places = [scaled(position, BOHR_TO_ANGSTROM) for _, position in peaks]
-        quantities.append(Quantity(f"{name}, first peak, height (bulk = 1)", tops))
-        quantities.append(Quantity(f"{name}, first peak, distance (Å)", places))
+        quantities.append(Quantity(f"{name}, first peak, height{at} (bulk = 1)", tops))
+        quantities.append(Quantity(f"{name}, first peak, distance{at} (Å)", places))
         rows += [
             (
                 name,
@@ -80,7 +95,7 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
     end = layer * BOHR_TO_ANGSTROM
     first = liquids[0].profiles[0].species.name
     what, who = ("water", "water molecules") if first == "water O" else (first, first)
-    quantities.append(Quantity(f"{what} in the first layer, below {end:.1f} Å (1/nm²)", covered))
+    quantities.append(Quantity(f"{what} in the first layer, below {end:.1f} Å{at} (1/nm²)", covered))
     rows_caption = (
         "First peak of each species: top of the Gaussian through the five bins about the highest one (bins of"
         " 0.2 Å for water, 0.5 Å for ions); errors by jackknife over blocks."
@@ -105,18 +120,18 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
     )
     low, high = (edge * BOHR_TO_ANGSTROM for edge in liquids[0].slab.bulk)
     section = Section(
-        "Densities",
+        f"Densities{at}",
         tuple(words),
         (
             Figure(
-                "liquid_densities",
+                f"liquid_densities{suffix}",
                 canvas,
                 f"Densities against the distance from {liquids[0].sheet}, over the mean from {low:.0f} to"
                 f" {high:.0f} Å."
                 f" {BAND}",
             ),
         ),
-        (Table("liquid_first_peaks", columns, rows, rows_caption),),
+        (Table(f"liquid_first_peaks{suffix}", columns, rows, rows_caption),),
         numbers={
             liquid.label: {
                 profile.species.name: {
@@ -145,7 +160,7 @@ def orientation_section(liquids: Sequence[Liquid], layer: float) -> tuple[Sectio
             bottom, orientation.cosines, orientation.distribution(layer), styles[liquid.label], liquid.label
         )
     top.axhline(0.0, color="0.6", linewidth=0.6)
-    sheet = liquids[0].sheet
+    sheet, at = liquids[0].sheet, liquids[0].at_sheet
     top.set(xlabel=f"distance of the oxygen from {sheet} / Å", ylabel="mean cos θ", xlim=(0, None))
     bottom.axhline(0.5, color="0.6", linewidth=0.6)
     end = layer * BOHR_TO_ANGSTROM
@@ -154,14 +169,14 @@ def orientation_section(liquids: Sequence[Liquid], layer: float) -> tuple[Sectio
     top.legend(fontsize="small")
     means = [liquid.orientation.mean_within(layer) for liquid in liquids]
     section = Section(
-        "Water orientation",
+        f"Water orientation{at}",
         (
             f"θ is the angle between water's dipole and the normal of {sheet} into the liquid; cos θ < 0"
             f" means hydrogens towards {sheet}. Mean in the first layer: " + listed(liquids, means) + ".",
         ),
         (
             Figure(
-                "liquid_orientation",
+                f"liquid_orientation{liquids[0].figure_suffix}",
                 canvas,
                 "Mean orientation against distance, and its distribution in the first layer. Grey: random."
                 f" {BAND}",
@@ -172,7 +187,7 @@ def orientation_section(liquids: Sequence[Liquid], layer: float) -> tuple[Sectio
             for liquid, mean in zip(liquids, means, strict=True)
         },
     )
-    return section, [Quantity("mean cos θ in the first layer", means)]
+    return section, [Quantity(f"mean cos θ in the first layer{at}", means)]
 
 
 def ion_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
@@ -180,7 +195,7 @@ def ion_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
     styles = line_styles([liquid.label for liquid in liquids])
     species = list(liquids[0].survival)
     near = NEAR_SHEET * BOHR_TO_ANGSTROM
-    sheet = liquids[0].sheet
+    sheet, at, suffix = liquids[0].sheet, liquids[0].at_sheet, liquids[0].figure_suffix
     title = f"Ions near {sheet}"
     if not species:
         return Section(title, ("There are no ions.",)), []
@@ -217,8 +232,8 @@ def ion_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
         panel.set(title=name, ylabel="fraction that stayed", ylim=(0, 1.05), xlim=(0, None))
         if not any(number.value for number in numbers if number is not None):
             say_instead(panel, f"never within {near:.0f} Å")
-        quantities.append(Quantity(f"{name} within {near:.0f} Å, number", numbers))
-        quantities.append(Quantity(f"{name} within {near:.0f} Å, rate of leaving (1/ps)", rates))
+        quantities.append(Quantity(f"{name} within {near:.0f} Å{at}, number", numbers))
+        quantities.append(Quantity(f"{name} within {near:.0f} Å{at}, rate of leaving (1/ps)", rates))
     panels[-1].set_xlabel("time / ps")
     panels[0].legend(fontsize="small")
     columns = (
@@ -236,8 +251,14 @@ def ion_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity]]:
             " without being away for more than 2 ps. The residence time is the time spent there over the"
             " number of departures; where nothing is given none left.",
         ),
-        (Figure("liquid_ion_survival", canvas, f"Survival of ions within {near:.0f} Å of {sheet}. {BAND}"),),
-        (Table("liquid_ions", columns, rows, f"{title} and their residence."),),
+        (
+            Figure(
+                f"liquid_ion_survival{suffix}",
+                canvas,
+                f"Survival of ions within {near:.0f} Å of {sheet}. {BAND}",
+            ),
+        ),
+        (Table(f"liquid_ions{suffix}", columns, rows, f"{title} and their residence."),),
         numbers={
             "distance_angstrom": near,
             **{

@@ -6,10 +6,11 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from polcouple.analysis.gather import LEAST_FRAMES, Liquid, gather
-from polcouple.analysis.runs import read_run, require_frames
+from polcouple.analysis.replicas import Exchanges, by_ensemble, read_exchanges
+from polcouple.analysis.runs import Run, read_run, require_frames
 from polcouple.analysis.watching import Standing, Watched
 from polcouple.errors import InputError
 from polcouple.files import write_whole
@@ -23,11 +24,14 @@ from polcouple.report.charge_series import charge_series_section
 from polcouple.report.energy_sections import (
     asked_temperature,
     energy_section,
+    name_of,
     temperature_section,
     time_section,
+    title_of,
 )
 from polcouple.report.html import numbers_text, page, pictures
-from polcouple.report.liquid_sections import density_section, ion_section, orientation_section
+from polcouple.report.liquid_sections import liquid_sections
+from polcouple.report.replica_sections import replica_sections
 from polcouple.report.section import Cell, Figure, Section, Table
 from polcouple.report.words import BAND
 
@@ -79,12 +83,19 @@ def _sections(directory: Path, now: Standing, skip_ps: float) -> list[Section]:
             shown.append(Section(what, (f"Not shown: {error}.",)))
 
     names = [system.name for system in now.systems]
-    for name in names if len(names) > 1 else [None]:
-        of = "" if name is None else f", {name}"
-        part(f"Energy account{of}", partial(_account, energy_section, directory, skip_ps, name))
-        part(f"Temperature{of}", partial(_account, temperature_section, directory, skip_ps, name))
-    part("Electrode charges", lambda: _charges(directory, skip_ps))
-    part("The liquid", lambda: _liquid(directory, skip_ps))
+    several = len(names) > 1
+    exchanges = read_exchanges(directory) if several else None
+    for name in names if several else [None]:
+        part(title_of("Energy account", name), partial(_account, energy_section, directory, skip_ps, name))
+        if exchanges is None:
+            part(
+                title_of("Temperature", name),
+                partial(_account, temperature_section, directory, skip_ps, name),
+            )
+    if exchanges is not None:
+        part("Replicas", lambda: replica_sections(directory, skip_ps, names, exchanges))
+    part("Electrode charges", lambda: _charges(_views(directory, skip_ps, names, exchanges)))
+    part("The liquid", lambda: _liquid(_views(directory, skip_ps, names, exchanges)))
     starts = [] if record is None else record.starts
     return [
         _summary(directory, now, record),
@@ -104,29 +115,56 @@ def _account(
     return [make(directory, skip_ps, system)[0]]
 
 
-def _charges(directory: Path, skip_ps: float) -> list[Section]:
-    section = charge_series_section(read_run(directory, skip_ps, finished=False))
-    if section is None:
-        raise InputError(f"{directory}: no frames of charges yet")
-    return [section]
+class _Views(NamedTuple):
+    """Runs by their names on the page: trajectories, and the frames of each ensemble.
+
+    They are the same where no replicas are exchanged; the only run of a directory has its backend's name.
+    """
+
+    followed: dict[str, Run]
+    ensembles: dict[str, Run]
 
 
-def _liquid(directory: Path, skip_ps: float) -> list[Section]:
-    """Densities, orientation, ions, memory of the charges, and the potential."""
-    run = read_run(directory, skip_ps, finished=False)
-    require_frames(run, LEAST_FRAMES)
-    liquid = gather(run, run.backend)
-    densities, _, layer = density_section([liquid])
-    found = [_profile(liquid), densities]
-    if len(run.case.water_oxygens):
-        found.append(orientation_section([liquid], layer)[0])
-    found += [ion_section([liquid])[0], charge_section([liquid])[0], potential_section([liquid])[0]]
-    if run.case.system.potential is not None:
-        found.append(held_potential.section([run])[0])
+def _views(directory: Path, skip_ps: float, names: Sequence[str], exchanges: Exchanges | None) -> _Views:
+    if len(names) < 2:
+        run = read_run(directory, skip_ps, finished=False)
+        return _Views({run.backend: run}, {run.backend: run})
+    replicas = {name: read_run(directory, skip_ps, finished=False, system=name) for name in names}
+    if exchanges is None:
+        return _Views(replicas, replicas)
+    found = by_ensemble(list(replicas.values()), exchanges)
+    return _Views(replicas, dict(zip(exchanges.names, found, strict=True)))
+
+
+def _charges(views: _Views) -> list[Section]:
+    found = []
+    for name, run in views.ensembles.items():
+        section = charge_series_section(run, name if len(views.ensembles) > 1 else None)
+        if section is None:
+            raise InputError(f"{run.directory}: no frames of charges yet")
+        found.append(section)
     return found
 
 
-def _profile(liquid: Liquid) -> Section:
+def _liquid(views: _Views) -> list[Section]:
+    """Densities, orientation, ions, memory of the charges, and the potential; a curve for each run."""
+    for run in (*views.followed.values(), *views.ensembles.values()):
+        require_frames(run, LEAST_FRAMES)
+    ensembles = [gather(run, name) for name, run in views.ensembles.items()]
+    followed = ensembles
+    if views.followed is not views.ensembles:
+        followed = [gather(run, name) for name, run in views.followed.items()]
+    found = [_profile(faces[0], len(ensembles) > 1) for faces in ensembles]
+    for liquids, trajectories in zip(zip(*ensembles, strict=True), zip(*followed, strict=True), strict=True):
+        found += [section for section, _ in liquid_sections(liquids, trajectories)]
+    found.append(charge_section([faces[0] for faces in followed])[0])
+    found.append(potential_section([faces[0] for faces in ensembles])[0])
+    if ensembles[0][0].run.case.system.potential is not None:
+        found.append(held_potential.section(list(views.ensembles.values()), list(views.ensembles))[0])
+    return found
+
+
+def _profile(liquid: Liquid, several: bool) -> Section:
     """Number densities along z."""
     run, times = liquid.run, liquid.run.steps * liquid.run.time_step_ps
     layers = density_figure.electrode_layers(run.case, liquid.slab)
@@ -135,8 +173,11 @@ def _profile(liquid: Liquid) -> Section:
         f"Number densities, means of {found.frames} frames from {found.start_ps:g} to {found.end_ps:g} ps."
         f" Dotted: the bulk, the liquid's middle half. Grey: layers of the electrodes. {BAND}"
     )
+    name = liquid.label if several else None
     return Section(
-        "Densities along z", (), (Figure("densities_along_z", density_figure.draw(found), caption),)
+        title_of("Densities along z", name),
+        (),
+        (Figure(name_of("densities_along_z", name), density_figure.draw(found), caption),),
     )
 
 

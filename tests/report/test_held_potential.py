@@ -8,7 +8,7 @@ import pytest
 from compare_cases import write_run
 from conftest import CAPACITOR
 
-from polcouple.analysis.runs import read_run
+from polcouple.analysis.runs import labels, read_run
 from polcouple.case.model import read_case
 from polcouple.report.held_potential import _charges, _voltage, section
 
@@ -35,7 +35,7 @@ def runs(tmp_path_factory):
 
 
 def test_mean_fluctuation_and_capacitance(runs):
-    found, (quantity,) = section(runs)
+    found, (quantity,) = section(runs, labels(runs))
     metal, response = (found.numbers[name] for name in ("metal", "response"))
     error = 0.1 / np.sqrt(FRAMES)
     for electrode, mean in (("lower", 0.5), ("upper", -0.5)):
@@ -51,7 +51,7 @@ def test_mean_fluctuation_and_capacitance(runs):
 
 def test_both_electrodes_and_the_voltage(runs):
     """Each electrode has its charge and its potential, the sum over both runs; levels -4.5 and -3.5 eV."""
-    found, _ = section(runs)
+    found, _ = section(runs, labels(runs))
     electrodes, voltage = found.tables
     assert [row[:2] for row in electrodes.rows] == [
         ("lower", "metal"), ("lower", "response"), ("upper", "metal"), ("upper", "response")
@@ -67,7 +67,7 @@ def test_both_electrodes_and_the_voltage(runs):
 def test_runs_without_levels_say_nothing_of_them(runs, tmp_path):
     shutil.copytree(runs[0].directory, tmp_path / "metal")
     (tmp_path / "metal" / "simulation.fermi_levels_0").unlink()
-    found, _ = section([read_run(tmp_path / "metal")])
+    found, _ = section([read_run(tmp_path / "metal")], ["metal"])
     electrodes, voltage = found.tables
     assert [row[4] for row in electrodes.rows] == [None, None]
     assert voltage.columns == ("run", "voltage held (V)", "integral capacitance (µF/cm²)", "remark")

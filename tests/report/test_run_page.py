@@ -135,7 +135,11 @@ def test_a_capacitors_page_names_both_electrodes(capacitor_page):
     potentials = {name: text for name, own in cells for label, text in own if label == "potential (V)"}
     assert potentials == {"lower": "4.5 ± 0", "upper": "3.5 ± 0"}
     assert ("value", "1") in dict(cells)["voltage held, first electrode against the last (V)"]
-    assert "<h2>Ions near electrode lower</h2>" in capacitor_page
+    titles = re.findall("<h2>(.*?)</h2>", capacitor_page)
+    for electrode in ("lower", "upper"):
+        assert f"Ions near electrode {electrode}" in titles
+        assert f"Densities, at electrode {electrode}" in titles
+        assert f"Water orientation, at electrode {electrode}" in titles
     assert "lower less upper" in dict(cells) and "Not shown" not in capacitor_page
     drops = numbers(capacitor_page)["Potential across the cell"]["response"]["potential_volt"]
     between = drops["lower"]["value"] - drops["upper"]["value"]
