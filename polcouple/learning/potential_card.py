@@ -31,6 +31,14 @@ Members differ: in three of four of {which} the root mean square of their deviat
 the atoms was below {frame:.0f} meV/A and that of the worst atom below {atom:.0f}. More than twice as much is
 told of: those atoms are where no frame was.
 """
+    box = ""
+    if "egg_box" in data:
+        points = " x ".join(map(str, data["egg_box"]["points"]))
+        amplitudes = ", ".join(f"{name} {1e3 * a:.0f}" for name, a in data["egg_box"]["amplitudes"].items())
+        box = f"""
+Labels have the egg-box forces of a grid of {points} points taken off (amplitudes in meV/A: {amplitudes}),
+which account for {100 * data["egg_box"]["explained"]:.0f} % of the squares of the frames' net forces.
+"""
     scored = "No frames were kept to test on: see the folds in docs/potential_networks.md.\n"
     if rows:
         scored = f"""{score_table(dict(rows))}
@@ -57,7 +65,7 @@ positions has one. The last row uses no model.
 {data["frames"]} frames: {_used(data, training["split"])}.
 {data["origin"]}
 SHA-256: `{data["sha256"]}`.
-
+{box}
 Loss: ln cosh of force components at {training["force_scale"]:g} A/eV, weight {training["force_weight"]:g};
 of energies an atom at {training["energy_scale"]:g} /eV, weight {energies}. {training["epochs"]} epochs,
 batches of {training["batch_size"]}, AdamW, learning rate {rates} in every

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from polcouple.data.configurations import Configuration, digest
 from polcouple.errors import InputError
+from polcouple.learning.egg_box import EggBox, mean_egg_box
 from polcouple.learning.potential_card import potential_card
-from polcouple.learning.potential_scores import Score, predictions, score, usual_disagreement
+from polcouple.learning.potential_scores import (
+    Score,
+    add_egg_box_rows,
+    predictions,
+    score,
+    usual_disagreement,
+)
 from polcouple.learning.potential_training import PotentialOptions, split_configurations
 from polcouple.nn.model_files import load_description, save_model
 from polcouple.nn.potential.potential import Potential, load_potential
@@ -28,11 +36,13 @@ class Fold:
         potential: all members together.
         test: numbers of those frames.
         null: of no model, on them.
+        egg_box: what was taken off the labels of the others; None if nothing was.
     """
 
     potential: Potential
     test: np.ndarray
     null: Score
+    egg_box: EggBox | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +68,7 @@ def read_folds(directories: Sequence[Path], configurations: Sequence[Configurati
     """
     found: dict[tuple[int, ...], list[Potential]] = {}
     nulls: dict[tuple[int, ...], Score] = {}
+    boxes: dict[tuple[int, ...], EggBox | None] = {}
     sha256 = digest(configurations)
     for directory in directories:
         description = load_description(directory)
@@ -72,7 +83,12 @@ def read_folds(directories: Sequence[Path], configurations: Sequence[Configurati
         key = tuple(int(i) for i in test)
         found.setdefault(key, []).append(potential)
         nulls[key] = Score(**description["metrics"][_NULL])
-    return [Fold(joined("fold", parts), np.array(key), nulls[key]) for key, parts in sorted(found.items())]
+        stored = description["data"].get("egg_box")
+        boxes[key] = None if stored is None else EggBox(**stored | {"points": tuple(stored["points"])})
+    return [
+        Fold(joined("fold", parts), np.array(key), nulls[key], boxes[key])
+        for key, parts in sorted(found.items())
+    ]
 
 
 def joined(name: str, potentials: Sequence[Potential], usual: tuple[float, float] | None = None) -> Potential:
@@ -92,16 +108,21 @@ def joined(name: str, potentials: Sequence[Potential], usual: tuple[float, float
 
 
 def score_folds(folds: Sequence[Fold], configurations: Sequence[Configuration]) -> FoldScores:
-    """Errors of every fold on the frames that it left out; all folds count by their frames."""
-    together, alone, weights = [], [], []
+    """Errors of every fold on the frames that it left out; all folds count by their frames.
+
+    Where an egg box was taken off the labels, rows without it are added, and errors of frames are without it.
+    """
+    counts = sorted({len(fold.potential.members) for fold in folds})
+    clean = [
+        [fold.egg_box.taken_off(configurations[i]) if fold.egg_box else configurations[i] for i in fold.test]
+        for fold in folds
+    ]
+    rows = _rows(folds, [[configurations[i] for i in fold.test] for fold in folds], counts)
+    if any(fold.egg_box for fold in folds):
+        rows = add_egg_box_rows(rows, _rows(folds, clean, counts))
     errors, disagreements = [], []
-    for fold in folds:
-        frames = [configurations[i] for i in fold.test]
+    for fold, frames in zip(folds, clean, strict=True):
         members = len(fold.potential.members)
-        together.append(score(frames, *predictions(fold.potential, frames)))
-        each = [score(frames, *predictions(fold.potential.member(m), frames)) for m in range(members)]
-        alone.append(_mean(each, [1] * members))
-        weights.append(len(frames))
         for one in frames:
             kinds = fold.potential.architecture.kinds(one.symbols)
             found = fold.potential.evaluate(kinds, one.positions, one.cell, one.periodic, members > 1)
@@ -109,13 +130,25 @@ def score_folds(folds: Sequence[Fold], configurations: Sequence[Configuration]) 
             if one.forces is not None:
                 errors.append(float(np.sqrt(((found.forces - one.forces) ** 2).sum(axis=1).mean())))
                 disagreements.append(float(spread))
-    counts = sorted({len(fold.potential.members) for fold in folds})
-    size = "/".join(map(str, counts))
+    return FoldScores(rows, np.array(errors), np.array(disagreements))
+
+
+def _rows(
+    folds: Sequence[Fold], frames: Sequence[Sequence[Configuration]], counts: list[int]
+) -> dict[str, Score]:
+    """Errors on the ``frames`` of each fold, of members alone, together, and of no model."""
+    weights = [len(fold.test) for fold in folds]
+    together, alone = [], []
+    for fold, own in zip(folds, frames, strict=True):
+        members = len(fold.potential.members)
+        together.append(score(own, *predictions(fold.potential, own)))
+        each = [score(own, *predictions(fold.potential.member(m), own)) for m in range(members)]
+        alone.append(_mean(each, [1] * members))
     rows = {"one network": _mean(alone, weights)}
     if counts != [1]:
-        rows[f"{size} networks together"] = _mean(together, weights)
+        rows[f"{'/'.join(map(str, counts))} networks together"] = _mean(together, weights)
     rows[_NULL] = _mean([fold.null for fold in folds], weights)
-    return FoldScores(rows, np.array(errors), np.array(disagreements))
+    return rows
 
 
 def write_committee(
@@ -137,13 +170,16 @@ def write_committee(
     potential = joined(directory.name, [fold.potential for fold in folds], usual)
     settings = load_description(training)["training"] | {"members": len(potential.members)}
     total, out = len(configurations), len(folds[0].test)
-    data = {
+    data: dict[str, Any] = {
         "origin": origin,
         "frames": total,
         "sha256": digest(configurations),
         "split": {"train": total - out, "validation": 0, "test": out},
         "folds": len(folds),
     }
+    boxes = [fold.egg_box for fold in folds if fold.egg_box is not None]
+    if boxes:
+        data["egg_box"] = asdict(mean_egg_box(boxes)) | {"points": list(boxes[0].points)}
     metrics = {name: asdict(row) for name, row in rows.items()}
     description = potential.description() | {"training": settings, "data": data, "metrics": metrics}
     save_model(directory, description, potential.arrays(), potential_card(potential, description, rows))

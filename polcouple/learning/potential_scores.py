@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,14 @@ def scores(
         rows["this potential"] = score(test, *predictions(single[0], test))
     rows["forces zero, mean energy of the composition"] = score(test, *_null(test, train))
     return rows
+
+
+def add_egg_box_rows(rows: dict[str, Score], without: Mapping[str, Score]) -> dict[str, Score]:
+    """``rows`` of labels as they are, and before their last, no model, those ``without`` the egg box."""
+    names = list(rows)
+    found = {name: rows[name] for name in names[:-1]}
+    found |= {f"{name}, labels without the egg box": without[name] for name in names[:-1]}
+    return found | {name: rows[name] for name in names[-1:]}
 
 
 def predictions(

@@ -15,10 +15,11 @@ from polcouple.data.configurations import Configuration, digest
 from polcouple.data.splits import Split, SplitKind
 from polcouple.errors import InputError
 from polcouple.learning.committee import CommitteeOptions, Progress, descriptor_scales, fit_committee
+from polcouple.learning.egg_box import EggBox, fitted_egg_box
 from polcouple.learning.potential_card import potential_card
 from polcouple.learning.potential_fitting import FittedMember
 from polcouple.learning.potential_loss import Frame, LossOptions, PotentialLoss, prepared, scaled
-from polcouple.learning.potential_scores import Score, scores, usual_disagreement
+from polcouple.learning.potential_scores import Score, add_egg_box_rows, scores, usual_disagreement
 from polcouple.nn.model_files import find_model, require_no_model, save_model
 from polcouple.nn.potential.potential import Architecture, Potential, load_potential
 
@@ -29,6 +30,10 @@ class PotentialOptions(CommitteeOptions):
     unit_variance: Annotated[
         bool, Field(description="train on descriptors over their standard deviations")
     ] = False
+    egg_box: Annotated[
+        tuple[int, ...],
+        Field(description="points of the labels' grid along the cell; its egg-box forces are taken off"),
+    ] = ()
     energy_weight: Annotated[
         float | None, Field(ge=0, description="of energies (0 where there are forces, and else 1)")
     ] = None
@@ -118,7 +123,10 @@ def train_potential(
     shown, held = data.of(split.train), data.of(split.validation)
     fitted = fit_committee(loss, starts, shown, held, options, directory, data.digest, progress)
     potential = data.committee(directory.name, [one.vector for one in fitted], loss)
-    rows = scores(potential, [configurations[i] for i in split.test], data.training_configurations)
+    test = [configurations[i] for i in split.test]
+    rows = scores(potential, test, data.training_configurations)
+    if data.egg_box is not None:
+        rows = add_egg_box_rows(rows, scores(potential, list(map(data.egg_box.taken_off, test)), []))
     _save(directory, potential, options, data, fitted, rows, origin)
     return TrainedPotential(potential, fitted, rows, split)
 
@@ -129,6 +137,11 @@ class _Data:
     def __init__(
         self, configurations: Sequence[Configuration], split: Split, options: PotentialOptions
     ) -> None:
+        self.sha256 = digest(configurations)
+        self.egg_box: EggBox | None = None
+        if options.egg_box:
+            self.egg_box = fitted_egg_box([configurations[i] for i in split.train], options.egg_box)
+            configurations = [self.egg_box.taken_off(one) for one in configurations]
         self.split, self._configurations = split, configurations
         self._difference = options.difference_to
         self.training_configurations = [configurations[i] for i in split.train]
@@ -147,7 +160,6 @@ class _Data:
             self.scales = descriptor_scales([frame.seen.spectrum for frame in self.of(split.train)])
             self._frames = {i: scaled(frame, self.scales) for i, frame in self._frames.items()}
         self.count = len(configurations)
-        self.sha256 = digest(configurations)
         kept = {"members", "epochs", "start", "seed", "difference_to"}
         text = options.model_dump(mode="json", exclude=kept)
         parts = [part.tolist() for part in (split.train, split.validation)]
@@ -263,9 +275,12 @@ def _save(
         "seconds": sum(one.seconds for one in fitted),
         "best_epochs": [one.best_epoch for one in fitted],
     }
+    frames = {"origin": origin, "frames": data.count, "sha256": data.sha256, "split": data.split.sizes()}
+    if data.egg_box is not None:
+        frames["egg_box"] = asdict(data.egg_box) | {"points": list(data.egg_box.points)}
     description = potential.description() | {
         "training": training,
-        "data": {"origin": origin, "frames": data.count, "sha256": data.sha256, "split": data.split.sizes()},
+        "data": frames,
         "metrics": {name: asdict(row) for name, row in rows.items()},
     }
     save_model(directory, description, potential.arrays(), potential_card(potential, description, rows))
