@@ -26,7 +26,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from operator import itemgetter
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -98,17 +97,20 @@ def choose_splitting(cell: np.ndarray, accuracy: float) -> Splitting:
     edges = np.linalg.norm(cell, axis=1)
     points = edges * beta / (np.pi * _cut_off(beta))
     volume, height = abs(float(np.linalg.det(cell))), float(heights(cell).max())
-    choices = []
+    best_cost, best = np.inf, None
     for width in _WIDTHS:
-        for oversampling in _OVERSAMPLING:
-            window, error = _best_window(width, oversampling, beta, float(edges.max()))
-            if height**3 > _TALL * volume:
-                error = max(error, _aliased_along(window, oversampling, beta, height, volume))
-            if error < 0.8 * rms:
-                cost = _cost(width, oversampling * points, volume)
-                choices.append((cost, oversampling, window, error))
+        for factor in _OVERSAMPLING:
+            cost = _cost(width, factor * points, volume)
+            if cost >= best_cost:
                 break
-    _, oversampling, window, error = min(choices, key=itemgetter(0))
+            found, error = _best_window(width, factor, beta, float(edges.max()))
+            if height**3 > _TALL * volume:
+                error = max(error, _aliased_along(found, factor, beta, height, volume))
+            if error < 0.8 * rms:
+                best_cost, best = cost, (factor, found, error)
+                break
+    assert best is not None
+    oversampling, window, error = best
     n0, n1, n2 = (max(int(n), 2) for n in np.ceil(oversampling * points))
     grid = (n0, next_fast_len(n1, real=True), next_fast_len(n2, real=True))
     estimate = LARGEST_OVER_RMS * float(np.hypot(error, _truncation_error(beta)))

@@ -15,7 +15,9 @@ smaller.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -31,8 +33,8 @@ FIELD = 0.045
 #: widths of the window, in mesh points
 _WIDTHS = range(6, 15)
 _OVERSAMPLING = (1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4, 1.5, 1.6, 1.75, 2.0)
-#: cut-offs of the Coulomb pairs that are looked at, over the longest that may be
-_CUT_OFFS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
+#: cut-offs of the Coulomb pairs that are looked at, over the longest that may be: the usual winners first
+_CUT_OFFS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 #: cut-off of potentials at sites, bohr
 _SITE_CUT_OFF = 17.0
 #: smallest wave vector times cut-off that estimates begin from: edges of 25 cut-offs
@@ -68,22 +70,24 @@ def choose_splittings(
         while _truncated_field(beta) > 0.6 * field or _truncated_potential(beta * further) > 0.5 * potential:
             beta += 0.125
         points = edges * beta / (np.pi * r_cut)
+        meshes = [_mesh(oversampling * points) for oversampling in _OVERSAMPLING]
         for width in _WIDTHS:
-            if _cost(width, 0, float(r_cut), volume) > best_cost:
-                break
+            costs = [_cost(width, math.prod(mesh), float(r_cut), volume) for mesh in meshes]
+            cheaper = bisect_left(costs, best_cost)
             found = _coarsest(
-                width, beta, None if potential_accuracy is None else further, 0.8 * field, 0.8 * potential
+                width,
+                beta,
+                None if potential_accuracy is None else further,
+                0.8 * field,
+                0.8 * potential,
+                _OVERSAMPLING[:cheaper],
             )
             if found is None:
                 continue
-            oversampling, window = found
-            counts = np.ceil(oversampling * points).astype(int)
-            n0, n1, n2 = (next_fast_len(max(int(n), 2), real=axis == 2) for axis, n in enumerate(counts))
-            cost = _cost(width, n0 * n1 * n2, float(r_cut), volume)
-            if cost < best_cost:
-                estimate = float(np.hypot(window.field, _truncated_field(beta)) / field) * accuracy
-                best_cost, best_window = cost, window
-                best = split.Splitting(float(r_cut), beta, (n0, n1, n2), window.window, estimate)
+            at, best_window = found
+            best_cost = costs[at]
+            estimate = float(np.hypot(best_window.field, _truncated_field(beta)) / field) * accuracy
+            best = split.Splitting(float(r_cut), beta, meshes[at], best_window.window, estimate)
     assert best is not None
     if potential_accuracy is None:
         return best, None
@@ -102,21 +106,33 @@ class _Found:
 
 
 def _coarsest(
-    width: int, beta: float, further: float | None, field: float, potential: float
-) -> tuple[float, _Found] | None:
-    """The least oversampling at which both errors stay below the largest allowed; errors fall with it.
+    width: int,
+    beta: float,
+    further: float | None,
+    field: float,
+    potential: float,
+    oversamplings: Sequence[float],
+) -> tuple[int, _Found] | None:
+    """The first of the ``oversamplings`` at which both errors stay below the largest allowed.
 
-    ``further`` is the cut-off of potentials over that of forces; None without potentials.
+    Errors fall with it, so that none will do if the last does not. ``further`` is the cut-off of potentials
+    over that of forces; None without potentials.
     """
 
     def fine(oversampling: float) -> bool:
         window = _window(width, oversampling, beta, further)
         return window.field < field and window.potential < potential
 
-    at = bisect_left(_OVERSAMPLING, True, key=fine)
-    if at == len(_OVERSAMPLING):
+    if not oversamplings or not fine(oversamplings[-1]):
         return None
-    return _OVERSAMPLING[at], _window(width, _OVERSAMPLING[at], beta, further)
+    at = bisect_left(oversamplings, True, key=fine)
+    return at, _window(width, oversamplings[at], beta, further)
+
+
+def _mesh(points: np.ndarray) -> tuple[int, int, int]:
+    """The least numbers of points, of which transforms are fast, from ``points`` (3,) on."""
+    n0, n1, n2 = (max(int(n), 2) for n in np.ceil(points))
+    return next_fast_len(n0), next_fast_len(n1), next_fast_len(n2, real=True)
 
 
 @cache
