@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from run_cases import BIN
 
+from polcouple.engines.base import create_engine
 from polcouple.ipi.input import UNIX_SOCKET_PREFIX
+from polcouple.testing.cases import liquid_alone
 
 #: i-PI, and what it holds after each step with all digits: its xyz files have six
-_IPI = """
+_TWO_STEPS = """
 import sys
 import numpy as np
 from ipi.utils.depend import dstrip
@@ -36,15 +38,28 @@ def accurate(directory: Path, switch: bool = True) -> None:
     path.write_text(text if switch else re.sub("switch_angstrom: .*", "switch_angstrom: null", text))
 
 
-def run_shared(directory, liquid, backend=("--backend", "fixed"), name="input_electrode.xml", patience=60):
-    """Two steps of i-PI with the driver and the program that serves the liquid.
+def from_electrode(case, positions, charges):
+    """Forces (N, 3) of everything but the liquid on itself, as a difference of two whole systems."""
+    whole = create_engine(case, "all", threads=1)[0]
+    whole.set_charges(charges)
+    return whole.evaluate(positions)[1] - create_engine(liquid_alone(case), "all")[0].evaluate(positions)[1]
+
+
+def run_shared(
+    directory,
+    liquid,
+    backend=("--backend", "fixed"),
+    name="input_electrode.xml",
+    patience=60,
+    script=_TWO_STEPS,
+    words=(),
+):
+    """i-PI with the driver and the program that serves the liquid.
 
     Args:
         directory: the case.
         liquid: called with the name of the liquid's unix socket, returns the words of its program.
-
-    Returns:
-        (2, 2, N, 3): of each step the positions in bohr and i-PI's forces in Hartree/bohr.
+        script: of Python, in which i-PI runs: sys.argv[1] is the input, ``words`` follow it.
     """
     own = uuid.uuid4().hex[:8]
     path = directory / name
@@ -52,14 +67,14 @@ def run_shared(directory, liquid, backend=("--backend", "fixed"), name="input_el
     for address in ("polcouple", "liquid"):
         text = text.replace(f"<address> {address} </address>", f"<address> {address}-{own} </address>")
     path.write_text(text)
-    words = [
-        [sys.executable, "-c", _IPI, name],
+    commands = [
+        [sys.executable, "-c", script, name, *words],
         [str(BIN / "polcouple-driver"), "--input", name, *backend, "--threads", "1"],
         liquid(f"liquid-{own}"),
     ]
     programs = []
     try:
-        for number, command in enumerate(words):
+        for number, command in enumerate(commands):
             with (directory / f"program_{number}.log").open("w") as log:
                 programs.append(subprocess.Popen(command, cwd=directory, stdout=log, stderr=log))
             deadline = time.monotonic() + patience
@@ -74,7 +89,12 @@ def run_shared(directory, liquid, backend=("--backend", "fixed"), name="input_el
                 program.wait(20)
         for address in ("polcouple", "liquid"):
             Path(f"{UNIX_SOCKET_PREFIX}{address}-{own}").unlink(missing_ok=True)
-    return np.load(directory / "frames.npy")
+
+
+def two_steps(*args, **kwargs):
+    """(2, 2, N, 3): of each step the positions in bohr and i-PI's forces in Hartree/bohr."""
+    run_shared(*args, **kwargs)
+    return np.load(args[0] / "frames.npy")
 
 
 def logs(directory):

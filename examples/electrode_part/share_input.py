@@ -3,7 +3,8 @@
     python examples/electrode_part/share_input.py CASE [--input input.xml] [--output input_electrode.xml]
 
 Of an input with one socket of polcouple's: its part becomes ``electrode``, and a second socket ``liquid``
-sends the liquid's atoms (<activelist>) to the program that connects there.
+sends the liquid's atoms (<activelist>) to the program that connects there. ``liquid.xyz`` beside it has these
+atoms in the same order, for programs that ask for a template.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ import argparse
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import ase.io
+from ase import Atoms
+
 from polcouple.case.model import read_case
 from polcouple.ipi.input import read_xml, write_xml
+from polcouple.units import BOHR_TO_ANGSTROM
 
 
 def shared(root: ElementTree.Element, liquid: list[int]) -> None:
@@ -49,8 +54,17 @@ def main() -> None:
     if output.exists():
         raise SystemExit(f"share_input.py: {output} exists; remove it, or name another with --output")
     root = read_xml(args.case / args.input)
-    shared(root, read_case(args.case).electrolyte_indices.tolist())
+    case = read_case(args.case)
+    shared(root, case.electrolyte_indices.tolist())
     write_xml(root, output)
+    liquid = case.electrolyte_indices
+    atoms = Atoms(
+        [case.symbols[i] for i in liquid],
+        positions=case.positions[liquid] * BOHR_TO_ANGSTROM,
+        cell=case.cell * BOHR_TO_ANGSTROM,
+        pbc=True,
+    )
+    ase.io.write(args.case / "liquid.xyz", atoms, format="extxyz")
 
 
 if __name__ == "__main__":

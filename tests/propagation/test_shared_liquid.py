@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import CAPACITOR, ROOT
 from run_cases import BIN
-from shared_forces_cases import accurate, run_shared
+from shared_forces_cases import accurate, from_electrode, two_steps
 
 from polcouple.case.model import read_case
 from polcouple.coupling.charges import Surroundings
@@ -18,7 +18,6 @@ from polcouple.coupling.forces import ForceProvider
 from polcouple.engines.base import create_engine
 from polcouple.nn.model_files import save_model
 from polcouple.nn.potential.potential import Architecture, Potential
-from polcouple.testing.cases import liquid_alone
 from polcouple.units import BOHR_TO_ANGSTROM, EV_TO_HARTREE
 
 EXAMPLES = ROOT / "examples" / "electrode_part"
@@ -34,13 +33,6 @@ def require_forces_of_one_engine(directory, frames):
         expected = engine.evaluate(positions)[1]
         assert np.abs(forces - expected)[liquid].max() < 1e-6
     assert np.abs(frames[1, 0] - frames[0, 0])[liquid].max() > 1e-3  # bohr
-
-
-def from_electrode(case, positions, charges):
-    """Forces (N, 3) of everything but the liquid on itself, as a difference of two whole systems."""
-    whole = create_engine(case, "all", threads=1)[0]
-    whole.set_charges(charges)
-    return whole.evaluate(positions)[1] - create_engine(liquid_alone(case), "all")[0].evaluate(positions)[1]
 
 
 needs_lammps = pytest.mark.skipif(
@@ -61,7 +53,7 @@ def lammps(directory, address):
 @needs_lammps
 def test_lammps_on_two_ranks(small_directory):
     accurate(small_directory, switch=False)
-    frames = run_shared(small_directory, partial(lammps, small_directory))
+    frames = two_steps(small_directory, partial(lammps, small_directory))
     require_forces_of_one_engine(small_directory, frames)
 
 
@@ -73,7 +65,7 @@ def test_lammps_between_two_electrodes_at_a_voltage(tmp_path):
     accurate(tmp_path, switch=False)
     script = [sys.executable, str(EXAMPLES / "share_input.py"), ".", "--input", "input_nve.xml"]
     subprocess.run(script, cwd=tmp_path, check=True)
-    frames = run_shared(tmp_path, partial(lammps, tmp_path), ("--backend", "metal"))
+    frames = two_steps(tmp_path, partial(lammps, tmp_path), ("--backend", "metal"))
     case = read_case(tmp_path)
     whole = ForceProvider(case, create_electrodes(case, "metal", {}), "all", threads=1)
     for positions, forces in frames:
@@ -90,7 +82,7 @@ def test_ase_calculator(small_directory):
         program = [sys.executable, str(EXAMPLES / "ase_liquid.py"), ".", "--address", address]
         return [*program, "--platform", "Reference", "--tolerance", "1e-7"]
 
-    frames = run_shared(small_directory, liquid)
+    frames = two_steps(small_directory, liquid)
     require_forces_of_one_engine(small_directory, frames)
 
 
@@ -105,7 +97,7 @@ def test_tblite(tmp_path):
         parameters = "template=liquid.xyz,method=GFN1-xTB,periodic=True"
         return [str(BIN / "i-pi-driver-py"), "-u", "-a", address, "-m", "xtb", "-o", parameters]
 
-    frames = run_shared(tmp_path, liquid, ("--backend", "metal"), "input.xml")
+    frames = two_steps(tmp_path, liquid, ("--backend", "metal"), "input.xml")
     case = read_case(tmp_path)
     atoms = case.electrolyte_indices
     numbers = tblite.symbols_to_numbers([case.symbols[i] for i in atoms])
@@ -137,7 +129,7 @@ def test_a_networks_potential(tmp_path):
     def liquid(address):
         return [str(BIN / "polcouple-driver"), "--potential", "net", "--unix", address]
 
-    frames = run_shared(tmp_path, liquid, ("--backend", "metal"), "input.xml")
+    frames = two_steps(tmp_path, liquid, ("--backend", "metal"), "input.xml")
     case = read_case(tmp_path)
     atoms = case.electrolyte_indices
     kinds = architecture.kinds([case.symbols[i] for i in atoms])
