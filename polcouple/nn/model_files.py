@@ -22,14 +22,11 @@ import polcouple
 from polcouple.data.hdf5 import DAMAGE
 from polcouple.errors import InputError, nearest
 from polcouple.files import replacing, write_whole
-from polcouple.nn.packed import Packed
+from polcouple.nn.packed import Packed, write_array
 
 #: of arrays as they are, and with arrays in codes, which readers of the first would take for weights
 _PLAIN, _IN_CODES = 1, 2
 DESCRIPTION, _WEIGHTS, _CARD = "model.yaml", "weights.h5", "README.md"
-#: arrays larger than this (bytes) are compressed
-_WORTH_PACKING = 4096
-_PACKED = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
 #: attribute of an array in codes: what a code of 1 stands for, by column
 _SCALE = "scale"
 
@@ -76,10 +73,7 @@ def save_model(
     with replacing(directory / _WEIGHTS) as temporary:
         with h5py.File(temporary, "w") as file:
             for name, values in arrays.items():
-                stored = values.codes if isinstance(values, Packed) else values
-                # in one piece, which packs best
-                packed = {**_PACKED, "chunks": stored.shape} if stored.nbytes > _WORTH_PACKING else {}
-                written = file.create_dataset(name, data=stored, **packed)
+                written = write_array(file, name, values.codes if isinstance(values, Packed) else values)
                 if isinstance(values, Packed):
                     written.attrs[_SCALE] = values.scale
         weights = {"file": _WEIGHTS, "sha256": _sha256(temporary), "bytes": temporary.stat().st_size}
