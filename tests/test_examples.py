@@ -111,16 +111,46 @@ def test_plumed_that_is_not_there(tmp_path, monkeypatch, module):
     assert len(errors) == 1 and said in errors[0]
 
 
+def plumed_loads():
+    """Whether PLUMED's library is there; the module of PyPI alone does not have it."""
+    if importlib.util.find_spec("plumed") is None:
+        return False
+    try:
+        importlib.import_module("plumed").Plumed().finalize()
+    except RuntimeError:
+        return False
+    return True
+
+
+def kernel(distance, sigma):
+    """PLUMED's Gaussian, of height 1 and moved and stretched so that it is 0 where it is cut off."""
+    exponent = 0.5 * (distance / sigma) ** 2
+    stretch = 1.0 / (1.0 - np.exp(-_CUT))
+    return np.where(exponent < _CUT, stretch * (np.exp(-exponent) - np.exp(-_CUT)), 0.0)
+
+
+#: of PLUMED's Gaussians, in their exponent
+_CUT = 6.25
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
-    importlib.util.find_spec("plumed") is None or "PLUMED_KERNEL" not in os.environ,
+    not plumed_loads(),
     reason="no PLUMED (pip install plumed, and PLUMED_KERNEL names libplumedKernel.so, which PyPI has not)",
 )
 def test_plumed(tmp_path):
-    """Hills appear where the ion is, their work is counted, and the run goes on."""
+    """Hills, bias and wall are where the ion is, their work is counted, and the run goes on."""
     case = prepared(tmp_path, "plumed", "bias.py")
     text = (case / "plumed.dat").read_text()
-    (case / "plumed.dat").write_text(text.replace("PACE=50", "PACE=10").replace("HEIGHT=0.5", "HEIGHT=20"))
+    for old, new in (
+        ("PACE=50", "PACE=10"),
+        ("HEIGHT=0.5", "HEIGHT=20"),
+        ("AT=2.3", "AT=1.84"),
+        ("STRIDE=10", "STRIDE=1"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    (case / "plumed.dat").write_text(text)
     run(case, "--input", "input_plumed.xml", "--backend", "response", "--steps", "40", "--timestep", "0.25")
     directory = case / "run_response"
     hills = np.loadtxt(directory / "HILLS")
@@ -130,6 +160,17 @@ def test_plumed(tmp_path):
     heights = [BOHR_TO_NM * (frame[570, 2] - frame[:96, 2].mean()) for frame in frames]
     # a hill every 10 steps, a frame every 2
     assert hills[:, 1] == pytest.approx(heights[5::5], abs=1e-5)
+    # a row every step, named by it; there is none of step 0
+    rows = np.loadtxt(directory / "COLVAR")
+    assert np.array_equal(rows[:, 0].round(), np.arange(1, 41))
+    step, height, bias, wall = rows[1::2].T
+    assert height == pytest.approx(heights[1:], abs=1e-5)
+    # a hill counts from the step after it
+    before = hills[None, :, 0].round() < step[:, None].round()
+    gaussians = 20.0 * kernel(height[:, None] - hills[None, :, 1], 0.05)
+    assert bias == pytest.approx((before * gaussians).sum(axis=1), abs=1e-3)
+    assert wall == pytest.approx(2000.0 * np.maximum(height - 1.84, 0.0) ** 2, abs=1e-3)
+    assert bias.max() > 30.0 and wall.max() > 1.0
     rows = properties(directory / "simulation.out")
     conserved = (rows[:, 2] - rows[0, 2]) * HARTREE_TO_KJ_PER_MOL
     # four hills of 20 kJ/mol that were not counted would be 80

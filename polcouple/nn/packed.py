@@ -36,7 +36,7 @@ class Packed:
 def write_array(file: h5py.File, name: str, values: np.ndarray) -> h5py.Dataset:
     """An array in a file of HDF5, where it is large as one piece by the filters shuffle and gzip.
 
-    Any reader of HDF5 reads it: only how zlib looks for the shortest text is chosen here, which h5py leaves at
+    Any reader of HDF5 reads it: only how zlib looks for the shortest text is chosen, which h5py leaves at
     its default. Networks' codes take 9 % less.
     """
     if values.nbytes <= _WORTH_PACKING:

@@ -154,9 +154,10 @@ def _how(status: int) -> str:
 
 
 def _last_line(path: Path) -> str:
-    """Last line of a log that says something."""
+    """Last line of a log that says something; PLUMED counts its seconds after an error, too."""
     try:
-        lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line.strip() for line in path.read_text(errors="replace").splitlines()]
     except FileNotFoundError:
         return "(no output)"
-    return lines[-1] if lines else "(no output)"
+    said = [line for line in lines if line and not line.startswith("PLUMED:")]
+    return said[-1] if said else "(no output)"
