@@ -1,6 +1,8 @@
 """Cost of energy and forces by a network's potential, neighbour list included.
 
     python -m benchmarks.potential_networks [--members 1 5]
+    python -m benchmarks.potential_networks --widths 128 64 32 --embedding 6 \\
+      --charges examples/networks/ean_charges.yaml
 
 Networks of NeuralIL's sizes with random weights, atoms at the density of ethylammonium nitrate (17 neighbours
 within 3.5 A), processor time of one thread. The least of the calls is given beside their median.
@@ -10,9 +12,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 
 import numpy as np
 
+from polcouple.nn.potential.charges import read_bond_charges
 from polcouple.nn.potential.potential import Architecture, Potential
 from polcouple.threads import limit_linear_algebra
 
@@ -47,10 +51,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--members", type=int, nargs="+", default=[1, 5])
     parser.add_argument("--atoms", type=int, nargs="+", default=[225, 6000])
+    parser.add_argument("--widths", type=int, nargs="+", default=Architecture(()).widths)
+    parser.add_argument("--embedding", type=int, default=Architecture(()).embedding)
+    parser.add_argument("--charges", type=Path)
     parser.add_argument("--calls", type=int, default=20)
     args = parser.parse_args()
     limit_linear_algebra()
-    architecture = Architecture(("C", "H", "N", "O"))
+    elements = ("C", "H", "N", "O")
+    charges = None if args.charges is None else read_bond_charges(args.charges, elements)
+    widths, embedding = tuple(args.widths), args.embedding
+    architecture = Architecture(elements, widths=widths, embedding=embedding, charges=charges)
     print("| networks | atoms | microseconds an atom, median | least |\n|---:|---:|---:|---:|")
     for members in args.members:
         vectors = np.array([architecture.layout().initial(seed) for seed in range(members)])

@@ -29,8 +29,9 @@ from polcouple.lattice.pairs import neighbour_pairs
 from polcouple.learning.grand_options import GrandOptions
 from polcouple.nn.grand.architecture import GrandArchitecture
 from polcouple.nn.grand.electrode import Electrode
-from polcouple.nn.grand.induced import Bonds, Induced, covalent_radii
+from polcouple.nn.grand.induced import Induced
 from polcouple.nn.grand.long_range import Waves
+from polcouple.nn.potential.bonds import Bonds, covalent_radii
 from polcouple.units import ANGSTROM_TO_BOHR, HARTREE_TO_EV
 
 #: frames whose electrode is computed at every level

@@ -21,6 +21,16 @@ def potential_card(potential: Potential, description: Mapping[str, Any], rows: M
     morse = "a repulsive Morse term" if a.repulsion else "no Morse term"
     names = ("learning_rate", "highest_learning_rate", "final_learning_rate")
     rates = " to ".join(f"{training[name]:g}" for name in names)
+    charged = ""
+    if a.charges is not None:
+        told = a.charges.description()
+        formal, increments = (
+            ", ".join(f"{name} {charge:.3g}" for name, charge in told[part].items())
+            for part in ("formal", "increments")
+        )
+        charged = f"""- Coulomb energy of the atoms' charges (e): formal {formal};
+  moved by bonds {increments}; Gaussians of {told["width"]:g} A.
+"""
     usual = ""
     if potential.usual is not None:
         kept = (split["validation"] or split["test"]) and "folds" not in data
@@ -58,7 +68,7 @@ positions has one. The last row uses no model.
 - Descriptors: spherical Bessel power spectrum, {a.cutoff:g} A, l + n up to {a.n_max}; embedding of
   {a.embedding} an element.
 - Network: {widths}, swish, layer norm; {morse}; {numbers} numbers a member.
-- Committee of {len(potential.members)}.
+{charged}- Committee of {len(potential.members)}.
 
 ## Data
 

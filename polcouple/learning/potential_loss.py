@@ -23,8 +23,10 @@ class Frame:
     Attributes:
         seen: surroundings of its atoms.
         spectrum: (n, d) descriptors over their scales, in single precision.
-        energy: what the networks are to give, the elements' references taken off (eV), or None.
-        forces: (n, 3) without their mean, which no function of relative positions has (eV/A), or None.
+        energy: what the networks are to give, the elements' references and the charges' energy taken off
+            (eV), or None.
+        forces: (n, 3) less the charges', without their mean, which no function of relative positions has
+            (eV/A), or None.
     """
 
     seen: Surroundings
@@ -59,6 +61,11 @@ def prepared(
     )
     seen = descriptors.surroundings(kinds, pairs)
     energy, forces = configuration.energy, configuration.forces
+    if architecture.charges is not None:
+        c = configuration
+        charged = architecture.charges.forces(kinds, pairs, c.positions, c.cell, c.periodic)
+        energy = None if energy is None else energy - charged.energy
+        forces = None if forces is None else forces - charged.forces
     return Frame(
         seen,
         seen.spectrum.astype(np.float32),

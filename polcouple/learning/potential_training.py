@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +21,7 @@ from polcouple.learning.potential_fitting import FittedMember
 from polcouple.learning.potential_loss import Frame, LossOptions, PotentialLoss, prepared, scaled
 from polcouple.learning.potential_scores import Score, add_egg_box_rows, scores, usual_disagreement
 from polcouple.nn.model_files import find_model, require_no_model, save_model
+from polcouple.nn.potential.charges import read_bond_charges
 from polcouple.nn.potential.potential import Architecture, Potential, load_potential
 
 
@@ -46,6 +47,9 @@ class PotentialOptions(CommitteeOptions):
         float, Field(ge=0, lt=1, description="of the others, to choose the epoch; 0: the last one")
     ] = 0.1
     start: Annotated[Path | None, Field(description="a potential whose members to go on from")] = None
+    charges: Annotated[
+        Path | None, Field(description="file of the atoms' charges, whose Coulomb energy is added (none)")
+    ] = None
     difference_to: Annotated[
         str, Field(description="what was taken off the labels, such as a force field (nothing)")
     ] = ""
@@ -147,6 +151,8 @@ class _Data:
         self.training_configurations = [configurations[i] for i in split.train]
         known = tuple(sorted({symbol for one in self.training_configurations for symbol in one.symbols}))
         self.architecture = options.architecture(known)
+        if options.charges is not None:
+            self.architecture = replace(self.architecture, charges=read_bond_charges(options.charges, known))
         weights = _weights(self.training_configurations, options)
         self.loss = LossOptions(options.force_scale, options.energy_scale, *weights)
         self.references = reference_energies(self.training_configurations, self.architecture)
@@ -160,10 +166,11 @@ class _Data:
             self.scales = descriptor_scales([frame.seen.spectrum for frame in self.of(split.train)])
             self._frames = {i: scaled(frame, self.scales) for i, frame in self._frames.items()}
         self.count = len(configurations)
-        kept = {"members", "epochs", "start", "seed", "difference_to"}
+        kept = {"members", "epochs", "start", "seed", "difference_to", "charges"}
         text = options.model_dump(mode="json", exclude=kept)
         parts = [part.tolist() for part in (split.train, split.validation)]
-        self.digest = json.dumps([self.sha256, text, parts], sort_keys=True)
+        charges = None if self.architecture.charges is None else self.architecture.charges.description()
+        self.digest = json.dumps([self.sha256, text, parts, charges], sort_keys=True)
 
     def of(self, numbers: np.ndarray) -> list[Frame]:
         """The frames with these numbers."""
@@ -272,6 +279,7 @@ def _save(
 ) -> None:
     training = options.model_dump(mode="json") | {
         "start": None if options.start is None else options.start.name,
+        "charges": None if options.charges is None else options.charges.name,
         "seconds": sum(one.seconds for one in fitted),
         "best_epochs": [one.best_epoch for one in fitted],
     }

@@ -10,7 +10,7 @@ from polcouple.case.case import VIRTUAL_SITE
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.electrostatics.site_potential import SitePotential
 from polcouple.lattice.pairs import neighbour_pairs
-from polcouple.nn.grand.induced import covalent_radii
+from polcouple.nn.potential.bonds import covalent_radii
 from polcouple.paradigms.frames import Frame
 from polcouple.units import ANGSTROM_TO_BOHR
 

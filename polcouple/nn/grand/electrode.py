@@ -18,9 +18,10 @@ import numpy as np
 
 from polcouple.lattice.pairs import Pairs
 from polcouple.nn.grand.architecture import GrandArchitecture
-from polcouple.nn.grand.induced import Bonds, Induced, covalent_radii
+from polcouple.nn.grand.induced import Induced
 from polcouple.nn.grand.levels import Levels, levels_of
 from polcouple.nn.grand.long_range import Waves, energy_of_electrons
+from polcouple.nn.potential.bonds import Bonds, covalent_radii
 
 
 @dataclass(frozen=True, eq=False)

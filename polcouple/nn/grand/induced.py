@@ -16,46 +16,13 @@ that they induce none here. A bond that is stretched ceases to conduct smoothly.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
-from polcouple.lattice.pairs import Pairs
 from polcouple.nn.grand.long_range import Waves
+from polcouple.nn.potential.bonds import Bonds
 
-#: bonds conduct wholly up to the first and nothing from the second, times the sum of the covalent radii
-_BEGIN, _END = 1.25, 1.55
 #: cost of a flow along a bond that does not conduct, eV
 _STIFF = 20.0
-
-
-class Bonds:
-    """Those among the liquid's atoms.
-
-    Args:
-        pairs: neighbours, each pair twice.
-        radii: (n,) covalent ones of all atoms, A.
-        liquid: (n,) which atoms are of it.
-
-    Attributes:
-        ends: (b, 2) atoms.
-        conducts: (b,) from 0 to 1, ``slopes`` their change with the length, 1/A.
-        directions: (b, 3) from the first end to the second, of length 1.
-    """
-
-    def __init__(self, pairs: Pairs, radii: np.ndarray, liquid: np.ndarray) -> None:
-        owner = np.repeat(np.arange(len(pairs.first) - 1), np.diff(pairs.first))
-        lengths = np.linalg.norm(pairs.vectors, axis=1)
-        usual = radii[owner] + radii[pairs.second]
-        kept = np.flatnonzero(
-            liquid[owner] & liquid[pairs.second] & (owner < pairs.second) & (lengths < _END * usual)
-        )
-        self.ends = np.column_stack([owner[kept], pairs.second[kept]])
-        self.directions = pairs.vectors[kept] / lengths[kept, None]
-        width = (_END - _BEGIN) * usual[kept]
-        t = np.clip((lengths[kept] - _BEGIN * usual[kept]) / width, 0.0, 1.0)
-        self.conducts = 1.0 - t**3 * (10.0 - 15.0 * t + 6.0 * t**2)
-        self.slopes = -30.0 * t**2 * (1.0 - t) ** 2 / width
 
 
 class Induced:
@@ -92,12 +59,3 @@ class Induced:
         along = (by_conduction * bonds.slopes)[:, None] * bonds.directions
         np.add.at(self.gradient, bonds.ends[:, 1], along)
         np.add.at(self.gradient, bonds.ends[:, 0], -along)
-
-
-@lru_cache(maxsize=32)
-def covalent_radii(symbols: tuple[str, ...]) -> np.ndarray:
-    """(e,) in A."""
-    from ase.data import atomic_numbers
-    from ase.data import covalent_radii as of_numbers
-
-    return np.array([of_numbers[atomic_numbers[symbol]] for symbol in symbols])

@@ -19,6 +19,7 @@ from polcouple.nn.model_files import (
     require_kind,
     require_stated,
 )
+from polcouple.nn.potential.charges import BondCharges, stored_charges
 from polcouple.nn.potential.descriptors import Descriptors, Surroundings
 from polcouple.nn.potential.morse import Repulsion
 from polcouple.nn.potential.network import Layout, Network
@@ -35,6 +36,7 @@ class Architecture:
         embedding: numbers an element.
         widths: of the hidden layers.
         repulsion: whether there is a Morse term.
+        charges: of the atoms, whose Coulomb energy every member has; or None.
     """
 
     elements: tuple[str, ...]
@@ -43,6 +45,7 @@ class Architecture:
     embedding: int = 2
     widths: tuple[int, ...] = (64, 32, 16, 16, 16)
     repulsion: bool = True
+    charges: BondCharges | None = None
 
     def descriptors(self) -> Descriptors:
         """What goes into the networks."""
@@ -172,7 +175,11 @@ class Potential:
                 by_vectors += np.mean([by_vector for _, by_vector in morse], axis=0)
         own = np.array(energies) + self.references[:, kinds].sum(axis=1)
         virial = -pairs.vectors.T @ by_vectors
-        return PotentialResult(float(own.mean()), pair_forces(pairs, by_vectors), virial, own, spread)
+        total = pair_forces(pairs, by_vectors)
+        if self.architecture.charges is not None:
+            charged = self.architecture.charges.forces(kinds, pairs, positions, cell, periodic)
+            own, total, virial = own + charged.energy, total + charged.forces, virial + charged.virial
+        return PotentialResult(float(own.mean()), total, virial, own, spread)
 
     def _by_vectors(self, seen: Surroundings, by_spectrum: np.ndarray) -> np.ndarray:
         return self._descriptors.by_vectors(seen, by_spectrum.astype(float))
@@ -193,17 +200,22 @@ class Potential:
     def description(self) -> dict[str, Any]:
         """What model.yaml says of it."""
         a = self.architecture
-        difference = {"difference_to": self.difference_to} if self.difference_to else {}
-        return difference | {
-            "kind": POTENTIAL,
-            "elements": list(a.elements),
-            "cutoff": a.cutoff,
-            "n_max": a.n_max,
-            "embedding": a.embedding,
-            "widths": list(a.widths),
-            "repulsion": a.repulsion,
-            "members": len(self.members),
-        }
+        difference: dict[str, Any] = {"difference_to": self.difference_to} if self.difference_to else {}
+        charges = {"charges": a.charges.description()} if a.charges is not None else {}
+        return (
+            difference
+            | charges
+            | {
+                "kind": POTENTIAL,
+                "elements": list(a.elements),
+                "cutoff": a.cutoff,
+                "n_max": a.n_max,
+                "embedding": a.embedding,
+                "widths": list(a.widths),
+                "repulsion": a.repulsion,
+                "members": len(self.members),
+            }
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What weights.h5 holds."""
@@ -241,7 +253,9 @@ def load_potential(directory: Path, precision: type = np.float32) -> Potential:
     with fitting_weights(directory):
         stored = json.loads(arrays["architecture"].tobytes())
         lists = {"elements": tuple(stored["elements"]), "widths": tuple(stored["widths"])}
-        architecture = Architecture(**stored | lists)
+        charges = stored.get("charges")
+        charges = {"charges": None if charges is None else stored_charges(charges)}
+        architecture = Architecture(**stored | lists | charges)
         usual = arrays["usual_disagreement"]
         potential = Potential(
             directory.name,

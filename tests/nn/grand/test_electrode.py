@@ -9,8 +9,9 @@ from scipy.optimize import minimize, minimize_scalar
 
 from polcouple.lattice.pairs import neighbour_pairs
 from polcouple.nn.grand.electrode import Electrode
-from polcouple.nn.grand.induced import Bonds, Induced, covalent_radii
+from polcouple.nn.grand.induced import Induced
 from polcouple.nn.grand.long_range import Waves
+from polcouple.nn.potential.bonds import Bonds, covalent_radii
 
 #: beyond the gap of so small a sheet
 LEVEL = -7.6
