@@ -34,7 +34,11 @@ class PotentialProfile:
         self.grid: Grid = slab.grid(_BIN)
         heights = slab.heights(case.electrode.positions[:, 2])
         self._electrode = self.grid.spread(heights, electrode_charges)
-        self._faces = self.grid.between(faces(case, slab))
+        planes = faces(case, slab)
+        self._faces = self.grid.between(planes)
+        # what a layer of no thickness has at its own height more than its charge spread over a bin
+        own = periodic_potential(self._electrode / (slab.area * self.grid.width), self.grid.width)
+        self._sharper = planes_potential(slab, heights, electrode_charges, planes) - self._between_bins(own)
         centres = self.grid.centres
         self._in_bulk = (centres > slab.bulk[0]) & (centres < slab.bulk[1])
         self._charges = Blocks()
@@ -42,7 +46,7 @@ class PotentialProfile:
     def add(self, positions: np.ndarray) -> None:
         """Positions (N, 3) of all atoms in bohr."""
         heights = self._slab.heights(self._case.electrolyte_positions(positions)[:, 2])
-        self._charges.add(self.grid.histogram(heights, self._case.electrolyte.charges))
+        self._charges.add(self.grid.spread(heights, self._case.electrolyte.charges))
 
     def potential(self) -> Estimate:
         """(number of bins,) potential at the middle of each bin in Hartree/e, zero in the bulk."""
@@ -57,8 +61,11 @@ class PotentialProfile:
         return estimate(self._charges, lambda mean: self._at_faces(mean)[0] - self._at_faces(mean)[-1])
 
     def _at_faces(self, electrolyte: np.ndarray) -> np.ndarray:
-        (lower, share), potential = self._faces, self._potential(electrolyte)
-        return (1.0 - share) * potential[lower] + share * potential[(lower + 1) % len(potential)]
+        return self._between_bins(self._potential(electrolyte)) + self._sharper
+
+    def _between_bins(self, potential: np.ndarray) -> np.ndarray:
+        lower, share = self._faces
+        return np.asarray((1.0 - share) * potential[lower] + share * potential[(lower + 1) % len(potential)])
 
     def _potential(self, electrolyte: np.ndarray) -> np.ndarray:
         charges = electrolyte + self._electrode
@@ -67,6 +74,20 @@ class PotentialProfile:
         if field is not None:
             potential += field.gradient(float(charges @ self.grid.centres)) * self.grid.centres
         return np.asarray(potential - potential[self._in_bulk].mean())
+
+
+def planes_potential(slab: Slab, heights: np.ndarray, charges: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Periodic potential (k,) in Hartree/e, of mean zero, at heights ``at`` of evenly charged planes.
+
+    A plane of charge q at a distance d within the cell's length L has 2 pi q / A (d^2 / L - d + L / 6).
+
+    Args:
+        heights: (n,) of the planes in bohr, and ``charges`` (n,) in e.
+    """
+    apart = np.abs(at[:, None] - heights)
+    apart = np.minimum(apart, slab.length - apart)
+    shape = apart**2 / slab.length - apart + slab.length / 6.0
+    return np.asarray(2.0 * np.pi / slab.area * (shape @ charges))
 
 
 def periodic_potential(density: np.ndarray, width: float) -> np.ndarray:

@@ -122,7 +122,8 @@ def gaussian_overlap(electrode: Electrode, exponent: float) -> np.ndarray:
     pairs = find_pairs(electrode, _REACH / exponent)
     distance = np.linalg.norm(pairs.vector, axis=1)
     overlap = erfc(exponent * distance / np.sqrt(2.0)) / distance
-    matrix = -np.bincount(pairs.first * n + pairs.second, overlap, minlength=n * n).reshape(n, n)
+    # atoms out of one another's reach have no pairs, of which bincount makes integers
+    matrix = np.zeros((n, n)) - np.bincount(pairs.first * n + pairs.second, overlap, n * n).reshape(n, n)
     matrix[np.diag_indices(n)] += np.sqrt(2.0 / np.pi) * exponent
     return matrix
 

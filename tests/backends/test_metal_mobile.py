@@ -10,6 +10,7 @@ from polcouple.backends.base import Environment
 from polcouple.backends.metal_mobile import factorised, gaussian_matrix
 from polcouple.backends.mobile import create_mobile
 from polcouple.dftb.moving.ensemble import FermiLevel
+from polcouple.electrode import Electrode
 from polcouple.electrostatics.ewald import ewald_forces_between, ewald_potential
 from polcouple.errors import InputError
 from polcouple.testing.cases import graphene_case
@@ -71,3 +72,16 @@ def test_charges_that_rounding_decides_are_refused(exponent, told):
     else:
         with pytest.raises(InputError, match=r"overlap so much .*; raise gaussian_exponent_per_angstrom"):
             factorised(matrix)
+
+
+@pytest.mark.parametrize("atoms", [1, 3])
+def test_atoms_out_of_one_anothers_reach_interact_as_points(atoms):
+    """12 bohr apart, in a chain; each has the Coulomb energy of its own Gaussian, eta / sqrt(2 pi) / 2."""
+    positions = np.zeros((atoms, 3))
+    positions[:, 0] = 12.0 * np.arange(atoms)
+    electrode = Electrode(("C",) * atoms, positions, np.zeros((3, 3)), (False,) * 3)
+    expected = np.diag(np.full(atoms, np.sqrt(2.0 / np.pi)))
+    for i in range(atoms):
+        for j in range(i):
+            expected[i, j] = expected[j, i] = 1.0 / (12.0 * (i - j))
+    assert gaussian_matrix(electrode, 1.0) == pytest.approx(expected, abs=1e-14)
