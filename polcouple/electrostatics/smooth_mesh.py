@@ -1,11 +1,12 @@
-"""Energy of Gaussian charges in a periodic cell, on a mesh, in a time proportional to the atoms.
+"""Energy of Gaussian charges: in a periodic cell on a mesh, in a time proportional to the atoms.
 
     E = 2 pi k_e / V  sum over waves k != 0 of exp(-w^2 k^2) / k^2 |S(k)|^2,   S(k) = sum q_i exp(i k r_i),
 
 for Gaussians of the width w: two of them interact as erf(r / 2w) / r, and each one's energy with itself is
 included. Without k = 0 a net charge has a uniform background. Charges are spread with cardinal B-splines of
 order 6 (U. Essmann et al., J. Chem. Phys. 103, 8577 (1995)); forces are the derivative of the energy on the
-mesh, and its spacing of at most 2/3 w leaves their error below 1e-4 of the largest.
+mesh, and its spacing of at most 2/3 w leaves their error below 1e-4 of the largest. Without a cell all pairs
+are summed.
 Angstrom, e, eV.
 """
 
@@ -16,6 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import fft
+from scipy.special import erf
 
 from polcouple.compile import compiled
 from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
@@ -65,6 +67,21 @@ def smooth_coulomb(
     _read(places, field, potentials, slopes)
     forces = -charges[:, None] * (slopes * np.array(mesh.shape)) @ inverse.T
     return SmoothCoulomb(energy, potentials, forces, virial)
+
+
+def smooth_coulomb_of_cluster(positions: np.ndarray, charges: np.ndarray, width: float) -> SmoothCoulomb:
+    """The same of atoms that no cell repeats; time and memory go with their number's square."""
+    vectors = positions[:, None] - positions[None]
+    r = np.linalg.norm(vectors, axis=2)
+    np.fill_diagonal(r, 1.0)
+    at_zero = 1.0 / (np.sqrt(np.pi) * width)
+    bare = erf(r / (2.0 * width)) / r
+    slopes = (at_zero * np.exp(-((r / (2.0 * width)) ** 2)) - bare) / r
+    np.fill_diagonal(bare, at_zero)
+    potentials = _COULOMB * bare @ charges
+    pulls = -_COULOMB * (charges[:, None] * charges * slopes / r)[:, :, None] * vectors
+    virial = 0.5 * np.einsum("ijx,ijy->xy", pulls, vectors)
+    return SmoothCoulomb(0.5 * float(charges @ potentials), potentials, pulls.sum(axis=1), virial)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import erf
 
 from polcouple.electrostatics.ewald import ewald_energy_forces
-from polcouple.electrostatics.smooth_mesh import smooth_coulomb
+from polcouple.electrostatics.smooth_mesh import smooth_coulomb, smooth_coulomb_of_cluster
 from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 
 CELL = np.array([[9.0, 0.0, 0.0], [1.5, 8.5, 0.0], [-1.0, 0.7, 9.5]])
@@ -85,3 +85,37 @@ def test_images_and_a_place_on_the_edge():
     other = smooth_coulomb(positions + CELL[0] - 2 * CELL[2], charges, CELL, WIDTH)
     assert other.energy == pytest.approx(base.energy, abs=1e-10)
     assert np.allclose(other.forces, base.forces, atol=1e-10)
+
+
+def test_a_cluster_is_the_limit_of_a_large_cell():
+    random = np.random.default_rng(2)
+    positions, charges = random.uniform(0, 4, (6, 3)), np.array([1.0, -1.0, 0.5, -0.5, 0.3, -0.3])
+    found = smooth_coulomb_of_cluster(positions, charges, WIDTH)
+    # cubic cells: what is missing falls with the cell's volume
+    large = [smooth_coulomb(positions, charges, edge * np.eye(3), WIDTH) for edge in (30.0, 60.0)]
+    limit = large[1].energy + (large[1].energy - large[0].energy) / 7
+    assert found.energy == pytest.approx(limit, abs=2e-3)
+    assert np.abs(found.forces - large[1].forces).max() < 2e-3
+    assert np.abs(found.forces).max() > 0.3
+    assert np.allclose(found.forces.sum(axis=0), 0.0, atol=1e-12)
+
+
+def test_a_clusters_forces_potentials_and_virial_are_derivatives():
+    positions, charges = charged(8)
+    found, step = smooth_coulomb_of_cluster(positions, charges, WIDTH), 1e-5
+
+    def energy(places, more=0.0):
+        return smooth_coulomb_of_cluster(places, charges + more, WIDTH).energy
+
+    one = np.zeros((8, 3))
+    one[3, 1] = step
+    assert found.forces[3, 1] == pytest.approx(
+        -(energy(positions + one) - energy(positions - one)) / (2 * step)
+    )
+    more = step * np.eye(8)[5]
+    assert found.potentials[5] == pytest.approx(
+        (energy(positions, more) - energy(positions, -more)) / (2 * step)
+    )
+    strain = step * np.outer(np.eye(3)[0], np.eye(3)[2])
+    ends = [energy(positions @ (np.eye(3) + sign * strain)) for sign in (1, -1)]
+    assert found.virial[0, 2] == pytest.approx(-(ends[0] - ends[1]) / (2 * step))

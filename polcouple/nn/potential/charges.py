@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from polcouple.electrostatics.smooth_mesh import smooth_coulomb
+from polcouple.electrostatics.smooth_mesh import smooth_coulomb, smooth_coulomb_of_cluster
 from polcouple.errors import InputError
 from polcouple.lattice.pairs import Pairs
 from polcouple.nn.potential.bonds import Bonds, covalent_radii
@@ -74,17 +74,22 @@ class BondCharges:
             cell: (3, 3) a vector per row, A.
 
         Raises:
-            InputError: the frame is not periodic in all directions.
+            InputError: the frame is periodic in some directions alone.
         """
-        if not all(periodic):
-            raise InputError("a potential with charges needs atoms that are periodic in all directions")
+        if any(periodic) and not all(periodic):
+            raise InputError(
+                "a potential with charges needs atoms that are periodic in all directions, or none"
+            )
         bonds = Bonds(pairs, covalent_radii(self.elements)[kinds], np.ones(len(kinds), bool))
         from_one, to_other = bonds.ends.T
         moved = np.array(self.increments)[kinds[from_one], kinds[to_other]]
         flows = moved * bonds.conducts
         charges = np.array(self.formal)[kinds]
         charges += np.bincount(to_other, flows, len(kinds)) - np.bincount(from_one, flows, len(kinds))
-        felt = smooth_coulomb(positions, charges, cell, self.width)
+        if all(periodic):
+            felt = smooth_coulomb(positions, charges, cell, self.width)
+        else:
+            felt = smooth_coulomb_of_cluster(positions, charges, self.width)
         by_length = (felt.potentials[to_other] - felt.potentials[from_one]) * moved * bonds.slopes
         pull = by_length[:, None] * bonds.directions
         forces = felt.forces.copy()

@@ -91,7 +91,7 @@ def test_a_potential_has_their_energy_forces_and_virial(charges, tmp_path):
     again = load_potential(tmp_path / "net")
     assert again.architecture == both.architecture
     assert again.description()["charges"]["increments"]["N-H"] == 0.33
-    with pytest.raises(InputError, match="periodic in all directions"):
+    with pytest.raises(InputError, match="periodic in all directions, or none"):
         again.evaluate(kinds, positions, CELL, (True, True, False))
 
 
