@@ -31,6 +31,7 @@ _FARTHEST_PEAK = 10.0 * ANGSTROM_TO_BOHR
 _SAME_PEAK = 1.0 * ANGSTROM_TO_BOHR
 #: digits after the point that tell charges of molecules apart (e)
 _CHARGE_DIGITS = 6
+_HYDROGENS = "water H"
 #: a molecule of less charge is no ion (e)
 _NEUTRAL = 0.1
 
@@ -51,7 +52,7 @@ def species_of(case: Case) -> list[Species]:
     if len(oxygens):
         found = [
             Species("water O", oxygens, False),
-            Species("water H", np.sort(np.concatenate([oxygens + 1, oxygens + 2])), False),
+            Species(_HYDROGENS, np.sort(np.concatenate([oxygens + 1, oxygens + 2])), False),
         ]
     kinds: dict[tuple[str, float], list[int]] = {}
     for ion in ions.tolist():
@@ -108,6 +109,12 @@ def _numbered(species: list[Species]) -> list[Species]:
         replace(one, name=f"{one.name} {names[:i].count(one.name) + 1}") if names.count(one.name) > 1 else one
         for i, one in enumerate(species)
     ]
+
+
+def main_species(species: Sequence[Species]) -> int:
+    """Which one the liquid is of: the most molecules; the oxygens of water stand for it."""
+    counts = [0 if one.name == _HYDROGENS else len(one.indices) for one in species]
+    return counts.index(max(counts))
 
 
 class DensityProfile:

@@ -9,7 +9,7 @@ import matplotlib.figure
 import numpy as np
 
 from polcouple.analysis.block_errors import Estimate, scaled
-from polcouple.analysis.density import first_minimum, first_peak
+from polcouple.analysis.density import first_minimum, first_peak, main_species
 from polcouple.analysis.differences import Quantity
 from polcouple.analysis.gather import NEAR_SHEET, Liquid
 from polcouple.report.section import Figure, Section, Table
@@ -41,7 +41,7 @@ def liquid_sections(
 
 
 def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity], float]:
-    """Normalised densities and first peaks; also where the first layer of the first species ends (bohr).
+    """Normalised densities and first peaks; also where the first layer of the main species ends (bohr).
 
     ``liquids`` are seen from the same electrode, as in the other sections.
     """
@@ -50,6 +50,7 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
     canvas = matplotlib.figure.Figure(figsize=(WIDTH_INCHES, 0.6 + 1.9 * count), layout="constrained")
     panels = canvas.subplots(count, 1, sharex=True, squeeze=False).ravel()
     quantities, rows, without, absent = [], [], [], []
+    main = main_species([profile.species for profile in liquids[0].profiles])
     layer, at, suffix = NEAR_SHEET, liquids[0].at_sheet, liquids[0].figure_suffix
     for kind, panel in zip(range(count), panels, strict=False):
         profiles = [liquid.profiles[kind] for liquid in liquids]
@@ -71,7 +72,7 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
         if top is None:
             without.append(name)
             continue
-        if kind == 0:
+        if kind == main:
             layer = first_minimum(profiles, top)
         peaks = [profile.peak(top) for profile in profiles]
         tops = [height for height, _ in peaks]
@@ -91,9 +92,9 @@ def density_section(liquids: Sequence[Liquid]) -> tuple[Section, list[Quantity],
         ]
     panels[0].legend(fontsize="small")
     panels[-1].set_xlabel(f"distance from {liquids[0].sheet} / Å")
-    covered = [scaled(liquid.profiles[0].within(layer), PER_BOHR2_TO_PER_NM2) for liquid in liquids]
+    covered = [scaled(liquid.profiles[main].within(layer), PER_BOHR2_TO_PER_NM2) for liquid in liquids]
     end = layer * BOHR_TO_ANGSTROM
-    first = liquids[0].profiles[0].species.name
+    first = liquids[0].profiles[main].species.name
     what, who = ("water", "water molecules") if first == "water O" else (first, first)
     quantities.append(Quantity(f"{what} in the first layer, below {end:.1f} Å{at} (1/nm²)", covered))
     rows_caption = (

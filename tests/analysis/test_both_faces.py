@@ -7,7 +7,7 @@ import pytest
 from compare_cases import jiggled
 from conftest import CAPACITOR
 
-from polcouple.analysis.density import DensityProfile, species_of
+from polcouple.analysis.density import DensityProfile, Species, main_species, species_of
 from polcouple.analysis.slab import faces, slab_of, slabs_of
 from polcouple.analysis.water import WaterOrientation, dipole_cosines
 from polcouple.case.model import read_case
@@ -51,3 +51,16 @@ def test_two_electrodes_see_the_same_liquid_from_two_sides():
 def test_one_sheet_has_one_face(small_case):
     (only,) = slabs_of(small_case)
     assert astuple(only) == astuple(slab_of(small_case))
+
+
+@pytest.mark.parametrize(
+    ("counts", "main"),
+    [
+        ({"Li+": 5, "Cl-": 5, "ETH (CA)": 148}, "ETH (CA)"),
+        ({"water O": 80, "water H": 160, "Na+": 4, "ETH (CA)": 70}, "water O"),
+        ({"water O": 3, "water H": 6, "EMI+ (C)": 40, "BF4- (B)": 40}, "EMI+ (C)"),
+    ],
+)
+def test_the_first_layer_is_of_the_species_with_most_molecules(counts, main):
+    species = [Species(name, np.arange(count), name[-1] in "+-") for name, count in counts.items()]
+    assert species[main_species(species)].name == main
