@@ -13,6 +13,7 @@ from polcouple.cli.options import (
     positive,
     run_plan,
 )
+from polcouple.ipi.input import other_sockets, read_xml
 from polcouple.simulation.sample import Sampling, sample
 
 #: the default: charges that follow the liquid, for any electrode that there are parameters for
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skip", type=float, default=0.0, metavar="PS", help="ps left out at the start (0)")
     parser.add_argument("--positions", action="store_true", help="keep all positions, in float32")
     parser.add_argument(
-        "--input", help="which i-PI input (input_mts.xml, of rigid molecules, which have none, input.xml)"
+        "--input", help="which i-PI input (input_mts.xml where polcouple serves all of it, else input.xml)"
     )
     parser.add_argument(
         "--run-directory", type=Path, metavar="DIR", help="where i-PI runs (CASE/sample_DATASET)"
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run, or go on with, a sampling until the dataset has its frames."""
     if args.input is None:
-        args.input = "input_mts.xml" if (args.case / "input_mts.xml").is_file() else "input.xml"
+        args.input = _usual_input(args.case)
     wanted = Sampling(
         run_plan(args),
         args.frames,
@@ -68,3 +69,9 @@ def run(args: argparse.Namespace) -> int:
     )
     sample(wanted, args.output)
     return 0
+
+
+def _usual_input(case: Path) -> str:
+    """Multiple time steps where the case has them and no other program is needed for them."""
+    path = case / "input_mts.xml"
+    return path.name if path.is_file() and not other_sockets(read_xml(path)) else "input.xml"

@@ -122,7 +122,7 @@ def propagation(
             require_usable(address, own_name=False)
         remove_stale_sockets(addresses)
         for name in other_sockets(root):
-            log(f"the liquid's own forces: start the program that serves {name} once i-PI listens there")
+            log(f"forces of another program: start the one that serves {name} once i-PI listens there")
         say(f"running in {directory}; what i-PI and the driver say is in i-pi.log and driver.log there")
         warnings = DriverWarnings(directory / "driver.log")
         begun = read_xml(directory / "input.xml")

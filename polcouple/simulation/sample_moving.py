@@ -27,7 +27,7 @@ from polcouple.data.moving_rows import LabelSet
 from polcouple.dftb.moving.ensemble import FermiLevel
 from polcouple.errors import InputError
 from polcouple.files import require_writable
-from polcouple.ipi.input import read_xml, thermostat_temperature
+from polcouple.ipi.input import other_sockets, read_xml, thermostat_temperature
 from polcouple.learning.workers import executors, results
 from polcouple.log import command_line, log, say_how_to_go_on
 from polcouple.number_words import fixed
@@ -100,6 +100,12 @@ def sample_moving(
     if dataset is not None:
         require_conditions([output], [len(dataset)], now)
     runs = _runs(plan, case, held, directory, dataset)
+    others = other_sockets(read_xml(plan.case / plan.input))
+    if others and len(runs) > 1:
+        raise InputError(
+            f"{plan.case / plan.input}: another program serves {others[0]}, which {len(runs)} runs cannot"
+            " share; give --input whose forces are all polcouple's, or sample one run at a time"
+        )
     if dataset is not None and _missing(dataset, runs, schedule.frames) == []:
         log(f"{output}: {_told(dataset)} already")
         return

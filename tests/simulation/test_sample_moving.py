@@ -1,6 +1,7 @@
 """Sampling of atoms that move, at several potentials side by side: killed and gone on with, nothing mixed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -106,3 +107,17 @@ def test_potentials_are_for_electrodes_that_move(small_directory, tmp_path):
     refused = ended(small_directory, tmp_path / "d.h5", "--potentials", "0", "--backend", "fixed")
     assert refused.returncode == 2
     assert "--total-charges are for an electrode that moves; write mobile: true" in refused.stderr
+
+
+WATER_QM = Path(__file__).parents[2] / "ipi_inputs" / "graphene_water_qm"
+
+
+def test_runs_at_several_potentials_do_not_wait_for_another_program(tmp_path):
+    """The case's multiple time steps are for a network's driver, which somebody has to start."""
+    case = shutil.copytree(WATER_QM, tmp_path / "case")
+    asked = [case, tmp_path / "d.h5", "--potentials", "0", "0.5", "--frames", "1", "--skip", "0", "--every"]
+    refused = ended(*asked, "0.002", "--input", "input_mts.xml")
+    assert refused.returncode != 0 and "Traceback" not in refused.stderr
+    assert "another program serves 'network'" in refused.stderr and "--input" in refused.stderr
+    assert ended(*asked, "0.0005").returncode == 0
+    assert len(MovingDataset(tmp_path / "d.h5")) == 2
