@@ -15,8 +15,10 @@ from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 _FROZEN_TOLERANCE = 1e-4
 #: no liquid gets this far from its cell, and sums over images lose their digits there (bohr)
 _FARTHEST = 1e6
-#: a distance of a rigid molecule that is off by more, relative, has not been kept; files have few digits
+#: a distance of a rigid molecule that is off by more, relative, has not been kept
 _RIGID_TOLERANCE = 1e-2
+#: nor one off by more than rounding both ends to 0.001 nm makes, as .gro and .xtc files are written (bohr)
+_FEW_DIGITS = 2.0 * np.sqrt(3.0) * 0.0051 * ANGSTROM_TO_BOHR
 #: an O-H distance beyond this means that the atoms are not in the case's order (bohr)
 _LONGEST_BOND = 2.0 * ANGSTROM_TO_BOHR
 #: and so does a bond of a force field in a file that is this many times as long as at rest
@@ -114,7 +116,8 @@ class StructureGuard:
         pairs, wanted = self._pairs[off], self._lengths[off]
         lengths = self._distance(bonds[off])
         # both ends of a distance may be rounded, in all three directions
-        allowed = _RIGID_TOLERANCE * wanted + 2.0 * np.sqrt(3.0) * np.max(rounding.positions)
+        rounded = max(_FEW_DIGITS, 2.0 * np.sqrt(3.0) * np.max(rounding.positions))
+        allowed = np.maximum(_RIGID_TOLERANCE * wanted, rounded)
         excess = np.abs(lengths - wanted) - allowed
         if not excess.max() < 0.0:
             worst = int(excess.argmax())

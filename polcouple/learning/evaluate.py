@@ -69,10 +69,8 @@ def evaluate_dataset(
         PolcoupleError: a backend refuses the system, the settings or the total charge.
     """
     backends = {text: backend_of(dataset, *parse_backend(text)) for text in texts}
-    parts = split_frames(len(dataset), folds, folds - 1, split)
-    if all_frames:
-        every = np.arange(len(dataset))
-        parts = Split(every, every, every)
+    every = np.arange(len(dataset))
+    parts = Split(every, every, every) if all_frames else split_frames(len(dataset), folds, folds - 1, split)
     chosen = [select_labels(dataset, name) for name in labels] or dataset.label_sets()
     if not chosen:
         raise InputError(f"{dataset.path}: no labels; run `polcouple label` first")

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from textwrap import shorten
 
 from polcouple.errors import InputError
 from polcouple.ipi.input import SocketAddress
@@ -54,6 +55,11 @@ def _require_alike(address: SocketAddress, theirs: Mapping[str, str], ours: Mapp
         other, own = theirs.get(name, "none"), ours.get(name, "none")
         if other != own:
             raise InputError(
-                f"{address}: a driver that serves the same i-PI has another {name} ({other[:60]}, here"
-                f" {own[:60]}), and beads would be computed in two ways; give all drivers the same"
+                f"{address}: a driver that serves the same i-PI has another {name} ({_brief(other)}, here"
+                f" {_brief(own)}), and beads would be computed in two ways; give all drivers the same"
             )
+
+
+def _brief(value: str) -> str:
+    """Its beginning, up to the end of a word."""
+    return shorten(value, 60, placeholder=" ...")

@@ -106,6 +106,12 @@ def test_a_run_that_loses_the_shape_is_refused(rigid_directory, tmp_path, small_
     written = 2.0 * half * np.round(case.positions / (2.0 * half))
     written[case.electrode_indices] = case.electrode.positions
     guard.check(written, case.cell, Rounding(positions=half))
+    # and whoever computes with such a frame does not know the file any more
+    guard.check(written, case.cell)
+    bent = case.positions.copy()
+    bent[case.water_oxygens[3] + 1] += 0.02 * (bent[case.water_oxygens[3] + 1] - bent[case.water_oxygens[3]])
+    with pytest.raises(InputError, match="in the case's rigid molecule"):
+        guard.check(bent, case.cell)
     with pytest.raises(InputError, match="in the case's rigid molecule"):
         guard.check(small_case.positions, small_case.cell, Rounding(positions=half))
 
