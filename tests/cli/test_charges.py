@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 
 import ase
 import ase.io
@@ -12,9 +10,9 @@ import pytest
 from capacitor_cases import capacitor
 from conftest import SMALL
 from fault_cases import environment_with_faulty_backends
+from run_cases import in_this_process
 
 from polcouple.analysis.frame_charges import frame_charges
-from polcouple.cli.commands import main
 from polcouple.coupling.electrodes import create_electrodes
 from polcouple.coupling.forces import ForceProvider
 from polcouple.units import BOHR_TO_ANGSTROM
@@ -26,10 +24,7 @@ def charges(frames, output, backend="fixed", environment=None):
     if environment is not None:
         command = [sys.executable, "-m", "polcouple.cli", *words]
         return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
-    said, wrong = StringIO(), StringIO()
-    with redirect_stdout(said), redirect_stderr(wrong), pytest.raises(SystemExit) as ended:
-        main(words)
-    return subprocess.CompletedProcess(words, ended.value.code, said.getvalue(), wrong.getvalue())
+    return in_this_process(*words)
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ import json
 import shutil
 import signal
 import threading
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from types import SimpleNamespace
 
 import ase.io
@@ -15,9 +13,9 @@ import numpy as np
 import pytest
 from conftest import CAPACITOR, ROOT, SMALL
 from mobile_cases import QUANTUM
+from run_cases import in_this_process
 
 from polcouple.cli import electron_density as electron_density_command
-from polcouple.cli.commands import main
 from polcouple.nn.density.basis import DensityBasis
 from polcouple.nn.density.features import Surroundings
 from polcouple.nn.density.files import DensityModel
@@ -29,10 +27,8 @@ from polcouple.units import BOHR_TO_ANGSTROM
 def electron_density(output, *words, case=SMALL, frames=None, backend="fixed"):
     """The command in this process: status, what it printed, what went wrong."""
     words = [str(case), str(frames or case / "init.xyz"), "--backend", backend, "-o", str(output), *words]
-    said, wrong = StringIO(), StringIO()
-    with redirect_stdout(said), redirect_stderr(wrong), pytest.raises(SystemExit) as ended:
-        main(["electron-density", *words])
-    return ended.value.code, said.getvalue(), wrong.getvalue()
+    done = in_this_process("electron-density", *words)
+    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +113,8 @@ def moving_density(output, *words):
     """The command on the first frame of the case whose atoms all move."""
     case = ROOT / "ipi_inputs" / "graphene_water_qm"
     words = ["electron-density", str(case), str(case / "init.xyz"), "-o", str(output), *words]
-    said, wrong = StringIO(), StringIO()
-    with redirect_stdout(said), redirect_stderr(wrong), pytest.raises(SystemExit) as ended:
-        main(words)
-    return ended.value.code, said.getvalue(), wrong.getvalue()
+    done = in_this_process(*words)
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_atoms_that_move(tmp_path, moving_model):
@@ -202,11 +196,11 @@ def test_frames_of_another_case(tmp_path):
 
 def test_an_electrode_that_moves(tmp_path):
     """Refused in one line, and nothing that shows progress or waits for Ctrl-C is left."""
-    before, threads = signal.getsignal(signal.SIGINT), threading.active_count()
+    before, running = signal.getsignal(signal.SIGINT), set(threading.enumerate())
     status, _, wrong = electron_density(tmp_path / "out", case=QUANTUM, backend="dftb")
     assert status == 2 and "is mobile" in wrong and wrong.count("\n") == 1
     assert signal.getsignal(signal.SIGINT) is before
-    assert threading.active_count() == threads
+    assert set(threading.enumerate()) <= running
     assert not (tmp_path / "out").exists()
 
 

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
-from run_cases import BIN, extras, properties
+from run_cases import BIN, extras, in_this_process, properties
 
 from polcouple.check.findings import require_sound
 from polcouple.errors import InputError
@@ -105,16 +105,8 @@ def test_the_last_line_goes_on(tmp_path):
 def test_run_does_not_overwrite(short_run):
     directory, _ = short_run
     before = (directory / "simulation.out").read_bytes()
-    again = polcouple(
-        "run",
-        ROOT / "ipi_inputs" / "graphene_nacl_small",
-        "--backend",
-        "fixed",
-        "--steps",
-        5,
-        "--output",
-        directory,
-    )
+    case = ROOT / "ipi_inputs" / "graphene_nacl_small"
+    again = in_this_process("run", case, "--backend", "fixed", "--steps", 5, "--output", directory)
     assert again.returncode == 2
     assert "holds a run already" in again.stderr
     assert "Traceback" not in again.stderr
@@ -154,7 +146,7 @@ def test_restarted_run_equals_the_uninterrupted_one(tmp_path, interval):
     for name, lengths in (("whole", (20,)), ("parts", (10, 10))):
         for number, steps in enumerate(lengths):
             restart = ["--restart"] if number else []
-            done = polcouple(*words, tmp_path / name, "--steps", steps, *restart)
+            done = in_this_process(*words, tmp_path / name, "--steps", steps, *restart)
             assert done.returncode == 0, done.stderr
     whole, parts = (properties(tmp_path / name / "simulation.out") for name in ("whole", "parts"))
     assert whole[-1, 0] == parts[-1, 0] == 20
@@ -170,7 +162,7 @@ def test_restarted_run_equals_the_uninterrupted_one(tmp_path, interval):
 
 
 def test_mistakes_are_one_line(tmp_path):
-    done = polcouple("run", tmp_path, "--backend", "fixed", "--steps", 5)
+    done = in_this_process("run", tmp_path, "--backend", "fixed", "--steps", 5)
     assert done.returncode == 2
     assert done.stderr.startswith("polcouple: error: ")
     assert done.stderr.count("\n") == 1
@@ -289,7 +281,7 @@ def test_settings_are_checked_against_the_input_that_is_run(tmp_path):
     require_sound(RunPlan(case, "input.xml", "fixed", {}, threads=1), 5, tmp_path / "run")
     prepare(case, "input.xml", tmp_path / "run")
     assert (tmp_path / "run" / "start.xyz").exists()
-    done = polcouple("run", case, "--backend", "fixd", "--steps", 5)
+    done = in_this_process("run", case, "--backend", "fixd", "--steps", 5)
     assert done.returncode == 2 and "did you mean 'fixed'" in done.stderr
 
 
@@ -302,7 +294,7 @@ def test_another_time_step_is_another_run(short_run, tmp_path):
     assert count
     path.write_text(text)
     case = ROOT / "ipi_inputs" / "graphene_nacl_small"
-    done = polcouple("run", case, "--output", tmp_path / "run", "--steps", 2, "--restart")
+    done = in_this_process("run", case, "--output", tmp_path / "run", "--steps", 2, "--restart")
     assert done.returncode == 2 and "a <timestep> of 1 fs, and the run began with 0.5 fs" in done.stderr
 
 
