@@ -1,33 +1,8 @@
 """Datasets: frames of a run and the electrode charges that backends assigned to them, in one HDF5 file.
 
-Layout (every array carries its unit as the attribute ``unit``)::
-
-    /                            attributes format = "polcouple dataset", version = 1, origin (free text),
-                                 backends (JSON: the case's settings of backends by name)
-    /conditions                  (bytes,) uint8: JSON, how the frames were sampled (:mod:`.conditions`); only
-                                 of `polcouple sample`
-    /electrode/symbols           (n,) str             attribute fingerprint of /electrode
-    /electrode/positions         (n, 3) bohr
-    /electrode/cell              (3, 3) bohr, one lattice vector per row
-    /electrode/pbc               (3,) bool
-    /electrolyte/symbols         (m,) str
-    /electrolyte/charges         (m,) e
-    /electrolyte/ion_indices     (k,) int
-    /frames                      attribute n_frames: how many frames are complete
-    /frames/time                 (f,) ps
-    /frames/site_potentials      (f, n) Hartree/e
-    /frames/ion_positions        (f, k, 3) bohr, not folded into the cell
-    /frames/positions            (f, m, 3) bohr, float32; only where asked for
-    /labels/NAME                 attributes backend, total_charge (e), settings (JSON: what decides the
-                                 charges); NAME is "BACKEND@CHARGE"
-    /labels/NAME/charges         (f, n) e
-    /labels/NAME/energy          (f,) Hartree, NaN where the backend has none
-    /labels/NAME/fermi_level     (f,) Hartree, NaN where the backend has none
-    /labels/NAME/status          (f,) int8: 0 not labelled, 1 converged, 2 not converged
-
 An append writes the rows first and ``n_frames`` last, and a label's charges before its ``status``: what a
-killed process leaves behind is a complete, shorter dataset (:mod:`polcouple.data.growing_file`). Rows beyond
-``n_frames`` mean nothing.
+killed process leaves behind is a complete, shorter dataset (:mod:`polcouple.data.growing_file`). What is
+where in the file: :mod:`polcouple.data.dataset_layout`.
 
 Electrodes that move have another format (:mod:`polcouple.data.moving`).
 """
@@ -43,19 +18,25 @@ from typing import Any
 import h5py
 import numpy as np
 
-from polcouple.data.growing_file import BLOCK, GrowingFile, grow, length_for
-from polcouple.data.hdf5 import MOVING, set_text, sound_array, text, write_array, write_growing
+from polcouple.data.dataset_layout import (
+    CONVERGED,
+    PENDING,
+    UNCONVERGED,
+    check_frames,
+    create_labels,
+    read_labels,
+    read_system,
+    require_format,
+    require_rows,
+    write_empty,
+)
+from polcouple.data.growing_file import GrowingFile, grow, length_for
+from polcouple.data.hdf5 import set_text, text
 from polcouple.electrode import Electrode, Electrolyte
 from polcouple.errors import InputError, ModelMismatchError
-from polcouple.files import replacing
-
-_FORMAT = "polcouple dataset"
-_VERSION = 1
 
 #: total charges that differ by less are the same (e)
 _SAME_CHARGE = 1e-9
-
-PENDING, CONVERGED, UNCONVERGED = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,34 +89,12 @@ class Dataset:
         self.path = Path(path)
         self._file = GrowingFile(self.path)
         with self._file.open("r") as file:
-            if text(file, "format") == MOVING:
-                raise InputError(
-                    f"{self.path}: holds frames of an electrode that moves; this is done for electrodes in"
-                    " their place (`polcouple export` writes it for other trainers)"
-                )
-            if text(file, "format") != _FORMAT:
-                raise InputError(f"{self.path}: an HDF5 file, but not a polcouple dataset")
-            if file.attrs.get("version") != _VERSION:
-                raise InputError(
-                    f"{self.path}: dataset version {file.attrs.get('version')}, this program reads {_VERSION}"
-                )
+            require_format(self.path, file)
             self.origin = text(file, "origin")
             self._backends: dict[str, dict[str, Any]] = json.loads(text(file, "backends") or "{}")
-            self.electrode = Electrode(
-                tuple(self._file.array(file, "electrode/symbols").astype(str)),
-                self._file.array(file, "electrode/positions"),
-                self._file.array(file, "electrode/cell"),
-                tuple(self._file.array(file, "electrode/pbc").tolist()),
-            )
-            self.electrolyte = Electrolyte(
-                tuple(self._file.array(file, "electrolyte/symbols").astype(str)),
-                self._file.array(file, "electrolyte/charges"),
-                self._file.array(file, "electrolyte/ion_indices"),
-            )
-            if text(file["electrode"], "fingerprint") != self.electrode.fingerprint():
-                raise InputError(f"{self.path}: /electrode was changed after the dataset was made")
+            self.electrode, self.electrolyte = read_system(self._file, file)
             self.has_positions = "frames/positions" in file
-            self._check_frames(file)
+            check_frames(self._file, file, self.electrode, self.electrolyte)
 
     @classmethod
     def create(
@@ -159,30 +118,7 @@ class Dataset:
         if path.exists():
             raise InputError(f"{path}: exists already; open it to append, or choose another name")
         path.parent.mkdir(parents=True, exist_ok=True)
-        n, m, k = len(electrode), len(electrolyte), len(electrolyte.ion_indices)
-        with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-            set_text(file, "format", _FORMAT)
-            set_text(file, "origin", origin)
-            set_text(file, "backends", json.dumps(backends or {}))
-            file.attrs["version"] = _VERSION
-            group = file.create_group("electrode")
-            set_text(group, "fingerprint", electrode.fingerprint())
-            write_array(group, "symbols", np.array(electrode.symbols, dtype="S3"), "")
-            write_array(group, "positions", np.asarray(electrode.positions, dtype=float), "bohr")
-            write_array(group, "cell", np.asarray(electrode.cell, dtype=float), "bohr")
-            write_array(group, "pbc", np.array(electrode.pbc), "")
-            group = file.create_group("electrolyte")
-            write_array(group, "symbols", np.array(electrolyte.symbols, dtype="S3"), "")
-            write_array(group, "charges", np.asarray(electrolyte.charges, dtype=float), "e")
-            write_array(group, "ion_indices", np.asarray(electrolyte.ion_indices, dtype=np.int64), "")
-            group = file.create_group("frames")
-            group.attrs["n_frames"] = 0
-            write_growing(group, "time", (), "f8", "ps", BLOCK)
-            write_growing(group, "site_potentials", (n,), "f8", "Hartree/e", BLOCK)
-            write_growing(group, "ion_positions", (k, 3), "f8", "bohr", BLOCK)
-            if store_positions:
-                write_growing(group, "positions", (m, 3), "f4", "bohr", BLOCK)
-            file.create_group("labels")
+        write_empty(path, electrode, electrolyte, store_positions, origin, backends or {})
         return cls(path)
 
     def __len__(self) -> int:
@@ -235,15 +171,7 @@ class Dataset:
         with self._file.open("r+") as file:
             group = file["frames"]
             start = int(group.attrs["n_frames"])
-            for name, values in columns.items():
-                values = np.asarray(values)
-                if values.shape != (added, *group[name].shape[1:]):
-                    raise InputError(
-                        f"{self.path}: new {name} have shape {values.shape}, "
-                        f"expected {(added, *group[name].shape[1:])}"
-                    )
-                if not np.isfinite(values).all():
-                    raise InputError(f"{self.path}: new {name} hold NaN or infinity; nothing was added")
+            require_rows(self.path, group, columns, added)
             end = start + added
             if any(len(group[name]) < end for name in columns):
                 self._file.replace(lambda new: grow(new["frames"], length_for(end, start)))
@@ -351,7 +279,8 @@ class Dataset:
         name, told = label_name(backend, total_charge), json.dumps(dict(settings or {}))
 
         def prepare(new: h5py.File) -> None:
-            group = new["labels"].get(name) or self._create_labels(new, name, backend, total_charge)
+            n = len(self.electrode)
+            group = new["labels"].get(name) or create_labels(new, name, backend, total_charge, n)
             if settings is not None and not group["status"][:].any():
                 set_text(group, "settings", told)
             grow(group, len(new["frames/time"]))
@@ -386,18 +315,7 @@ class Dataset:
             if name not in file["labels"]:
                 known = ", ".join(file["labels"]) or "none"
                 raise InputError(f"{self.path}: no labels {name}; there are: {known}")
-            group = f"labels/{name}"
-            labels = Labels(
-                *(
-                    _padded(self._file.array(file, f"{group}/{column}", n), n, fill)
-                    for column, fill in (
-                        ("charges", np.nan),
-                        ("energy", np.nan),
-                        ("fermi_level", np.nan),
-                        ("status", 0),
-                    )
-                )
-            )
+            labels = Labels(*read_labels(self._file, file, name, n))
         bad = (labels.status == CONVERGED) & ~np.isfinite(labels.charges).all(axis=1)
         if bad.any():
             raise InputError(f"{self.path}: /labels/{name}/charges: frame {np.flatnonzero(bad)[0]} holds NaN")
@@ -423,38 +341,3 @@ class Dataset:
         if len(wrong):
             raise InputError(f"{where}: charges of frame {wrong[0]} sum to {totals[wrong[0]]:.4f} e")
         return labels
-
-    def _check_frames(self, file: h5py.File) -> None:
-        n, m, k = len(self.electrode), len(self.electrolyte), len(self.electrolyte.ion_indices)
-        frames = int(file["frames"].attrs["n_frames"])
-        shapes = {"time": (), "site_potentials": (n,), "ion_positions": (k, 3)}
-        if self.has_positions:
-            shapes["positions"] = (m, 3)
-        for name, shape in shapes.items():
-            found = sound_array(self.path, file, f"frames/{name}").shape
-            if found[1:] != shape or found[0] < frames:
-                raise InputError(
-                    f"{self.path}: /frames/{name} has shape {found}, expected {(frames, *shape)}: "
-                    "frames of different systems, or a damaged file"
-                )
-            if name == "positions":
-                continue
-            finite = np.isfinite(self._file.array(file, f"frames/{name}", frames))
-            bad = np.flatnonzero(~finite.all(axis=tuple(range(1, finite.ndim))))
-            if len(bad):
-                raise InputError(f"{self.path}: /frames/{name}: frame {bad[0]} holds NaN or infinity")
-
-    def _create_labels(self, file: h5py.File, name: str, backend: str, total_charge: float) -> h5py.Group:
-        group = file["labels"].create_group(name)
-        set_text(group, "backend", backend)
-        group.attrs["total_charge"] = float(total_charge)
-        write_growing(group, "charges", (len(self.electrode),), "f8", "e", BLOCK, np.nan)
-        write_growing(group, "energy", (), "f8", "Hartree", BLOCK, np.nan)
-        write_growing(group, "fermi_level", (), "f8", "Hartree", BLOCK, np.nan)
-        write_growing(group, "status", (), "i1", "", BLOCK, PENDING)
-        return group
-
-
-def _padded(values: np.ndarray, rows: int, fill: float) -> np.ndarray:
-    missing = max(0, rows - len(values))
-    return np.concatenate([values[:rows], np.full((missing, *values.shape[1:]), fill, dtype=values.dtype)])
