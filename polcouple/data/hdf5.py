@@ -23,6 +23,7 @@ DAMAGE = (
     OSError,
     RuntimeError,
     KeyError,
+    IndexError,
     ValueError,
     TypeError,
     AttributeError,
