@@ -20,7 +20,8 @@ from benchmarks.ipi_steps import _seconds_of, _start
 from polcouple.case.model import Case, read_case
 from polcouple.coupling.forces import Evaluation
 from polcouple.importing.ipi_side import write_ipi_side
-from polcouple.ipi.input import read_xml, set_total_steps, socket_addresses, write_xml
+from polcouple.ipi.input import read_xml, set_total_steps, write_xml
+from polcouple.ipi.sockets import socket_addresses
 from polcouple.propagation.driver import DriverReport, connect, serve
 from polcouple.simulation.directory import prepare
 

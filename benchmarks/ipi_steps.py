@@ -25,7 +25,8 @@ from polcouple.case.model import read_case
 from polcouple.coupling.forces import ForceProvider
 from polcouple.coupling.held_state import held_states
 from polcouple.engines.base import NATIVE
-from polcouple.ipi.input import read_xml, set_total_steps, socket_addresses, write_xml
+from polcouple.ipi.input import read_xml, set_total_steps, write_xml
+from polcouple.ipi.sockets import socket_addresses
 from polcouple.propagation.driver import DriverReport, connect, serve
 from polcouple.propagation.programs import ipi_command
 from polcouple.simulation.directory import prepare

@@ -11,7 +11,7 @@ import numpy as np
 from run_cases import BIN
 
 from polcouple.engines.base import create_engine
-from polcouple.ipi.input import UNIX_SOCKET_PREFIX
+from polcouple.ipi.sockets import UNIX_SOCKET_PREFIX
 from polcouple.testing.cases import liquid_alone
 
 #: i-PI, and what it holds after each step with all digits: its xyz files have six

@@ -13,7 +13,8 @@ import argparse
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from polcouple.ipi.input import own_sockets, read_xml, write_xml
+from polcouple.ipi.input import read_xml, write_xml
+from polcouple.ipi.sockets import own_sockets
 
 
 def on_host(root: ElementTree.Element, host: str, port: int) -> None:

@@ -12,7 +12,7 @@ from polcouple.case.model import Case
 from polcouple.check.finding import Finding
 from polcouple.check.simulation import children, dynamics_of, load_input
 from polcouple.errors import InputError, PolcoupleError
-from polcouple.ipi.input import named_part, part_of
+from polcouple.ipi.sockets import named_part, part_of
 from polcouple.units import ATOMIC_TIME_TO_FS
 
 #: longest time step in fs for the stretching of flexible water's bonds, and for everything else
@@ -136,14 +136,14 @@ def shares_liquid(simulation: Any) -> bool:
 
 
 def _references(simulation: Any) -> set[str]:
-    """See :func:`polcouple.ipi.input.reference_fields`."""
+    """See :func:`polcouple.ipi.sockets.reference_fields`."""
     forces = [force for one in children(simulation, "system") for force in children(one.forces, "force")]
     weights = {force.forcefield.fetch(): force.mts_weights.fetch() for force in forces}
     return {name for name, own in weights.items() if len(own) > 1 and own.any() and abs(own.sum()) < 1e-9}
 
 
 def own_fields(simulation: Any) -> list[Any]:
-    """The <ffsocket> and <ffdirect> of this package; see :func:`polcouple.ipi.input.own_sockets`."""
+    """The <ffsocket> and <ffdirect> of this package; see :func:`polcouple.ipi.sockets.own_sockets`."""
     references = _references(simulation)
     sockets = [one for one in children(simulation, "ffsocket") if one.name.fetch() not in references]
     if shares_liquid(simulation):

@@ -21,7 +21,8 @@ from polcouple.check.outputs import check_outputs
 from polcouple.check.rigid import check_rigid
 from polcouple.check.simulation import children, dynamics_of
 from polcouple.errors import InputError, PolcoupleError
-from polcouple.ipi.input import own_sockets, read_xml, require_sound_beads, socket_addresses
+from polcouple.ipi.input import read_xml, require_sound_beads
+from polcouple.ipi.sockets import own_sockets, socket_addresses
 from polcouple.ipi.start_file import frames_of
 from polcouple.propagation.guard import require_usable
 from polcouple.propagation.inputs import require_inputs

@@ -12,8 +12,8 @@ from polcouple.backends.base import backend_names
 from polcouple.cli.exits import guarded
 from polcouple.cli.options import add_backend_arguments, add_engine_arguments, given_settings
 from polcouple.errors import InputError
-from polcouple.ipi.input import SocketAddress
 from polcouple.ipi.parts import Part
+from polcouple.ipi.sockets import SocketAddress
 from polcouple.nn.grand.outside import Outside
 from polcouple.nn.kinds import GRAND_POTENTIAL, MACE
 from polcouple.nn.model_files import find_model, load_description

@@ -13,7 +13,8 @@ from polcouple.cli.options import (
     positive,
     run_plan,
 )
-from polcouple.ipi.input import other_sockets, read_xml
+from polcouple.ipi.input import read_xml
+from polcouple.ipi.sockets import other_sockets
 from polcouple.simulation.sample import Sampling, sample
 
 #: the default: charges that follow the liquid, for any electrode that there are parameters for

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from polcouple.case.case import Case
 from polcouple.errors import PolcoupleError, ProtocolError
-from polcouple.ipi.input import SocketAddress
+from polcouple.ipi.sockets import SocketAddress
 from polcouple.log import log
 from polcouple.propagation.driver import Forces, connect, serve, stop_ipi
 from polcouple.propagation.fellow_drivers import alike

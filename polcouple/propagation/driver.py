@@ -22,7 +22,7 @@ from ase.calculators.socketio import IPIProtocol, SocketClosed
 from polcouple.case.model import Case
 from polcouple.coupling.forces import Evaluation, Forces
 from polcouple.errors import InputError, ProtocolError
-from polcouple.ipi.input import SocketAddress
+from polcouple.ipi.sockets import SocketAddress
 from polcouple.propagation.guard import serves
 
 #: longest INIT string that is read (bytes)

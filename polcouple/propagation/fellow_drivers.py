@@ -13,7 +13,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from polcouple.errors import InputError
-from polcouple.ipi.input import SocketAddress
+from polcouple.ipi.sockets import SocketAddress
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from polcouple.errors import InputError
-from polcouple.ipi.input import OWN_NAME_LENGTH, SocketAddress
+from polcouple.ipi.sockets import OWN_NAME_LENGTH, SocketAddress
 
 #: longest path of a unix socket, in bytes
 _LONGEST_PATH = 107

@@ -16,8 +16,8 @@ from ipi.pes.dummy import Dummy_driver
 from polcouple.case.model import read_case
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError, nearest
-from polcouple.ipi.input import known_part, unquoted
 from polcouple.ipi.parts import Part
+from polcouple.ipi.sockets import known_part, unquoted
 from polcouple.log import Warned
 from polcouple.propagation.providers import create_providers
 from polcouple.threads import limit_linear_algebra

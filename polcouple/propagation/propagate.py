@@ -14,18 +14,9 @@ from typing import Protocol, TypeAlias
 from polcouple.errors import InputError
 from polcouple.ipi.checkpoints import checkpoints, restart_file
 from polcouple.ipi.files import output_names, progress_file
-from polcouple.ipi.input import (
-    SocketAddress,
-    other_sockets,
-    own_sockets,
-    read_xml,
-    set_total_steps,
-    socket_addresses,
-    step_of,
-    time_step_ps,
-    write_xml,
-)
+from polcouple.ipi.input import read_xml, set_total_steps, step_of, time_step_ps, write_xml
 from polcouple.ipi.output import cut_unfinished
+from polcouple.ipi.sockets import SocketAddress, other_sockets, own_sockets, socket_addresses
 from polcouple.log import log
 from polcouple.propagation.driver_log import DriverWarnings
 from polcouple.propagation.guard import foreign_client, locked, remove_stale_sockets, require_usable

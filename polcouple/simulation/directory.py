@@ -12,8 +12,9 @@ from pathlib import Path
 from polcouple.errors import InputError
 from polcouple.ipi.files import output_names, progress_file
 from polcouple.ipi.initialize import text_of
-from polcouple.ipi.input import read_xml, rename_sockets, write_xml
+from polcouple.ipi.input import read_xml, write_xml
 from polcouple.ipi.output import last_properties
+from polcouple.ipi.sockets import rename_sockets
 from polcouple.log import log
 from polcouple.propagation.case_copy import copy_system
 from polcouple.propagation.guard import locked

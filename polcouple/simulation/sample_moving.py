@@ -27,7 +27,8 @@ from polcouple.data.moving_rows import LabelSet
 from polcouple.dftb.moving.ensemble import FermiLevel
 from polcouple.errors import InputError
 from polcouple.files import require_writable
-from polcouple.ipi.input import other_sockets, read_xml, thermostat_temperature
+from polcouple.ipi.input import read_xml, thermostat_temperature
+from polcouple.ipi.sockets import other_sockets
 from polcouple.learning.workers import executors, results
 from polcouple.log import command_line, log, say_how_to_go_on
 from polcouple.number_words import fixed

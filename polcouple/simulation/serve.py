@@ -16,15 +16,8 @@ from polcouple.check.forces import require_whole_forces
 from polcouple.engines.base import NATIVE
 from polcouple.errors import InputError
 from polcouple.ipi.initialize import start_beside
-from polcouple.ipi.input import (
-    SocketAddress,
-    evaluations_per_step,
-    read_xml,
-    require_sound_beads,
-    socket_addresses,
-    step_of,
-    time_step_ps,
-)
+from polcouple.ipi.input import evaluations_per_step, read_xml, require_sound_beads, step_of, time_step_ps
+from polcouple.ipi.sockets import SocketAddress, socket_addresses
 from polcouple.log import log
 from polcouple.number_words import charge as charge_words
 from polcouple.propagation.record import described, write_driver_part

@@ -9,7 +9,8 @@ from polcouple.case.case import Case
 from polcouple.case.model import read_case
 from polcouple.errors import InputError
 from polcouple.ipi.initialize import start_beside
-from polcouple.ipi.input import SocketAddress, other_addresses, read_xml, socket_addresses
+from polcouple.ipi.input import read_xml
+from polcouple.ipi.sockets import SocketAddress, other_addresses, socket_addresses
 from polcouple.log import log
 from polcouple.nn.grand.model import GrandModel, load_grand_model
 from polcouple.nn.grand.outside import Outside

@@ -8,7 +8,8 @@ from pathlib import Path
 from polcouple.case.model import read_case
 from polcouple.errors import InputError
 from polcouple.ipi.initialize import start_beside
-from polcouple.ipi.input import SocketAddress, other_addresses, read_xml
+from polcouple.ipi.input import read_xml
+from polcouple.ipi.sockets import SocketAddress, other_addresses
 from polcouple.log import log
 from polcouple.nn.model_files import find_model
 from polcouple.nn.potential.flag import Extrapolation

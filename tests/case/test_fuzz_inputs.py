@@ -21,13 +21,8 @@ from polcouple.errors import PolcoupleError
 from polcouple.ipi.checkpoints import restart_file
 from polcouple.ipi.files import output_names, progress_file
 from polcouple.ipi.initialize import start_file
-from polcouple.ipi.input import (
-    read_xml,
-    require_sound_beads,
-    socket_addresses,
-    step_of,
-    time_step_ps,
-)
+from polcouple.ipi.input import read_xml, require_sound_beads, step_of, time_step_ps
+from polcouple.ipi.sockets import socket_addresses
 
 SYSTEM = yaml.safe_load((SMALL / "system.yaml").read_text())
 SKF = (DEFAULT_SLAKO / "C-C.skf").read_text()

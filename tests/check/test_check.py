@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import SMALL
 
-import polcouple.ipi.input
+import polcouple.ipi.sockets
 from polcouple.case.model import read_case, write_init_xyz
 from polcouple.check import structure
 from polcouple.check.cost import Cost, check_patience
@@ -28,7 +28,7 @@ from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 @pytest.fixture(autouse=True)
 def own_sockets(monkeypatch):
     """Sockets of other runs on this machine must not matter."""
-    monkeypatch.setattr(polcouple.ipi.input, "UNIX_SOCKET_PREFIX", f"/tmp/ipi_check_{os.getpid()}_")
+    monkeypatch.setattr(polcouple.ipi.sockets, "UNIX_SOCKET_PREFIX", f"/tmp/ipi_check_{os.getpid()}_")
 
 
 def check(directory, capsys, *words):
@@ -320,7 +320,7 @@ def test_left_over_exit_file(small_directory):
 
 
 def test_taken_socket_is_a_warning(small_directory):
-    path = Path(polcouple.ipi.input.UNIX_SOCKET_PREFIX + "polcouple")
+    path = Path(polcouple.ipi.sockets.UNIX_SOCKET_PREFIX + "polcouple")
     assert problems(small_directory) == []
     try:
         with socket.socket(socket.AF_UNIX) as server:

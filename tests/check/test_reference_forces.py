@@ -10,7 +10,8 @@ from polcouple.check.forces import require_whole_forces
 from polcouple.check.inputs import check_input
 from polcouple.check.simulation import load_input
 from polcouple.errors import InputError
-from polcouple.ipi.input import other_addresses, read_xml, socket_addresses
+from polcouple.ipi.input import read_xml
+from polcouple.ipi.sockets import other_addresses, socket_addresses
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from polcouple.check.inputs import check_input
 from polcouple.check.simulation import load_input
 from polcouple.cli.commands import main
 from polcouple.errors import InputError
-from polcouple.ipi.input import other_sockets, read_xml, rename_sockets, socket_addresses
+from polcouple.ipi.input import read_xml
+from polcouple.ipi.sockets import other_sockets, rename_sockets, socket_addresses
 
 #: a force field as other programs have it: batches and some atoms only are their affair
 LAMMPS = """

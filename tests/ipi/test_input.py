@@ -22,13 +22,11 @@ from polcouple.errors import InputError
 from polcouple.ipi.input import (
     _REPEATABLE,
     evaluations_per_step,
-    named_part,
     read_xml,
-    rename_sockets,
-    socket_addresses,
     thermostat_temperature,
     time_step_ps,
 )
+from polcouple.ipi.sockets import named_part, rename_sockets, socket_addresses
 
 INPUTS = sorted((ROOT / "ipi_inputs").glob("*/input*.xml"))
 

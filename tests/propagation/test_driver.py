@@ -15,7 +15,7 @@ import pytest
 from polcouple.backends.fixed import Backend, Options
 from polcouple.coupling.forces import ForceProvider
 from polcouple.errors import InputError, ProtocolError
-from polcouple.ipi.input import UNIX_SOCKET_PREFIX, SocketAddress
+from polcouple.ipi.sockets import UNIX_SOCKET_PREFIX, SocketAddress
 from polcouple.propagation.driver import connect, serve, stop_ipi
 
 

@@ -16,7 +16,8 @@ import polcouple.propagation.driver
 from polcouple.backends.base import create_backend
 from polcouple.coupling.forces import ForceProvider
 from polcouple.errors import PolcoupleError, ProtocolError
-from polcouple.ipi.input import SocketAddress, read_xml, socket_addresses
+from polcouple.ipi.input import read_xml
+from polcouple.ipi.sockets import SocketAddress, socket_addresses
 from polcouple.propagation.driver import serve
 
 ADDRESS = SocketAddress("unix", "fuzz")
