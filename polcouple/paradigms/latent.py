@@ -40,7 +40,7 @@ class LatentCharges(LocalCharges):
 
     def fit(self, train: Rows, validation: Rows) -> None:
         """See :class:`polcouple.paradigms.model.ChargeModel`; of charges only the forces are looked at."""
-        self._species = tuple(sorted(set(train.frames[0].symbols)))
+        self.species = tuple(sorted(set(train.frames[0].symbols)))
         square = product = np.zeros(())
         for frame, charges in _some(train, _FITTED):
             fields = _forces_of_unit_charges(frame)
@@ -54,7 +54,7 @@ class LatentCharges(LocalCharges):
             fields = _forces_of_unit_charges(frame)
             found = self.differences(frame) @ np.transpose(weights)
             errors += ((fields @ (found - _fluctuation(charges)[:, None])) ** 2).sum(axis=0)
-        self._weights = weights[int(np.argmin(errors))]
+        self.weights = weights[int(np.argmin(errors))]
 
 
 def _some(rows: Rows, count: int) -> list[tuple[Frame, np.ndarray]]:

@@ -19,7 +19,12 @@ from polcouple.units import ANGSTROM_TO_BOHR
 
 
 class LocalCharges:
-    """Linear in the liquid's densities within ``cutoff`` (Angstrom)."""
+    """Linear in the liquid's densities within ``cutoff`` (Angstrom).
+
+    Attributes:
+        species: elements of the liquid that it was fitted to.
+        weights: (d,) b in e bohr; empty before it is fitted.
+    """
 
     reads = "positions"
 
@@ -27,12 +32,12 @@ class LocalCharges:
         self.cutoff = cutoff
         self.name = f"local {cutoff:g} Å"
         self.settings = f"cut-off {cutoff:g} Angstrom, differences from the mean of each frame"
-        self._species: tuple[str, ...] = ()
-        self._weights = np.zeros(0)
+        self.species: tuple[str, ...] = ()
+        self.weights = np.zeros(0)
 
     def fit(self, train: Rows, validation: Rows) -> None:
         """See :class:`polcouple.paradigms.model.ChargeModel`."""
-        self._species = tuple(sorted(set(train.frames[0].symbols)))
+        self.species = tuple(sorted(set(train.frames[0].symbols)))
         square = product = np.zeros(())
         for frame, charges in zip(train.frames, train.charges, strict=True):
             own = self.differences(frame)
@@ -43,11 +48,11 @@ class LocalCharges:
         for frame, charges in zip(validation.frames, validation.charges, strict=True):
             found = self.differences(frame) @ weights
             errors += ((found - (charges - charges.mean())[:, None]) ** 2).sum(axis=0)
-        self._weights = weights[:, int(np.argmin(errors))]
+        self.weights = weights[:, int(np.argmin(errors))]
 
     def charges(self, frame: Frame) -> np.ndarray:
         """See :class:`polcouple.paradigms.model.ChargeModel`."""
-        return summing_to(self._descriptors(frame) @ self._weights, frame.total_charge)
+        return summing_to(self._descriptors(frame) @ self.weights, frame.total_charge)
 
     def fermi_level(self, frame: Frame) -> float | None:
         """None."""
@@ -59,4 +64,4 @@ class LocalCharges:
         return np.asarray(own - own.mean(axis=0))
 
     def _descriptors(self, frame: Frame) -> np.ndarray:
-        return neighbour_densities(frame, self.cutoff * ANGSTROM_TO_BOHR, self._species).astype(float)
+        return neighbour_densities(frame, self.cutoff * ANGSTROM_TO_BOHR, self.species).astype(float)
