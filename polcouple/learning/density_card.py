@@ -7,6 +7,7 @@ from typing import Any
 
 from polcouple.learning.density_scores import DensityScore, density_table
 from polcouple.nn.density.files import DensityModel
+from polcouple.units import BOHR_TO_ANGSTROM
 
 
 def density_card(
@@ -15,11 +16,18 @@ def density_card(
     """README.md of a density model; ``description`` is that of model.yaml."""
     training, data = description["training"], description["data"]
     left = training["leave_out"]
+    reach = round(model.charged.design.surroundings.cutoff * BOHR_TO_ANGSTROM, 3)
     numbers = model.neutral.weights.size + model.charged.weights.size
     command = "`polcouple electron-density CASE FRAMES --backend NAME --model MODEL`"
     if model.learned_charges:
+        shared = (
+            "how atoms share it is learned"
+            if model.charged.design.levels is None
+            else "they fill waves of one orbital on each atom (Hueckel); what those do to\n  the density"
+            " about each atom is learned"
+        )
         takes = f"""positions of the atoms and a number of electrons, spread evenly over
-  {", ".join(model.electrode)}; how atoms share it is learned"""
+  {", ".join(model.electrode)}; {shared}"""
         use = f"{command}, of the case that was trained on"
     else:
         takes = "charges of the atoms, by any backend, at any total charge or potential"
@@ -35,7 +43,7 @@ linear in what each atom sees of its neighbours and of their charges, and it tur
 - Takes {takes}.
 - Number of electrons: exact, by construction.
 - {numbers} weights, by linear least squares. Gaussians up to l = {training["l_max"]} on every atom;
-  neighbours within {training["bonds_cutoff"]:g} A for the neutral electrode, {training["cutoff"]:g} A for
+  neighbours within {training["bonds_cutoff"]:g} A for the neutral electrode, {reach:g} A for
   what charges add.
 
 ## Data

@@ -67,6 +67,7 @@ class DensitySource(Protocol):
         electrons: valence electrons of the neutral electrode.
         hubbard: (n,) of the atoms in Hartree.
         moves: whether the atoms do.
+        kelvin, k_points: of DFTB's electrons.
         held: names of what was held, such as dftb@-1.
     """
 
@@ -74,6 +75,8 @@ class DensitySource(Protocol):
     electrons: float
     hubbard: np.ndarray
     moves: bool
+    kelvin: float
+    k_points: tuple[int, int, int]
     held: tuple[str, ...]
 
     def frames(self, held: str) -> np.ndarray:
@@ -103,6 +106,7 @@ class _InPlace:
         self.held = _some(path, self._sets)
         options = resolved_options(BACKEND, dataset.with_own_settings(BACKEND, {}))
         assert isinstance(options, Options)
+        self.kelvin, self.k_points = options.temperature_kelvin, options.k_points
         self._atoms = dataset.electrode
         self.symbols = self._atoms.symbols
         parameters = load_parameters(options.slako_directory, self.symbols)
@@ -160,6 +164,7 @@ class _Moving:
         }
         options = resolved_options(BACKEND, case_of(dataset).backend_settings(BACKEND))
         assert isinstance(options, Options)
+        self.kelvin, self.k_points = options.temperature_kelvin, options.k_points
         self.symbols, self._cell = dataset.symbols, dataset.cell
         parameters = load_parameters(options.slako_directory, self.symbols)
         self._shells = read_wave_functions(wave_functions, self.symbols, parameters)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from polcouple.errors import InputError
 from polcouple.learning.density_card import density_card
 from polcouple.learning.density_labels import DensityLabel, DensitySource, density_source
+from polcouple.learning.density_levels import fitted_levels
 from polcouple.learning.density_scores import DensityScore, charges_of, density_scores, milliseconds
 from polcouple.nn.density.basis import DensityBasis
 from polcouple.nn.density.features import Surroundings
@@ -26,6 +27,9 @@ from polcouple.units import ANGSTROM_TO_BOHR
 #: exponents of neutral atoms' bonds, which reach into the cusps, and of what charges add (1/bohr^2)
 _NEUTRAL = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 _CHARGED = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+#: with the electrode's levels: how far (A) and how finely the charges about an atom are seen, and the ridge;
+#: what is farther is in the charges, and each molecule's place is seen in few frames
+_NEAR_CUTOFF, _NEAR_RADIAL, _NEAR_RIDGE = 2.9, 3, 1e-2
 #: a weight that moves the density by less than this part of the others' root mean square is not fitted
 _MOVES = 1e-5
 
@@ -139,16 +143,23 @@ def _fitted(
 ) -> DensityModel:
     """First what charges add to the neutral electrode, then the neutral electrode itself."""
     elements = tuple(sorted({str(symbol) for symbol in source.symbols}))
+    levels = fitted_levels(source, labels, options.electrode)
+    near = levels is not None
+    cutoff, radial = (_NEAR_CUTOFF, _NEAR_RADIAL) if near else (options.cutoff, options.radial)
+    ridge = max(options.ridge, _NEAR_RIDGE) if near else options.ridge
+    bonds_cutoff = options.bonds_cutoff * ANGSTROM_TO_BOHR
     designs = [
         DensityDesign(
-            DensityBasis(exponents, options.l_max),
-            Surroundings(elements, cutoff * ANGSTROM_TO_BOHR, radial, options.l_max, charged),
+            DensityBasis(_NEUTRAL, options.l_max),
+            Surroundings(elements, bonds_cutoff, options.bonds_radial, options.l_max, False),
             source.moves,
-        )
-        for exponents, cutoff, radial, charged in (
-            (_NEUTRAL, options.bonds_cutoff, options.bonds_radial, False),
-            (_CHARGED, options.cutoff, options.radial, True),
-        )
+        ),
+        DensityDesign(
+            DensityBasis(_CHARGED, options.l_max),
+            Surroundings(elements, cutoff * ANGSTROM_TO_BOHR, radial, options.l_max, True, near),
+            source.moves,
+            levels,
+        ),
     ]
     zero = [DensityPart(one, np.zeros((len(elements), one.length))) for one in designs]
     trained = _trained(designs[1].surroundings, labels)
@@ -159,10 +170,10 @@ def _fitted(
         return added, label.density - label.neutral
 
     charged = DensityPart(
-        designs[1], _weights(designs[1], ((label, *change(label)) for label in labels), options.ridge)
+        designs[1], _weights(designs[1], ((label, *change(label)) for label in labels), ridge)
     )
 
-    def bonds(label: DensityLabel) -> tuple[np.ndarray, np.ndarray]:
+    def bonded(label: DensityLabel) -> tuple[np.ndarray, np.ndarray]:
         bare = np.zeros_like(label.bare) if source.moves else label.bare
         of_charges = charged.coefficients(label.atoms, bare)
         return bare, label.neutral - density_at(designs[1].basis, label.atoms, of_charges, label.points)
@@ -170,7 +181,7 @@ def _fitted(
     # of an electrode in its place all labels have the same neutral one
     some = labels if source.moves else labels[:8]
     neutral = DensityPart(
-        designs[0], _weights(designs[0], ((label, *bonds(label)) for label in some), options.ridge)
+        designs[0], _weights(designs[0], ((label, *bonded(label)) for label in some), options.ridge)
     )
     return DensityModel(name, neutral, charged, model.electrode, trained)
 

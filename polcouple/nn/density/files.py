@@ -14,6 +14,7 @@ from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 from polcouple.nn.density.basis import DensityBasis
 from polcouple.nn.density.features import Surroundings
+from polcouple.nn.density.levels import ElectrodeLevels
 from polcouple.nn.density.model import DensityDesign, DensityPart
 from polcouple.nn.model_files import fitting_weights, load_model_files, require_kind, require_stated
 
@@ -109,7 +110,8 @@ class DensityModel:
 
 def seen_by(surroundings: Surroundings, atoms: Electrode) -> np.ndarray:
     """(n, k) what each atom sees of its neighbours as far as charges are seen, whichever way it is turned."""
-    features = replace(surroundings, charged=False).of(atoms, np.zeros(len(atoms)))
+    pairs, nothing = surroundings.pairs(atoms), np.zeros(len(atoms))
+    features = replace(surroundings, charged=False, bonds=False).of(atoms, pairs, nothing, nothing)
     ends = [(momentum**2, (momentum + 1) ** 2) for momentum in range(surroundings.l_max + 1)]
     return np.concatenate([np.linalg.norm(features[:, :, a:b], axis=2) for a, b in ends], axis=1)
 
@@ -135,7 +137,10 @@ def load_density(directory: Path) -> DensityModel:
 def _part(told: dict[str, Any], weights: np.ndarray) -> DensityPart:
     basis = DensityBasis(**told["basis"] | {"exponents": tuple(told["basis"]["exponents"])})
     around = Surroundings(**told["surroundings"] | {"elements": tuple(told["surroundings"]["elements"])})
-    design = DensityDesign(basis, around, told["learned_charges"])
+    levels = told.get("levels")
+    if levels is not None:
+        levels = ElectrodeLevels(**levels | {"k_points": tuple(levels["k_points"])})
+    design = DensityDesign(basis, around, told["learned_charges"], levels)
     if weights.shape != (len(around.elements), design.length) or not np.isfinite(weights).all():
         raise ValueError(f"weights of shape {weights.shape}")
     return DensityPart(design, weights)

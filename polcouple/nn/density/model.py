@@ -5,7 +5,8 @@
 The atom's charge -q_A is in one function of l = 0 (:mod:`.basis`), and the others, whose weights are
 learned, take from it what they hold: the integral is -sum q_A whatever was learned. With *given* charges
 those are a backend's. With *learned* ones a number of electrons is given, spread evenly over the electrode,
-and what atoms hold of it is learned, its sum kept.
+and what atoms hold of it is learned, its sum kept: of a metal whose levels are known (:mod:`.levels`) from
+the waves that the electrons fill.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from polcouple.electrode import Electrode
 from polcouple.electrostatics.clouds import Cloud
 from polcouple.nn.density.basis import DensityBasis, near_points, summed_by_point
 from polcouple.nn.density.features import Surroundings
+from polcouple.nn.density.levels import ElectrodeLevels
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,13 @@ class DensityDesign:
         basis: functions of an atom.
         surroundings: its features; of the charged part they are linear in charges.
         learned_charges: whether atoms' charges are learned, too.
+        levels: of the electrode, which share the electrons of learned charges; None: all atoms alike.
     """
 
     basis: DensityBasis
     surroundings: Surroundings
     learned_charges: bool
+    levels: ElectrodeLevels | None = None
 
     def shapes(self) -> list[tuple[int, int]]:
         """(functions, features) of an element's weights for each l."""
@@ -49,7 +53,11 @@ class DensityDesign:
 
     def features(self, atoms: Electrode, charges: np.ndarray) -> list[np.ndarray]:
         """(n, features, 2 l + 1) of each l; the first of l = 0 is the atom's own: 1, or its charge."""
-        seen = self.surroundings.of(atoms, charges)
+        pairs = self.surroundings.pairs(atoms)
+        between = np.zeros(len(pairs.second))
+        if self.levels is not None:
+            charges, between = self.levels.added(atoms, pairs, charges)
+        seen = self.surroundings.of(atoms, pairs, charges, between)
         parts = [seen[:, :, m**2 : (m + 1) ** 2] for m in range(self.basis.l_max + 1)]
         own = charges if self.surroundings.charged else np.ones(len(atoms))
         parts[0] = np.concatenate([own[:, None, None], parts[0]], axis=1)

@@ -23,7 +23,7 @@ from polcouple.errors import ConvergenceError
 from polcouple.lattice.pairs import Pairs
 
 #: of graphene, and where the hopping begins and ends to be switched off (A)
-BOND, _BEGIN, _END = 1.42, 1.75, 2.15
+BOND, _BEGIN, REACH = 1.42, 1.75, 2.15
 #: the level is found to this (eV)
 _ENOUGH = 1e-13
 
@@ -122,13 +122,18 @@ def levels_of(pairs: Pairs, sites: np.ndarray, hopping: float, decay: float, kt:
     number[sites] = np.arange(len(sites))
     owner = np.repeat(np.arange(n), np.diff(pairs.first))
     lengths = np.linalg.norm(pairs.vectors, axis=1)
-    bonds = np.flatnonzero((number[owner] >= 0) & (number[pairs.second] >= 0) & (lengths < _END))
+    bonds = np.flatnonzero((number[owner] >= 0) & (number[pairs.second] >= 0) & (lengths < REACH))
     ends = np.column_stack([number[owner[bonds]], number[pairs.second[bonds]]])
-    r = lengths[bonds]
-    t = np.clip((r - _BEGIN) / (_END - _BEGIN), 0.0, 1.0)
-    step, change = 1.0 - t**3 * (10 - 15 * t + 6 * t**2), -30 * t**2 * (1 - t) ** 2 / (_END - _BEGIN)
-    bare = -hopping * np.exp(-decay * (r - BOND))
+    values, slopes = hoppings(lengths[bonds], hopping, decay)
     matrix = np.zeros((len(sites), len(sites)))
-    np.add.at(matrix, (ends[:, 0], ends[:, 1]), bare * step)
+    np.add.at(matrix, (ends[:, 0], ends[:, 1]), values)
     energies, orbitals = np.linalg.eigh(matrix)
-    return Levels(bonds, ends, bare * (change - decay * step), energies, orbitals, kt)
+    return Levels(bonds, ends, slopes, energies, orbitals, kt)
+
+
+def hoppings(lengths: np.ndarray, hopping: float, decay: float) -> tuple[np.ndarray, np.ndarray]:
+    """(b,) h of bonds with these lengths in A and its slopes; zero from ``REACH`` on."""
+    t = np.clip((lengths - _BEGIN) / (REACH - _BEGIN), 0.0, 1.0)
+    step, change = 1.0 - t**3 * (10 - 15 * t + 6 * t**2), -30 * t**2 * (1 - t) ** 2 / (REACH - _BEGIN)
+    bare = -hopping * np.exp(-decay * (lengths - BOND))
+    return bare * step, bare * (change - decay * step)
