@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("--output", type=Path, help="directory of the joined model")
+    parser.add_argument("--keep", type=int, metavar="N", help="networks of each part in that model (all)")
     parser.add_argument("--origin", default="", help="of the frames, for its card")
     parser.add_argument("--figure", type=Path)
     args = parser.parse_args()
@@ -54,7 +55,9 @@ def main() -> None:
         if args.figure is not None:
             draw(scores, args.figure)
     if args.output is not None:
-        write_committee(args.output, folds, configurations, scores.rows, args.models[0], args.origin)
+        write_committee(
+            args.output, folds, configurations, scores.rows, args.models[0], args.origin, args.keep
+        )
         print(f"written to {args.output}")
 
 

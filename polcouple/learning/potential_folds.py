@@ -16,6 +16,7 @@ from polcouple.learning.potential_card import potential_card
 from polcouple.learning.potential_scores import (
     Score,
     add_egg_box_rows,
+    disagreements,
     predictions,
     score,
     usual_disagreement,
@@ -158,16 +159,22 @@ def write_committee(
     rows: dict[str, Score],
     training: Path,
     origin: str,
+    kept: int | None = None,
 ) -> Potential:
-    """All folds' members as one model.
+    """Members of all folds as one model.
 
     Args:
         rows: of :func:`score_folds`, for the card.
         training: one of the trained potentials, whose settings are those of all.
+        kept: how many of each fold's members the model has; all of them if None.
     """
-    bare = joined(directory.name, [fold.potential for fold in folds])
-    usual = usual_disagreement(bare, configurations)
-    potential = joined(directory.name, [fold.potential for fold in folds], usual)
+    parts = [fold.potential.member(m) for fold in folds for m in range(len(fold.potential.members))[:kept]]
+    bare = joined(directory.name, parts)
+    usual = _unseen_disagreement(folds, configurations, len(parts))
+    unseen = usual is not None
+    if usual is None:
+        usual = usual_disagreement(bare, configurations)
+    potential = joined(directory.name, parts, usual)
     settings = load_description(training)["training"] | {"members": len(potential.members)}
     total, out = len(configurations), len(folds[0].test)
     data: dict[str, Any] = {
@@ -176,6 +183,7 @@ def write_committee(
         "sha256": digest(configurations),
         "split": {"train": total - out, "validation": 0, "test": out},
         "folds": len(folds),
+        "usual_disagreement_unseen": unseen,
     }
     boxes = [fold.egg_box for fold in folds if fold.egg_box is not None]
     if boxes:
@@ -184,6 +192,26 @@ def write_committee(
     description = potential.description() | {"training": settings, "data": data, "metrics": metrics}
     save_model(directory, description, potential.arrays(), potential_card(potential, description, rows))
     return potential
+
+
+def _unseen_disagreement(
+    folds: Sequence[Fold], configurations: Sequence[Configuration], members: int
+) -> tuple[float, float] | None:
+    """What a committee of ``members`` does not exceed in three of four frames that none of them has seen.
+
+    Of the folds with several members, which differ on the frames left out as independent networks do: by
+    (1 - 1/m) of a network's variance for m of them. None where there are no such folds.
+    """
+    found = []
+    for fold in folds:
+        m = len(fold.potential.members)
+        if m > 1:
+            factor = np.sqrt((1.0 - 1.0 / members) / (1.0 - 1.0 / m))
+            found.append(disagreements(fold.potential, [configurations[i] for i in fold.test]) * factor)
+    if not found:
+        return None
+    frame, atom = np.quantile(np.concatenate(found), 0.75, axis=0)
+    return float(frame), float(atom)
 
 
 def _mean(scores: Sequence[Score], weights: Sequence[int]) -> Score:

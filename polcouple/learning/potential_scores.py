@@ -91,14 +91,19 @@ def score(frames: Sequence[Configuration], energies: Sequence[float], forces: Se
 
 def usual_disagreement(potential: Potential, frames: Sequence[Configuration]) -> tuple[float, float]:
     """What three of four ``frames`` do not exceed: root mean square over the atoms, worst atom; eV/A."""
+    frame, atom = np.quantile(disagreements(potential, frames), 0.75, axis=0)
+    return float(frame), float(atom)
+
+
+def disagreements(potential: Potential, frames: Sequence[Configuration]) -> np.ndarray:
+    """(f, 2) of each frame: root mean square over the atoms, worst atom; eV/A."""
     found = []
     for one in frames:
         kinds = potential.architecture.kinds(one.symbols)
         result = potential.evaluate(kinds, one.positions, one.cell, one.periodic, disagreement=True)
         assert result.disagreement is not None
         found.append(rms_and_worst(result.disagreement))
-    frame, atom = np.quantile(found, 0.75, axis=0)
-    return float(frame), float(atom)
+    return np.array(found)
 
 
 def _mae(parts: list[np.ndarray]) -> float:

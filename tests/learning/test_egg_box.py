@@ -8,7 +8,8 @@ import pytest
 from polcouple.data.configurations import Configuration
 from polcouple.errors import InputError
 from polcouple.learning.egg_box import EggBox, fitted_egg_box, mean_egg_box
-from polcouple.learning.potential_folds import read_folds, score_folds
+from polcouple.learning.potential_folds import read_folds, score_folds, write_committee
+from polcouple.learning.potential_scores import disagreements
 from polcouple.learning.potential_training import PotentialOptions, train_potential
 
 CELL = np.array([[9.0, 0.0, 0.0], [1.5, 8.5, 0.0], [-1.0, 0.7, 9.5]])
@@ -122,3 +123,10 @@ def test_training_takes_it_off_and_says_so(tmp_path):
     mean = np.mean([one.force_mae for one in both])
     assert rows["2 networks together, labels without the egg box"].force_mae == pytest.approx(mean)
     assert both[1].force_mae == pytest.approx(trained.rows[without].force_mae)
+
+    whole = write_committee(tmp_path / "all", folds, data, rows, tmp_path / "early", "", kept=1)
+    assert np.array_equal(whole.members, [fold.potential.members[0] for fold in folds])
+    # two networks of two parts: as far apart as the two of each part on what they left out
+    unseen = np.concatenate([disagreements(fold.potential, [data[i] for i in fold.test]) for fold in folds])
+    assert whole.usual == pytest.approx(tuple(np.quantile(unseen, 0.75, axis=0)))
+    assert "frames that none has seen" in (tmp_path / "all" / "README.md").read_text()
