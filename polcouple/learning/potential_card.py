@@ -36,7 +36,7 @@ def potential_card(potential: Potential, description: Mapping[str, Any], rows: M
         kept = (split["validation"] or split["test"]) and "folds" not in data
         which = "the frames that trained none of them" if kept else "the frames they were trained on"
         if data.get("usual_disagreement_unseen"):
-            which = "frames that none has seen (by pairs of networks on the parts they left out)"
+            which = "frames that none has seen\n(by networks that left out the same part)"
         frame, atom = (1e3 * value for value in potential.usual)
         usual = f"""
 Members differ: in three of four of {which} the root mean square of their deviation over

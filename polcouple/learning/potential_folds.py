@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -164,13 +164,18 @@ def write_committee(
     """Members of all folds as one model.
 
     Args:
-        rows: of :func:`score_folds`, for the card.
+        rows: of :func:`score_folds`, for the card; those of the members kept where not all are.
         training: one of the trained potentials, whose settings are those of all.
         kept: how many of each fold's members the model has; all of them if None.
     """
-    parts = [fold.potential.member(m) for fold in folds for m in range(len(fold.potential.members))[:kept]]
+    parts = [fold.potential for fold in folds]
+    if kept is not None:
+        first = [[one.member(m) for m in range(len(one.members))[:kept]] for one in parts]
+        parts = [joined("fold", members) for members in first]
+        some = [replace(fold, potential=part) for fold, part in zip(folds, parts, strict=True)]
+        rows = score_folds(some, configurations).rows
     bare = joined(directory.name, parts)
-    usual = _unseen_disagreement(folds, configurations, len(parts))
+    usual = _unseen_disagreement(folds, configurations, len(bare.members))
     unseen = usual is not None
     if usual is None:
         usual = usual_disagreement(bare, configurations)
