@@ -1,4 +1,4 @@
-"""Frames of ethylammonium nitrate for tests, by dynamics with the shipped potential.
+"""Frames of ethylammonium nitrate for tests, by dynamics with a potential shipped earlier.
 
     python tests/nn/potential/make_liquid_frames.py START.xyz
 
