@@ -1,6 +1,6 @@
 """Densities, charges and energy of ethylammonium nitrate between two sheets: a table and a figure.
 
-python examples/ionic_liquid/ean_figure.py CASE RUN --skip 0 --output ean.png
+python examples/ionic_liquid/ean_figure.py CASE RUN --potential ean_gfn1 --output ean.png
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import openmm
 
 from polcouple.analysis.block_errors import Blocks, estimate
 from polcouple.analysis.conserved import read_conserved
@@ -19,6 +20,8 @@ from polcouple.case.case import Case
 from polcouple.case.model import read_case
 from polcouple.frames.reading import read_frames
 from polcouple.ipi.output import read_extras, read_properties
+from polcouple.nn.model_files import find_model
+from polcouple.nn.potential.potential import load_potential
 from polcouple.units import (
     ATOMIC_TIME_TO_FS,
     BOHR_TO_ANGSTROM,
@@ -29,6 +32,7 @@ from polcouple.units import (
 matplotlib.use("Agg")
 BIN = 1.0  # Angstrom
 U_PER_ANGSTROM3 = 1.66053907  # g/cm3
+MET = 2.5  # kJ/mol: a frame with more of the guard's energy meets it
 CHARGE_PER_AREA = 1602.1766  # microcoulomb/cm2 of 1 e/Angstrom2
 
 
@@ -61,6 +65,42 @@ def profiles(
     return edges, {name: np.array(found) for name, found in ions.items()}, np.array(mass)
 
 
+def trust(case: Case, run: Path, model: str) -> tuple[np.ndarray, np.ndarray]:
+    """How far a committee can be followed in every frame.
+
+    Returns:
+        Root mean square over the liquid's atoms of its members' disagreement, meV/Angstrom, and the energy of
+        the guard (ean_guard.py) in kJ/mol, both (f,).
+    """
+    potential = load_potential(find_model(Path(model) if Path(model).is_dir() else model))
+    liquid = case.electrolyte_indices
+    kinds = potential.architecture.kinds([case.symbols[i] for i in liquid])
+    lattice = case.lattice * BOHR_TO_ANGSTROM
+    guard = guard_alone(case)
+    disagreement, energy = [], []
+    for positions in read_frames(run / "simulation.positions_0.xyz", case):
+        positions = positions * BOHR_TO_ANGSTROM
+        spread = potential.evaluate(
+            kinds, positions[liquid], lattice, (True,) * 3, disagreement=True
+        ).disagreement
+        disagreement.append(1e3 * np.sqrt((spread**2).mean()))
+        guard.setPositions(0.1 * positions)
+        energy.append(guard.getState(energy=True).getPotentialEnergy()._value)
+    return np.array(disagreement), np.array(energy)
+
+
+def guard_alone(case: Case) -> openmm.Context:
+    """Of the case's force field, what ean_guard.py has added."""
+    system = openmm.XmlSerializer.deserialize((case.directory / "system.xml").read_text())
+    for number in reversed(range(system.getNumForces())):
+        if system.getForce(number).getName() != "Guard":
+            system.removeForce(number)
+    if system.getNumForces() != 1:
+        raise SystemExit("ean_figure.py: the case has no guard: ean_guard.py was not run")
+    platform = openmm.Platform.getPlatformByName("Reference")
+    return openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+
+
 def blocked(series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean over the first axis and its error by blocks."""
     blocks = Blocks()
@@ -77,6 +117,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--skip", type=float, default=0.0, metavar="PS", help="left out")
     parser.add_argument("--until", type=float, default=np.inf, metavar="PS", help="the end (that of the run)")
+    parser.add_argument("--potential", required=True, metavar="MODEL", help="that of the run")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     case = read_case(args.case)
@@ -110,7 +151,22 @@ def main() -> None:
     print(f"charge over area and voltage: {scale * charge:.3f} +- {scale * charge_error:.3f} uF/cm2")
     joule = f"{1e3 * slope.value:+.4f} +- {1e3 * slope.error:.4f} J/mol/ps an atom"
     print(f"drift: {joule}, {slope.value * kelvin:+.2f} +- {slope.error * kelvin:.2f} K/ns")
-    draw(args.output, edges, ions, mass, (charge_time, charges[:, 0]), (conserved.time[used], energy))
+    disagreement, guard = trust(case, args.run, args.potential)
+    frame_time = np.arange(len(guard)) * stride * step_ps
+    inside = (frame_time >= args.skip) & (frame_time <= args.until)
+    print(f"disagreement: {disagreement[inside].mean():.0f} meV/A, at most {disagreement[inside].max():.0f}")
+    met = (guard[inside] > MET).mean()
+    print(f"guard: {guard[inside].mean():.2f} kJ/mol in all, above {MET} in {met:.0%} of the frames")
+    series = {
+        "charge of the\npositive sheet (e)": (charge_time, charges[:, 0]),
+        "temperature (K)": (time, rows["temperature"] / KELVIN_TO_HARTREE),
+        "conserved energy\n(J/mol an atom)": (
+            conserved.time[used],
+            1e3 * (energy - energy.mean()),
+        ),
+        "disagreement\n(meV/Å)": (frame_time, disagreement),
+    }
+    draw(args.output, edges, ions, mass, series)
 
 
 def frame_stride(run: Path) -> int:
@@ -125,13 +181,18 @@ def draw(
     edges: np.ndarray,
     ions: dict[str, np.ndarray],
     mass: np.ndarray,
-    charge: tuple[np.ndarray, np.ndarray],
-    conserved: tuple[np.ndarray, np.ndarray],
+    series: dict[str, tuple[np.ndarray, np.ndarray]],
 ) -> None:
-    """Three panels: density, charge, conserved energy."""
+    """The density, and what goes over time by its label: times in ps, values."""
     import matplotlib.pyplot as plt
 
-    figure, (above, middle, below) = plt.subplots(3, 1, figsize=(6.5, 7.5), layout="constrained")
+    figure, (above, *below) = plt.subplots(
+        1 + len(series),
+        1,
+        figsize=(6.5, 9.0),
+        layout="constrained",
+        height_ratios=[1.6, *[1.0] * len(series)],
+    )
     centres = 0.5 * (edges[1:] + edges[:-1])
     for name, label, colour in (
         ("EAM", "ethylammonium (N)", "#0072B2"),
@@ -149,10 +210,12 @@ def draw(
     above.set_ylim(bottom=0.0)
     above.legend(frameon=False, loc="upper center", ncols=2)
     above.set_ylim(top=1.35 * above.get_ylim()[1])
-    middle.plot(*charge, color="k", lw=0.8)
-    middle.set(xlabel="time (ps)", ylabel="charge of the positive sheet (e)")
-    below.plot(conserved[0], 1e3 * (conserved[1] - conserved[1].mean()), color="k", lw=0.8)
-    below.set(xlabel="time (ps)", ylabel="conserved energy less\nits mean (J/mol an atom)")
+    for axes, (label, values) in zip(below, series.items(), strict=True):
+        axes.plot(*values, color="k", lw=0.7)
+        axes.set_ylabel(label)
+        axes.sharex(below[-1])
+        axes.tick_params(labelbottom=axes is below[-1])
+    below[-1].set_xlabel("time (ps)")
     figure.savefig(output, dpi=130)
 
 

@@ -2,8 +2,9 @@
 
     python examples/ionic_liquid/ean_guard.py CASE
 
-Below the sum of two atoms' radii the pair has the energy k (sum - r)^2; beyond, none. No label has that term:
-it is a guard of the dynamics, beside the force field that is taken off the labels.
+Below the sum of two atoms' radii the pair has the energy k (sum - r)^2; beyond, none. Hydrogen bonds are let
+nearer. No label has that term: it is a guard of the dynamics, beside the force field that is taken off the
+labels.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import openmm
 
 from polcouple.case.model import read_case
 
-# nm. Sums of two: HC-O 0.20, C-O 0.27, N-O (hydrogen bonds) 0.245, O-O 0.25, H-O (hydrogen bonds) 0.145
+# nm. Sums of two: H-H 0.15, C-H 0.22, HC-O 0.20, C-O 0.27, N-O (hydrogen bonds) 0.245, O-O 0.25
 RADII = {"H": 0.075, "C": 0.145, "N": 0.12, "O": 0.125}
-# hydrogens of nitrogen
-ACID, ACID_RADIUS = ("H1", "H2", "H3"), 0.02
+# hydrogens of nitrogen come nearer to oxygen, by this: H-O (hydrogen bonds) 0.145
+ACID, NEARER = ("H1", "H2", "H3"), 0.055
 STIFFNESS = 1e5  # kJ/mol/nm2: 10 eV/Angstrom2
 OUTSIDE = -10.0  # a radius that meets nobody's
 
@@ -34,15 +35,19 @@ def main() -> None:
     if len(forces) != 1:
         raise SystemExit(f"{path}: {len(forces)} pair forces, not one: is the guard there already?")
     (lennard_jones,) = forces
-    guard = openmm.CustomNonbondedForce(f"step(radius1+radius2-r)*{STIFFNESS:g}*(radius1+radius2-r)^2")
+    guard = openmm.CustomNonbondedForce(
+        f"step(overlap)*{STIFFNESS:g}*overlap^2;"
+        f" overlap=radius1+radius2-r-{NEARER}*(acid1*oxygen2+acid2*oxygen1)"
+    )
     guard.setName("Guard")
-    guard.addPerParticleParameter("radius")
+    for name in ("radius", "acid", "oxygen"):
+        guard.addPerParticleParameter(name)
     guard.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
     guard.setCutoffDistance(lennard_jones.getCutoffDistance())
     liquid, topology = set(case.electrolyte_indices.tolist()), case.topology
     for i, symbol in enumerate(case.symbols):
         acid = symbol == "H" and topology.labels[i] in ACID
-        guard.addParticle([(ACID_RADIUS if acid else RADII[symbol]) if i in liquid else OUTSIDE])
+        guard.addParticle([RADII[symbol] if i in liquid else OUTSIDE, float(acid), float(symbol == "O")])
     for k in range(lennard_jones.getNumExclusions()):
         guard.addExclusion(*lennard_jones.getExclusionParticles(k))
     system.addForce(guard)
