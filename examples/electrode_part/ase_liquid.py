@@ -15,12 +15,12 @@ from typing import ClassVar
 
 import numpy as np
 import openmm
-from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.socketio import SocketClient
 from openmm import unit
 
 from polcouple.case.model import Case, read_case
+from polcouple.coupling.ase_calculator import case_atoms
 from polcouple.units import BOHR_TO_ANGSTROM
 
 _KJ_PER_MOL = 0.010364269656262175  # eV
@@ -105,13 +105,7 @@ def _oxygens(case: Case) -> list[int]:
 
 def serve(case: Case, calculator: Calculator, address: str) -> None:
     """Answer i-PI at its unix socket until it ends."""
-    liquid = case.electrolyte_indices
-    atoms = Atoms(
-        [case.symbols[i] for i in liquid],
-        positions=case.positions[liquid] * BOHR_TO_ANGSTROM,
-        cell=case.cell * BOHR_TO_ANGSTROM,
-        pbc=True,
-    )
+    atoms = case_atoms(case)[case.electrolyte_indices]
     atoms.calc = calculator
     SocketClient(unixsocket=address).run(atoms, use_stress=False)
 

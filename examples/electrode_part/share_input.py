@@ -14,11 +14,10 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import ase.io
-from ase import Atoms
 
 from polcouple.case.model import read_case
+from polcouple.coupling.ase_calculator import case_atoms
 from polcouple.ipi.input import read_xml, write_xml
-from polcouple.units import BOHR_TO_ANGSTROM
 
 
 def shared(root: ElementTree.Element, liquid: list[int]) -> None:
@@ -57,14 +56,8 @@ def main() -> None:
     case = read_case(args.case)
     shared(root, case.electrolyte_indices.tolist())
     write_xml(root, output)
-    liquid = case.electrolyte_indices
-    atoms = Atoms(
-        [case.symbols[i] for i in liquid],
-        positions=case.positions[liquid] * BOHR_TO_ANGSTROM,
-        cell=case.cell * BOHR_TO_ANGSTROM,
-        pbc=True,
-    )
-    ase.io.write(args.case / "liquid.xyz", atoms, format="extxyz")
+    atoms = case_atoms(case)[case.electrolyte_indices]
+    ase.io.write(args.case / "liquid.xyz", atoms, format="extxyz", columns=["symbols", "positions"])
 
 
 if __name__ == "__main__":
