@@ -16,10 +16,10 @@ import openmm
 
 from polcouple.case.model import read_case
 
-# nm. Sums of two: H-H 0.15, C-H 0.22, HC-O 0.20, C-O 0.27, N-O (hydrogen bonds) 0.245, O-O 0.25
-RADII = {"H": 0.075, "C": 0.145, "N": 0.12, "O": 0.125}
-# hydrogens of nitrogen come nearer to oxygen, by this: H-O (hydrogen bonds) 0.145
-ACID, NEARER = ("H1", "H2", "H3"), 0.055
+# nm. Sums of two: H-H 0.18, C-H 0.235, N-H 0.21, C-O 0.27, N-O (hydrogen bonds) 0.245, O-O 0.25
+RADII = {"H": 0.09, "C": 0.145, "N": 0.12, "O": 0.125}
+# hydrogens of nitrogen and of carbon come nearer to oxygen, by these: 0.145 (hydrogen bonds), 0.20
+ACID, NEARER = ("H1", "H2", "H3"), (0.07, 0.015)
 STIFFNESS = 1e5  # kJ/mol/nm2: 10 eV/Angstrom2
 OUTSIDE = -10.0  # a radius that meets nobody's
 
@@ -36,18 +36,17 @@ def main() -> None:
         raise SystemExit(f"{path}: {len(forces)} pair forces, not one: is the guard there already?")
     (lennard_jones,) = forces
     guard = openmm.CustomNonbondedForce(
-        f"step(overlap)*{STIFFNESS:g}*overlap^2;"
-        f" overlap=radius1+radius2-r-{NEARER}*(acid1*oxygen2+acid2*oxygen1)"
+        f"step(overlap)*{STIFFNESS:g}*overlap^2; overlap=radius1+radius2-r-nearer1*oxygen2-nearer2*oxygen1"
     )
     guard.setName("Guard")
-    for name in ("radius", "acid", "oxygen"):
+    for name in ("radius", "nearer", "oxygen"):
         guard.addPerParticleParameter(name)
     guard.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
     guard.setCutoffDistance(lennard_jones.getCutoffDistance())
     liquid, topology = set(case.electrolyte_indices.tolist()), case.topology
     for i, symbol in enumerate(case.symbols):
-        acid = symbol == "H" and topology.labels[i] in ACID
-        guard.addParticle([RADII[symbol] if i in liquid else OUTSIDE, float(acid), float(symbol == "O")])
+        nearer = 0.0 if symbol != "H" else NEARER[0 if topology.labels[i] in ACID else 1]
+        guard.addParticle([RADII[symbol] if i in liquid else OUTSIDE, nearer, float(symbol == "O")])
     for k in range(lennard_jones.getNumExclusions()):
         guard.addExclusion(*lennard_jones.getExclusionParticles(k))
     system.addForce(guard)
