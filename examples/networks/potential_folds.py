@@ -26,10 +26,14 @@ def draw(scores: FoldScores, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, axes = pyplot.subplots(figsize=(4.5, 4.0), layout="constrained")
     axes.loglog(1e3 * scores.disagreements, 1e3 * scores.errors, "o", color="#0072b2", alpha=0.7)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(ticker.ScalarFormatter())
+        axis.set_minor_formatter(ticker.NullFormatter())
     axes.set_xlabel("disagreement of the networks / meV Å$^{-1}$")
     axes.set_ylabel("error of the forces / meV Å$^{-1}$")
     figure.savefig(path, dpi=150)
