@@ -24,11 +24,13 @@ class Pairs:
         first: (n + 1,) the neighbours of atom i are entries first[i] to first[i + 1].
         second: (p,) atoms.
         vectors: (p, 3) from the atom to its neighbour, in the unit of the positions.
+        cutoff: no neighbour within it is missing.
     """
 
     first: np.ndarray
     second: np.ndarray
     vectors: np.ndarray
+    cutoff: float
 
 
 def neighbour_pairs(
@@ -50,7 +52,7 @@ def neighbour_pairs(
         atom = int(np.argmin(np.isfinite(positions).all(axis=1)))
         raise InputError(f"the position of atom {atom} (from 0) is not finite: {positions[atom].tolist()}")
     if not len(positions):
-        return Pairs(np.zeros(1, np.int64), np.empty(0, np.int64), np.empty((0, 3)))
+        return Pairs(np.zeros(1, np.int64), np.empty(0, np.int64), np.empty((0, 3)), cutoff)
     flags = np.array(periodic, dtype=bool)
     frame = _completed(np.array(cell, dtype=float), flags)
     fractional = positions @ np.linalg.inv(frame)
@@ -81,8 +83,15 @@ def neighbour_pairs(
         first = np.empty(len(positions) + 1, np.int64)
         found = _fill(inside, index, order, starts, bins, reach, flags, frame, cutoff, first, second, vectors)
         if found <= room:
-            return Pairs(first, second[:found], vectors[:found])
+            return Pairs(first, second[:found], vectors[:found], cutoff)
         room = found
+
+
+def reaching(
+    pairs: Pairs, distance: float, positions: np.ndarray, cell: np.ndarray, periodic: Sequence[bool]
+) -> Pairs:
+    """Neighbours at least within ``distance``: ``pairs`` where they reach that far, else their own."""
+    return pairs if pairs.cutoff >= distance else neighbour_pairs(positions, cell, periodic, distance)
 
 
 def _completed(cell: np.ndarray, periodic: np.ndarray) -> np.ndarray:

@@ -167,7 +167,8 @@ def _liquid(
         answer[liquid] = (ends[0] - ends[1]) / (2.0 * _PROBE * is_site.sum())
         pairs = neighbour_pairs(one, frames.cell, (True,) * 3, before.surroundings.cutoff)
         radii = covalent_radii(before.surroundings.elements)[kinds]
-        seen.append((Waves(one, frames.cell), Bonds(pairs, radii, liquid)))
+        bonds = Bonds(pairs, one, frames.cell, (True,) * 3, radii, liquid)
+        seen.append((Waves(one, frames.cell), bonds))
         answers.append(answer)
     made = [
         float(waves.between(each[:, None], q[:, None])[0, 0])

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polcouple.lattice.pairs import Pairs
+from polcouple.lattice.pairs import Pairs, reaching
 from polcouple.nn.grand.architecture import GrandArchitecture
 from polcouple.nn.grand.induced import Induced
-from polcouple.nn.grand.levels import Levels, levels_of
+from polcouple.nn.grand.levels import REACH, Levels, levels_of
 from polcouple.nn.grand.long_range import Waves, energy_of_electrons
 from polcouple.nn.potential.bonds import Bonds, covalent_radii
 
@@ -49,7 +49,7 @@ class Electrode:
     """The electrode of one geometry.
 
     Args:
-        pairs: neighbours, at least as far as the levels' bonds.
+        pairs: neighbours that are at hand.
         kinds: (n,) elements of the atoms.
         positions, cell: A.
 
@@ -66,14 +66,17 @@ class Electrode:
         cell: np.ndarray,
     ) -> None:
         a = architecture
-        self._architecture, self._pairs, self.sites = a, pairs, a.sites(kinds)
-        self._levels: Levels = levels_of(pairs, self.sites, a.hopping, a.decay, a.kt)
+        everywhere = (True, True, True)
+        self._pairs = reaching(pairs, REACH, positions, cell, everywhere)
+        self._architecture, self.sites = a, a.sites(kinds)
+        self._levels: Levels = levels_of(self._pairs, self.sites, a.hopping, a.decay, a.kt)
         each = np.zeros(len(kinds))
         each[self.sites] = -1.0 / len(self.sites)
         waves = Waves(positions, cell)
         self._energies, self._gradients = energy_of_electrons(waves, np.asarray(a.charges)[kinds], each)
         if a.liquid_hardness:
-            bonds = Bonds(pairs, covalent_radii(a.surroundings.elements)[kinds], each == 0.0)
+            radii = covalent_radii(a.surroundings.elements)[kinds]
+            bonds = Bonds(pairs, positions, cell, everywhere, radii, each == 0.0)
             found = Induced(waves, each, bonds, np.asarray(a.liquid_hardness)[kinds])
             self._energies[2] += found.energy
             self._gradients[2] += found.gradient

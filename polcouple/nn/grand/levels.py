@@ -116,7 +116,7 @@ class Levels:
 
 
 def levels_of(pairs: Pairs, sites: np.ndarray, hopping: float, decay: float, kt: float) -> Levels:
-    """The levels of the atoms ``sites`` (s,), ascending, of a frame with ``pairs``."""
+    """The levels of the atoms ``sites`` (s,), ascending, with ``pairs`` within ``REACH`` at least."""
     n = len(pairs.first) - 1
     number = np.full(n, -1)
     number[sites] = np.arange(len(sites))

@@ -63,6 +63,7 @@ def side_by_side(scenes: Sequence[Scene]) -> Scene:
         np.concatenate([[0], *(one.pairs.first[1:] + end for one, end in zip(every, ends, strict=False))]),
         np.concatenate([one.pairs.second + begin for one, begin in zip(every, begins, strict=True)]),
         np.concatenate([one.pairs.vectors for one in every]),
+        min(one.pairs.cutoff for one in every),
     )
     seen = Surroundings(
         np.concatenate([one.kinds for one in every]),

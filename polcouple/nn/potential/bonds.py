@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
-from polcouple.lattice.pairs import Pairs
+from polcouple.lattice.pairs import Pairs, reaching
 
 #: bonds are whole up to the first and none from the second, times the sum of the covalent radii
 _BEGIN, _END = 1.25, 1.55
@@ -16,7 +17,8 @@ class Bonds:
     """Those among the liquid's atoms.
 
     Args:
-        pairs: neighbours, each pair twice.
+        pairs: neighbours that are at hand, each pair twice; others are found where bonds are longer.
+        positions, cell, periodic: as :func:`polcouple.lattice.pairs.neighbour_pairs` takes them, A.
         radii: (n,) covalent ones of all atoms, A.
         liquid: (n,) which atoms are of it.
 
@@ -26,7 +28,17 @@ class Bonds:
         directions: (b, 3) from the first end to the second, of length 1; ``lengths`` (b,) in A.
     """
 
-    def __init__(self, pairs: Pairs, radii: np.ndarray, liquid: np.ndarray) -> None:
+    def __init__(
+        self,
+        pairs: Pairs,
+        positions: np.ndarray,
+        cell: np.ndarray,
+        periodic: Sequence[bool],
+        radii: np.ndarray,
+        liquid: np.ndarray,
+    ) -> None:
+        longest = _END * 2.0 * float(radii[liquid].max(initial=0.0))
+        pairs = reaching(pairs, longest, positions, cell, periodic)
         owner = np.repeat(np.arange(len(pairs.first) - 1), np.diff(pairs.first))
         lengths = np.linalg.norm(pairs.vectors, axis=1)
         usual = radii[owner] + radii[pairs.second]

@@ -69,7 +69,7 @@ class BondCharges:
 
         Args:
             kinds: (n,) numbers of the elements.
-            pairs: neighbours at least as far as bonds reach, A.
+            pairs: neighbours that are at hand, A.
             positions: (n, 3) in A.
             cell: (3, 3) a vector per row, A.
 
@@ -80,7 +80,8 @@ class BondCharges:
             raise InputError(
                 "a potential with charges needs atoms that are periodic in all directions, or none"
             )
-        bonds = Bonds(pairs, covalent_radii(self.elements)[kinds], np.ones(len(kinds), bool))
+        bonded = np.any(self.increments, axis=1)[kinds]
+        bonds = Bonds(pairs, positions, cell, periodic, covalent_radii(self.elements)[kinds], bonded)
         from_one, to_other = bonds.ends.T
         moved = np.array(self.increments)[kinds[from_one], kinds[to_other]]
         flows = moved * bonds.conducts

@@ -8,10 +8,12 @@ from grand_cases import CELL, architecture, atoms
 from scipy.optimize import minimize, minimize_scalar
 
 from polcouple.lattice.pairs import neighbour_pairs
+from polcouple.nn.grand.architecture import GrandArchitecture
 from polcouple.nn.grand.electrode import Electrode
 from polcouple.nn.grand.induced import Induced
 from polcouple.nn.grand.long_range import Waves
 from polcouple.nn.potential.bonds import Bonds, covalent_radii
+from polcouple.nn.potential.potential import Architecture
 
 #: beyond the gap of so small a sheet
 LEVEL = -7.6
@@ -65,7 +67,7 @@ def test_flows_along_bonds_are_where_the_energy_is_least():
     kinds, positions = atoms()
     each, hardness = np.where(kinds == 0, -1 / 8, 0.0), np.array([0.0, 18.0, 1.5])[kinds]
     pairs = neighbour_pairs(positions, CELL, (True,) * 3, 3.0)
-    bonds = Bonds(pairs, covalent_radii(("C", "H", "O"))[kinds], kinds > 0)
+    bonds = Bonds(pairs, positions, CELL, (True,) * 3, covalent_radii(("C", "H", "O"))[kinds], kinds > 0)
     assert sorted(map(tuple, bonds.ends)) == [(8, 9), (8, 10), (11, 12), (11, 13)]
     found = Induced(Waves(positions, CELL), each, bonds, hardness)
 
@@ -92,7 +94,7 @@ def test_what_is_induced_ceases_smoothly_as_a_bond_is_stretched():
         bond = moved[9] - moved[8]
         moved[9] = moved[8] + length * bond / np.linalg.norm(bond)
         pairs = neighbour_pairs(moved, CELL, (True,) * 3, 3.0)
-        bonds = Bonds(pairs, covalent_radii(("C", "H", "O"))[kinds], kinds > 0)
+        bonds = Bonds(pairs, moved, CELL, (True,) * 3, covalent_radii(("C", "H", "O"))[kinds], kinds > 0)
         found = Induced(Waves(moved, CELL), each, bonds, np.full(14, 3.0))
         return found, found.gradient[9] @ bond / np.linalg.norm(bond)
 
@@ -101,3 +103,37 @@ def test_what_is_induced_ceases_smoothly_as_a_bond_is_stretched():
         assert at(length)[1] == pytest.approx(slope, abs=1e-6)
     ends = [at(length)[0].energy for length in (1.5, 1.51)]
     assert ends[0] == pytest.approx(ends[1], abs=1e-3)
+
+
+def test_bonds_reach_beyond_the_neighbours_of_the_network():
+    """Na-Cl ends at 1.55 times the covalent radii, 4.15 A: neighbours within 3.5 A made a step there."""
+    surroundings = Architecture(("C", "Cl", "Na"), 3.5, 2, 2, (8, 8), repulsion=False)
+    own = GrandArchitecture(
+        surroundings,
+        "electrode",
+        ("C",),
+        False,
+        0.0259,
+        2.7,
+        2.0,
+        -4.6,
+        -4.8,
+        (0.0, -1.0, 1.0),
+        (-5.9, -4.9, -3.9),
+        -4.9,
+        (0.0, 8.0, 6.0),
+    )
+    kinds, positions = np.array([0] * 8 + [2, 1]), atoms()[1][:10].copy()
+
+    def at(length):
+        positions[8:] = [[2.0, 2.0, 3.0], [2.0, 2.0, 3.0 + length]]
+        pairs = neighbour_pairs(positions, CELL, (True,) * 3, 3.5)
+        return Electrode(own, pairs, kinds, positions, CELL).charged(-3.9)
+
+    before, after = at(3.4999), at(3.5001)
+    force = 0.5 * (before.forces[9, 2] + after.forces[9, 2])
+    assert after.energy - before.energy == pytest.approx(-force * 2e-4, abs=1e-7)
+    assert after.electrons == pytest.approx(before.electrons, abs=1e-3)
+    # it does conduct there
+    wider = neighbour_pairs(positions, CELL, (True,) * 3, 6.0)
+    assert Electrode(own, wider, kinds, positions, CELL).charged(-3.9).energy == after.energy

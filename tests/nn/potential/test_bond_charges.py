@@ -146,3 +146,27 @@ def test_bad_files_are_refused(text, message, tmp_path):
     path.write_text(text)
     with pytest.raises(InputError, match=message):
         read_bond_charges(path, ELEMENTS)
+
+
+@pytest.mark.parametrize(
+    ("elements", "cutoff"), [(("Al", "Br"), 3.5), (("Si", "I"), 3.5), (("Al", "Cl"), 3.0)]
+)
+def test_bonds_reach_beyond_the_networks_cutoff(tmp_path, elements, cutoff):
+    """1.55 times the covalent radii, 3.5 to 3.9 A: charges stepped by 0.1 e where neighbours ended before."""
+    path = tmp_path / "charges.yaml"
+    path.write_text(
+        "formal: {Al: 3, Br: -1, Cl: -1, Si: 0, I: 0}\n"
+        "increments: {Al-Br: -0.5, Al-Cl: -0.5, Si-I: 0.3}\nwidth: 1.2\n"
+    )
+    charges, cell = read_bond_charges(path, elements), 20.0 * np.eye(3)
+    kinds = np.array([0, 1, 1])
+
+    def at(distance, reach):
+        positions = np.array([[5.0, 5.0, 5.0], [5.0 + distance, 5.0, 5.0], [5.0, 7.2, 5.0]])
+        pairs = neighbour_pairs(positions, cell, PERIODIC, reach)
+        return charges.forces(kinds, pairs, positions, cell, PERIODIC)
+
+    before, after = at(cutoff - 1e-4, cutoff), at(cutoff + 1e-4, cutoff)
+    assert after.energy - before.energy == pytest.approx(-2e-4 * before.forces[1, 0], abs=1e-5)
+    assert after.charges == pytest.approx(before.charges, abs=1e-3)
+    assert after.energy == at(cutoff + 1e-4, 6.0).energy
