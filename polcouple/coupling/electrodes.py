@@ -40,6 +40,7 @@ from polcouple.backends.base import (
 )
 from polcouple.backends.capabilities import Capabilities
 from polcouple.case.model import Case
+from polcouple.coupling.apart import require_apart
 from polcouple.coupling.joint_search import CoupledResult as CoupledResult
 from polcouple.coupling.joint_search import Coupling, JointSearch
 from polcouple.coupling.mutual import kernel_between
@@ -79,6 +80,7 @@ def create_coupled(case: Case, name: str, settings: Mapping[str, Any] | None = N
     own = case.backend_settings(name, settings)
     options = resolved_options(name, own, case.directory, case.system.backends)
     _require_fit(case, name, options.capabilities())
+    require_apart(case, options)
     backends = [
         create_backend(name, electrode, case.electrolyte, own, case.directory, case.system.backends)
         for electrode in case.electrodes
@@ -148,7 +150,7 @@ class CoupledElectrodes:
         capabilities: of all together.
 
     Raises:
-        InputError: the backends cannot do what the case asks for, or two electrodes overlap.
+        InputError: the backends cannot do what the case asks for.
     """
 
     def __init__(self, case: Case, backends: Sequence[ChargeBackend], name: str) -> None:

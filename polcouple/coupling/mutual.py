@@ -20,9 +20,7 @@ import numpy as np
 
 from polcouple.backends.base import ChargeDerivatives
 from polcouple.case.model import Case
-from polcouple.dftb.hamiltonian import find_pairs
 from polcouple.electrostatics.ewald import ewald_columns
-from polcouple.errors import InputError
 from polcouple.lattice.convolution import lattice_orbits
 from polcouple.lattice.matrix import (
     SMALLEST,
@@ -33,10 +31,7 @@ from polcouple.lattice.matrix import (
     from_part_waves,
     part_waves,
 )
-from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM
 
-#: atoms of different electrodes are no closer (bohr): their charges would not see one another as points
-_OVERLAP = 1.8 * ANGSTROM_TO_BOHR
 #: derivatives serve total charges that differ by no more than this (e)
 _SAME = 0.25
 
@@ -139,11 +134,7 @@ def _inverse_dielectric(kernels: Sequence[tuple[slice, Matrix]], between: Matrix
 
 
 def kernel_between(case: Case) -> Matrix:
-    """G (n, n) in Hartree/e^2: Coulomb between different electrodes, the slab's kernel between all atoms.
-
-    Raises:
-        InputError: electrodes overlap.
-    """
+    """G (n, n) in Hartree/e^2: Coulomb between different electrodes, the slab's kernel between all atoms."""
     positions = case.electrode.positions
     owner = np.repeat(np.arange(len(case.electrodes)), [len(electrode) for electrode in case.electrodes])
     orbits, shape = np.arange(len(positions))[None, :], (1, 1, 1)
@@ -153,7 +144,6 @@ def kernel_between(case: Case) -> Matrix:
     part = orbits[0]
     columns = np.zeros((len(positions), len(part)))
     if len(case.electrodes) > 1:
-        _require_apart(case, owner)
         columns = ewald_columns(positions, case.cell, part)
         columns[owner[:, None] == owner[part]] = 0.0
     if case.slab_field is not None:
@@ -162,24 +152,3 @@ def kernel_between(case: Case) -> Matrix:
     if len(orbits) > 1:
         return RepeatingMatrix(columns, orbits, shape)
     return 0.5 * (columns + columns.T)
-
-
-def _require_apart(case: Case, owner: np.ndarray) -> None:
-    """Refuse electrodes that overlap; ``owner`` (n,) is the number of each atom's electrode.
-
-    Raises:
-        InputError: naming the closest two atoms.
-    """
-    pairs = find_pairs(case.electrode, _OVERLAP)
-    between = np.flatnonzero(owner[pairs.first] != owner[pairs.second])
-    if not len(between):
-        return
-    distances = np.linalg.norm(pairs.vector[between], axis=1)
-    closest = between[distances.argmin()]
-    first, second = sorted((int(pairs.first[closest]), int(pairs.second[closest])))
-    names = [case.system.electrodes[owner[atom]].name for atom in (first, second)]
-    raise InputError(
-        f"{case.directory / 'init.xyz'}: electrodes '{names[0]}' and '{names[1]}' overlap, atoms"
-        f" {case.electrode_indices[first]} and {case.electrode_indices[second]} (from 0) are"
-        f" {distances.min() * BOHR_TO_ANGSTROM:.2f} Angstrom apart; move one of them"
-    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy.special import erfc
 
 #: -ln of what is left of a cloud's peak at its reach
 _PEAKS = 18.4
@@ -37,6 +38,10 @@ class Cloud(Protocol):
         """In 1/bohr^3 at ``distances`` from its middle in bohr."""
         ...
 
+    def less_than_points(self, distances: np.ndarray) -> np.ndarray:
+        """What points interact more than two such clouds, in Hartree/e^2, at ``distances`` in bohr."""
+        ...
+
 
 @dataclass(frozen=True)
 class ExponentialCloud:
@@ -60,6 +65,11 @@ class ExponentialCloud:
     def density(self, distances: np.ndarray) -> np.ndarray:
         """tau^3 / (8 pi) exp(-tau r)."""
         return np.asarray(self.decay**3 / (8.0 * np.pi) * np.exp(-self.decay * distances))
+
+    def less_than_points(self, distances: np.ndarray) -> np.ndarray:
+        """exp(-x) (1 + 11 x/16 + 3 x^2/16 + x^3/48) / r, with x = tau r."""
+        x = self.decay * distances
+        return np.asarray(np.exp(-x) * (1.0 + x * (11.0 / 16.0 + x * (3.0 / 16.0 + x / 48.0))) / distances)
 
     def transform(self, squares: np.ndarray) -> np.ndarray:
         """1 / (1 + G^2 / tau^2)^2."""
@@ -86,6 +96,10 @@ class GaussianCloud:
         """(eta^2 / pi)^(3/2) exp(-eta^2 r^2)."""
         norm = (self.exponent**2 / np.pi) ** 1.5
         return np.asarray(norm * np.exp(-((self.exponent * distances) ** 2)))
+
+    def less_than_points(self, distances: np.ndarray) -> np.ndarray:
+        """erfc(eta r / sqrt 2) / r."""
+        return np.asarray(erfc(self.exponent * distances / np.sqrt(2.0)) / distances)
 
     def transform(self, squares: np.ndarray) -> np.ndarray:
         """exp(-G^2 / (4 eta^2))."""

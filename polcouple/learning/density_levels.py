@@ -35,7 +35,7 @@ def fitted_levels(
     some = charged[:: max(1, len(charged) // _LABELS)]
     if not elements or not some:
         return levels
-    nothing = Pairs(np.zeros(len(own) + 1, np.int64), np.empty(0, np.int64), np.empty((0, 3)))
+    nothing = Pairs(np.zeros(len(own) + 1, np.int64), np.empty(0, np.int64), np.empty((0, 3)), 0.0)
     shared = [
         levels.added(one.atoms, nothing, np.where(own, one.charges.sum() / own.sum(), 0.0))[0] for one in some
     ]

@@ -215,7 +215,7 @@ def test_electrodes_that_overlap_are_refused():
     moved = case.positions.copy()
     moved[24:48, 2] = moved[0, 2] + 0.5 * ANGSTROM_TO_BOHR
     overlapping = replace(case, positions=moved)
-    with pytest.raises(InputError, match=r"'lower' and 'upper' overlap, atoms .* 0\.50 Angstrom apart"):
+    with pytest.raises(InputError, match=r"'lower' and 'upper' are too close, atoms .* 0\.50 Angstrom apart"):
         create_electrodes(overlapping, "fixed")
 
 

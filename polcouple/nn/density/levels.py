@@ -117,7 +117,8 @@ class ElectrodeLevels:
         positions, cell = atoms.positions * BOHR_TO_ANGSTROM, atoms.cell * BOHR_TO_ANGSTROM
         names = tuple(sorted(set(atoms.symbols)))
         radii = covalent_radii(names)[[names.index(symbol) for symbol in atoms.symbols]]
-        bonds = Bonds(neighbour_pairs(positions, cell, atoms.pbc, REACH), radii, charges == 0.0)
+        pairs = neighbour_pairs(positions, cell, atoms.pbc, REACH)
+        bonds = Bonds(pairs, positions, cell, atoms.pbc, radii, charges == 0.0)
         own = np.array([hardness.get(symbol, 0.0) for symbol in atoms.symbols])
         return Induced(Waves(positions, cell), charges, bonds, own).charges
 
