@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,6 +80,11 @@ def density_scores(
     }
     if not model.learned_charges:
         rows["this model, mean charge on every atom"] = mean_charge
+    elif model.charged.design.levels is not None:
+        evenly = _without_levels(model)
+        rows["this model, electrons spread evenly"] = lambda label: described(
+            evenly, label, charges_of(evenly, label)
+        )
     rows |= {"clouds of DFTB's charges": clouds, "neutral atoms": neutral_atoms}
     return {
         held: {name: _score(own, find, electrons) for name, find in rows.items()}
@@ -111,6 +116,12 @@ def density_table(scores: Mapping[str, Mapping[str, DensityScore]], left_out: Se
             change = "" if np.isnan(score.change) else f"{100 * score.change:.3g}"
             lines.append(f"| {name} | {row} | {whole} | {change} |")
     return "\n".join(lines)
+
+
+def _without_levels(model: DensityModel) -> DensityModel:
+    """The same model, which leaves electrons on the electrode where they are put."""
+    parts = [replace(one, design=replace(one.design, levels=None)) for one in (model.neutral, model.charged)]
+    return replace(model, neutral=parts[0], charged=parts[1])
 
 
 def _score(

@@ -1,13 +1,18 @@
 """The electrode's waves: electrons are kept, k-points are those of a larger cell, molecules stay neutral."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from polcouple.electrode import Electrode
+from polcouple.learning.density_labels import DensityLabel
+from polcouple.learning.density_scores import density_scores
 from polcouple.nn.density.basis import DensityBasis
 from polcouple.nn.density.features import Surroundings
+from polcouple.nn.density.files import DensityModel
 from polcouple.nn.density.levels import ElectrodeLevels
-from polcouple.nn.density.model import DensityDesign, DensityPart
+from polcouple.nn.density.model import DensityDesign, DensityPart, density_at
 from polcouple.units import ANGSTROM_TO_BOHR
 
 
@@ -73,3 +78,27 @@ def test_density_keeps_its_electrons_wherever_the_atoms_are():
     moved = Electrode(atoms.symbols, atoms.positions + atoms.cell[1] + 0.1, atoms.cell)
     again = part.coefficients(moved, spread(moved, 0.25))
     assert again == pytest.approx(coefficients, abs=1e-6 * np.abs(coefficients).max())
+
+
+def test_scores_stand_beside_electrons_spread_evenly():
+    """Of a density that is just that, the waves know less."""
+    rng = np.random.default_rng(4)
+    atoms, electrons = sheet(rng), 0.25
+    levels = ElectrodeLevels(kelvin=2000.0)
+    basis = DensityBasis((0.3, 0.6, 1.2), 2, 1)
+    parts = []
+    for charged in (False, True):
+        around = Surroundings(("C", "H", "O"), 5.0, 3, 2, charged, charged)
+        design = DensityDesign(basis, around, True, levels if charged else None)
+        parts.append(DensityPart(design, 0.1 * rng.normal(size=(3, design.length))))
+    model = DensityModel("waves", *parts, ("C",), np.zeros((3, 2, 1)))
+    points, weights = atoms.positions + 0.4, np.ones(len(atoms))
+    charges = spread(atoms, electrons)
+    even = DensityPart(replace(parts[1].design, levels=None), parts[1].weights)
+    neutral, added = (
+        density_at(basis, atoms, part.coefficients(atoms, charges), points) for part in (parts[0], even)
+    )
+    label = DensityLabel(atoms, charges, np.zeros(len(atoms)), points, weights, neutral + added, neutral)
+    rows = density_scores(model, {"dftb@-0.25": [label]}, 40.0, np.full(len(atoms), 0.4))["dftb@-0.25"]
+    assert rows["this model, electrons spread evenly"].change == pytest.approx(0.0, abs=1e-12)
+    assert rows["this model"].change > 0.01
