@@ -1,7 +1,6 @@
 """Sampling of atoms that move, at several potentials side by side: killed and gone on with, nothing mixed."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -109,15 +108,20 @@ def test_potentials_are_for_electrodes_that_move(small_directory, tmp_path):
     assert "--total-charges are for an electrode that moves; write mobile: true" in refused.stderr
 
 
-WATER_QM = Path(__file__).parents[2] / "ipi_inputs" / "graphene_water_qm"
+NETWORK = """
+  <ffsocket name="network" mode="unix" pbc="False"> <address> network </address> </ffsocket>
+"""
 
 
 def test_runs_at_several_potentials_do_not_wait_for_another_program(tmp_path):
     """The case's multiple time steps are for a network's driver, which somebody has to start."""
-    case = shutil.copytree(WATER_QM, tmp_path / "case")
-    asked = [case, tmp_path / "d.h5", "--potentials", "0", "0.5", "--frames", "1", "--skip", "0", "--every"]
-    refused = ended(*asked, "0.002", "--input", "input_mts.xml")
+    case = write_ring(tmp_path / "ring")
+    text = (case / "input.xml").read_text().replace("<ffsocket", f"{NETWORK}<ffsocket", 1)
+    forces = "<force forcefield='network'> <mts_weights> [-1, 1] </mts_weights> </force>"
+    (case / "input_mts.xml").write_text(text.replace("<forces>", f"<forces> {forces}", 1))
+    path, potentials = tmp_path / "d.h5", ["--potentials", "0", "0.5", "--frames", "1"]
+    refused = ended(case, path, *potentials, "--input", "input_mts.xml")
     assert refused.returncode != 0 and "Traceback" not in refused.stderr
     assert "another program serves 'network'" in refused.stderr and "--input" in refused.stderr
-    assert ended(*asked, "0.0005").returncode == 0
-    assert len(MovingDataset(tmp_path / "d.h5")) == 2
+    assert ended(case, path, *potentials).returncode == 0
+    assert len(MovingDataset(path)) == 2
