@@ -5,8 +5,8 @@
 for Gaussians of the width w: two of them interact as erf(r / 2w) / r, and each one's energy with itself is
 included. Without k = 0 a net charge has a uniform background. Charges are spread with cardinal B-splines of
 order 6 (U. Essmann et al., J. Chem. Phys. 103, 8577 (1995)); forces are the derivative of the energy on the
-mesh, and its spacing of at most 2/3 w leaves their error below 1e-4 of the largest. Without a cell all pairs
-are summed.
+mesh. Its spacing of at most 2/3 w leaves an error of 1e-4 of the largest in liquids, and up to 7e-4 of few
+charges in much space or in cells far from reduced ones. Without a cell all pairs are summed.
 Angstrom, e, eV.
 """
 
