@@ -141,11 +141,16 @@ def read_bond_charges(path: Path, elements: tuple[str, ...]) -> BondCharges:
         unknown = {one for bond in bonds for one in bond} - formal.keys()
         if stored.keys() != {"formal", "increments", "width"} or any(len(set(bond)) != 2 for bond in bonds):
             raise ValueError
+        if any(isinstance(one, bool) for one in stored["formal"].values()):
+            raise ValueError
     except (TypeError, KeyError, AttributeError, ValueError):
         raise InputError(
             f"{path}: give formal: {{N: 1, ...}}, increments: {{N-H: 0.3, ...}} (e, from the first element to"
             " the second) and width: 1.2 (A), nothing else"
         ) from None
+    twice = sorted(name for name, bond in zip(given, bonds, strict=True) if "-".join(bond[::-1]) in given)
+    if twice:
+        raise InputError(f"{path}: increments: {' and '.join(twice)} are one bond; leave one of them")
     missing = sorted({*elements, *unknown} - formal.keys())
     if missing or width <= 0.3 or not np.isfinite([*formal.values(), *given.values(), width]).all():
         what = f"no formal charge of {', '.join(missing)}" if missing else "a width of 0.3 A or less, or nan"

@@ -136,6 +136,8 @@ def test_training_names_them_on_the_card(tmp_path):
         ("formal: {N: 1, H: 0}\nincrements: {N-C: 1}\nwidth: 1", "no formal charge of C"),
         ("formal: {C: 0, H: 0, N: 1}\nincrements: {}\nwidth: 1", "no formal charge of O"),
         ("formal: {C: 0, H: 0, N: 1, O: 0}\nincrements: {N: 1}\nwidth: 1", "give formal"),
+        ("formal: {C: 0, H: 0, N: true, O: 0}\nincrements: {}\nwidth: 1", "give formal"),
+        ("formal: {C: 0, H: 0, N: 1, O: 0}\nincrements: {N-H: 0.3, H-N: 0.3}\nwidth: 1", "are one bond"),
         ("formal: {C: 0, H: 0, N: 1, O: 0}\nincrements: {}\nwidth: 0.1", "a width of 0.3"),
         ("formal: {C: 0, H: .nan, N: 1, O: 0}\nincrements: {}\nwidth: 1", "nan"),
         (": :", "cannot be read"),
