@@ -37,6 +37,8 @@ _LARGEST_CHECKED = 2500
 _TELLING = 1e-4
 #: times as far as at the last comparison with `dftb`, beyond which there is another
 _AGAIN = 2.0
+#: comparisons between two nodes: the interpolation's error changes with the part of the way
+_COMPARED = 8
 
 
 _UNCHECKED = (
@@ -96,12 +98,12 @@ class Backend:
     """Linear response with a drift monitor.
 
     Whole total charges have a reference each, and those beside a filled shell; between them the expansion is
-    interpolated. The first call at a whole charge, or between two nodes, solves the environment exactly, and
-    so does one with twice the largest change of a charge from the reference; the error found there, scaled
-    with the square of that change, is the ``residual`` of every result. With ``reanchor_every`` the expansion
-    at a whole charge is never older than so many calls, at whatever charge they were. The energy jumps at
-    each re-anchoring, and the count is not restored on restart, so that the backend no longer counts as
-    conservative.
+    interpolated. The first call at a whole charge, or in an eighth of the way between two nodes, solves the
+    environment exactly, and so does one with twice the largest change of a charge from the reference; the
+    error found there, scaled with the square of that change, is the ``residual`` of every result. With
+    ``reanchor_every`` the expansion at a whole charge is never older than so many calls, at whatever charge
+    they were. The energy jumps at each re-anchoring, and the count is not restored on restart, so that the
+    backend no longer counts as conservative.
     """
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
@@ -119,8 +121,8 @@ class Backend:
         self._anchors: dict[int, Node] = {}
         self._anchored_at: dict[int, int] = {}
         self._refreshes = 0
-        #: by the total charges of the nodes between which it was made
-        self._checks: dict[tuple[float, float], _Check] = {}
+        #: by the total charges of the nodes between which it was made, and the part of the way
+        self._checks: dict[tuple[float, float, int], _Check] = {}
 
     def solve(
         self, environment: Environment, total_charge: float, guess: ChargeResult | None = None
@@ -186,7 +188,7 @@ class Backend:
             found = at_node(node, before.site_potentials).charges
             check = _checked(found, before, _distance(found, exact.charges))
             if check.distance > _TELLING:
-                self._checks[charge, charge] = check
+                self._checks[charge, charge, 0] = check
             self._anchors[charge], self._anchored_at[charge] = node, self._refreshes
         self._refreshes += 1
 
@@ -213,12 +215,14 @@ class Backend:
     def _check(
         self, potentials: np.ndarray, whole: int, fraction: float, charges: np.ndarray, distance: float
     ) -> _Check:
-        """The comparison with the exact answer, made at the first call between two nodes that tells.
+        """The comparison with the exact answer, made at the first call in a part of the way that tells.
 
         It is made again where charges go twice as far (``distance``): rougher potentials have another error.
         """
         low, high = self._nodes.neighbours(whole, fraction) if fraction else (self._reference(whole),) * 2
-        key = (low.total_charge, high.total_charge)
+        begin, end = low.total_charge, high.total_charge
+        part = int(_COMPARED * (whole + fraction - begin) / (end - begin)) if fraction else 0
+        key = (begin, end, part)
         known = self._checks.get(key)
         if known is not None and distance <= _AGAIN * known.distance:
             return known

@@ -87,6 +87,18 @@ def test_rougher_potentials_are_compared_again():
         assert result.residual > 0.3 * error
 
 
+def test_residual_follows_the_charge_between_two_references():
+    """Compared once at 0.03 e it was 48 times too small at 0.18 e."""
+    settings = {"k_points": [3, 3, 1], "temperature_kelvin": 300.0}
+    electrode = graphene(3, 2)
+    linear, exact = (create_backend(name, electrode, NOTHING, settings) for name in ("response", "dftb"))
+    phi = rough_potentials(24, seed=1, amplitude=0.004)
+    for charge in (0.03, 0.06, 0.1, 0.18, 0.26):
+        result = linear.solve(environment(phi), charge)
+        error = np.abs(result.charges - exact.solve(environment(phi), charge).charges).max()
+        assert result.residual > 0.3 * error
+
+
 def test_order_of_calls_does_not_matter():
     phis = [rough_potentials(24, seed) for seed in range(2)]
     there, back = _backend(), _backend()
