@@ -16,6 +16,7 @@ import numpy as np
 from polcouple.analysis.block_errors import Blocks, Estimate, estimate
 from polcouple.analysis.slab import Grid, Slab, faces
 from polcouple.case.model import Case
+from polcouple.electrostatics.cloud_grid import planes_potential
 from polcouple.units import ANGSTROM_TO_BOHR
 
 _BIN = 0.1 * ANGSTROM_TO_BOHR
@@ -38,7 +39,8 @@ class PotentialProfile:
         self._faces = self.grid.between(planes)
         # what a layer of no thickness has at its own height more than its charge spread over a bin
         own = periodic_potential(self._electrode / (slab.area * self.grid.width), self.grid.width)
-        self._sharper = planes_potential(slab, heights, electrode_charges, planes) - self._between_bins(own)
+        exact = planes_potential(planes, heights, electrode_charges, slab.length, slab.area)
+        self._sharper = exact - self._between_bins(own)
         centres = self.grid.centres
         self._in_bulk = (centres > slab.bulk[0]) & (centres < slab.bulk[1])
         self._charges = Blocks()
@@ -74,20 +76,6 @@ class PotentialProfile:
         if field is not None:
             potential += field.gradient(float(charges @ self.grid.centres)) * self.grid.centres
         return np.asarray(potential - potential[self._in_bulk].mean())
-
-
-def planes_potential(slab: Slab, heights: np.ndarray, charges: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Periodic potential (k,) in Hartree/e, of mean zero, at heights ``at`` of evenly charged planes.
-
-    A plane of charge q at a distance d within the cell's length L has 2 pi q / A (d^2 / L - d + L / 6).
-
-    Args:
-        heights: (n,) of the planes in bohr, and ``charges`` (n,) in e.
-    """
-    apart = np.abs(at[:, None] - heights)
-    apart = np.minimum(apart, slab.length - apart)
-    shape = apart**2 / slab.length - apart + slab.length / 6.0
-    return np.asarray(2.0 * np.pi / slab.area * (shape @ charges))
 
 
 def periodic_potential(density: np.ndarray, width: float) -> np.ndarray:

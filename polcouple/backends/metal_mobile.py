@@ -24,6 +24,7 @@ from polcouple.dftb.hamiltonian import find_pairs
 from polcouple.dftb.moving.ensemble import Ensemble, FermiLevel
 from polcouple.dftb.moving.harmonic import harmonic
 from polcouple.electrode import Electrode, Electrolyte
+from polcouple.electrostatics.clouds import GaussianCloud
 from polcouple.electrostatics.coulomb import coulomb_energy_forces
 from polcouple.electrostatics.ewald import ewald_energy_forces
 from polcouple.electrostatics.interaction import interaction_matrix
@@ -121,7 +122,7 @@ def gaussian_overlap(electrode: Electrode, exponent: float) -> np.ndarray:
     n = len(electrode)
     pairs = find_pairs(electrode, _REACH / exponent)
     distance = np.linalg.norm(pairs.vector, axis=1)
-    overlap = erfc(exponent * distance / np.sqrt(2.0)) / distance
+    overlap = GaussianCloud(exponent).less_than_points(distance)
     # atoms out of one another's reach have no pairs, of which bincount makes integers
     matrix = np.zeros((n, n)) - np.bincount(pairs.first * n + pairs.second, overlap, n * n).reshape(n, n)
     matrix[np.diag_indices(n)] += np.sqrt(2.0 / np.pi) * exponent

@@ -188,8 +188,7 @@ def _in_blocks(n: int) -> Iterator[slice]:
 def planar_potential(cell: np.ndarray, points: int, positions: np.ndarray, charges: np.ndarray) -> np.ndarray:
     """(points,) average over planes across the third axis of the potential of point charges, Hartree/e.
 
-    At the heights of :meth:`CloudGrid.planar`, exact, of average zero over the cell: a plane of charge q at
-    a distance d less than the cell's height L has 2 pi q / A (d^2 / L - d + L / 6).
+    At the heights of :meth:`CloudGrid.planar`, exact (:func:`planes_potential`).
 
     Args:
         cell: (3, 3) in bohr.
@@ -199,13 +198,28 @@ def planar_potential(cell: np.ndarray, points: int, positions: np.ndarray, charg
     inverse = np.linalg.inv(cell)[:, 2]
     height = 1.0 / float(np.linalg.norm(inverse))
     places = folded(positions @ inverse) * height
+    area = abs(float(np.linalg.det(cell))) / height
+    return planes_potential(np.arange(points) * (height / points), places, charges, height, area)
+
+
+def planes_potential(
+    z: np.ndarray, places: np.ndarray, charges: np.ndarray, height: float, area: float
+) -> np.ndarray:
+    """(k,) potential in Hartree/e, of average zero over the cell, at ``z`` (k,) of evenly charged planes.
+
+    Exact: a plane of charge q at a distance d less than the cell's height L has
+    2 pi q / A (d^2 / L - d + L / 6).
+
+    Args:
+        places: (m,) of the planes in bohr, within one ``height`` of each other and of ``z``, and ``charges``
+            (m,) in e.
+        height: of the cell in bohr; ``area`` in bohr^2.
+    """
     order = np.argsort(places)
     moments = np.cumsum(charges[order] * places[order] ** np.arange(3)[:, None], axis=1)
     moments = np.concatenate([np.zeros((3, 1)), moments], axis=1)
-    z = np.arange(points) * (height / points)
     below = moments[:2, np.searchsorted(places[order], z)]
     total, first, second = moments[:, -1]
     squares = total * z**2 - 2.0 * first * z + second
     distances = (2.0 * below[0] - total) * z - 2.0 * below[1] + first
-    area = abs(float(np.linalg.det(cell))) / height
     return np.asarray(2.0 * np.pi / area * (squares / height - distances + total * height / 6.0))

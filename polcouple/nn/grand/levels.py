@@ -21,6 +21,7 @@ import numpy as np
 
 from polcouple.errors import ConvergenceError
 from polcouple.lattice.pairs import Pairs
+from polcouple.nn.potential.bonds import switched_off
 
 #: of graphene, and where the hopping begins and ends to be switched off (A)
 BOND, _BEGIN, REACH = 1.42, 1.75, 2.15
@@ -133,7 +134,6 @@ def levels_of(pairs: Pairs, sites: np.ndarray, hopping: float, decay: float, kt:
 
 def hoppings(lengths: np.ndarray, hopping: float, decay: float) -> tuple[np.ndarray, np.ndarray]:
     """(b,) h of bonds with these lengths in A and its slopes; zero from ``REACH`` on."""
-    t = np.clip((lengths - _BEGIN) / (REACH - _BEGIN), 0.0, 1.0)
-    step, change = 1.0 - t**3 * (10 - 15 * t + 6 * t**2), -30 * t**2 * (1 - t) ** 2 / (REACH - _BEGIN)
+    step, change = switched_off(lengths, _BEGIN, REACH - _BEGIN)
     bare = -hopping * np.exp(-decay * (lengths - BOND))
     return bare * step, bare * (change - decay * step)

@@ -48,10 +48,16 @@ class Bonds:
         self.ends = np.column_stack([owner[kept], pairs.second[kept]])
         self.lengths = lengths[kept]
         self.directions = pairs.vectors[kept] / lengths[kept, None]
-        width = (_END - _BEGIN) * usual[kept]
-        t = np.clip((lengths[kept] - _BEGIN * usual[kept]) / width, 0.0, 1.0)
-        self.conducts = 1.0 - t**3 * (10.0 - 15.0 * t + 6.0 * t**2)
-        self.slopes = -30.0 * t**2 * (1.0 - t) ** 2 / width
+        begin, width = _BEGIN * usual[kept], (_END - _BEGIN) * usual[kept]
+        self.conducts, self.slopes = switched_off(self.lengths, begin, width)
+
+
+def switched_off(
+    lengths: np.ndarray, begin: np.ndarray | float, width: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(b,) 1 up to ``begin``, 0 from ``width`` beyond on, twice differentiable between; and its slopes."""
+    t = np.clip((lengths - begin) / width, 0.0, 1.0)
+    return 1.0 - t**3 * (10.0 - 15.0 * t + 6.0 * t**2), -30.0 * t**2 * (1.0 - t) ** 2 / width
 
 
 @lru_cache(maxsize=32)
