@@ -10,9 +10,10 @@ from typing import Any
 import openmm.app as app
 
 from polcouple.errors import InputError
+from polcouple.importing.charmm_files import parameter_set, read_parts
 from polcouple.importing.charmm_lone_pairs import LonePairs
 from polcouple.importing.charmm_parameters import read_impropers, settle_torsions
-from polcouple.importing.charmm_psf import open_psf
+from polcouple.importing.charmm_psf import check_types, open_psf
 from polcouple.importing.source import PairOptions, Source, source_of_openmm, symbols_of, without_tails
 from polcouple.importing.structure import box_of, read_structure, require_files
 from polcouple.importing.waters import hold_waters
@@ -60,7 +61,8 @@ def read_charmm(
     """The system of a psf file with CHARMM's parameter files, positions of a crd or pdb file.
 
     Args:
-        parameters: .rtf, .prm, .par and .str files, in the order in which CHARMM reads them.
+        parameters: .rtf, .prm, .par and .str files, in the order in which CHARMM reads them: of two lines for
+            the same types the later one counts.
         cell: lengths in Angstrom and angles in degrees, over the structure's.
 
     Raises:
@@ -72,6 +74,7 @@ def read_charmm(
         raise InputError(
             f"{path}: a psf has no parameters; name CHARMM's parameter files (.prm, .str) after it"
         )
+    parts = read_parts(parameters)
     positions, box = read_structure(structure)
     box = box_of(structure, box, cell)
     try:
@@ -79,18 +82,16 @@ def read_charmm(
     except Exception as error:
         raise _unreadable(path, error) from None
     lone_pairs = LonePairs(path, psf)
-    impropers = read_impropers(parameters)
-    try:
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            known = app.CharmmParameterSet(*map(str, parameters))
-    except Exception as error:
-        raise _unreadable(parameters[0], error) from None
+    impropers = read_impropers(parts)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        known = parameter_set(parts)
     if told:
         log(
             f"warning: OpenMM says {len(told)} times of {', '.join(map(str, parameters))} what it says of the"
             f" first: {' '.join(str(told[0].message).split())}"
         )
+    check_types(path, psf, known)
     try:
         system = without_tails(psf.createSystem(known, **options.of_openmm()))
     except Exception as error:

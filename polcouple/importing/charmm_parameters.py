@@ -4,14 +4,15 @@ impropers, and options of NONBONDED."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import openmm
 
 from polcouple.errors import InputError
+from polcouple.importing.charmm_files import Part, in_order
+from polcouple.importing.words import is_number
 
 #: by CHARMM's four letters: options of NONBONDED for its lists and cut-offs, with a number
 _NUMBERS = ("CUTN", "CTOF", "CTON", "WMIN", "INBF", "IMGF", "CUTI")
@@ -22,11 +23,6 @@ _WORDS = (
 )  # fmt: skip
 #: of those that change energies, the only values that are computed here
 _ONLY = {"EPS": 1.0, "NBXM": 5.0}
-_SECTIONS = {
-    "DIHE": "DIHEDRALS", "PHI": "DIHEDRALS", "IMPR": "IMPROPER", "IMPH": "IMPROPER", "NONB": "NONBONDED",
-    "NBON": "NONBONDED",
-}  # fmt: skip
-_OTHERS = ("ATOM", "BOND", "ANGL", "THET", "CMAP", "NBFI", "THOL", "HBON", "END", "RESI", "PRES", "READ")
 
 
 #: places of wildcards in the four types of an improper, in the order in which CHARMM looks for a match
@@ -53,36 +49,35 @@ class Improper:
     phase: float
 
 
-def read_impropers(paths: Sequence[Path]) -> dict[tuple[str, ...], list[Improper]]:
-    """Lines of IMPROPER by their types (:func:`_in_order`); options of NONBONDED are looked over.
+def read_impropers(parts: Sequence[Part]) -> dict[tuple[str, ...], list[Improper]]:
+    """Lines of IMPROPER by their types (:func:`in_order`), those of later parts instead of earlier ones.
+
+    Options of NONBONDED are looked over.
 
     Raises:
         InputError: options of NONBONDED change energies in a way that is not computed here, or wildcards
             of an improper stand where CHARMM knows none.
     """
     found: dict[tuple[str, ...], list[Improper]] = {}
-    for path in paths:
-        section, in_header = "", False
-        for number, line in _statements(path):
-            words = line.split()
-            where = f"{path}:{number}"
-            start = next((name for name in _SECTIONS if line.startswith(name)), None)
-            if start is not None:
-                section = _SECTIONS[start]
-                in_header = section == "NONBONDED"
+    for part in parts:
+        own: dict[tuple[str, ...], list[Improper]] = {}
+        in_header = False
+        for statement in part.statements:
+            words = statement.text.split()
+            if statement.heads:
+                in_header = statement.section == "NONBONDED"
                 if in_header:
-                    _check_options(where, words[1:])
-            elif line.startswith(_OTHERS):
-                section = ""
-            elif section == "IMPROPER" and len(words) > 5 and all(map(_is_number, words[4:7])):
-                found.setdefault(_in_order(words[:4]), []).append(_improper(where, words))
-            elif in_header and section == "NONBONDED":
-                in_header = not (len(words) > 3 and all(map(_is_number, words[1:4])))
+                    _check_options(statement.where, words[1:])
+            elif statement.section == "IMPROPER" and len(words) > 5 and all(map(is_number, words[4:7])):
+                own.setdefault(in_order(words[:4]), []).append(_improper(statement.where, words))
+            elif in_header:
+                in_header = not (len(words) > 3 and all(map(is_number, words[1:4])))
                 if in_header:
                     raise InputError(
-                        f"{where}: {' '.join(words[:3])} ... belongs to no line of NONBONDED; end the line"
-                        " before it with -"
+                        f"{statement.where}: {' '.join(words[:3])} ... belongs to no line of NONBONDED; end"
+                        " the line before it with -"
                     )
+        found |= own
     return found
 
 
@@ -120,7 +115,7 @@ def settle_torsions(system: openmm.System, psf: Any, lines: dict[tuple[str, ...]
 def _meant(lines: dict[tuple[str, ...], list[Improper]], types: Sequence[str]) -> Improper:
     """The line that CHARMM takes for an improper of four atom types."""
     for places in _WILDCARDS:
-        tried = {_in_order(["X" if i in wild else kind for i, kind in enumerate(types)]) for wild in places}
+        tried = {in_order(["X" if i in wild else kind for i, kind in enumerate(types)]) for wild in places}
         found = [line for key in sorted(tried) for line in lines.get(key, ())]
         if not found:
             continue
@@ -184,33 +179,6 @@ def _check_options(where: str, words: list[str]) -> None:
 
 
 def _number(where: str, option: str, word: str) -> float:
-    if not _is_number(word):
+    if not is_number(word):
         raise InputError(f"{where}: NONBONDED {option} needs a number, not {word!r}")
     return float(word)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
-def _in_order(types: list[str]) -> tuple[str, ...]:
-    """The four types from the end from which they come first in the alphabet: both directions are one."""
-    return min(tuple(types), tuple(reversed(types)))
-
-
-def _statements(path: Path) -> Iterator[tuple[int, str]]:
-    """Number of the first line, and text in capitals, of each statement: lines that end with - go on."""
-    start, text = 0, ""
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        start = start if text else number
-        text = (text + line.partition("!")[0].strip()).upper()
-        if text.endswith("-"):
-            text = text[:-1] + " "
-            continue
-        if text.strip() and not text.startswith("*"):
-            yield start, text
-        text = ""

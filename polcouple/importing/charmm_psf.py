@@ -8,6 +8,8 @@ from typing import Any
 
 import openmm.app as app
 
+from polcouple.errors import InputError
+
 
 def open_psf(path: Path, box: Any) -> app.CharmmPsfFile:
     """OpenMM's reader, with the atoms' own names.
@@ -29,6 +31,26 @@ def open_psf(path: Path, box: Any) -> app.CharmmPsfFile:
     for index, name in names.items():
         psf.atom_list[index].name = name
     return psf
+
+
+def check_types(path: Path, psf: app.CharmmPsfFile, known: app.CharmmParameterSet) -> None:
+    """Refuse types whose parameters are not certain.
+
+    Raises:
+        InputError: a number stands for two types, or a type has no line of NONBONDED.
+    """
+    names: dict[int, set[str]] = {}
+    for name, number in known.atom_types_tuple:
+        names.setdefault(number, set()).add(name)
+    for kind in dict.fromkeys(atom.attype for atom in psf.atom_list):
+        if len(names.get(kind, ())) > 1:
+            raise InputError(
+                f"{path}: the atom type {kind} is {' and '.join(sorted(names[kind]))} by lines of MASS; write"
+                " the psf with names of types (XPLOR)"
+            )
+        found = (known.atom_types_int if isinstance(kind, int) else known.atom_types_str).get(kind)
+        if found is not None and found.epsilon is None:
+            raise InputError(f"{path}: the atom type {found.name} has no line of NONBONDED")
 
 
 def _rename(lines: list[str]) -> dict[int, str]:

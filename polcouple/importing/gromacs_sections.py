@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from polcouple.importing.words import is_number
+
 #: numbers of parameters by function type
 Counts = Mapping[str, tuple[int, ...]]
 
@@ -68,15 +70,6 @@ def check_atoms(fields: Sequence[str], n_atoms: int) -> None:
             raise ValueError(f"'{field}' is no atom of a molecule of {n_atoms}")
     if len({int(field) for field in fields}) < len(fields):
         raise ValueError("names an atom twice")
-
-
-def is_number(word: str) -> bool:
-    """Whether a column is one."""
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 _BONDS: Counts = {"1": (2, 4), "2": (2, 4)}

@@ -12,9 +12,10 @@ import openmm.app as app
 from polcouple.errors import InputError
 from polcouple.importing.gromacs_dihedrals import DihedralTypes, four_types
 from polcouple.importing.gromacs_pairs import PairRules
-from polcouple.importing.gromacs_sections import SECTIONS, TABLES, check_atoms, is_number
+from polcouple.importing.gromacs_sections import SECTIONS, TABLES, check_atoms
 from polcouple.importing.gromacs_text import InFileError, Line, top_lines
 from polcouple.importing.gromacs_types import CmapTable, Table, fill, fill_cmaps
+from polcouple.importing.words import is_number
 
 #: headings that are known, by their names without _ and -, and tables that nothing refers to without implicit
 #: solvent

@@ -2,9 +2,8 @@
 
 import numpy as np
 import openmm
-import openmm.app as app
 import pytest
-from openmm.unit import Quantity, nanometer
+from charmm_systems import write_pdb, write_psf
 
 from polcouple.errors import InputError
 from polcouple.importing.amber import read_charmm
@@ -48,39 +47,6 @@ FIRST = "nbxmod  5 atom cdiel fshift vatom vdistance vfswitch"
 NO_DIHEDRAL, NO_IMPROPER = "A B C D 0.0 1 0.0", "A D B C 0.0 0 0.0"
 PLACES = np.array([[5.0, 5.0, 5.0], [6.45, 5.0, 5.0], [7.0, 6.3, 5.0], [8.2, 6.5, 5.9]])
 OPTIONS = PairOptions(9.0, None, "water")
-
-
-def write_psf(path, rows, bonds, angles=(), dihedrals=(), impropers=(), lone_pairs=()):
-    """Rows are of residue, name, type, charge and mass; the other arguments tuples of atoms from 1."""
-    atoms = [f"{i:8d} S 1 {' '.join(row)} 0" for i, row in enumerate(rows, 1)]
-    sections = [("!NTITLE", 1, [" REMARKS a test"]), ("!NATOM", len(atoms), atoms)]
-    named = ("!NBOND: bonds", bonds), ("!NTHETA: angles", angles), ("!NPHI: dihedrals", dihedrals)
-    for name, found in (*named, ("!NIMPHI: impropers", impropers)):
-        sections.append((name, len(found), [" ".join(map(str, term)) for term in found] or [""]))
-    sections += [(name, 0, [""]) for name in ("!NDON: donors", "!NACC: acceptors", "!NNB")]
-    text = ["PSF", ""]
-    for name, count, lines in sections:
-        text += [f"{count:8d} {name}", *lines, ""]
-    text += ["       0       0 !NGRP NST2", "", ""]
-    if lone_pairs:  # the line of each, and its atoms from 1, the site first
-        atoms = " ".join(str(atom) for _, own in lone_pairs for atom in own)
-        count = sum(len(own) for _, own in lone_pairs)
-        text += [
-            f"{len(lone_pairs):8d}{count:8d} !NUMLP NUMLPH",
-            *(line for line, _ in lone_pairs),
-            atoms,
-            "",
-        ]
-    path.write_text("\n".join(text))
-
-
-def write_pdb(path, names, places):
-    topology = app.Topology()
-    residue = topology.addResidue("MOL", topology.addChain())
-    for name in names:
-        topology.addAtom(name, app.element.carbon, residue)
-    with path.open("w") as stream:
-        app.PDBFile.writeFile(topology, Quantity(0.1 * places, nanometer), stream)
 
 
 def chain(folder, names=("XA", "XB", "XC", "XD"), **lines):
@@ -260,3 +226,22 @@ def test_names_of_other_programs_particles(tmp_path, names):
     assert energy_of(source) == pytest.approx(
         1.3 * (1.0 + np.cos(2 * angle_of((0, 1, 2, 3)) - np.pi)), rel=1e-5
     )
+
+
+@pytest.mark.parametrize("term", ["dihedral", "improper"])
+def test_terms_that_a_later_file_has_again(tmp_path, capsys, term):
+    """They count instead of the earlier ones, of another periodicity too; the log tells of dihedrals."""
+    section, types = {"dihedral": ("DIHEDRALS", "A B C D"), "improper": ("IMPROPER", "A D B C")}[term]
+    terms = "D C B A 0.4 3 0.0\nD C B A 1.3 2 180.0" if term == "dihedral" else "C B D A 1.3 2 180.0"
+    chain(tmp_path, **{term: f"{types} 10.5 1 0.0"})
+    (tmp_path / "b.prm").write_text(f"* later\n*\n{section}\n{terms}\nEND\n")
+    files = [tmp_path / "a.psf", [tmp_path / "a.prm", tmp_path / "b.prm"], tmp_path / "a.pdb"]
+    capsys.readouterr()
+    source = read_charmm(*files, OPTIONS, (20.0, 20.0, 20.0))
+    angle = angle_of({"dihedral": (0, 1, 2, 3), "improper": (0, 3, 1, 2)}[term])
+    expected = 1.3 * (1.0 + np.cos(2 * angle - np.pi))
+    if term == "dihedral":
+        expected += 0.4 * (1.0 + np.cos(3 * angle))
+        said = "1 dihedrals have other terms in a later place, which count; the first: "
+        assert f"{said}{tmp_path / 'b.prm'}:4 instead of {tmp_path / 'a.prm'}:" in capsys.readouterr().out
+    assert energy_of(source) == pytest.approx(expected, rel=1e-5)
