@@ -13,7 +13,7 @@ from polcouple.errors import InputError
 from polcouple.importing.charmm_files import parameter_set, read_parts
 from polcouple.importing.charmm_lone_pairs import LonePairs
 from polcouple.importing.charmm_parameters import read_impropers, settle_torsions
-from polcouple.importing.charmm_psf import check_types, open_psf
+from polcouple.importing.charmm_psf import check_types, exclude, open_psf, read_exclusions
 from polcouple.importing.source import PairOptions, Source, source_of_openmm, symbols_of, without_tails
 from polcouple.importing.structure import box_of, read_structure, require_files
 from polcouple.importing.waters import hold_waters
@@ -82,6 +82,7 @@ def read_charmm(
     except Exception as error:
         raise _unreadable(path, error) from None
     lone_pairs = LonePairs(path, psf)
+    exclusions = read_exclusions(path)
     impropers = read_impropers(parts)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -98,6 +99,7 @@ def read_charmm(
         raise _unreadable(path, error) from None
     lone_pairs.place(system)
     settle_torsions(system, psf, impropers)
+    exclude(system, exclusions)
     if options.rigid != "none":
         hold_waters(path, system, symbols_of(psf.topology))
     return source_of_openmm(path, structure, system, psf.topology, positions, box)

@@ -1,11 +1,14 @@
-"""A psf by OpenMM's reader, with names of atoms that it takes for sites of other kinds."""
+"""A psf by OpenMM's reader, with names of atoms that it takes for sites of other kinds, and exclusions."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import openmm
 import openmm.app as app
 
 from polcouple.errors import InputError
@@ -51,6 +54,48 @@ def check_types(path: Path, psf: app.CharmmPsfFile, known: app.CharmmParameterSe
         found = (known.atom_types_int if isinstance(kind, int) else known.atom_types_str).get(kind)
         if found is not None and found.epsilon is None:
             raise InputError(f"{path}: the atom type {found.name} has no line of NONBONDED")
+
+
+def read_exclusions(path: Path) -> list[tuple[int, int]]:
+    """Pairs of atoms, from 0, that !NNB lists, which OpenMM's reader passes over.
+
+    Raises:
+        InputError: the section is not as CHARMM writes it.
+    """
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    counts = {line.partition("!")[2].split()[0]: line.split()[0] for line in lines if "!N" in line}
+    if int(counts.get("NNB", 0)) == 0:
+        return []
+    n_atoms, n_pairs = int(counts["NATOM"]), int(counts["NNB"])
+    start = next(i for i, line in enumerate(lines) if "!NNB" in line) + 1
+    words = " ".join(takewhile(lambda line: "!" not in line, lines[start:])).split()
+    try:
+        partners, ends = [int(word) - 1 for word in words[:n_pairs]], list(map(int, words[n_pairs:]))
+    except ValueError:
+        partners, ends = [], []
+    pairs = [
+        (atom, partner)
+        for atom, (begin, end) in enumerate(zip([0, *ends], ends, strict=False))
+        for partner in partners[begin:end]
+    ]
+    if len(ends) != n_atoms or len(pairs) != n_pairs or any(not 0 <= b < n_atoms or a == b for a, b in pairs):
+        raise InputError(
+            f"{path}: !NNB lists {n_pairs} excluded atoms and needs as many numbers, and one of each of its"
+            f" {n_atoms} atoms; write the psf again"
+        )
+    return pairs
+
+
+def exclude(system: openmm.System, pairs: Sequence[tuple[int, int]]) -> None:
+    """Let pairs of atoms not interact."""
+    for force in system.getForces() if pairs else ():
+        if isinstance(force, openmm.NonbondedForce):
+            for first, second in pairs:
+                force.addException(first, second, 0.0, 0.1, 0.0, True)
+        elif isinstance(force, openmm.CustomNonbondedForce):
+            known = {frozenset(force.getExclusionParticles(i)) for i in range(force.getNumExclusions())}
+            for pair in {frozenset(pair): pair for pair in pairs if frozenset(pair) not in known}.values():
+                force.addExclusion(*pair)
 
 
 def _rename(lines: list[str]) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""CHARMM's files in any order, sections of streams: the energy of one pair by hand."""
+"""CHARMM's files in any order, sections of streams, exclusions: the energy of one pair by hand."""
 
 from itertools import permutations
 
@@ -104,6 +104,28 @@ def test_nbfix_counts_wherever_its_types_stand(tmp_path, files):
 def test_later_files_count_and_keep_what_they_do_not_name(tmp_path, files, expected):
     """MASS that comes again takes nothing away."""
     assert energy_of(ions(tmp_path, files)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("files", [("ions.str",), ("ions.str", "nbfix.prm")])
+@pytest.mark.parametrize("excluded", [{1: [2]}, {2: [1]}, {1: [2], 2: [1]}])
+def test_exclusions_of_a_psf(tmp_path, files, excluded):
+    """What is left of two charges: the Ewald sum's own, which no pair in real space adds to."""
+    assert energy_of(ions(tmp_path, files, excluded=excluded)) == 0.0
+    (tmp_path / "charged").mkdir()
+    (tmp_path / "excluded").mkdir()
+    whole = energy_of(ions(tmp_path / "charged", files, charges=("1.0", "-1.0")))
+    source = ions(tmp_path / "excluded", files, excluded=excluded, charges=("1.0", "-1.0"))
+    lj = pair(NBFIX) if len(files) == 2 else pair(SODIUM, CHLORIDE)
+    coulomb = -332.0637 / R
+    assert whole - energy_of(source) == pytest.approx(lj + coulomb, abs=2e-2)
+
+
+def test_exclusions_that_are_cut_off(tmp_path):
+    ions(tmp_path, ["ions.str"], excluded={1: [2]})
+    psf = tmp_path / "a.psf"
+    psf.write_text(psf.read_text().replace("2 1 1", "2 1"))
+    with pytest.raises(InputError, match=r"a\.psf: !NNB lists 1 excluded atoms and needs as many numbers"):
+        read_charmm(psf, [tmp_path / "ions.str"], tmp_path / "a.pdb", OPTIONS, CELL)
 
 
 @pytest.mark.parametrize(

@@ -245,3 +245,19 @@ def test_terms_that_a_later_file_has_again(tmp_path, capsys, term):
         said = "1 dihedrals have other terms in a later place, which count; the first: "
         assert f"{said}{tmp_path / 'b.prm'}:4 instead of {tmp_path / 'a.prm'}:" in capsys.readouterr().out
     assert energy_of(source) == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_exclusion_of_two_atoms_three_bonds_apart(tmp_path):
+    """!NNB takes away what else is their 1-4 interaction."""
+    lines = {"first": FIRST, "dihedral": NO_DIHEDRAL, "improper": NO_IMPROPER, "header": HEADER}
+    text = PRM.replace("A 0.0 0.0 2.0", "A 0.0 -0.2 2.0").replace("D 0.0 0.0 1.7", "D 0.0 -0.1 1.7")
+    (tmp_path / "a.prm").write_text(text.format(**lines))
+    rows = [("MOL", f"X{kind}", kind, "0.0", "12.011") for kind in "ABCD"]
+    write_pdb(tmp_path / "a.pdb", [row[1] for row in rows], PLACES)
+    r, depth, least = np.linalg.norm(PLACES[3] - PLACES[0]), np.sqrt(0.02), 3.7
+    for excluded, expected in ((None, depth * ((least / r) ** 12 - 2 * (least / r) ** 6)), ({1: [4]}, 0.0)):
+        write_psf(tmp_path / "a.psf", rows, [(1, 2), (2, 3), (3, 4)], excluded=excluded)
+        source = read_charmm(
+            tmp_path / "a.psf", [tmp_path / "a.prm"], tmp_path / "a.pdb", OPTIONS, (20.0, 20.0, 20.0)
+        )
+        assert energy_of(source) == pytest.approx(expected, rel=1e-5)
