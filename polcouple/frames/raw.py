@@ -28,6 +28,7 @@ class RawFrame:
         names_are_elements: they are chemical symbols; otherwise a force field's names (OW, HW1, NA).
         resolution: (N, 3) or one number, in bohr: what the last digit of a coordinate stands for.
         cell_rounding: how far components of the cell's vectors may be rounded, in bohr.
+        residue_names: of the N atoms' residues, or None where they are not read.
     """
 
     positions: np.ndarray
@@ -36,6 +37,7 @@ class RawFrame:
     names_are_elements: bool
     resolution: np.ndarray | float
     cell_rounding: float
+    residue_names: tuple[str, ...] | None = None
 
 
 def suffix_of(path: Path) -> str:

@@ -102,6 +102,7 @@ def read_gro(path: Path) -> Iterator[RawFrame]:
                 False,
                 10.0 ** (5 - width) * NM_TO_BOHR,
                 10.0**-decimals * NM_TO_BOHR,
+                tuple(line[5:10].strip() for line in lines),
             )
             number += 3 + count
 

@@ -14,6 +14,7 @@ from polcouple.importing.charmm_files import parameter_set, read_parts
 from polcouple.importing.charmm_lone_pairs import LonePairs
 from polcouple.importing.charmm_parameters import read_impropers, settle_torsions
 from polcouple.importing.charmm_psf import check_types, exclude, open_psf, read_exclusions
+from polcouple.importing.names import check_names
 from polcouple.importing.source import PairOptions, Source, source_of_openmm, symbols_of, without_tails
 from polcouple.importing.structure import box_of, read_structure, require_files
 from polcouple.importing.waters import hold_waters
@@ -33,14 +34,15 @@ def read_amber(
     """
     options.check()
     require_files(path)
-    positions, box = read_structure(structure, of_amber=True)
+    found = read_structure(structure, of_amber=True)
     try:
         prmtop = app.AmberPrmtopFile(str(path))
     except Exception as error:  # OpenMM's reader raises whatever it stumbles over
         raise _unreadable(path, error) from None
     _refuse_left_out(path, prmtop)
     # the structure's cell is of the same moment as its positions; prmtop has the one that it began with
-    box = box_of(structure, box if box is not None else prmtop.topology.getPeriodicBoxVectors(), cell)
+    box = found.box if found.box is not None else prmtop.topology.getPeriodicBoxVectors()
+    box = box_of(structure, box, cell)
     prmtop.topology.setPeriodicBoxVectors(box)
     try:
         system = without_tails(prmtop.createSystem(**options.of_openmm()))
@@ -48,7 +50,9 @@ def read_amber(
         raise _unreadable(path, error) from None
     if options.rigid != "none":
         hold_waters(path, system, symbols_of(prmtop.topology))
-    return source_of_openmm(path, structure, system, prmtop.topology, positions, box)
+    source = source_of_openmm(path, structure, system, prmtop.topology, found.positions, box)
+    check_names(source, found.names, found.residue_names)
+    return source
 
 
 def read_charmm(
@@ -75,8 +79,8 @@ def read_charmm(
             f"{path}: a psf has no parameters; name CHARMM's parameter files (.prm, .str) after it"
         )
     parts = read_parts(parameters)
-    positions, box = read_structure(structure)
-    box = box_of(structure, box, cell)
+    found = read_structure(structure)
+    box = box_of(structure, found.box, cell)
     try:
         psf = open_psf(path, box)
     except Exception as error:
@@ -102,7 +106,9 @@ def read_charmm(
     exclude(system, exclusions)
     if options.rigid != "none":
         hold_waters(path, system, symbols_of(psf.topology))
-    return source_of_openmm(path, structure, system, psf.topology, positions, box)
+    source = source_of_openmm(path, structure, system, psf.topology, found.positions, box)
+    check_names(source, found.names, found.residue_names)
+    return source
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

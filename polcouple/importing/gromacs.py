@@ -21,9 +21,9 @@ from polcouple.frames.text import read_gro
 from polcouple.importing.gromacs_pairs import set_pairs
 from polcouple.importing.gromacs_text import InFileError
 from polcouple.importing.gromacs_topology import Topology
+from polcouple.importing.names import check_names
 from polcouple.importing.source import PairOptions, Source, without_tails
 from polcouple.importing.structure import given_cell, reduced_vectors, upright_cell
-from polcouple.log import log
 from polcouple.units import BOHR_TO_NM
 
 
@@ -61,15 +61,7 @@ def read_gromacs(
     if n != found:
         raise InputError(f"{path}: describes {n} atoms, {structure} holds {found}; give the one that fits")
     source = source_of_topology(path, structure, top, options, frame.positions, lattice)
-    pairs = enumerate(zip(source.labels, frame.names, strict=True))
-    other = [i for i, (label, name) in pairs if label[:5] != name]
-    if other:
-        first = other[0]
-        log(
-            f"warning: {len(other)} atoms have other names in {structure} than in {path}, the first"
-            f" is {first} ({source.labels[first]}, {frame.names[first]} in the structure): is the order the"
-            " same?"
-        )
+    check_names(source, frame.names, frame.residue_names)
     return source
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from polcouple.case.checks import check_start_cell
 from polcouple.errors import InputError
 from polcouple.frames.raw import cell_of
 from polcouple.frames.text import read_gro
+from polcouple.importing.names import openmms_names
 from polcouple.lattice.cell import reduced_cell, within_halves
 from polcouple.log import log
 from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM, BOHR_TO_NM
@@ -32,8 +33,22 @@ def require_files(*paths: Path) -> None:
             raise InputError(f"{path}: no such file")
 
 
-def read_structure(path: Path, of_amber: bool = False) -> tuple[Any, Any]:
-    """Positions and box vectors (or None) with OpenMM's units, by its suffix; .crd is Amber's or CHARMM's.
+class Structure(NamedTuple):
+    """What a file of positions has.
+
+    Attributes:
+        positions, box: with OpenMM's units; a box is None where there is none.
+        names, residue_names: of each atom, as OpenMM's readers of force fields have them, or None.
+    """
+
+    positions: Any
+    box: Any
+    names: tuple[str, ...] | None = None
+    residue_names: tuple[str, ...] | None = None
+
+
+def read_structure(path: Path, of_amber: bool = False) -> Structure:
+    """By its suffix; .crd is Amber's or CHARMM's.
 
     Raises:
         InputError: it cannot be read.
@@ -45,22 +60,27 @@ def read_structure(path: Path, of_amber: bool = False) -> tuple[Any, Any]:
     suffix = path.suffix.lower()
     if suffix == ".gro":
         frame = next(read_gro(path), None)
-        if frame is None:
+        if frame is None or frame.names is None or frame.residue_names is None:
             raise InputError(f"{path}: holds no frame")
         box = None if frame.cell is None else Quantity(frame.cell * BOHR_TO_NM, nanometer)
-        return Quantity(frame.positions * BOHR_TO_NM, nanometer), box
+        names = openmms_names(frame.names, frame.residue_names)
+        return Structure(Quantity(frame.positions * BOHR_TO_NM, nanometer), box, *names)
     try:
         if suffix in (".inpcrd", ".rst7", ".restrt", ".rst", ".ncrst") or (of_amber and suffix == ".crd"):
             amber = app.AmberInpcrdFile(str(path))
-            return amber.positions, amber.boxVectors
+            return Structure(amber.positions, amber.boxVectors)
         if suffix in (".crd", ".cor"):
-            return app.CharmmCrdFile(str(path)).positions, None
-        if suffix in (".pdb", ".ent"):
-            pdb = app.PDBFile(str(path))
-            return pdb.positions, pdb.topology.getPeriodicBoxVectors()
-        if suffix in (".cif", ".pdbx", ".mmcif"):
-            cif = app.PDBxFile(str(path))
-            return cif.positions, cif.topology.getPeriodicBoxVectors()
+            crd = app.CharmmCrdFile(str(path))
+            return Structure(crd.positions, None, *openmms_names(crd.attype, crd.resname))
+        if suffix in (".pdb", ".ent", ".cif", ".pdbx", ".mmcif"):
+            found = (app.PDBFile if suffix in (".pdb", ".ent") else app.PDBxFile)(str(path))
+            atoms = list(found.topology.atoms())
+            return Structure(
+                found.positions,
+                found.topology.getPeriodicBoxVectors(),
+                tuple(atom.name for atom in atoms),
+                tuple(atom.residue.name for atom in atoms),
+            )
     except Exception as error:  # what OpenMM's readers stumble over
         raise unreadable(path, error) from None
     raise InputError(

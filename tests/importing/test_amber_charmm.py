@@ -103,6 +103,30 @@ def test_a_structure_of_another_system(tmp_path, peptide):
         read_amber(prmtop, rst7, FLEXIBLE)
 
 
+def test_a_structure_in_another_order(tmp_path, peptide, capsys):
+    """A pdb has names: the two ions swapped, and an atom of another name."""
+    prmtop, rst7 = peptide
+    topology, positions = app.AmberPrmtopFile(str(prmtop)).topology, app.AmberInpcrdFile(str(rst7)).positions
+    topology.setPeriodicBoxVectors(app.AmberInpcrdFile(str(rst7)).boxVectors)
+    pdb = tmp_path / "own.pdb"
+    with pdb.open("w") as stream:
+        app.PDBFile.writeFile(topology, positions, stream)
+    read_amber(prmtop, pdb, FLEXIBLE)
+    assert "warning" not in capsys.readouterr().out
+    text = pdb.read_text()
+    pdb.write_text(text.replace(" CG  LEU", " CX  LEU"))
+    read_amber(prmtop, pdb, FLEXIBLE)
+    assert "warning: 1 atoms have other names in" in capsys.readouterr().out
+    atoms = [line for line in text.splitlines(keepends=True) if line.startswith(("ATOM", "HETATM"))]
+    sodium, chloride = (next(line for line in atoms if name in line) for name in (" NA ", " CL "))
+    swapped = text.replace(sodium, "\0").replace(chloride, sodium).replace("\0", chloride)
+    pdb.write_text(swapped)
+    with pytest.raises(
+        InputError, match=r"own\.pdb: has the atoms of .*peptide\.prmtop in another order: atom"
+    ):
+        read_amber(prmtop, pdb, FLEXIBLE)
+
+
 @pytest.mark.parametrize("angles", [(90, 90, 50), (90, 90, 60), (90, 90, 130), (60, 90, 90)])
 def test_cells_that_are_not_upright(peptide, capsys, angles):
     """OpenMM refuses them; the lattice is the one that was asked for."""

@@ -1,4 +1,4 @@
-"""CHARMM's files in any order, sections of streams, exclusions: the energy of one pair by hand."""
+"""CHARMM's files in any order, sections of streams, exclusions and names: the energy of one pair by hand."""
 
 from itertools import permutations
 
@@ -6,6 +6,7 @@ import numpy as np
 import openmm
 import pytest
 from charmm_systems import write_pdb, write_psf
+from gromacs_systems import write_gro
 
 from polcouple.errors import InputError
 from polcouple.importing.amber import read_charmm
@@ -166,3 +167,61 @@ def test_types_by_number(tmp_path, monkeypatch):
     assert energy_of(ions(tmp_path, ["water.prm", "ions.str"])) == pytest.approx(
         pair(SODIUM, CHLORIDE), rel=1e-6
     )
+
+
+def write_crd(path, names, residues):
+    lines = ["* ions", "*", f"{len(names):5d}"]
+    for i, (name, residue, place) in enumerate(zip(names, residues, PLACES, strict=True), 1):
+        lines.append(f"{i:5d}{i:5d} {residue:4s} {name:4s}{''.join(f'{x:10.5f}' for x in place)} S 1 0.00000")
+    path.write_text("\n".join([*lines, ""]))
+
+
+WRITERS = {
+    "pdb": lambda path, names, residues: write_pdb(path, names, PLACES, residues),
+    "crd": write_crd,
+    "gro": lambda path, names, residues: write_gro(
+        path, list(zip(residues, names, strict=True)), PLACES, np.array(CELL)
+    ),
+}
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_atoms_in_another_order(tmp_path, capsys, suffix):
+    structure = tmp_path / f"a.{suffix}"
+    WRITERS[suffix](structure, ["SOD", "CLA"], ["SOD", "CLA"])
+    ions(tmp_path, ["ions.str"], structure=structure)
+    assert "warning" not in capsys.readouterr().out
+    for names in (["CLA", "SOD"], ["ION", "ION"]):
+        WRITERS[suffix](structure, names, ["CLA", "SOD"])
+        what = "atom 1" if names[0] == "CLA" else "residue of atom 1"
+        with pytest.raises(
+            InputError,
+            match=rf"a\.{suffix}: has the atoms of .*a\.psf in another order: {what} \(from 1\) is CLA, and",
+        ):
+            ions(tmp_path, ["ions.str"], structure=structure)
+    WRITERS[suffix](structure, ["NA", "CL"], ["ION", "ION"])
+    ions(tmp_path, ["ions.str"], structure=structure)
+    assert "2 atoms have other names in" in capsys.readouterr().out
+
+
+def test_another_order_beside_other_names(tmp_path):
+    """Two atoms have other names in the structure, and two of four stand in another order."""
+    (tmp_path / "ions.str").write_text(FILES["ions.str"])
+    kinds = {"A1": "SOD", "SOD": "SOD", "CLA": "CLA", "A2": "CLA"}
+    rows = [(name, name, kind, "0.0", "30.0") for name, kind in kinds.items()]
+    write_psf(tmp_path / "a.psf", rows, [])
+    places = np.concatenate([PLACES, PLACES + 8.0])
+    write_pdb(tmp_path / "a.pdb", ["B1", "CLA", "SOD", "B2"], places, ["B1", "CLA", "SOD", "B2"])
+    with pytest.raises(InputError, match=r"another order: atom 2 \(from 1\) is CLA, and SOD there"):
+        read_charmm(tmp_path / "a.psf", [tmp_path / "ions.str"], tmp_path / "a.pdb", OPTIONS, CELL)
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_names_that_openmms_readers_have_for_others(tmp_path, capsys, suffix):
+    """OH2 of TIP3 is O of HOH to some of them."""
+    (tmp_path / "ions.str").write_text(FILES["ions.str"])
+    rows = [("TIP3", "OH2", "SOD", "0.0", "22.98977"), ("TIP3", "H1", "CLA", "0.0", "35.45")]
+    write_psf(tmp_path / "a.psf", rows, [])
+    WRITERS[suffix](tmp_path / f"a.{suffix}", ["OH2", "H1"], ["TIP3", "TIP3"])
+    read_charmm(tmp_path / "a.psf", [tmp_path / "ions.str"], tmp_path / f"a.{suffix}", OPTIONS, CELL)
+    assert "warning" not in capsys.readouterr().out

@@ -53,6 +53,22 @@ def files_of(directory, name, positions=None):
     return top, gro
 
 
+def test_a_structure_in_another_order(tmp_path):
+    """Sodium where chloride is in the .top."""
+    top, gro = files_of(tmp_path, "TIP4P/2005 + NaCl")
+    read_gromacs(top, gro, PAIRS)
+    lines = gro.read_text().splitlines(keepends=True)
+    first, last = (
+        next(i for i, line in enumerate(lines) if line[10:15].strip() == ion) for ion in ("NA", "CL")
+    )
+    lines[first], lines[last] = lines[last], lines[first]
+    gro.write_text("".join(lines))
+    with pytest.raises(
+        InputError, match=rf"liquid\.top in another order: atom {first - 1} \(from 1\) is CL, and"
+    ):
+        read_gromacs(top, gro, PAIRS)
+
+
 @pytest.mark.parametrize("name", LIQUIDS)
 def test_forces_and_energies_are_those_of_gromacs(tmp_path, name):
     """As recorded; energies of interactions between atoms by how they differ in two configurations."""
