@@ -30,7 +30,7 @@ from polcouple.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 GRIDS: dict[Quantity, str] = {
     "excess": "excess electrons per bohr^3, positive where electrons are added",
     "induced": "excess electrons per bohr^3 that the liquid induces",
-    "potential": "electrostatic potential of the electrodes' charges in Hartree/e",
+    "potential": "electrostatic potential of the electrodes' charges in Hartree/e, without a slab's field",
 }
 #: the same of grids that are written where wave functions are given
 ORBITAL_GRIDS: dict[OrbitalQuantity, str] = {
