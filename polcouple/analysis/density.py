@@ -173,9 +173,12 @@ class DensityProfile:
         return of_counts(height), of_counts(position)
 
     def within(self, distance: float) -> Estimate:
-        """Number of the species' atoms per area (bohr^-2) nearer to the sheet than ``distance`` (bohr)."""
-        near = self.grid.centres < distance
-        return of_counts(estimate(self._counts, lambda mean: mean[near].sum() / self.slab.area))
+        """Number of the species' atoms per area (bohr^-2) nearer to the sheet than ``distance`` (bohr).
+
+        Of the bin that holds the distance the part below it counts.
+        """
+        shares = self.grid.shares_below(distance)
+        return of_counts(estimate(self._counts, lambda mean: shares @ mean / self.slab.area))
 
     def _normalised(self, mean: np.ndarray) -> np.ndarray:
         bulk = mean[self._in_bulk].mean()

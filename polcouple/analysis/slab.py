@@ -67,6 +67,10 @@ class Grid:
         """(number,) sum of the weights (or number of atoms) in each bin."""
         return np.bincount(self.indices(heights), weights, self.number)
 
+    def shares_below(self, height: float) -> np.ndarray:
+        """(number,) the part of each bin that lies below a height."""
+        return np.clip((height - self.start) / self.width - np.arange(self.number), 0.0, 1.0)
+
     def between(self, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Bin whose middle is below each height, and how far above it the height is, as a part of a bin."""
         places = (heights - self.start) / self.width - 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from polcouple.analysis.block_errors import Blocks, Estimate, estimate
-from polcouple.analysis.slab import Slab
+from polcouple.analysis.slab import Grid, Slab
 from polcouple.case.model import Case
 from polcouple.units import ANGSTROM_TO_BOHR
 
@@ -24,14 +24,14 @@ class WaterOrientation:
     def __init__(self, case: Case, slab: Slab) -> None:
         self._case = case
         self._slab = slab
-        self._bins = round(_FARTHEST / _BIN)
-        self._width = _FARTHEST / self._bins
+        bins = round(_FARTHEST / _BIN)
+        self._grid = Grid(0.0, _FARTHEST / bins, bins)
         self._histogram = Blocks()
 
     @property
     def heights(self) -> np.ndarray:
         """(n_heights,) middle heights of the bins, bohr."""
-        return (np.arange(self._bins) + 0.5) * self._width
+        return self._grid.centres
 
     @property
     def cosines(self) -> np.ndarray:
@@ -45,9 +45,9 @@ class WaterOrientation:
         near = (heights >= 0) & (heights < _FARTHEST)
         cosines = self._slab.normal * dipole_cosines(positions, oxygens[near], self._case.lattice)
         columns = np.minimum(((cosines + 1.0) * 0.5 * _COSINE_BINS).astype(int), _COSINE_BINS - 1)
-        rows = (heights[near] / self._width).astype(int)
-        flat = np.bincount(rows * _COSINE_BINS + columns, minlength=self._bins * _COSINE_BINS)
-        self._histogram.add(flat.reshape(self._bins, _COSINE_BINS))
+        rows = self._grid.indices(heights[near])
+        flat = np.bincount(rows * _COSINE_BINS + columns, minlength=self._grid.number * _COSINE_BINS)
+        self._histogram.add(flat.reshape(self._grid.number, _COSINE_BINS))
 
     def profile(self) -> Estimate:
         """(n_heights,) mean cosine; NaN where no water was."""
@@ -55,15 +55,15 @@ class WaterOrientation:
 
     def mean_within(self, distance: float) -> Estimate:
         """Mean cosine of the waters nearer to the sheet than ``distance`` (bohr)."""
-        near = self.heights < distance
-        return estimate(self._histogram, lambda mean: self._mean_cosine(mean[near].sum(axis=0)))
+        shares = self._grid.shares_below(distance)
+        return estimate(self._histogram, lambda mean: self._mean_cosine(shares @ mean))
 
     def distribution(self, distance: float) -> Estimate:
         """(n_cosines,) probability density of the cosine within ``distance`` (bohr); 1/2 if random."""
-        near = self.heights < distance
+        shares = self._grid.shares_below(distance)
 
         def density(mean: np.ndarray) -> np.ndarray:
-            counts = mean[near].sum(axis=0)
+            counts = shares @ mean
             return np.asarray(counts / counts.sum() * 0.5 * _COSINE_BINS)
 
         return estimate(self._histogram, density)

@@ -64,3 +64,16 @@ def test_one_sheet_has_one_face(small_case):
 def test_the_first_layer_is_of_the_species_with_most_molecules(counts, main):
     species = [Species(name, np.arange(count), name[-1] in "+-") for name, count in counts.items()]
     assert species[main_species(species)].name == main
+
+
+@pytest.mark.parametrize("distance", [3.0, 3.93, 4.0, 4.1, 4.19])
+def test_a_layer_that_ends_within_a_bin_counts_what_is_nearer(distance):
+    case = read_case(CAPACITOR)
+    below, oxygens = slab_of(case), case.water_oxygens
+    # at equal steps of 0.06 A, so that as many are nearer as steps fit
+    positions, step = case.positions.copy(), 0.06
+    positions[oxygens, 2] = below.sheet + (np.arange(len(oxygens)) + 0.5) * step * ANGSTROM_TO_BOHR
+    profile = DensityProfile(species_of(case)[0], below)
+    profile.add(positions)
+    found = float(profile.within(distance * ANGSTROM_TO_BOHR).value) * below.area
+    assert found == pytest.approx(distance / step, abs=1.0)

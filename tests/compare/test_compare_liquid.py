@@ -176,8 +176,9 @@ def test_dipoles_of_split_molecules(small_case):
     for _ in range(8):
         orientation.add(positions)
     heights = slab_of(small_case).heights(positions[oxygens, 2])
-    near = heights < 25 * orientation._width
-    mean = orientation.mean_within(25 * orientation._width)
+    end = 25 * np.diff(orientation.heights)[0]
+    near = heights < end
+    mean = orientation.mean_within(end)
     assert mean.value == pytest.approx(np.cos(tilt)[near].mean(), abs=0.025)
     assert orientation.distribution(28.0).value.sum() * 2 / 40 == pytest.approx(1.0)
 
