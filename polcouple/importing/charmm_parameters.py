@@ -103,6 +103,8 @@ def settle_torsions(system: openmm.System, psf: Any, lines: dict[tuple[str, ...]
         if periodicity == 0:
             cosines.setTorsionParameters(index, *atoms, 1, phase, 0.0)
             springs.addTorsion(*atoms, [k._value, phase._value])
+        elif periodicity < 0:  # CHARMM's sign for "more terms follow"
+            cosines.setTorsionParameters(index, *atoms, -periodicity, phase, k)
     for index, improper in zip(range(n_springs), psf.improper_list, strict=True):
         term = _meant(lines, [atom.type.name.upper() for atom in _atoms_of(improper)])
         *atoms, _ = springs.getTorsionParameters(index)

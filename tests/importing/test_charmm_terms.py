@@ -131,15 +131,16 @@ def angle_of(order):
 
 @pytest.mark.parametrize("term", ["dihedral", "improper"])
 @pytest.mark.parametrize(
-    ("k", "n", "phase"), [(10.5, 0, 180.0), (10.5, 2, 180.0), (4.0, 3, 30.0), (2.0, 0, 60.0)]
+    ("k", "n", "phase"),
+    [(10.5, 0, 180.0), (10.5, 2, 180.0), (4.0, 3, 30.0), (2.0, 0, 60.0), (4.0, -1, 40.0)],
 )
 def test_periodicities_say_the_form(tmp_path, term, k, n, phase):
-    """k (1 + cos(n phi - phi0)), or k (phi - phi0)^2 for n = 0, of dihedrals and of impropers."""
+    """k (1 + cos(n phi - phi0)), or k (phi - phi0)^2 for n = 0, of both kinds of terms; n has no sign."""
     types = {"dihedral": "A B C D", "improper": "C B D A"}[term]  # impropers of both directions are the same
     source = chain(tmp_path, **{term: f"{types} {k} {n} {phase}"})
     angle = angle_of({"dihedral": (0, 1, 2, 3), "improper": (0, 3, 1, 2)}[term])
     away = (angle - np.radians(phase) + np.pi) % (2 * np.pi) - np.pi
-    expected = k * (1.0 + np.cos(n * angle - np.radians(phase))) if n else k * away**2
+    expected = k * (1.0 + np.cos(abs(n) * angle - np.radians(phase))) if n else k * away**2
     assert energy_of(source) == pytest.approx(expected, rel=1e-5)
 
 
