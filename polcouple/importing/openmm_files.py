@@ -14,7 +14,7 @@ from openmm.unit import Quantity, nanometer
 
 from polcouple.errors import InputError
 from polcouple.importing.source import PairOptions, Source, source_of_openmm, symbols_of, without_tails
-from polcouple.importing.structure import box_of, require_files, unreadable
+from polcouple.importing.structure import box_of, check_all_there, require_files, unreadable
 from polcouple.importing.waters import hold_waters
 
 #: cells of a System and of its structure differ by rounding up to this (nm)
@@ -156,6 +156,8 @@ def _open(structure: Path) -> Any:
     if reader is None:
         raise InputError(f"{structure}: names of atoms and residues are needed; give a .pdb or .cif file")
     try:
-        return reader(str(structure))
+        found = reader(str(structure))
     except Exception as error:
         raise unreadable(structure, error) from None
+    check_all_there(structure, found.topology.getNumAtoms())
+    return found

@@ -73,19 +73,45 @@ def read_structure(path: Path, of_amber: bool = False) -> Structure:
             crd = app.CharmmCrdFile(str(path))
             return Structure(crd.positions, None, *openmms_names(crd.attype, crd.resname))
         if suffix in (".pdb", ".ent", ".cif", ".pdbx", ".mmcif"):
-            found = (app.PDBFile if suffix in (".pdb", ".ent") else app.PDBxFile)(str(path))
+            found: Any = (app.PDBFile if suffix in (".pdb", ".ent") else app.PDBxFile)(str(path))
             atoms = list(found.topology.atoms())
+            check_all_there(path, len(atoms))
             return Structure(
                 found.positions,
                 found.topology.getPeriodicBoxVectors(),
                 tuple(atom.name for atom in atoms),
                 tuple(atom.residue.name for atom in atoms),
             )
+    except InputError:
+        raise
     except Exception as error:  # what OpenMM's readers stumble over
         raise unreadable(path, error) from None
     raise InputError(
         f"{path}: no structure file that is known; give .gro, .pdb, .cif, .inpcrd, .rst7 or .crd"
     )
+
+
+def check_all_there(path: Path, n: int) -> None:
+    """Refuse a .pdb of which OpenMM's reader leaves atoms out: those whose name their residue has already.
+
+    Args:
+        n: atoms that the reader found.
+
+    Raises:
+        InputError: with both numbers.
+    """
+    if path.suffix.lower() not in (".pdb", ".ent"):
+        return
+    text = path.read_text(encoding="utf-8", errors="replace").partition("\nENDMDL")[0]
+    # alternate places of one atom have a letter there
+    lines = [
+        line for line in text.splitlines() if line.startswith(("ATOM  ", "HETATM")) and line[16:17] == " "
+    ]
+    if len(lines) > n:
+        raise InputError(
+            f"{path}: has {len(lines)} atoms, of which OpenMM's reader takes {n}, one of each name in a"
+            " residue; give atoms of the same name residues of their own"
+        )
 
 
 def unreadable(path: Path, error: Exception) -> InputError:

@@ -127,6 +127,21 @@ def test_a_structure_in_another_order(tmp_path, peptide, capsys):
         read_amber(prmtop, pdb, FLEXIBLE)
 
 
+@pytest.mark.filterwarnings("ignore:WARNING. duplicate atom")
+def test_atoms_of_one_name_in_a_residue(tmp_path):
+    """OpenMM's reader of .pdb takes them for one; alternate places are."""
+    line = "HETATM{0:5d}  C  {1}GRA A   1    {2:8.3f}   0.000   0.000  1.00  0.00           C\n"
+    crystal = "CRYST1   15.000   17.000   34.000  90.00  90.00  90.00 P 1           1\n"
+    pdb = tmp_path / "a.pdb"
+    pdb.write_text(crystal + "".join(line.format(i, " ", 2.0 * i) for i in (1, 2, 3)) + "END\n")
+    with pytest.raises(
+        InputError, match=r"a\.pdb: has 3 atoms, of which OpenMM's reader takes 1, one of each"
+    ):
+        read_structure(pdb)
+    pdb.write_text(crystal + line.format(1, "A", 1.0) + line.format(2, "B", 2.0) + "END\n")
+    assert read_structure(pdb).names == ("C",)
+
+
 @pytest.mark.parametrize("angles", [(90, 90, 50), (90, 90, 60), (90, 90, 130), (60, 90, 90)])
 def test_cells_that_are_not_upright(peptide, capsys, angles):
     """OpenMM refuses them; the lattice is the one that was asked for."""
