@@ -22,7 +22,7 @@ def serving_backends(elements: Iterable[str]) -> str:
             continue
         try:
             made_for = load_parameters(directory, wanted).made_for
-        except InputError:  # of a hybrid functional, or with f shells
+        except InputError:  # of a hybrid functional, with f shells, or of phases that contradict
             continue
         if Assumption.THIRD_ORDER not in made_for:
             by_shell = " --set shell_resolved=true" if Assumption.SHELL_RESOLVED in made_for else ""

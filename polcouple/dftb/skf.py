@@ -6,7 +6,7 @@ How values between their rows are found is in :mod:`polcouple.dftb.interpolation
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from polcouple.dftb.interpolation import POINTS, TAIL, interpolate, tail_coefficients
+from polcouple.dftb.orbital_phases import SigmaOverlap, require_one_choice_of_phases
 from polcouple.dftb.parameter_sets import (
     Assumption,
     assumptions_of_directory,
@@ -173,7 +174,8 @@ def load_parameters(directory: Path, elements: Iterable[str], hybrid: bool = Fal
         hybrid: take a set of a hybrid functional, too; its tables alone are not its Hamiltonian.
 
     Raises:
-        InputError: a directory or file is missing, truncated or malformed, or of a hybrid functional.
+        InputError: a directory or file is missing, truncated or malformed, of a hybrid functional, or of
+            orbitals with other phases than in another file.
     """
     directory = Path(directory)
     if not directory.is_dir():
@@ -200,6 +202,7 @@ def load_parameters(directory: Path, elements: Iterable[str], hybrid: bool = Fal
     for (first, second), table in pairs.items():
         if first < second:
             _require_same_set(paths[first, second], table, paths[second, first], pairs[second, first])
+    require_one_choice_of_phases(directory, _sigma_overlaps(atoms, pairs))
     return Parameters(atoms, pairs, directory.resolve().name, frozenset(made_for))
 
 
@@ -221,6 +224,18 @@ def _require_same_set(path: Path, table: PairTable, other_path: Path, other: Pai
                 f"{path} and {other_path.name}: different {name}-{name} integrals, by up to"
                 f" {differ.max():.1e}, which are the same in a set; take both files from one set"
             )
+
+
+def _sigma_overlaps(
+    atoms: dict[str, AtomType], pairs: dict[tuple[str, str], PairTable]
+) -> Iterator[SigmaOverlap]:
+    """Overlaps with m = 0 of all shells, where they are no fillers."""
+    for (first, second), table in pairs.items():
+        values = table.values[_first_real_row(table.values.reshape(-1, 20)) :, 1]
+        for (l1, l2), columns in COLUMNS.items():
+            if l1 < atoms[first].n_shells and l2 < atoms[second].n_shells:
+                name = f"{_SHELL_NAMES[l1]}-{_SHELL_NAMES[l2]} of {first}-{second}.skf"
+                yield SigmaOverlap((first, l1), (second, l2), values[:, columns[0]], name)
 
 
 def _text(path: Path) -> str:
