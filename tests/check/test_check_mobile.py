@@ -101,6 +101,18 @@ def test_tables_without_a_repulsive_part(sheet):
     assert "C-C.skf: neither a spline nor a polynomial for the repulsive energy, which forces need" in line
 
 
+def test_tables_with_a_placeholder_for_it(sheet):
+    text = (DEFAULT_SLAKO / "C-C.skf").read_text()
+    (sheet / "slako").mkdir()
+    placeholder = "Spline\n1 0.2\n1.0 -1000.0 0.0\n0.0 0.2 6*0.0\n"
+    (sheet / "slako" / "C-C.skf").write_text(text[: text.index("Spline")] + placeholder)
+    change(sheet, backends={"dftb": {"slako": "./slako"}})
+    (line,) = found(sheet)
+    assert "C-C.skf: the repulsive energy is a placeholder, which ends at 0.2 bohr" in line
+    change(sheet, mobile=False)
+    assert not [line for line in found(sheet) if "repulsive" in line]
+
+
 def test_a_cell_that_changes(sheet):
     edit(sheet / "input.xml", 'mode="nvt"', 'mode="npt"')
     assert any("electrodes need a constant cell" in line for line in found(sheet))

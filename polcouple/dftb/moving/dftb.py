@@ -18,7 +18,7 @@ from polcouple.dftb.moving.scc import State, solve
 from polcouple.dftb.moving.surroundings import PointCharges, Surroundings
 from polcouple.dftb.orbital_grid import BlockDensity
 from polcouple.dftb.repulsive import load_repulsive, repulsive_energy_forces
-from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters
+from polcouple.dftb.skf import DEFAULT_SLAKO, load_parameters, skf_paths
 from polcouple.electrode import Electrode
 from polcouple.errors import InputError
 
@@ -115,7 +115,7 @@ class MovingDftb:
             raise InputError(f"k_points = {k_points}: needs three positive numbers")
         if not temperature > 0.0:
             raise InputError(f"the electronic temperature must be positive, got {temperature:g} Hartree")
-        self._repulsive = load_repulsive(slako, symbols)
+        self._repulsive = load_repulsive(skf_paths(slako, symbols))
         self._basis = Basis(symbols, parameters, k_points, shell_resolved)
         self._temperature, self._k_points = temperature, k_points
         self.warnings = parameters.warnings(shell_resolved)
@@ -163,7 +163,7 @@ class MovingDftb:
         )
         ensemble.check_levels(state.energies)
         charges = -np.bincount(basis.site_atom, state.populations)
-        reach = max(pair.cutoff for pair in self._repulsive.values())
+        reach = max(pair.reach for pair in self._repulsive.values())
         half = matrices.pairs if reach <= basis.parameters.cutoff else find_pairs(atoms, reach).half()
         repulsive, forces = repulsive_energy_forces(atoms.symbols, half, self._repulsive)
         forces += electronic_forces(basis, matrices, state)
