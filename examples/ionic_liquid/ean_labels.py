@@ -28,8 +28,10 @@ CATION, ANION = 11, 4
 KJ_PER_MOL = units.kJ / units.mol
 
 
-def force_field(pairs: int, lengths: np.ndarray) -> openmm.Context:
-    """The force field of that many pairs in a cell of lengths (3,) in Angstrom."""
+def force_field(
+    pairs: int, lengths: np.ndarray, cutoff: float = CUTOFF, switch: float = SWITCH
+) -> openmm.System:
+    """The force field of that many pairs in a cell of lengths (3,), with its cut-off; Angstrom."""
     text = TOPOLOGY.read_text().rstrip().removesuffix("EAM 1\nNIT 1") + f"EAM {pairs}\nNIT {pairs}\n"
     with tempfile.NamedTemporaryFile("w", suffix=".top") as file:
         file.write(text)
@@ -37,16 +39,20 @@ def force_field(pairs: int, lengths: np.ndarray) -> openmm.Context:
         box = [openmm.Vec3(*row) for row in np.diag(0.1 * lengths)]
         topology = app.GromacsTopFile(file.name, periodicBoxVectors=box)
     system = topology.createSystem(
-        nonbondedMethod=app.PME, nonbondedCutoff=0.1 * CUTOFF, constraints=None, ewaldErrorTolerance=1e-5
+        nonbondedMethod=app.PME, nonbondedCutoff=0.1 * cutoff, constraints=None, ewaldErrorTolerance=1e-5
     )
     for force in system.getForces():
         if isinstance(force, openmm.CustomNonbondedForce):
             force.setUseSwitchingFunction(True)
-            force.setSwitchingDistance(0.1 * SWITCH)
+            force.setSwitchingDistance(0.1 * switch)
             force.setUseLongRangeCorrection(False)
-    return openmm.Context(
-        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
-    )
+    return system
+
+
+def reference(system: openmm.System) -> openmm.Context:
+    """Its energies and forces in double precision."""
+    platform = openmm.Platform.getPlatformByName("Reference")
+    return openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
 
 
 def whole(atoms: Atoms, pairs: int) -> np.ndarray:
@@ -72,7 +78,7 @@ def main() -> None:
         pairs, lengths = len(atoms) // (CATION + ANION), atoms.cell.lengths()
         key = (pairs, *lengths)
         if key not in fields:
-            fields[key] = force_field(pairs, lengths)
+            fields[key] = reference(force_field(pairs, lengths))
         fields[key].setPositions(0.1 * whole(atoms, pairs))
         state = fields[key].getState(energy=True, forces=True)
         own_energy = state.getPotentialEnergy()._value * KJ_PER_MOL
