@@ -23,15 +23,14 @@ import numpy as np
 import openmm
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator, all_changes
-from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.optimize import LBFGS
 from ean_labels import ANION, CATION, KJ_PER_MOL, force_field, reference, whole
-from tblite.ase import TBLite
 
 from polcouple.nn.model_files import find_model
 from polcouple.nn.potential.potential import load_potential
+from polcouple.propagation.frame_labels import FrameLabels
 
 HERE = Path(__file__).parent
 PAIRS = 7
@@ -143,19 +142,15 @@ def main() -> None:
     begun = 0
     if args.output.exists():
         begun = 1 + max(frame.info["start"] for frame in ase.io.read(args.output, ":"))
-    liquid = Liquid()
+    labels, liquid, nothing = FrameLabels("GFN1-xTB", args.output), Liquid(), np.zeros((len(SYMBOLS), 3))
     for seed in range(begun, args.starts):
-        found = []
         for positions in frames_of(seed, liquid):
-            if not np.isfinite(positions).all() or not allowed(positions):
-                continue
-            atoms = Atoms(SYMBOLS, positions, cell=[SIDE] * 3, pbc=True, info={"start": seed})
-            atoms.calc = TBLite(method="GFN1-xTB", verbosity=0)
-            energy, forces = atoms.get_potential_energy(), atoms.get_forces()
-            atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
-            found.append(atoms)
-        ase.io.write(args.output, found, format="extxyz", append=True)
-        print(f"start {seed}: {len(found)} frames", flush=True)
+            if np.isfinite(positions).all() and allowed(positions):
+                atoms = Atoms(SYMBOLS, positions, cell=[SIDE] * 3, pbc=True, info={"start": seed})
+                failure = labels.add(atoms, 0.0, nothing)
+                if failure is not None:
+                    print(failure, flush=True)
+        print(f"start {seed}: {labels.count} frames in all", flush=True)
 
 
 if __name__ == "__main__":

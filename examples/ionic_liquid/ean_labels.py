@@ -19,7 +19,6 @@ import openmm
 from ase import Atoms, units
 from ase.calculators.singlepoint import SinglePointCalculator
 from openmm import app
-from tblite.ase import TBLite
 
 TOPOLOGY = Path(__file__).with_name("ean.top")
 # of the case that `polcouple build --sheet 5 3` writes
@@ -72,6 +71,8 @@ def main() -> None:
     fields: dict[tuple[float, ...], openmm.Context] = {}
     for number, atoms in enumerate(ase.io.read(args.frames, ":")):
         if atoms.calc is None:
+            from tblite.ase import TBLite
+
             atoms.pbc = True
             atoms.calc = TBLite(method="GFN1-xTB", verbosity=0)
         energy, forces = atoms.get_potential_energy(), atoms.get_forces()

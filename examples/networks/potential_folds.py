@@ -59,9 +59,7 @@ def main() -> None:
         if args.figure is not None:
             draw(scores, args.figure)
     if args.output is not None:
-        write_committee(
-            args.output, folds, configurations, scores.rows, args.models[0], args.origin, args.keep
-        )
+        write_committee(args.output, folds, configurations, scores.rows, args.models, args.origin, args.keep)
         print(f"written to {args.output}")
 
 

@@ -157,7 +157,7 @@ def write_committee(
     folds: Sequence[Fold],
     configurations: Sequence[Configuration],
     rows: dict[str, Score],
-    training: Path,
+    trainings: Sequence[Path],
     origin: str,
     kept: int | None = None,
 ) -> Potential:
@@ -165,7 +165,7 @@ def write_committee(
 
     Args:
         rows: of :func:`score_folds`, for the card; those of the members kept where not all are.
-        training: one of the trained potentials, whose settings are those of all.
+        trainings: the trained potentials; the settings of the first are those of all.
         kept: how many of each fold's members the model has; all of them if None.
     """
     parts = [fold.potential for fold in folds]
@@ -180,7 +180,9 @@ def write_committee(
     if usual is None:
         usual = usual_disagreement(bare, configurations)
     potential = joined(directory.name, parts, usual)
-    settings = load_description(training)["training"] | {"members": len(potential.members)}
+    trained = [load_description(one)["training"] for one in trainings]
+    seconds = sum(one["seconds"] for one in trained)
+    settings = trained[0] | {"members": len(potential.members), "seconds": seconds}
     total, out = len(configurations), len(folds[0].test)
     data: dict[str, Any] = {
         "origin": origin,

@@ -180,7 +180,9 @@ def check_python(words: Sequence[str]) -> None:
             return
         spec = importlib.util.spec_from_file_location(path.stem, path)
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        # as Python has it: what lies beside a script can be imported
+        with mock.patch.object(sys, "path", [str(path.parent), *sys.path]):
+            spec.loader.exec_module(module)
         _check_main(module, words, words[2:])
     elif words[2] == "pytest":
         check_pytest(words[2:])

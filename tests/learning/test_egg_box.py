@@ -124,7 +124,7 @@ def test_training_takes_it_off_and_says_so(tmp_path):
     assert rows["2 networks together, labels without the egg box"].force_mae == pytest.approx(mean)
     assert both[1].force_mae == pytest.approx(trained.rows[without].force_mae)
 
-    whole = write_committee(tmp_path / "all", folds, data, rows, tmp_path / "early", "", kept=1)
+    whole = write_committee(tmp_path / "all", folds, data, rows, [tmp_path / "early"], "", kept=1)
     assert np.array_equal(whole.members, [fold.potential.members[0] for fold in folds])
     # two networks of two parts: as far apart as the two of each part on what they left out
     unseen = np.concatenate([disagreements(fold.potential, [data[i] for i in fold.test]) for fold in folds])
