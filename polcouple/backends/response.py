@@ -84,10 +84,16 @@ class Options(HamiltonianOptions):
 
 @dataclass(frozen=True, eq=False)
 class _Check:
-    """What a comparison with the exact answer gave."""
+    """What a comparison with the exact answer gave, and how many calls it has served."""
 
     distance: float
     error: float
+    calls: int = 0
+
+    def joined(self, other: _Check) -> _Check:
+        """At the larger distance of both, the larger error."""
+        distance = max(self.distance, other.distance)
+        return replace(self, distance=distance, error=max(self.error_at(distance), other.error_at(distance)))
 
     def error_at(self, distance: float) -> float:
         """Estimated largest error of a charge: the neglected term is quadratic in the distance (e)."""
@@ -99,8 +105,9 @@ class Backend:
 
     Whole total charges have a reference each, and those beside a filled shell; between them the expansion is
     interpolated. The first call at a whole charge, or in an eighth of the way between two nodes, solves the
-    environment exactly, and so does one with twice the largest change of a charge from the reference; the
-    error found there, scaled with the square of that change, is the ``residual`` of every result. With
+    environment exactly, and so do the tenth, the hundredth and so on, and one with twice the largest change
+    of a charge from the reference; the largest error found there for the square of that change, scaled with
+    it, is the ``residual`` of every result. With
     ``reanchor_every`` the expansion at a whole charge is never older than so many calls, at whatever charge
     they were. The energy jumps at each re-anchoring, and the count is not restored on restart, so that the
     backend no longer counts as conservative.
@@ -217,19 +224,25 @@ class Backend:
     ) -> _Check:
         """The comparison with the exact answer, made at the first call in a part of the way that tells.
 
-        It is made again where charges go twice as far (``distance``): rougher potentials have another error.
+        It is made again where charges go twice as far (``distance``), and at the tenth, the hundredth call
+        and so on: other potentials have other errors, and those that grow fastest count.
         """
         low, high = self._nodes.neighbours(whole, fraction) if fraction else (self._reference(whole),) * 2
         begin, end = low.total_charge, high.total_charge
         part = int(_COMPARED * (whole + fraction - begin) / (end - begin)) if fraction else 0
         key = (begin, end, part)
         known = self._checks.get(key)
-        if known is not None and distance <= _AGAIN * known.distance:
-            return known
-        check = _checked(charges, self._exact(potentials, whole + fraction), distance)
-        if check.distance > _TELLING:
-            self._checks[key] = check
-        return check
+        calls = 1 if known is None else known.calls + 1
+        if known is None or distance > _AGAIN * known.distance or _is_power_of_ten(calls):
+            check = _checked(charges, self._exact(potentials, whole + fraction), distance)
+            if known is None and check.distance <= _TELLING:
+                return check
+            if known is None:
+                known = check
+            elif check.distance > _TELLING:
+                known = known.joined(check)
+        self._checks[key] = replace(known, calls=calls)
+        return known
 
     def _exact(self, potentials: np.ndarray, total_charge: float) -> Solution:
         solution = self.frozen_electrode.solve(potentials, total_charge, accuracy=_REFERENCE_ACCURACY)
@@ -248,6 +261,10 @@ class Backend:
             f"{distance / check.distance:.1f} times as far as when it was checked: "
             f"charges may be wrong by {error:.1e} e",
         )
+
+
+def _is_power_of_ten(calls: int) -> bool:
+    return calls in (10 ** np.arange(12)).tolist()
 
 
 def _checked(charges: np.ndarray, exact: Solution, distance: float) -> _Check:

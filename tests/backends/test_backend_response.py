@@ -87,6 +87,27 @@ def test_rougher_potentials_are_compared_again():
         assert result.residual > 0.3 * error
 
 
+def test_later_calls_are_compared_again_and_the_largest_error_counts():
+    """Noise tells little of what a wave costs: after it, the tenth call's comparison does."""
+    vacancy = graphene(4, 3)
+    vacancy = Electrode(vacancy.symbols[1:], vacancy.positions[1:], vacancy.cell, vacancy.pbc)
+    linear, exact = (
+        create_backend(name, vacancy, NOTHING, settings)
+        for name, settings in (("response", {}), ("dftb", {"accuracy": 1e-8}))
+    )
+    n = len(vacancy)
+    noise = 1e-2 * np.random.default_rng(0).normal(size=n)
+    wave = 2e-2 * np.cos(2.0 * np.pi * vacancy.positions[:, 0] / vacancy.cell[0, 0])
+    ratios = []
+    for phi in [noise] * 8 + [wave] * 3:
+        found, right = (one.solve(environment(phi), 0.0) for one in (linear, exact))
+        ratios.append(np.abs(found.charges - right.charges).max() / found.residual)
+    assert ratios[8] > 3.0  # an estimate, no bound
+    assert ratios[9] == pytest.approx(1.0, abs=0.05) and ratios[10] == pytest.approx(1.0, abs=0.05)
+    # what was found then is kept
+    assert linear.solve(environment(noise), 0.0).residual > 3e-3
+
+
 def test_residual_follows_the_charge_between_two_references():
     """Compared once at 0.03 e it was 48 times too small at 0.18 e."""
     settings = {"k_points": [3, 3, 1], "temperature_kelvin": 300.0}
