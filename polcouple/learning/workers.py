@@ -43,8 +43,14 @@ def results(
     try:
         while waiting or running:
             while waiting and len(running) < (1 if id(waiting[-1]) in deaths else in_flight):
-                task = waiting.pop()
-                running[executor.submit(function, task)] = task
+                try:
+                    future = executor.submit(function, waiting[-1])
+                except BrokenExecutor:  # a worker died since the last look
+                    if running:  # which tells of it below
+                        break
+                    executor = new_executor()
+                else:
+                    running[future] = waiting.pop()
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             suspects, broken = [], False
             for future in finished:

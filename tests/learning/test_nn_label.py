@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from polcouple.errors import InputError
 from polcouple.learning import label
 from polcouple.learning.evaluate import evaluate_dataset
 from polcouple.learning.train import prior_settings
+from polcouple.learning.workers import results
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def test_every_frame_is_labelled_once(dataset):
     assert second.labelled == 2 and second.done_before == 6
 
 
-def test_labels_are_not_mixed_with_others(dataset, tmp_path, own_cache):
+def test_labels_are_not_mixed_with_others(dataset, tmp_path, own_cache, label_here):
     """Those of other settings, of other parameters at the same place, or of nearly the same charge."""
     slako = tmp_path / "mine"
     shutil.copytree(DEFAULT_SLAKO, slako)
@@ -59,7 +61,7 @@ def test_labels_are_not_mixed_with_others(dataset, tmp_path, own_cache):
         label.label_dataset(dataset.path, "dftb", [-0.1234567], settings)
 
 
-def test_the_prior_of_a_net_has_the_settings_of_its_labels(dataset, tmp_path, own_cache):
+def test_the_prior_of_a_net_has_the_settings_of_its_labels(dataset, tmp_path, own_cache, label_here):
     slako = tmp_path / "mine"
     shutil.copytree(DEFAULT_SLAKO, slako)
     lines = (slako / "C-C.skf").read_text().splitlines()
@@ -84,7 +86,7 @@ def test_mistakes_are_refused_before_any_work(dataset):
         label.label_dataset(dataset.path, "fixed", [0.0], {"nonsense": 1})
 
 
-def test_potentials_that_a_program_would_not_see_are_refused(tmp_path):
+def test_potentials_that_a_program_would_not_see_are_refused(tmp_path, label_here):
     """Those of a slab's field, say: DFTB+ is given the point charges."""
     electrode, liquid = sheet(), electrolyte()
     positions = np.random.default_rng(0).uniform(size=(1, len(liquid), 3)) @ electrode.cell
@@ -119,6 +121,31 @@ def test_a_dying_worker_costs_its_own_frame_only(dataset, monkeypatch):
     assert list(np.flatnonzero(status == CONVERGED)) == [0, 1, 3, 5]
 
 
+@pytest.mark.parametrize("taken", [0, 1])
+def test_a_pool_that_breaks_between_two_tasks_is_replaced(taken):
+    """Its worker died when ``taken`` tasks had been handed to it: the next one is refused."""
+    made = []
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, function, task):
+            if self is not made[0]:
+                return super().submit(function, task)
+            if self.left == 0:
+                raise BrokenExecutor
+            self.left -= 1
+            future = Future()
+            future.set_exception(BrokenExecutor())
+            return future
+
+    def new_pool():
+        made.append(Pool(1))
+        made[0].left = taken
+        return made[-1]
+
+    assert sorted(results(lambda task: task**2, [1, 2, 3], new_pool, 2)) == [(1, 1), (2, 4), (3, 9)]
+    assert len(made) == 2
+
+
 def test_a_dask_cluster_labels_the_same(dataset):
     """A scheduler and a worker in processes of their own, over TCP on this host."""
     distributed = pytest.importorskip("distributed")
@@ -130,7 +157,7 @@ def test_a_dask_cluster_labels_the_same(dataset):
     np.testing.assert_allclose(dataset.complete_labels("fixed", -1.0).charges, -1.0 / 24)
 
 
-def test_frames_that_did_not_converge_are_redone_on_request(dataset, monkeypatch):
+def test_frames_that_did_not_converge_are_redone_on_request(dataset, label_here):
     nothing = np.full(6, np.nan)
     dataset.write_labels("fixed", 0.0, np.arange(6), np.zeros((6, 24)), nothing, nothing, np.arange(6) != 1)
     assert label.label_dataset(dataset.path, "fixed", [0.0]).labelled == 0
