@@ -4,6 +4,8 @@ import fcntl
 import hashlib
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,19 @@ def small_case():
 def own_cache(tmp_path, monkeypatch):
     """Prepared data of the test's own."""
     monkeypatch.setenv("POLCOUPLE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def label_here(monkeypatch):
+    """Labels made by a thread of this process, without the second or two that a process takes to start."""
+    from polcouple.learning import label, label_moving
+
+    @contextmanager
+    def executors(workers, scheduler):
+        yield lambda: ThreadPoolExecutor(1), 2
+
+    for module in (label, label_moving):
+        monkeypatch.setattr(module, "executors", executors)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pytest
 from plugin_cases import install
 
 #: backends of a package of their own, in a directory of the path
@@ -40,3 +41,9 @@ def environment_with_faulty_backends(folder: Path) -> dict[str, str]:
     install(folder, "faulty", "1.0", "polcouple.backends", {name: f"faulty_{name}" for name in BACKENDS})
     paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
+def find_faulty_backends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process finds them too, as do the programs that it starts."""
+    monkeypatch.setenv("PYTHONPATH", environment_with_faulty_backends(folder)["PYTHONPATH"])
+    monkeypatch.syspath_prepend(folder)

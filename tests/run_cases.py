@@ -9,18 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polcouple.cli.commands import main
+from polcouple.cli import commands, driver
 
 BIN = Path(sys.executable).parent
 
 
-def in_this_process(*words):
+def in_this_process(*words, program=commands):
     """`polcouple WORDS` without the second or two that a process of its own takes to start."""
     words = [str(word) for word in words]
     said, wrong = StringIO(), StringIO()
     with redirect_stdout(said), redirect_stderr(wrong), pytest.raises(SystemExit) as ended:
-        main(words)
+        program.main(words)
     return subprocess.CompletedProcess(words, ended.value.code, said.getvalue(), wrong.getvalue())
+
+
+def driver_in_this_process(*words):
+    """`polcouple-driver WORDS`, one that ends by itself, in the same way."""
+    return in_this_process("--threads", 1, *words, program=driver)
 
 
 def extras(path):

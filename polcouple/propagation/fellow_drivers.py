@@ -42,7 +42,13 @@ def _join(address: SocketAddress, decides: Mapping[str, str]) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        _require_alike(address, json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0)), decides)
+        try:
+            _require_alike(
+                address, json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0)), decides
+            )
+        except InputError:
+            os.close(descriptor)
+            raise
     else:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(dict(decides)).encode(), 0)

@@ -1,15 +1,12 @@
 """`polcouple charges`: arrays of the right shape and content, frames of another system refused."""
 
-import subprocess
-import sys
-
 import ase
 import ase.io
 import numpy as np
 import pytest
 from capacitor_cases import capacitor
 from conftest import SMALL
-from fault_cases import environment_with_faulty_backends
+from fault_cases import find_faulty_backends
 from run_cases import in_this_process
 
 from polcouple.analysis.frame_charges import frame_charges
@@ -18,13 +15,8 @@ from polcouple.coupling.forces import ForceProvider
 from polcouple.units import BOHR_TO_ANGSTROM
 
 
-def charges(frames, output, backend="fixed", environment=None):
-    """The command in this process, or in one of its own where it has an environment of its own."""
-    words = ["charges", str(SMALL), str(frames), "--backend", backend, "-o", str(output)]
-    if environment is not None:
-        command = [sys.executable, "-m", "polcouple.cli", *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
-    return in_this_process(*words)
+def charges(frames, output, backend="fixed"):
+    return in_this_process("charges", SMALL, frames, "--backend", backend, "-o", output)
 
 
 @pytest.fixture
@@ -118,10 +110,10 @@ def test_frames_of_another_system_are_refused(frames, tmp_path, damage, message)
     ("backend", "message"),
     [("nan", "not finite"), ("short", "of shape (95,), not (96,)"), ("unbalanced", "miss the total charge")],
 )
-def test_unusable_charges_are_refused(frames, tmp_path, backend, message):
+def test_unusable_charges_are_refused(frames, tmp_path, monkeypatch, backend, message):
     ase.io.write(tmp_path / "frames.extxyz", frames)
-    environment = environment_with_faulty_backends(tmp_path / "faulty")
-    done = charges(tmp_path / "frames.extxyz", tmp_path / "out.npz", backend, environment)
+    find_faulty_backends(tmp_path / "faulty", monkeypatch)
+    done = charges(tmp_path / "frames.extxyz", tmp_path / "out.npz", backend)
     assert done.returncode == 2
     assert "frame 0: the backend" in done.stderr
     assert message in done.stderr

@@ -34,7 +34,7 @@ def write_frames(case, path, count):
     return path
 
 
-def test_labels_are_those_of_the_library_and_are_made_once(case, tmp_path):
+def test_labels_are_those_of_the_library_and_are_made_once(case, tmp_path, label_here):
     path = tmp_path / "d.h5"
     assert import_frames([write_frames(case, tmp_path / "f.xyz", 3)], case, path) == 3
     exact = {"accuracy": 1e-9}
@@ -82,7 +82,7 @@ def test_what_did_not_converge_is_not_lost_and_tried_again(case, tmp_path, capsy
     assert len(labels) == 2 and np.isfinite(labels.forces).all() and labels.status.tolist() == [1, 1]
 
 
-def test_what_is_refused(case, tmp_path):
+def test_what_is_refused(case, tmp_path, label_here):
     path, files = tmp_path / "d.h5", [write_frames(case, tmp_path / "f.xyz", 1)]
     import_frames(files, case, path)
     with pytest.raises(InputError, match="holds frames of files already"):

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
-from fault_cases import environment_with_faulty_backends
-from run_cases import BIN, extras, properties
+from fault_cases import environment_with_faulty_backends, find_faulty_backends
+from run_cases import BIN, driver_in_this_process, extras, in_this_process, properties
 
 from polcouple.backends.base import create_backend
 from polcouple.coupling.forces import ForceProvider
@@ -119,9 +119,24 @@ def wait_for(condition, seconds=40.0):
 
 
 def last_line(process):
-    lines = process.log.read_text().strip().splitlines()
+    return last_of(process.log.read_text())
+
+
+def last_of(text):
+    lines = text.strip().splitlines()
     assert not any("Traceback" in line for line in lines), lines
     return lines[-1]
+
+
+def refused(done):
+    """The line by which a program of this process was refused."""
+    assert done.returncode == 2, done.stdout
+    return last_of(done.stderr)
+
+
+def refused_driver(directory, *words, backend="fixed"):
+    """What a driver says that ends by itself with an error; the files it reads are the directory's."""
+    return refused(driver_in_this_process("--case", directory, "--backend", backend, *words))
 
 
 @pytest.mark.slow
@@ -245,12 +260,11 @@ def child(process, name):
     raise AssertionError(f"no {name} among {pids}")
 
 
-def test_absent_ipi(small_directory, address, start):
+def test_absent_ipi(small_directory, address):
     prepare(small_directory, address, 5)
-    alone = driver(start, small_directory, "--wait", 0.5)
-    assert alone.wait(20) == 2
-    assert f"i-PI did not appear at unix socket /tmp/ipi_{address} within 0.5 s" in last_line(alone)
-    assert "start it with `i-pi input.xml`" in last_line(alone)
+    line = refused_driver(small_directory, "--wait", 0.5)
+    assert f"i-PI did not appear at unix socket /tmp/ipi_{address} within 0.5 s" in line
+    assert "start it with `i-pi input.xml`" in line
 
 
 @pytest.mark.slow
@@ -274,9 +288,8 @@ def test_gone_ipi(small_directory, address, start):
     assert "i-PI hung up without EXIT; look at i-PI's output and go on from RESTART" in last_line(left)
     stale = Path(f"/tmp/ipi_{address}")
     assert stale.exists()
-    waiting = driver(start, small_directory, "--wait", 0.5)
-    assert waiting.wait(20) == 2
-    assert f"an i-PI that was killed left {stale}: remove it" in last_line(waiting)
+    line = refused_driver(small_directory, "--wait", 0.5)
+    assert f"an i-PI that was killed left {stale}: remove it" in line
     stale.unlink()
 
 
@@ -309,10 +322,9 @@ def test_a_driver_that_waits_at_a_port_does_not_serve_a_run(small_directory, sta
     path.write_text(text.replace("</address>", f"</address><port>{port}</port>"))
     waiting = driver(start, small_directory, "--wait", 60)
     wait_for(lambda: "waiting for i-PI" in waiting.log.read_text())
-    command = [sys.executable, "-m", "polcouple.cli", "run", small_directory, "--backend", "metal"]
-    run = start(tmp_path, *command, "--threads", 1, "--steps", steps, "--output", tmp_path / "run")
-    assert run.wait(60) == 2
-    assert "another program" in last_line(run) and "begin anew" in last_line(run)
+    command = ("run", small_directory, "--backend", "metal", "--threads", 1, "--steps", steps)
+    line = refused(in_this_process(*command, "--output", tmp_path / "run"))
+    assert "another program" in line and "begin anew" in line
     assert '"status": "failed"' in (tmp_path / "run" / "run.json").read_text()
 
 
@@ -335,9 +347,8 @@ def test_two_drivers_cannot_hold_charges(small_directory, address, start):
     prepare(small_directory, address, 5)
     first = driver(start, small_directory, "--refresh", 5, "--wait", 30)
     wait_for(lambda: "waiting for i-PI" in first.log.read_text())
-    second = driver(start, small_directory, "--refresh", 5)
-    assert second.wait(20) == 2
-    assert "another driver holds charges of this run" in last_line(second)
+    line = refused_driver(small_directory, "--refresh", 5)
+    assert "another driver holds charges of this run" in line
 
 
 def test_two_drivers_of_one_ipi_answer_alike(small_directory, address, start):
@@ -345,11 +356,8 @@ def test_two_drivers_of_one_ipi_answer_alike(small_directory, address, start):
     prepare(small_directory, address, 5)
     first = driver(start, small_directory, "--wait", 30)
     wait_for(lambda: "waiting for i-PI" in first.log.read_text())
-    second = driver(start, small_directory, backend="metal")
-    assert second.wait(20) == 2
-    assert "has another backend (fixed" in last_line(second) and "give all drivers the same" in last_line(
-        second
-    )
+    line = refused_driver(small_directory, backend="metal")
+    assert "has another backend (fixed" in line and "give all drivers the same" in line
     third = driver(start, small_directory, "--wait", 30)
     wait_for(lambda: "waiting for i-PI" in third.log.read_text())
     first.kill()
@@ -496,13 +504,12 @@ def alive(pid):
     ],
 )
 def test_unusable_charges_move_no_atom(
-    small_case, small_directory, address, start, tmp_path, backend, message
+    small_case, small_directory, address, tmp_path, monkeypatch, backend, message
 ):
+    find_faulty_backends(tmp_path / "faulty", monkeypatch)
     prepare(small_directory, address, 5)
-    command = [sys.executable, "-m", "polcouple.cli", "run", small_directory, "--backend", backend]
-    run = start(tmp_path, *command, "--steps", 20, "--output", tmp_path / "run", "--threads", 1)
-    assert run.wait(60) == 2
-    assert message in last_line(run)
+    command = ("run", small_directory, "--backend", backend, "--steps", 20, "--threads", 1)
+    assert message in refused(in_this_process(*command, "--output", tmp_path / "run"))
     assert steps_done(tmp_path / "run") <= 0
     restart = (tmp_path / "run" / "RESTART").read_text()
     text = re.search(r"<q .*?\[(.*?)\]", restart, re.S).group(1)

@@ -166,16 +166,8 @@ def test_mistakes_are_one_line(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("polcouple: error: ")
     assert done.stderr.count("\n") == 1
-    done = polcouple(
-        "run",
-        ROOT / "ipi_inputs" / "graphene_nacl_small",
-        "--backend",
-        "fixd",
-        "--steps",
-        5,
-        "--output",
-        tmp_path / "x",
-    )
+    case = ROOT / "ipi_inputs" / "graphene_nacl_small"
+    done = in_this_process("run", case, "--backend", "fixd", "--steps", 5, "--output", tmp_path / "x")
     assert done.returncode == 2
     assert "did you mean 'fixed'" in done.stderr
     assert not (tmp_path / "x").exists()

@@ -2,13 +2,12 @@
 
 import re
 import shutil
-import subprocess
-import sys
 
 import ase.io
 import numpy as np
 import pytest
 from conftest import CAPACITOR
+from run_cases import in_this_process
 
 from polcouple.case.model import read_case
 from polcouple.coupling.recorder import open_datasets
@@ -19,9 +18,8 @@ from polcouple.units import ANGSTROM_TO_BOHR
 
 
 def sample(case, dataset, frames, *words):
-    command = [sys.executable, "-m", "polcouple.cli", "sample", str(case), "-o", str(dataset)]
-    command += ["--frames", str(frames), "--every", "0.01", "--threads", "1", "--backend", "fixed", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+    command = ("sample", case, "-o", dataset, "--frames", frames, "--every", "0.01", "--threads", 1)
+    return in_this_process(*command, "--backend", "fixed", *words)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from moving_cases import write_ring
+from run_cases import in_this_process
 
 from polcouple.data.moving import MovingDataset
 from polcouple.dftb.moving.dftb import MovingDftb
@@ -21,11 +22,11 @@ WORDS = ["--frames", "12", "--every", "0.005", "--skip", "0.01", "--backend", "d
 
 
 def command(case, path, *words):
-    return [sys.executable, "-m", "polcouple.cli", "sample", str(case), "-o", str(path), *WORDS, *words]
+    return ["sample", str(case), "-o", str(path), *WORDS, *words]
 
 
 def ended(case, path, *words):
-    return subprocess.run(command(case, path, *words), capture_output=True, text=True, timeout=560)
+    return in_this_process(*command(case, path, *words))
 
 
 def processes_in(directory):
@@ -51,7 +52,8 @@ def test_a_sampling_that_was_killed_goes_on(tmp_path):
     """i-PI, drivers and the program that follows them are all killed; the data are those without that."""
     case = write_ring(tmp_path / "ring")
     path, potentials = tmp_path / "d.h5", ["--potentials", "-0.5", "0", "0.5", "--workers", "2"]
-    process = subprocess.Popen(command(case, path, *potentials), stdout=subprocess.DEVNULL)
+    program = [sys.executable, "-m", "polcouple.cli"]
+    process = subprocess.Popen(program + command(case, path, *potentials), stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
     while not (path.exists() and len(MovingDataset(path)) >= 5):
         assert process.poll() is None and time.monotonic() < deadline
