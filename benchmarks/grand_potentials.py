@@ -27,7 +27,14 @@ from polcouple.nn.grand.model import load_grand_model
 from polcouple.threads import limit_linear_algebra
 
 #: colours that colour-blind people tell apart (Okabe and Ito), with markers
-_STYLES = (("#0072B2", "o"), ("#E69F00", "s"), ("#CC79A7", "^"), ("#009E73", "D"), ("#000000", "x"))
+_STYLES = (
+    ("#0072B2", "o"),
+    ("#E69F00", "s"),
+    ("#CC79A7", "^"),
+    ("#009E73", "D"),
+    ("#D55E00", "v"),
+    ("#000000", "x"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +113,7 @@ def figure(path: Path, frames: GrandFrames, rows: np.ndarray, found: list[Row]) 
     for axis, what, ticks in zip(
         axes,
         ("forces, meV/\u00c5", "electrons, e"),
-        ((20, 50, 100, 200, 500, 1000), (0.005, 0.01, 0.02, 0.05, 0.1)),
+        ((20, 50, 100, 200, 500, 1000), (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)),
         strict=True,
     ):
         axis.set(xlabel="potential, V", ylabel=f"error of {what}", yscale="log")
