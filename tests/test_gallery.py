@@ -123,8 +123,9 @@ def test_unknown_names_are_refused(toy):
     assert done.returncode == 2 and "--output" in done.stderr
 
 
+@pytest.mark.slow
 def test_phonons(tmp_path):
-    """The one that is cheap; docs/moving.md has 1781.7 1/cm for E2g of such a mesh, by a benchmark."""
+    """As tests/dftb/test_harmonic.py by default; docs/moving.md has E2g at 1781.7 1/cm, by a benchmark."""
     done = run(FOLDER, "-o", tmp_path / "results", "05_phonons")
     assert done.returncode == 0, done.stdout + done.stderr
     said = (tmp_path / "results" / "05_phonons.txt").read_text()

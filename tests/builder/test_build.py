@@ -1,12 +1,11 @@
 """The builder: counts and box, what it refuses, and that what it writes is a liquid ready for i-PI."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from conftest import REFERENCE, ROOT, SMALL
+from run_cases import in_this_process
 from scipy.spatial import cKDTree
 
 from polcouple.builder.build import build_case
@@ -204,16 +203,11 @@ def test_molecules_move_into_the_cell_as_wholes(small_case):
     assert np.abs(inside_cell(small_case, scattered) - small_case.positions).max() < 1e-9
 
 
-def test_command_builds_where_it_stands(tmp_path):
+def test_command_builds_where_it_stands(tmp_path, monkeypatch):
     """`polcouple build .` in an empty directory, with another salt."""
     words = "build . --sheet 5 3 --water 60 --na 0 --k 4 --li 1 --cl 3 --total-charge -2 --gap 16 --vacuum 20"
-    done = subprocess.run(
-        [sys.executable, "-m", "polcouple.cli", *words.split(), "--equilibration", "0.05"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    monkeypatch.chdir(tmp_path)
+    done = in_this_process(*words.split(), "--equilibration", "0.05")
     assert done.returncode == 0, done.stderr
     case = read_case(tmp_path)
     assert [block.species for block in case.system.topology] == ["electrode", "water", "Li", "K", "Cl"]

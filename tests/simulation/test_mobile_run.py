@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mobile_cases import QUANTUM, change
-from run_cases import extras, properties
-from test_run import polcouple
+from run_cases import extras, in_this_process, properties
 
 from polcouple.case.model import read_case
 from polcouple.case.structure import write_init_xyz
@@ -21,7 +20,7 @@ DYNAMICS = Path(__file__).parent.parent / "data" / "dftbplus_dynamics"
 
 
 def run(case, output, steps, *words):
-    done = polcouple("run", case, "--output", output, "--steps", steps, "--threads", 1, *words)
+    done = in_this_process("run", case, "--output", output, "--steps", steps, "--threads", 1, *words)
     assert done.returncode == 0, done.stderr
     return properties(output / "simulation.out")
 

@@ -198,36 +198,39 @@ def shorten(path, steps, *replacements):
     path.write_text(text)
 
 
-def test_by_hand_over_unix_and_inet_socket_are_the_same(small_directory, tmp_path_factory):
-    other = tmp_path_factory.mktemp("inet") / "case"
-    shutil.copytree(small_directory, other)
-    shorten(small_directory / "input.xml", 6)
+@pytest.fixture(scope="module")
+def over_unix(tmp_path_factory):
+    """Six NVE steps by hand over a unix socket: the directory, and the properties."""
+    directory = tmp_path_factory.mktemp("unix") / "case"
+    shutil.copytree(ROOT / "ipi_inputs" / "graphene_nacl_small", directory)
+    shorten(directory / "input_nve.xml", 6)
+    return directory, by_hand(directory, "input_nve.xml")
+
+
+def test_by_hand_over_unix_and_inet_socket_are_the_same(over_unix, small_directory):
     shorten(
-        other / "input.xml",
+        small_directory / "input_nve.xml",
         6,
         (r'mode=(["\'])unix\1', 'mode="inet"'),
         (r"<address>.*?</address>", "<address>localhost</address><port>31977</port>"),
     )
-    unix = by_hand(small_directory, "input.xml")
-    inet = by_hand(other, "input.xml")
-    assert np.array_equal(unix, inet)
+    inet = by_hand(small_directory, "input_nve.xml")
+    assert inet[-1, 0] == 6
+    assert np.array_equal(over_unix[1], inet)
 
 
-def test_direct_and_socket_forces_are_the_same(small_directory, tmp_path_factory):
-    other = tmp_path_factory.mktemp("direct") / "case"
-    shutil.copytree(small_directory, other)
-    shorten(small_directory / "input_nve.xml", 6)
-    shorten(other / "input_ffdirect.xml", 6)
-    socket_run = by_hand(small_directory, "input_nve.xml")
+def test_direct_and_socket_forces_are_the_same(over_unix, small_directory):
+    directory, socket_run = over_unix
+    shorten(small_directory / "input_ffdirect.xml", 6)
     done = subprocess.run(
-        [BIN / "i-pi", "input_ffdirect.xml"], cwd=other, capture_output=True, text=True, timeout=240
+        [BIN / "i-pi", "input_ffdirect.xml"], cwd=small_directory, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, done.stdout[-2000:]
-    direct_run = properties(other / "simulation.out")
+    direct_run = properties(small_directory / "simulation.out")
     assert direct_run[-1, 0] == 6
     # the threads of the two differ, and with them the order of single-precision sums
     assert np.abs(direct_run - socket_run).max() < 1e-5
-    charges = [extras(d / "simulation.charges_0") for d in (small_directory, other)]
+    charges = [extras(d / "simulation.charges_0") for d in (directory, small_directory)]
     assert np.array_equal(*charges)
 
 
