@@ -107,13 +107,17 @@ class OrbitalGrid:
             yield np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1) @ self.electrode.cell
 
     def _close(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Pairs of an atom's image and a point in reach: atom, cell (p, 3), point, vector to it (p, 3)."""
+        """Pairs of an atom's image and a point in reach: atom, cell (p, 3), point, vector to it (p, 3).
+
+        Points outside the cell are moved into it, which turns the phases of all orbitals at a point alike.
+        """
         electrode = self.electrode
         reach = max(shell.cutoff for shells in self.shells.values() for shell in shells)
         inverse = np.linalg.inv(electrode.cell)
         fractional = electrode.positions @ inverse
         whole = np.floor(fractional)
         padding = reach / heights(electrode.cell)
+        points = points - np.floor(points @ inverse) @ electrode.cell
         images, origin = lattice_images(fractional - whole, padding)
         shifts = np.rint(images - (fractional - whole)[origin]) - whole[origin]
         places = images @ electrode.cell

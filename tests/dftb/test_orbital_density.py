@@ -95,6 +95,27 @@ def test_sum_over_states(rumpled, tmp_path):
     assert found == pytest.approx(expected, rel=1e-9)
 
 
+def test_points_outside_the_cell_have_the_density_of_their_images(rumpled, tmp_path):
+    """Neutral atoms image by image, and whole lattice vectors added to points."""
+    shells = read_wave_functions(wave_functions(tmp_path / "wfc.hsd"), ["C"], parameters())
+    frozen = FrozenElectrode(rumpled, parameters(), 0.01, (2, 1, 1))
+    densities = density_matrices(frozen, frozen.solve(np.zeros(24), -0.4))
+    grid = orbital_grid(rumpled, parameters(), shells, (4, 4, 4))
+    rng = np.random.default_rng(4)
+    points = rumpled.positions[:20] + rng.normal(size=(20, 3))
+    shifted = points + rng.integers(-2, 3, (20, 3)) @ rumpled.cell
+    assert grid.at(shifted, densities) == pytest.approx(grid.at(points, densities), rel=1e-9)
+    steps = np.stack(np.meshgrid(*[np.arange(-4, 5)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    s, p = shells["C"]
+    for point, found in zip(shifted, grid.atomic_at(shifted), strict=True):
+        to_point = (point - rumpled.positions)[:, None] - steps @ rumpled.cell
+        r = np.linalg.norm(to_point, axis=2).ravel()
+        r = r[r < s.cutoff]
+        # a closed shell of l is a sphere: (2 l + 1)/(4 pi)
+        expected = sum(one.occupation * one(r) ** 2 for one in (s, p)).sum() / (4.0 * np.pi)
+        assert found == pytest.approx(expected, rel=1e-9)
+
+
 def test_planes_are_values_at_points_and_atoms_their_electrons(rumpled, tmp_path):
     shells = read_wave_functions(wave_functions(tmp_path / "wfc.hsd"), ["C"], parameters())
     frozen = FrozenElectrode(rumpled, parameters(), 0.01)
