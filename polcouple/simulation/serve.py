@@ -20,7 +20,7 @@ from polcouple.ipi.input import evaluations_per_step, read_xml, require_sound_be
 from polcouple.ipi.sockets import SocketAddress, socket_addresses
 from polcouple.log import log
 from polcouple.number_words import charge as charge_words
-from polcouple.propagation.record import described, write_driver_part
+from polcouple.propagation.record import described, file_words, write_driver_part
 from polcouple.propagation.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -98,7 +98,6 @@ def _serve(service: Service, reporter: Reporter) -> None:
     if root is not None:
         require_whole_forces(path, case)
     # OpenMM and ASE are imported only now, when the input is known to be good
-    from polcouple.coupling.electrodes import backend_identity
     from polcouple.propagation.attend import attend
     from polcouple.propagation.kept_lists import keep_lists, recall_lists
     from polcouple.propagation.providers import create_providers
@@ -121,14 +120,31 @@ def _serve(service: Service, reporter: Reporter) -> None:
         f" backend {service.backend}, charges every {interval} evaluation(s)"
     )
     served = [providers[address.part] for address in addresses]
+    recall_lists(service.case, providers)
+    decides = what_decides_answers(service, case, interval)
+    attend(addresses, served, case, service.case, reporter, service.patience, decides, service.server)
+    keep_lists(service.case, providers)
+
+
+def what_decides_answers(service: Service, case: Case, interval: int) -> dict[str, str]:
+    """Names and values of what decides a driver's answers at given positions.
+
+    Args:
+        interval: evaluations between two charges.
+    """
+    from polcouple.coupling.electrodes import backend_identity
+
     decides = {
         "backend": backend_identity(case, service.backend, service.given),
         "refresh": str(interval),
         "system": hashlib.sha256(case.system.model_dump_json().encode()).hexdigest(),
+        "order of atoms": " ".join(case.symbols),
     }
-    recall_lists(service.case, providers)
-    attend(addresses, served, case, service.case, reporter, service.patience, decides, service.server)
-    keep_lists(service.case, providers)
+    if case.given is not None:
+        decides["force field"] = file_words(case.given.path)
+    if not case.mobile:
+        decides["electrode"] = case.electrode.fingerprint()
+    return decides
 
 
 def _recorder(service: Service, case: Case, root: Element | None) -> FrameRecorder | MovingRecorder | None:

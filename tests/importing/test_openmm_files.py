@@ -30,6 +30,7 @@ from polcouple.errors import InputError
 from polcouple.importing.openmm_files import is_system, read_force_field, read_system
 from polcouple.importing.source import PairOptions
 from polcouple.importing.writing import ImportOptions, import_case
+from polcouple.simulation.serve import Service, what_decides_answers
 from polcouple.testing.cases import derivative, mobile
 
 GRAPHENE = ImportOptions(electrodes=("resname GRA",))
@@ -390,3 +391,19 @@ def test_a_peptide_of_charmm36(tmp_path):
     assert {"CMAPTorsionForce", "CustomNonbondedForce", "CustomTorsionForce"} <= kinds
     case = import_case(tmp_path / "case", source, GRAPHENE)
     assert_openmms_own_forces(case, source)
+
+
+def test_drivers_of_two_force_fields_do_not_answer_alike(files):
+    """Beads of one i-PI would be computed in two ways; the file's name is the same."""
+    case = import_case(files / "a", read_system(files / "system.xml", files / "system.pdb"), GRAPHENE)
+    path = files / "a" / "system.xml"
+    before, same = (what_decides_answers(Service(files / "a", "fixed"), case, 1) for _ in range(2))
+    assert before == same
+    system = openmm.XmlSerializer.deserialize(path.read_text())
+    (pairs,) = (one for one in system.getForces() if isinstance(one, openmm.NonbondedForce))
+    for number in range(pairs.getNumParticles()):
+        charge, sigma, epsilon = pairs.getParticleParameters(number)
+        pairs.setParticleParameters(number, charge, sigma, 2.0 * epsilon)
+    path.write_text(openmm.XmlSerializer.serialize(system))
+    changed = what_decides_answers(Service(files / "a", "fixed"), read_case(files / "a"), 1)
+    assert {name for name in before if before[name] != changed[name]} == {"force field"}

@@ -364,6 +364,14 @@ def test_two_drivers_of_one_ipi_answer_alike(small_directory, address, start):
     third.kill()
     other = driver(start, small_directory, "--wait", 30, backend="metal")
     wait_for(lambda: "waiting for i-PI" in other.log.read_text())
+    # the same case with a carbon elsewhere
+    path = small_directory / "init.xyz"
+    lines = path.read_text().splitlines()
+    symbol, x, *rest = lines[2].split()
+    assert symbol == "C"
+    lines[2] = " ".join([symbol, f"{float(x) + 0.05:.6f}", *rest])
+    path.write_text("\n".join(lines) + "\n")
+    assert "has another electrode" in refused_driver(small_directory, backend="metal")
 
 
 @pytest.mark.slow
