@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -60,7 +62,7 @@ class Registry:
 
     def names(self) -> list[str]:
         """All names, sorted; those, too, that :meth:`load` refuses."""
-        return sorted({*self._own, *(entry.name for entry in metadata.entry_points(group=self.group))})
+        return sorted({*self._own, *(entry.name for entry in _entries(self.group, tuple(sys.path)))})
 
     def origin(self, name: str) -> Origin:
         """The package that ``name`` comes from.
@@ -96,7 +98,7 @@ class Registry:
 
     def _entry(self, name: str) -> metadata.EntryPoint | None:
         """The entry point of ``name``, None for one of the package's own."""
-        entries = sorted(metadata.entry_points(group=self.group, name=name), key=lambda one: one.value)
+        entries = [entry for entry in _entries(self.group, tuple(sys.path)) if entry.name == name]
         packages = [f"the package {_origin(entry)}" for entry in entries]
         if name in self._own:
             packages.insert(0, f"{OWN} itself")
@@ -112,6 +114,12 @@ class Registry:
                 f"{self.kind} '{name}' of {packages[0]}: a name has letters, digits, _ and - alone"
             )
         return entries[0] if entries else None
+
+
+@cache
+def _entries(group: str, path: tuple[str, ...]) -> list[metadata.EntryPoint]:
+    """The entry points of ``group`` in the packages on ``path``, sys.path; their metadata are read once."""
+    return sorted(metadata.entry_points(group=group), key=lambda one: one.value)
 
 
 def _origin(entry: metadata.EntryPoint) -> Origin:
