@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -206,6 +207,14 @@ class Case:
         if not len(sites):
             return liquid
         return np.concatenate([liquid, sites.positions(whole_parents(sites, positions, self.lattice))])
+
+    def electrolyte_fingerprint(self) -> str:
+        """SHA-256 of the charges that electrodes see, and of how their sites lie in the molecules."""
+        digest, sites = hashlib.sha256(self.electrolyte.charges.tobytes()), self.topology.sites
+        if len(sites):
+            for array in (sites.parents, sites.weights, sites.cross, sites.places):
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def backend_settings(self, backend: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Settings of a backend, ``given`` ones over those of system.yaml, not yet validated."""

@@ -54,7 +54,7 @@ class Model:
             "settings": {key: setting_text(value) for key, value in sorted(self.settings.items())},
             "answers": what_decides(self.backend, self.options(case), case.electrode.symbols),
             "electrode": case.electrode.fingerprint(),
-            "electrolyte": hashlib.sha256(case.electrolyte.charges.tobytes()).hexdigest(),
+            "electrolyte": case.electrolyte_fingerprint(),
             "system": case.system.model_dump(mode="json", include={"electrodes", "potential", "slab"}),
         }
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]

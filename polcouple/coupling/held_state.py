@@ -228,7 +228,7 @@ def held_states(
     if backend.capabilities.conservative and interval == 1 and not counted:
         return None
     sections = case.system.model_dump(mode="json", include={"electrodes", "potential", "slab"})
-    seen = hashlib.sha256(case.electrolyte.charges.tobytes()).hexdigest()
+    seen = case.electrolyte_fingerprint()
     identity = f"{settings} {sections} {interval} {case.electrode.fingerprint()} {seen}"
     several = len(case.electrodes) > 1 or case.system.potential is not None
     levels = len(case.electrodes) if several else 0

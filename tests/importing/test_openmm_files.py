@@ -23,6 +23,7 @@ from openmm.unit import Quantity, nanometer
 from polcouple.case.given_system import given_system
 from polcouple.case.model import read_case
 from polcouple.cli import main
+from polcouple.compare.models import Model
 from polcouple.coupling.forces import ForceProvider
 from polcouple.coupling.mobile import create_charges
 from polcouple.engines.openmm import ClassicalEngine
@@ -407,3 +408,23 @@ def test_drivers_of_two_force_fields_do_not_answer_alike(files):
     path.write_text(openmm.XmlSerializer.serialize(system))
     changed = what_decides_answers(Service(files / "a", "fixed"), read_case(files / "a"), 1)
     assert {name for name in before if before[name] != changed[name]} == {"force field"}
+
+
+def test_a_liquid_whose_virtual_sites_lie_elsewhere_is_another_one(files):
+    """Charges kept by a comparison, or held by a run, would be those of the sites before."""
+    case = import_case(files / "a", read_system(files / "system.xml", files / "system.pdb"), GRAPHENE)
+    path, model = files / "a" / "system.xml", Model("metal", "metal", {}, {})
+    before = case.electrolyte_fingerprint(), model.identity(case)
+    assert (
+        read_case(files / "a").electrolyte_fingerprint(),
+        model.identity(read_case(files / "a")),
+    ) == before
+    system = openmm.XmlSerializer.deserialize(path.read_text())
+    for number in range(system.getNumParticles()):
+        if system.isVirtualSite(number):
+            site = system.getVirtualSite(number)
+            parents = [site.getParticle(k) for k in range(3)]
+            system.setVirtualSite(number, openmm.ThreeParticleAverageSite(*parents, 0.8, 0.1, 0.1))
+    path.write_text(openmm.XmlSerializer.serialize(system))
+    moved = read_case(files / "a")
+    assert moved.electrolyte_fingerprint() != before[0] and model.identity(moved) != before[1]
