@@ -28,6 +28,7 @@ from ase.md.velocitydistribution import thermalize_momenta
 from ase.optimize import LBFGS
 from ean_labels import ANION, CATION, KJ_PER_MOL, force_field, reference, whole
 
+from polcouple.errors import InputError
 from polcouple.nn.model_files import find_model
 from polcouple.nn.potential.potential import load_potential
 from polcouple.propagation.frame_labels import FrameLabels
@@ -142,7 +143,11 @@ def main() -> None:
     begun = 0
     if args.output.exists():
         begun = 1 + max(frame.info["start"] for frame in ase.io.read(args.output, ":"))
-    labels, liquid, nothing = FrameLabels("GFN1-xTB", args.output), Liquid(), np.zeros((len(SYMBOLS), 3))
+    try:
+        labels = FrameLabels("GFN1-xTB", args.output)
+    except InputError as error:
+        raise SystemExit(str(error)) from None
+    liquid, nothing = Liquid(), np.zeros((len(SYMBOLS), 3))
     for seed in range(begun, args.starts):
         for positions in frames_of(seed, liquid):
             if np.isfinite(positions).all() and allowed(positions):
