@@ -39,6 +39,8 @@ _TELLING = 1e-4
 _AGAIN = 2.0
 #: comparisons between two nodes: the interpolation's error changes with the part of the way
 _COMPARED = 8
+#: calls between them that are compared again
+_CALLS = frozenset(10**power for power in range(1, 13))
 
 
 _UNCHECKED = (
@@ -107,10 +109,9 @@ class Backend:
     interpolated. The first call at a whole charge, or in an eighth of the way between two nodes, solves the
     environment exactly, and so do the tenth, the hundredth and so on, and one with twice the largest change
     of a charge from the reference; the largest error found there for the square of that change, scaled with
-    it, is the ``residual`` of every result. With
-    ``reanchor_every`` the expansion at a whole charge is never older than so many calls, at whatever charge
-    they were. The energy jumps at each re-anchoring, and the count is not restored on restart, so that the
-    backend no longer counts as conservative.
+    it, is the ``residual`` of every result. With ``reanchor_every`` the expansion at a whole charge is never
+    older than so many calls, at whatever charge they were. The energy jumps at each re-anchoring, and the
+    count is not restored on restart, so that the backend no longer counts as conservative.
     """
 
     def __init__(self, electrode: Electrode, electrolyte: Electrolyte, options: Options) -> None:
@@ -233,14 +234,12 @@ class Backend:
         key = (begin, end, part)
         known = self._checks.get(key)
         calls = 1 if known is None else known.calls + 1
-        if known is None or distance > _AGAIN * known.distance or _is_power_of_ten(calls):
+        if known is None or distance > _AGAIN * known.distance or calls in _CALLS:
             check = _checked(charges, self._exact(potentials, whole + fraction), distance)
-            if known is None and check.distance <= _TELLING:
+            if check.distance > _TELLING:
+                known = check if known is None else known.joined(check)
+            elif known is None:
                 return check
-            if known is None:
-                known = check
-            elif check.distance > _TELLING:
-                known = known.joined(check)
         self._checks[key] = replace(known, calls=calls)
         return known
 
@@ -261,10 +260,6 @@ class Backend:
             f"{distance / check.distance:.1f} times as far as when it was checked: "
             f"charges may be wrong by {error:.1e} e",
         )
-
-
-def _is_power_of_ten(calls: int) -> bool:
-    return calls in (10 ** np.arange(12)).tolist()
 
 
 def _checked(charges: np.ndarray, exact: Solution, distance: float) -> _Check:
