@@ -14,7 +14,7 @@ from openmm.unit import Quantity, nanometer
 
 from polcouple.errors import InputError
 from polcouple.importing.source import PairOptions, Source, source_of_openmm, symbols_of, without_tails
-from polcouple.importing.structure import box_of, check_all_there, require_files, unreadable
+from polcouple.importing.structure import box_of, open_pdb, require_files
 from polcouple.importing.waters import hold_waters
 
 #: cells of a System and of its structure differ by rounding up to this (nm)
@@ -52,7 +52,8 @@ def read_force_field(
         InputError: a file is missing or faulty, or has what cannot be honoured.
     """
     options.check()
-    found = _open(structure)
+    require_files(structure)
+    found = open_pdb(structure)
     box = box_of(structure, found.topology.getPeriodicBoxVectors(), cell)
     found.topology.setPeriodicBoxVectors(box)
     return source_of_field(paths, found.topology, found.positions, box, options, structure)
@@ -105,7 +106,8 @@ def read_system(path: Path, structure: Path, cell: tuple[float, ...] | None = No
         system = openmm.XmlSerializer.deserialize(path.read_text())
     except Exception as error:
         raise InputError(f"{path}: no System that OpenMM can read ({error})") from None
-    found = _open(structure)
+    require_files(structure)
+    found = open_pdb(structure)
     vectors = [list(vector.value_in_unit(nanometer)) for vector in system.getDefaultPeriodicBoxVectors()]
     own, other = Quantity(np.array(vectors), nanometer), found.topology.getPeriodicBoxVectors()
     if not cell and other is not None:
@@ -145,19 +147,3 @@ class _Expanded:
     def atoms(self) -> list[Any]:
         """One for each particle."""
         return self._atoms
-
-
-def _open(structure: Path) -> Any:
-    require_files(structure)
-    suffix = structure.suffix.lower()
-    reader = {".pdb": app.PDBFile, ".ent": app.PDBFile, ".cif": app.PDBxFile, ".pdbx": app.PDBxFile}.get(
-        suffix
-    )
-    if reader is None:
-        raise InputError(f"{structure}: names of atoms and residues are needed; give a .pdb or .cif file")
-    try:
-        found = reader(str(structure))
-    except Exception as error:
-        raise unreadable(structure, error) from None
-    check_all_there(structure, found.topology.getNumAtoms())
-    return found

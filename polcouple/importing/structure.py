@@ -20,6 +20,8 @@ from polcouple.units import ANGSTROM_TO_BOHR, BOHR_TO_ANGSTROM, BOHR_TO_NM
 _HALF = 1e-8
 #: what OpenMM's readers say of angles that no cell has
 _NO_CELL = ("math domain error", "float division by zero", "must be in reduced form")
+#: suffixes of two formats with names of atoms and residues
+_PDB, _CIF = (".pdb", ".ent"), (".cif", ".pdbx", ".mmcif")
 
 
 def require_files(*paths: Path) -> None:
@@ -65,6 +67,15 @@ def read_structure(path: Path, of_amber: bool = False) -> Structure:
         box = None if frame.cell is None else Quantity(frame.cell * BOHR_TO_NM, nanometer)
         names = openmms_names(frame.names, frame.residue_names)
         return Structure(Quantity(frame.positions * BOHR_TO_NM, nanometer), box, *names)
+    if suffix in _PDB or suffix in _CIF:
+        found = open_pdb(path)
+        atoms = list(found.topology.atoms())
+        return Structure(
+            found.positions,
+            found.topology.getPeriodicBoxVectors(),
+            tuple(atom.name for atom in atoms),
+            tuple(atom.residue.name for atom in atoms),
+        )
     try:
         if suffix in (".inpcrd", ".rst7", ".restrt", ".rst", ".ncrst") or (of_amber and suffix == ".crd"):
             amber = app.AmberInpcrdFile(str(path))
@@ -72,18 +83,6 @@ def read_structure(path: Path, of_amber: bool = False) -> Structure:
         if suffix in (".crd", ".cor"):
             crd = app.CharmmCrdFile(str(path))
             return Structure(crd.positions, None, *openmms_names(crd.attype, crd.resname))
-        if suffix in (".pdb", ".ent", ".cif", ".pdbx", ".mmcif"):
-            found: Any = (app.PDBFile if suffix in (".pdb", ".ent") else app.PDBxFile)(str(path))
-            atoms = list(found.topology.atoms())
-            check_all_there(path, len(atoms))
-            return Structure(
-                found.positions,
-                found.topology.getPeriodicBoxVectors(),
-                tuple(atom.name for atom in atoms),
-                tuple(atom.residue.name for atom in atoms),
-            )
-    except InputError:
-        raise
     except Exception as error:  # what OpenMM's readers stumble over
         raise unreadable(path, error) from None
     raise InputError(
@@ -91,17 +90,29 @@ def read_structure(path: Path, of_amber: bool = False) -> Structure:
     )
 
 
-def check_all_there(path: Path, n: int) -> None:
-    """Refuse a .pdb of which OpenMM's reader leaves atoms out: those whose name their residue has already.
-
-    Args:
-        n: atoms that the reader found.
+def open_pdb(path: Path) -> Any:
+    """OpenMM's reader of a .pdb or .cif file.
 
     Raises:
-        InputError: with both numbers.
+        InputError: another suffix, it cannot be read, or the reader leaves atoms of a .pdb out, as it does
+            with those whose name their residue has already.
     """
-    if path.suffix.lower() not in (".pdb", ".ent"):
-        return
+    import openmm.app as app
+
+    suffix = path.suffix.lower()
+    if suffix not in _PDB and suffix not in _CIF:
+        raise InputError(f"{path}: names of atoms and residues are needed; give a .pdb or .cif file")
+    try:
+        found: Any = (app.PDBFile if suffix in _PDB else app.PDBxFile)(str(path))
+    except Exception as error:
+        raise unreadable(path, error) from None
+    if suffix in _PDB:
+        _require_all_there(path, found.topology.getNumAtoms())
+    return found
+
+
+def _require_all_there(path: Path, n: int) -> None:
+    """Refuse a .pdb with more atoms than the ``n`` that its reader found."""
     text = path.read_text(encoding="utf-8", errors="replace").partition("\nENDMDL")[0]
     # alternate places of one atom have a letter there
     lines = [
