@@ -26,8 +26,9 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.optimize import LBFGS
-from ean_labels import ANION, CATION, KJ_PER_MOL, force_field, reference, whole
+from ean_labels import ANION, CATION, energy_forces, force_field, reference, whole
 
+from polcouple.builder.packing import packmol_program
 from polcouple.errors import InputError
 from polcouple.nn.model_files import find_model
 from polcouple.nn.potential.potential import load_potential
@@ -61,10 +62,7 @@ class Liquid(Calculator):
         found = self._potential.evaluate(
             self._kinds, self.atoms.positions, self.atoms.cell.array, self.atoms.pbc
         )
-        self._field.setPositions(0.1 * whole(self.atoms, PAIRS))
-        state = self._field.getState(energy=True, forces=True)
-        forces = np.array(state.getForces(asNumpy=True)._value) * 0.1 * KJ_PER_MOL
-        energy = state.getPotentialEnergy()._value * KJ_PER_MOL
+        energy, forces = energy_forces(self._field, self.atoms, PAIRS)
         self.results = {"energy": found.energy + energy, "forces": found.forces + forces}
 
 
@@ -80,7 +78,7 @@ def packed(seed: int) -> Atoms:
         job.write_text(text)
         # packmol fails where it has only nearly met the distance; it rewinds its input, no pipe
         with job.open() as stream:
-            subprocess.run(["packmol"], stdin=stream, stdout=subprocess.DEVNULL, check=False)
+            subprocess.run([packmol_program()], stdin=stream, stdout=subprocess.DEVNULL, check=False)
         positions = ase.io.read(f"{folder}/all.xyz").positions
     return Atoms(SYMBOLS, positions, cell=[SIDE] * 3, pbc=True)
 

@@ -62,6 +62,14 @@ def whole(atoms: Atoms, pairs: int) -> np.ndarray:
     return atoms.positions[first] + vectors - lengths * np.round(vectors / lengths)
 
 
+def energy_forces(field: openmm.Context, atoms: Atoms, pairs: int) -> tuple[float, np.ndarray]:
+    """Of the force field, in eV and (n, 3) in eV/Angstrom."""
+    field.setPositions(0.1 * whole(atoms, pairs))
+    state = field.getState(energy=True, forces=True)
+    forces = np.array(state.getForces(asNumpy=True)._value) * 0.1 * KJ_PER_MOL
+    return state.getPotentialEnergy()._value * KJ_PER_MOL, forces
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -80,10 +88,7 @@ def main() -> None:
         key = (pairs, *lengths)
         if key not in fields:
             fields[key] = reference(force_field(pairs, lengths))
-        fields[key].setPositions(0.1 * whole(atoms, pairs))
-        state = fields[key].getState(energy=True, forces=True)
-        own_energy = state.getPotentialEnergy()._value * KJ_PER_MOL
-        own_forces = np.array(state.getForces(asNumpy=True)._value) * 0.1 * KJ_PER_MOL
+        own_energy, own_forces = energy_forces(fields[key], atoms, pairs)
         labelled = atoms.copy()
         labelled.calc = SinglePointCalculator(
             labelled, energy=energy - own_energy, forces=forces - own_forces

@@ -115,7 +115,7 @@ def pack_liquid(kinds: Sequence[Kind], vectors: np.ndarray, top: float, seed: in
         text.write_text(_input(present, vectors, top, seed))
         with text.open() as stream:  # packmol goes back to the start of its input, which a pipe cannot
             done = subprocess.run(
-                [_program()], cwd=folder, stdin=stream, capture_output=True, text=True, check=False
+                [packmol_program()], cwd=folder, stdin=stream, capture_output=True, text=True, check=False
             )
         count = sum(kind.count for kind in present)
         if done.returncode != 0:
@@ -151,8 +151,12 @@ def _input(kinds: Sequence[Kind], vectors: np.ndarray, top: float, seed: int) ->
     return "\n".join(lines) + "\n"
 
 
-def _program() -> str:
-    """Packmol, of this Python's own scripts or else of the search path."""
+def packmol_program() -> str:
+    """Path of packmol, of this Python's own scripts or else of the search path.
+
+    Raises:
+        InputError: it is not there.
+    """
     found = shutil.which("packmol", path=sysconfig.get_path("scripts")) or shutil.which("packmol")
     if found is None:
         raise InputError("packmol is not there, which packs the liquid: pip install packmol")
